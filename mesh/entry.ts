@@ -1,0 +1,80 @@
+/**
+ * An entry is a thing we hold in Consul: a catalog node, a service registration on it, its checks, or a config entry.
+ * Shapes are Consul's own JSON (PUT /v1/catalog/register, PUT /v1/config), so that nothing is lost in translation.
+ */
+
+/** Consul check status. `warning` is never written by us. */
+export type Health = 'passing' | 'critical';
+
+export interface CheckEntry {
+  /** Unique within the Consul node, not within the service. */
+  CheckID: string;
+  Name: string;
+  Status: Health;
+  /** At most 4 KiB; longer output is cut by the builder. */
+  Output: string;
+  ServiceID: string;
+}
+
+export interface UpstreamEntry {
+  DestinationName: string;
+  /** Always set: Consul answers "service" when it is left out, and the diff compares what both sides say. */
+  DestinationType: 'service';
+  LocalBindAddress: string;
+  LocalBindPort: number;
+  Config?: Record<string, unknown>;
+}
+
+export interface ProxyEntry {
+  DestinationServiceName: string;
+  DestinationServiceID: string;
+  LocalServiceAddress: string;
+  LocalServicePort: number;
+  Config?: Record<string, unknown>;
+  Upstreams?: UpstreamEntry[];
+}
+
+export interface ServiceEntry {
+  ID: string;
+  Service: string;
+  Kind?: 'connect-proxy' | 'terminating-gateway';
+  Address: string;
+  Port: number;
+  Tags: string[];
+  Meta: Record<string, string>;
+  Proxy?: ProxyEntry;
+}
+
+/** One service registration with its checks: what one PUT /v1/catalog/register writes. */
+export interface Registration {
+  service: ServiceEntry;
+  checks: CheckEntry[];
+}
+
+export interface NodeEntry {
+  Node: string;
+  Address: string;
+  Meta: Record<string, string>;
+  /** By service ID. */
+  registrations: Record<string, Registration>;
+}
+
+/** A Consul config entry. Name is unique within its Kind. Fields beyond these are the kind's own. */
+export interface ConfigEntry {
+  Kind: 'service-defaults' | 'service-intentions' | 'service-resolver' | 'service-splitter' | 'service-router';
+  Name: string;
+  Meta: Record<string, string>;
+  [field: string]: unknown;
+}
+
+/** What Consul holds, or should hold, for one owner: at most one node, and config entries by `Kind/Name`. */
+export interface CatalogState {
+  node: NodeEntry | undefined;
+  config: Record<string, ConfigEntry>;
+}
+
+/** Key of a config entry in CatalogState.config. */
+export const configKey = (entry: { Kind: string; Name: string }): string => `${entry.Kind}/${entry.Name}`;
+
+/** NodeMeta and config entry Meta key that says who owns an entry. */
+export const OWNER_META = 'landbridge-owner';

@@ -1,0 +1,60 @@
+import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.ts';
+
+/**
+ * One change to Consul. The order of a plan is the order of writing: removals first, then the node, then config
+ * entries, then registrations, then flips.
+ *
+ * | op                | how it is written                             | why                                              |
+ * |-------------------|-----------------------------------------------|--------------------------------------------------|
+ * | delete-service    | PUT /v1/txn `service delete`                  | one raft write for up to 128                     |
+ * | delete-node       | PUT /v1/txn `node delete`                     | removes node, services and checks                |
+ * | delete-config     | DELETE /v1/config/:kind/:name?cas=ModifyIndex | never removes what another wrote meanwhile       |
+ * | set-node          | PUT /v1/txn `node set`                        |                                                  |
+ * | set-config        | PUT /v1/config?cas=ModifyIndex (0 = create)   | never overwrites what another wrote meanwhile    |
+ * | register          | PUT /v1/catalog/register                      | txn drops Upstreams, Mode, Config, Expose        |
+ * | set-check         | PUT /v1/txn `check set`                       | a flip is one raft write whatever the number     |
+ */
+export type Change =
+  | { op: 'delete-service'; node: string; id: string }
+  | { op: 'delete-node'; node: string }
+  | { op: 'delete-config'; kind: ConfigEntry['Kind']; name: string; modifyIndex: number }
+  | { op: 'set-node'; node: Omit<NodeEntry, 'registrations'> }
+  | { op: 'set-config'; entry: ConfigEntry; modifyIndex: number }
+  | { op: 'register'; node: Omit<NodeEntry, 'registrations'>; registration: Registration }
+  | { op: 'set-check'; node: string; check: CheckEntry };
+
+/** Somebody else owns what we would have to write. Nothing of it is touched. */
+export interface Conflict {
+  /** For example `service-defaults/add-svc`. */
+  what: string;
+  /** The other owner's mark, or `unmarked` when the entry carries none. */
+  owner: string;
+}
+
+export interface Plan {
+  changes: Change[];
+  conflicts: Conflict[];
+}
+
+/** What became of one change. `error` is one sentence without secrets. */
+export type Outcome = { change: Change; ok: true } | { change: Change; ok: false; error: string };
+
+/** One line a change, for logs, events and `landbridge plan` alike. */
+export function describeChange(change: Change): string {
+  switch (change.op) {
+    case 'delete-service':
+      return `- service ${change.id} on ${change.node}`;
+    case 'delete-node':
+      return `- node ${change.node}`;
+    case 'delete-config':
+      return `- ${change.kind} ${change.name}`;
+    case 'set-node':
+      return `~ node ${change.node.Node}`;
+    case 'set-config':
+      return `${change.modifyIndex === 0 ? '+' : '~'} ${change.entry.Kind} ${change.entry.Name}`;
+    case 'register':
+      return `+ service ${change.registration.service.ID} (${change.registration.service.Address}:${change.registration.service.Port}) on ${change.node.Node}`;
+    case 'set-check':
+      return `~ check ${change.check.CheckID} ${change.check.Status}`;
+  }
+}
