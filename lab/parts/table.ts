@@ -1,0 +1,15 @@
+export type PartName =
+  | 'consul'
+  | 'envoy'
+  | 'node'
+  | 'helm'
+  | 'kubernetes'
+  | 'kubectl'
+  | 'etcd'
+  | 'coredns'
+  | 'crictl'
+  | 'kind'
+  | 'pause'
+  | 'runc-capwrap'
+  | 'node-root'
+  | 'proxy-root';
