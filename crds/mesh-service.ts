@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import type { Condition, ObjectMeta } from './kubernetes.ts';
+
+export const GROUP = 'landbridge.dev';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Ports of the sidecar itself; an app or an upstream cannot have them. */
+export const SIDECAR_PORT = 20000;
+export const SIDECAR_READY_PORT = 20200;
+export const SIDECAR_ADMIN_PORT = 19000;
+export const RESERVED_PORTS = [SIDECAR_ADMIN_PORT, SIDECAR_PORT, SIDECAR_READY_PORT];
+
+/** RFC 1123 label: what both Consul DNS and Kubernetes accept as a name. */
+const name = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+
+const portNumber = z.int().min(1).max(65535);
+
+const labelSelector = z
+  .strictObject({
+    matchLabels: z.record(z.string().max(317), z.string().max(63)).optional(),
+    matchExpressions: z
+      .array(
+        z.strictObject({
+          key: z.string().min(1).max(317),
+          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: z.array(z.string().max(63)).max(64).optional(),
+        }),
+      )
+      .max(16)
+      .optional()
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
+  })
+  .describe('Kubernetes label selector. All of its requirements must hold.');
+
+const upstream = z.strictObject({
+  service: name.describe('Consul name of the service to call.'),
+  localPort: portNumber.describe('The app reaches the upstream at 127.0.0.1:localPort.'),
+  env: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+    .optional()
+    .describe(
+      'Environment variable set in the containers of injected pods to "http://localhost:PORT" (http, http2), "localhost:PORT" (tcp, grpc). Left alone where the container sets it itself. Default: none.',
+    ),
+});
+
+const access = z.strictObject({
+  from: z
+    .union([name, z.literal('*')])
+    .describe('Consul name of the service that may call, or "*" for every service of the mesh.'),
+});
+
+export const meshServiceSpec = z
+  .strictObject({
+    service: name.optional().describe('Name in Consul. Default: metadata.name.'),
+    protocol: z.enum(['tcp', 'http', 'http2', 'grpc']).default('tcp').describe('Application protocol. Default: tcp.'),
+    port: z
+      .union([portNumber, z.string().min(1).max(15)])
+      .optional()
+      .describe(
+        'Where the app listens in a pod: a number or the name of a container port. Left out by workloads that only call others.',
+      )
+      .meta({ 'x-kubernetes-int-or-string': true }),
+    workloads: z
+      .strictObject({
+        pods: z
+          .strictObject({ selector: labelSelector })
+          .optional()
+          .describe('Pods of the same namespace that are instances. Default: none.'),
+        external: z
+          .strictObject({
+            sites: z
+              .array(name)
+              .min(1)
+              .max(64)
+              .describe('Sites whose VMs and machines may join as instances.')
+              .meta({ 'x-kubernetes-list-type': 'set' }),
+          })
+          .optional()
+          .describe('Off-cluster instances that may join. Default: none may.'),
+      })
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: 'has(self.pods) || has(self.external)',
+            message: 'say where instances run: give workloads.pods.selector, workloads.external.sites, or both',
+          },
+          {
+            rule: '!has(self.pods) || (has(self.pods.selector.matchLabels) && size(self.pods.selector.matchLabels) > 0) || (has(self.pods.selector.matchExpressions) && size(self.pods.selector.matchExpressions) > 0)',
+            message:
+              'workloads.pods.selector is empty and would select every pod of the namespace: give matchLabels or matchExpressions',
+          },
+        ],
+      }),
+    upstreams: z
+      .array(upstream)
+      .max(64)
+      .default([])
+      .describe('Services this one calls. Default: none.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['service'] }),
+    access: z
+      .array(access)
+      .max(128)
+      .default([])
+      .describe('Who may call. Default: nobody may.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['from'] }),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(self.upstreams) || self.upstreams.all(u, self.upstreams.exists_one(v, v.localPort == u.localPort))',
+        message: 'two upstreams have the same localPort: give each its own',
+      },
+      {
+        rule: `!has(self.upstreams) || self.upstreams.all(u, !(u.localPort in [${RESERVED_PORTS.join(', ')}]))`,
+        message: `an upstream's localPort is one of ${RESERVED_PORTS.join(', ')}, which the sidecar uses: choose another`,
+      },
+      {
+        rule: '!has(self.upstreams) || !has(self.port) || type(self.port) != int || self.upstreams.all(u, u.localPort != self.port)',
+        message: "an upstream's localPort is the app's own port: choose another localPort",
+      },
+      {
+        rule: `!has(self.port) || type(self.port) != int || (self.port >= 1 && self.port <= 65535 && !(self.port in [${RESERVED_PORTS.join(', ')}]))`,
+        message: `spec.port must be 1-65535 and not one of ${RESERVED_PORTS.join(', ')}, which the sidecar uses`,
+      },
+      {
+        rule: "!has(self.port) || type(self.port) != string || self.port.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?)$')",
+        message: 'spec.port as a string is the name of a container port: lower-case letters, digits and dashes',
+      },
+    ],
+  });
+
+/** What `kubectl apply` sends, before defaults. */
+export type MeshServiceSpecInput = z.input<typeof meshServiceSpec>;
+/** With defaults filled in: what the core works on. */
+export type MeshServiceSpec = z.output<typeof meshServiceSpec>;
+
+export interface MeshServiceStatus {
+  observedGeneration?: number;
+  conditions?: Condition[];
+  instances?: {
+    pods?: { ready: number; total: number; withoutSidecar?: number };
+    external?: { ready: number; total: number };
+  };
+  /** "ready/all", for the printer columns. */
+  pods?: string;
+  vms?: string;
+  consul?: { service: string; node: string };
+}
+
+export interface MeshService {
+  apiVersion: typeof API_VERSION;
+  kind: 'MeshService';
+  metadata: ObjectMeta;
+  spec: MeshServiceSpec;
+  status?: MeshServiceStatus;
+}
+
+/** Fills in the defaults of an object that the API server has validated; a zod error means that the CRD is older than this program. */
+export function parseMeshService(object: { metadata: ObjectMeta; spec: unknown; status?: unknown }): MeshService {
+  return {
+    apiVersion: API_VERSION,
+    kind: 'MeshService',
+    metadata: object.metadata,
+    spec: meshServiceSpec.parse(object.spec),
+    ...(object.status === undefined ? {} : { status: object.status as MeshServiceStatus }),
+  };
+}
+
+/** The name in Consul: spec.service, or metadata.name. */
+export const consulName = (meshService: MeshService): string => meshService.spec.service ?? meshService.metadata.name;

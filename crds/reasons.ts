@@ -1,0 +1,26 @@
+/**
+ * Every reason a condition, an event or a refusal can carry: a closed set, each with one sentence for people.
+ * Each name is also a heading in docs/troubleshooting.md, which says what to do; a test holds the two together.
+ */
+export const REASONS = {
+  Synced: 'Consul holds exactly what this MeshService asks for.',
+  ConsulUnavailable: 'Consul does not answer; running traffic goes on, and changes are written as soon as it is back.',
+  ConsulRefused: 'Consul refused a change.',
+  NameOwnedByAnother: 'Another owner holds this name in Consul; nothing of it was touched.',
+  AllInstancesReady: 'Every instance takes traffic.',
+  SomeInstancesNotReady: 'At least one instance takes traffic, and at least one does not.',
+  NoReadyInstances: 'No instance takes traffic.',
+  NoInstances: 'No instance exists yet.',
+  AllPodsInjected: 'Every matching pod has its sidecar.',
+  PodsWithoutSidecar: 'Pods that were there before this MeshService run without a sidecar.',
+  NoPodsSelected: 'This MeshService selects no pods.',
+  NamespaceNotEnabled: 'The namespace has not opted in to the mesh, so its pods get no sidecar.',
+  PortNotFound: 'A pod has no container port of the name that spec.port gives.',
+  TokenUnavailable: 'No Consul token could be issued for the sidecars.',
+  Deleting: 'The MeshService is being deleted; its entries are being removed from Consul.',
+} as const;
+
+export type Reason = keyof typeof REASONS;
+
+/** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
+export type ConditionType = 'Ready' | 'Synced' | 'Injected';

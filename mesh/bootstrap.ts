@@ -1,0 +1,221 @@
+/**
+ * Envoy's bootstrap for a sidecar that talks delta ADS straight to the Consul servers.
+ * Fields: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
+ */
+export interface BootstrapInput {
+  /** Consul servers' gRPC TLS listeners, tried in turn. */
+  consul: { host: string; port: number }[];
+  /** The name in the servers' certificate, `server.<datacenter>.consul`. */
+  serverName: string;
+  datacenter: string;
+  /** Consul name of the service. */
+  service: string;
+  /** The Consul node that the sidecar is registered on. */
+  consulNode: string;
+  /** Folder of token.json and ca.json (file SDS). It is watched, so a replaced file takes effect at once. */
+  secretsDirectory: string;
+  /** Where Envoy's admin listens: loopback only, or a socket file. */
+  admin: { port: number } | { socket: string };
+  /** Port of /ready and /stats/prometheus, open to the kubelet and to scrapers; undefined = none. */
+  readyPort: number | undefined;
+  /** Namespace for the stats tags; default `default`. */
+  namespace?: string;
+}
+
+export const TOKEN_FILE = 'token.json';
+export const CA_FILE = 'ca.json';
+export const BOOTSTRAP_FILE = 'bootstrap.json';
+
+const TYPE = 'type.googleapis.com/envoy';
+const TOKEN_SECRET = 'consul-token';
+const CA_SECRET = 'consul-ca';
+
+export function envoyBootstrap(input: BootstrapInput): object {
+  const address =
+    'port' in input.admin
+      ? socketAddress('127.0.0.1', input.admin.port)
+      : { pipe: { path: input.admin.socket, mode: 0o660 } };
+  return {
+    admin: { address },
+    node: {
+      cluster: input.service,
+      // --service-node sets the id; Consul finds the registration by node_name and id.
+      metadata: { node_name: input.consulNode, namespace: 'default', partition: 'default' },
+    },
+    stats_config: {
+      stats_tags: [
+        fixedTag('local_cluster', input.service),
+        fixedTag('consul.source.service', input.service),
+        fixedTag('consul.source.namespace', input.namespace ?? 'default'),
+        fixedTag('consul.source.datacenter', input.datacenter),
+      ],
+      use_all_default_tags: true,
+    },
+    dynamic_resources: {
+      // 0 s: wait for Consul however long it takes, and be ready only with a configuration.
+      lds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' },
+      cds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' },
+      ads_config: {
+        api_type: 'DELTA_GRPC',
+        transport_api_version: 'V3',
+        grpc_services: {
+          envoy_grpc: {
+            cluster_name: 'consul',
+            // Default back-off goes up to 30 s: after a restart of Consul that would be 20 s without news.
+            retry_policy: { retry_back_off: { base_interval: '0.1s', max_interval: '1s' } },
+          },
+        },
+      },
+    },
+    static_resources: {
+      clusters: [consulCluster(input), ...(input.readyPort === undefined ? [] : [adminCluster(address)])],
+      listeners: input.readyPort === undefined ? [] : [readyListener(input.readyPort)],
+    },
+    layered_runtime: {
+      layers: [
+        {
+          name: 'base',
+          static_layer: { 're2.max_program_size.error_level': 1048576 },
+        },
+      ],
+    },
+  };
+}
+
+/** A file SDS secret with the Consul token. Replaced by rename, Envoy uses the new one on its next stream. */
+export const tokenSecret = (token: string): object => ({
+  resources: [
+    {
+      '@type': `${TYPE}.extensions.transport_sockets.tls.v3.Secret`,
+      name: TOKEN_SECRET,
+      generic_secret: { secret: { inline_string: token } },
+    },
+  ],
+});
+
+/** A file SDS secret with the CA (PEM) of the Consul servers' certificates. */
+export const caSecret = (caPem: string): object => ({
+  resources: [
+    {
+      '@type': `${TYPE}.extensions.transport_sockets.tls.v3.Secret`,
+      name: CA_SECRET,
+      validation_context: { trusted_ca: { inline_string: caPem } },
+    },
+  ],
+});
+
+const socketAddress = (host: string, port: number) => ({ socket_address: { address: host, port_value: port } });
+const fixedTag = (tag_name: string, fixed_value: string) => ({ tag_name, fixed_value });
+const fileSds = (directory: string, file: string) => ({
+  resource_api_version: 'V3',
+  path_config_source: { path: `${directory}/${file}`, watched_directory: { path: directory } },
+});
+
+function consulCluster(input: BootstrapInput) {
+  return {
+    name: 'consul',
+    type: 'STRICT_DNS',
+    connect_timeout: '1s',
+    // A silent server is noticed by TCP keep-alive and HTTP/2 pings, not by the next change.
+    upstream_connection_options: { tcp_keepalive: { keepalive_time: 10, keepalive_interval: 5, keepalive_probes: 2 } },
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+        explicit_http_config: {
+          http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '5s' } },
+        },
+        http_filters: [credentialInjector(input.secretsDirectory), upstreamCodec()],
+      },
+    },
+    load_assignment: {
+      cluster_name: 'consul',
+      endpoints: [
+        { lb_endpoints: input.consul.map(({ host, port }) => ({ endpoint: { address: socketAddress(host, port) } })) },
+      ],
+    },
+    transport_socket: {
+      name: 'envoy.transport_sockets.tls',
+      typed_config: {
+        '@type': `${TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext`,
+        sni: input.serverName,
+        common_tls_context: {
+          alpn_protocols: ['h2'],
+          combined_validation_context: {
+            default_validation_context: {
+              match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: input.serverName } }],
+            },
+            validation_context_sds_secret_config: {
+              name: CA_SECRET,
+              sds_config: fileSds(input.secretsDirectory, CA_FILE),
+            },
+          },
+        },
+      },
+    },
+  };
+}
+
+/** Envoy adds the Consul token itself (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/credential_injector_filter): no helper process. */
+const credentialInjector = (directory: string) => ({
+  name: 'envoy.filters.http.credential_injector',
+  typed_config: {
+    '@type': `${TYPE}.extensions.filters.http.credential_injector.v3.CredentialInjector`,
+    overwrite: true,
+    credential: {
+      name: 'envoy.http.injected_credentials.generic',
+      typed_config: {
+        '@type': `${TYPE}.extensions.http.injected_credentials.generic.v3.Generic`,
+        credential: { name: TOKEN_SECRET, sds_config: fileSds(directory, TOKEN_FILE) },
+        header: 'x-consul-token',
+      },
+    },
+  },
+});
+
+const upstreamCodec = () => ({
+  name: 'envoy.filters.http.upstream_codec',
+  typed_config: { '@type': `${TYPE}.extensions.filters.http.upstream_codec.v3.UpstreamCodec` },
+});
+
+const ADMIN_CLUSTER = 'landbridge_admin';
+
+const adminCluster = (address: object) => ({
+  name: ADMIN_CLUSTER,
+  type: 'STATIC',
+  connect_timeout: '1s',
+  load_assignment: { cluster_name: ADMIN_CLUSTER, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+});
+
+/** The admin stays on loopback; only these two paths of it can be reached from outside. */
+function readyListener(port: number) {
+  const route = (path: string) => ({ match: { path }, route: { cluster: ADMIN_CLUSTER } });
+  return {
+    name: 'landbridge_ready',
+    address: socketAddress('0.0.0.0', port),
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            typed_config: {
+              '@type': `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+              stat_prefix: 'landbridge_ready',
+              route_config: {
+                name: 'landbridge_ready',
+                virtual_hosts: [
+                  { name: 'landbridge_ready', domains: ['*'], routes: [route('/ready'), route('/stats/prometheus')] },
+                ],
+              },
+              http_filters: [
+                {
+                  name: 'envoy.filters.http.router',
+                  typed_config: { '@type': `${TYPE}.extensions.filters.http.router.v3.Router` },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    ],
+  };
+}

@@ -1,0 +1,121 @@
+import type { Reason } from '../crds/reasons.ts';
+import { type MeshService, SIDECAR_PORT, consulName } from '../crds/mesh-service.ts';
+import { type CatalogState, type ConfigEntry, OWNER_META, configKey } from './entry.ts';
+import { type Instance, registrationsOf } from './instance.ts';
+import { meshServiceOwner, podsNode } from './names.ts';
+import type { PodFacts } from './pod.ts';
+
+/** What was asked, and the pods behind it: everything the core needs to know of one MeshService. */
+export interface Intent {
+  cluster: string;
+  namespace: string;
+  name: string;
+  /** undefined when the object is gone or being deleted: an intent that asks for nothing. */
+  meshService: MeshService | undefined;
+  /** Injected pods of the MeshService, any phase. */
+  pods: PodFacts[];
+}
+
+/** Something the user has to mend, found while working out what Consul should hold. */
+export interface Problem {
+  reason: Reason;
+  message: string;
+}
+
+export interface Desired extends CatalogState {
+  owner: string;
+  /** The name in Consul; undefined when nothing is asked for. */
+  service: string | undefined;
+  problems: Problem[];
+}
+
+/** What Consul should hold for a MeshService. An intent without MeshService asks for nothing, so everything becomes a removal. */
+export function desiredState(intent: Intent): Desired {
+  const { cluster, namespace, name, meshService } = intent;
+  const owner = meshServiceOwner(cluster, namespace, name);
+  if (meshService === undefined) return { owner, service: undefined, node: undefined, config: {}, problems: [] };
+
+  const service = consulName(meshService);
+  const problems: Problem[] = [];
+  const instances = intent.pods.flatMap((pod) => {
+    const instance = podInstance(cluster, service, meshService, pod);
+    if (instance === 'portNotFound') problems.push(portNotFound(meshService, pod));
+    return instance === undefined || instance === 'portNotFound' ? [] : [instance];
+  });
+  const config = [serviceDefaults(meshService, owner), ...intentions(meshService, owner)];
+  return {
+    owner,
+    service,
+    node: {
+      Node: podsNode(cluster, namespace, name),
+      // Never used: each registration carries its own address. Consul wants one all the same.
+      Address: '127.0.0.1',
+      Meta: { 'synthetic-node': 'true', [OWNER_META]: owner },
+      registrations: Object.fromEntries(
+        instances.flatMap(registrationsOf).map((registration) => [registration.service.ID, registration]),
+      ),
+    },
+    config: Object.fromEntries(config.map((entry) => [configKey(entry), entry])),
+    problems,
+  };
+}
+
+/** A pod takes part from its first IP until it is gone; it takes traffic while it is ready and not terminating. */
+function podInstance(
+  cluster: string,
+  service: string,
+  meshService: MeshService,
+  pod: PodFacts,
+): Instance | undefined | 'portNotFound' {
+  if (!pod.injected || pod.ip === undefined || pod.finished) return undefined;
+  const { port = 0, upstreams } = meshService.spec;
+  const appPort = typeof port === 'number' ? port : pod.ports[port];
+  if (appPort === undefined) return 'portNotFound';
+  const passing = pod.ready && !pod.terminating;
+  return {
+    id: pod.name,
+    service,
+    platform: 'pod',
+    site: cluster,
+    address: pod.ip,
+    appPort,
+    sidecarPort: SIDECAR_PORT,
+    health: passing ? 'passing' : 'critical',
+    output: passing ? 'pod is ready' : pod.terminating ? 'pod is terminating' : pod.notReadyBecause,
+    version: pod.version,
+    zone: pod.zone,
+    node: pod.node,
+    upstreams,
+  };
+}
+
+const portNotFound = (meshService: MeshService, pod: PodFacts): Problem => ({
+  reason: 'PortNotFound',
+  message: `pod ${pod.name} has no container port named "${String(meshService.spec.port)}": name the port in the pod, or give spec.port as a number`,
+});
+
+/** Always written, whatever the protocol: it is also the claim on the name (compare-and-set decides who owns it). */
+function serviceDefaults(meshService: MeshService, owner: string): ConfigEntry {
+  return {
+    Kind: 'service-defaults',
+    Name: consulName(meshService),
+    Protocol: meshService.spec.protocol,
+    Meta: { [OWNER_META]: owner },
+  };
+}
+
+/** Consul's default is deny (ACL default policy), so no access needs no entry. */
+function intentions(meshService: MeshService, owner: string): ConfigEntry[] {
+  const { access } = meshService.spec;
+  if (access.length === 0) return [];
+  const sources = access.map(({ from }) => ({ Name: from, Action: 'allow' }));
+  return [
+    {
+      Kind: 'service-intentions',
+      Name: consulName(meshService),
+      // Consul answers sources by precedence, exact names before the wildcard: sorted the same way, they compare equal.
+      Sources: sources.sort((a, b) => Number(a.Name === '*') - Number(b.Name === '*') || (a.Name < b.Name ? -1 : 1)),
+      Meta: { [OWNER_META]: owner },
+    },
+  ];
+}

@@ -1,0 +1,106 @@
+import { type CatalogState, type ConfigEntry, type NodeEntry, OWNER_META, type Registration } from './entry.ts';
+import { equal } from './equal.ts';
+import type { Change, Conflict, Plan } from './plan.ts';
+
+/** What Consul holds where this owner's entries go, whoever wrote it. */
+export interface ActualState {
+  node: NodeEntry | undefined;
+  /** By `Kind/Name`; with the index that a compare-and-set write has to name. */
+  config: Record<string, { entry: ConfigEntry; modifyIndex: number }>;
+}
+
+/**
+ * What to write so that Consul holds `desired`.
+ *
+ * | held now        | asked for | same | change                                                        |
+ * |-----------------|-----------|------|---------------------------------------------------------------|
+ * | nothing         | yes       | -    | create                                                        |
+ * | ours            | yes       | yes  | none: a re-registration without change still costs a write    |
+ * | ours            | yes       | no   | write; only the checks, when only they differ                 |
+ * | ours            | no        | -    | remove                                                        |
+ * | another owner's | yes       | -    | conflict: nothing of it is touched, and nothing is registered |
+ * | another owner's | no        | -    | none                                                          |
+ *
+ * Whoever does not own a name holds nothing under it: on a conflict the desired state shrinks to nothing, so what was
+ * registered before goes away and the owner's traffic never reaches a stranger.
+ */
+export function diff(desired: CatalogState, actual: ActualState, owner: string): Plan {
+  const conflicts = conflictsOf(desired, actual, owner);
+  const wanted = conflicts.length === 0 ? desired : { node: undefined, config: {} };
+  const mine: ActualState = {
+    node: ownerOf(actual.node) === owner ? actual.node : undefined,
+    config: Object.fromEntries(Object.entries(actual.config).filter(([, held]) => ownerOf(held.entry) === owner)),
+  };
+  return { changes: [...removals(wanted, mine), ...writes(wanted, mine)], conflicts };
+}
+
+const ownerOf = (entry: { Meta: Record<string, string> } | undefined): string | undefined => entry?.Meta[OWNER_META];
+
+function conflictsOf(desired: CatalogState, actual: ActualState, owner: string): Conflict[] {
+  const conflicts: Conflict[] = [];
+  const check = (what: string, held: { Meta: Record<string, string> } | undefined) => {
+    if (held !== undefined && ownerOf(held) !== owner) conflicts.push({ what, owner: ownerOf(held) ?? 'unmarked' });
+  };
+  for (const key of sortedKeys(desired.config)) check(key, actual.config[key]?.entry);
+  if (desired.node !== undefined) check(`node/${desired.node.Node}`, actual.node);
+  return conflicts;
+}
+
+/** Instances first: traffic to what is gone stops before anything else happens. */
+function removals(desired: CatalogState, actual: ActualState): Change[] {
+  const changes: Change[] = [];
+  if (actual.node !== undefined && desired.node?.Node !== actual.node.Node) {
+    changes.push({ op: 'delete-node', node: actual.node.Node });
+  } else if (actual.node !== undefined) {
+    for (const id of sortedKeys(actual.node.registrations)) {
+      if (desired.node?.registrations[id] === undefined) {
+        changes.push({ op: 'delete-service', node: actual.node.Node, id });
+      }
+    }
+  }
+  for (const key of sortedKeys(actual.config)) {
+    const { entry, modifyIndex } = actual.config[key]!;
+    if (desired.config[key] === undefined) {
+      changes.push({ op: 'delete-config', kind: entry.Kind, name: entry.Name, modifyIndex });
+    }
+  }
+  return changes;
+}
+
+/** Config entries before registrations: an instance is known under its protocol from its first moment. */
+function writes(desired: CatalogState, actual: ActualState): Change[] {
+  const config: Change[] = sortedKeys(desired.config).flatMap((key) => {
+    const entry = desired.config[key]!;
+    const held = actual.config[key];
+    if (held !== undefined && equal(held.entry, entry)) return [];
+    return [{ op: 'set-config', entry, modifyIndex: held?.modifyIndex ?? 0 }];
+  });
+  if (desired.node === undefined) return config;
+  const { registrations, ...node } = desired.node;
+  const held = actual.node?.Node === node.Node ? actual.node : undefined;
+  const nodeSame = held !== undefined && held.Address === node.Address && equal(held.Meta, node.Meta);
+  const nodeChange: Change[] = nodeSame ? [] : [{ op: 'set-node', node }];
+  const services = sortedKeys(registrations).flatMap((id) =>
+    registrationChanges(node, registrations[id]!, held?.registrations[id]),
+  );
+  const registers = services.filter((change) => change.op === 'register');
+  const flips = services.filter((change) => change.op !== 'register');
+  return [...nodeChange, ...config, ...registers, ...flips];
+}
+
+/** Only the checks differ -> only they are written: a readiness flip never re-registers. */
+function registrationChanges(
+  node: Omit<NodeEntry, 'registrations'>,
+  wanted: Registration,
+  held: Registration | undefined,
+): Change[] {
+  if (held === undefined || !equal(held.service, wanted.service)) {
+    return [{ op: 'register', node, registration: wanted }];
+  }
+  const heldById = new Map(held.checks.map((check) => [check.CheckID, check]));
+  return wanted.checks
+    .filter((check) => !equal(heldById.get(check.CheckID), check))
+    .map((check) => ({ op: 'set-check', node: node.Node, check }));
+}
+
+const sortedKeys = (record: Record<string, unknown>): string[] => Object.keys(record).sort();

@@ -1,0 +1,70 @@
+import type { Container } from '../../crds/kubernetes.ts';
+import { SIDECAR_PORT, SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
+import { sidecarSecret } from '../names.ts';
+import { SIDECAR_CONTAINER } from './decide.ts';
+
+export const SIDECAR_VOLUME = 'landbridge';
+/** Where the MeshService's Secret is mounted in the sidecar. */
+export const SIDECAR_MOUNT = '/etc/landbridge';
+
+export interface SidecarSettings {
+  /** Image with stock Envoy at /usr/local/bin/envoy. */
+  image: string;
+  imagePullPolicy: 'IfNotPresent' | 'Always' | 'Never';
+}
+
+/**
+ * Stock Envoy as a native sidecar (an init container with restartPolicy Always): the app starts after the startup
+ * probe held, Jobs finish, and the proxy outlives the app at shutdown. It meets the `restricted` Pod Security Standard.
+ */
+export function sidecar(service: string, settings: SidecarSettings): Container {
+  return {
+    name: SIDECAR_CONTAINER,
+    image: settings.image,
+    imagePullPolicy: settings.imagePullPolicy,
+    restartPolicy: 'Always',
+    command: ['/usr/local/bin/envoy'],
+    args: [
+      '-c',
+      `${SIDECAR_MOUNT}/bootstrap.json`,
+      '--service-node',
+      '$(POD_NAME)-sidecar',
+      '--service-cluster',
+      service,
+      '--concurrency',
+      '1',
+      '--disable-hot-restart',
+      '--log-level',
+      'warn',
+    ],
+    env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    ports: [
+      { name: 'mesh', containerPort: SIDECAR_PORT, protocol: 'TCP' },
+      { name: 'mesh-ready', containerPort: SIDECAR_READY_PORT, protocol: 'TCP' },
+    ],
+    // Envoy is LIVE once Consul has answered; an hour of Consul being away must not become a restart loop.
+    startupProbe: {
+      httpGet: { path: '/ready', port: SIDECAR_READY_PORT },
+      periodSeconds: 1,
+      timeoutSeconds: 1,
+      failureThreshold: 3600,
+    },
+    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '256Mi' } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      runAsGroup: 65532,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    volumeMounts: [{ name: SIDECAR_VOLUME, mountPath: SIDECAR_MOUNT, readOnly: true }],
+  };
+}
+
+/** The MeshService's Secret: bootstrap.json, token.json, ca.json. Mounted whole, since a subPath would never be updated. */
+export const sidecarVolume = (meshService: string) => ({
+  name: SIDECAR_VOLUME,
+  secret: { secretName: sidecarSecret(meshService), defaultMode: 0o444 },
+});

@@ -1,0 +1,94 @@
+import type { CheckEntry, Health, Registration, UpstreamEntry } from './entry.ts';
+import { sidecarId, sidecarService } from './names.ts';
+
+/** One instance of a service, wherever it runs: what the entry builders need to know of it. */
+export interface Instance {
+  /** Unique within the datacenter: a pod's name, or SERVICE-PORT-HOST on a VM. Instances are keyed by id, never by IP. */
+  id: string;
+  service: string;
+  platform: 'pod' | 'vm' | 'external';
+  site: string;
+  /** Where other sidecars reach this one's. */
+  address: string;
+  /** Where the app listens, on its own loopback. 0 for a workload that only calls others. */
+  appPort: number;
+  /** Port of the sidecar's public listener; undefined = no sidecar. */
+  sidecarPort: number | undefined;
+  health: Health;
+  /** Why, in one line. */
+  output: string;
+  version?: string;
+  zone?: string;
+  node?: string;
+  upstreams: { service: string; localPort: number }[];
+}
+
+/** Consul keeps 4 KiB of check output by default (check_output_max_size); longer output would never read back equal. */
+const MAX_OUTPUT_CHARS = 1000;
+
+/** The app's registration, and its sidecar's: two services an instance, one check each, as Consul's own tools do. */
+export function registrationsOf(instance: Instance): Registration[] {
+  const app = appRegistration(instance);
+  return instance.sidecarPort === undefined ? [app] : [app, sidecarRegistration(instance, instance.sidecarPort)];
+}
+
+function appRegistration(instance: Instance): Registration {
+  return {
+    service: {
+      ID: instance.id,
+      Service: instance.service,
+      Address: instance.address,
+      Port: instance.appPort,
+      Tags: [],
+      Meta: metaOf(instance),
+    },
+    checks: [check(instance, instance.id, 'app')],
+  };
+}
+
+function sidecarRegistration(instance: Instance, port: number): Registration {
+  const id = sidecarId(instance.id);
+  return {
+    service: {
+      ID: id,
+      Service: sidecarService(instance.service),
+      Kind: 'connect-proxy',
+      Address: instance.address,
+      Port: port,
+      Tags: [],
+      Meta: metaOf(instance),
+      Proxy: {
+        DestinationServiceName: instance.service,
+        DestinationServiceID: instance.id,
+        LocalServiceAddress: '127.0.0.1',
+        LocalServicePort: instance.appPort,
+        // A stale registration under the same id must not make Envoy bind an address that the machine no longer has.
+        Config: { bind_address: '0.0.0.0' },
+        ...(instance.upstreams.length === 0 ? {} : { Upstreams: instance.upstreams.map(upstreamEntry) }),
+      },
+    },
+    checks: [check(instance, id, 'sidecar')],
+  };
+}
+
+const upstreamEntry = (upstream: { service: string; localPort: number }): UpstreamEntry => ({
+  DestinationName: upstream.service,
+  DestinationType: 'service',
+  LocalBindAddress: '127.0.0.1',
+  LocalBindPort: upstream.localPort,
+});
+
+const check = (instance: Instance, serviceId: string, what: 'app' | 'sidecar'): CheckEntry => ({
+  CheckID: `${serviceId}/health`,
+  Name: `Landbridge ${what} health`,
+  Status: instance.health,
+  Output: instance.output.slice(0, MAX_OUTPUT_CHARS),
+  ServiceID: serviceId,
+});
+
+/** `platform`, `site`, `version`, `zone` make resolver subsets; `node` is for people. */
+function metaOf(instance: Instance): Record<string, string> {
+  const { platform, site, version, zone, node } = instance;
+  const meta = { platform, site, version, zone, node, 'managed-by': 'landbridge' };
+  return Object.fromEntries(Object.entries(meta).filter((pair): pair is [string, string] => Boolean(pair[1])));
+}

@@ -1,0 +1,38 @@
+/** Names and marks. Every name that two parts have to agree on is made here. */
+
+/** Labels and annotations. */
+export const LABEL_MESH = 'landbridge.dev/mesh';
+export const LABEL_MESH_SERVICE = 'landbridge.dev/mesh-service';
+export const LABEL_INJECT = 'landbridge.dev/inject';
+export const ANNOTATION_INJECTED = 'landbridge.dev/injected';
+export const FINALIZER = 'landbridge.dev/consul';
+
+/** Kubernetes' own labels for what a pod is. */
+export const LABEL_VERSION = 'app.kubernetes.io/version';
+export const LABEL_ZONE = 'topology.kubernetes.io/zone';
+
+/** Consul node of a MeshService: the boundary of ownership. */
+export const podsNode = (cluster: string, namespace: string, name: string): string =>
+  `k8s.${cluster}.${namespace}.${name}`;
+
+/** Consul node of a VM. */
+export const vmNode = (site: string, host: string): string => `vm.${site}.${host}`;
+
+/** Consul node of a sidecar-less machine. */
+export const externalNode = (site: string, name: string): string => `ext.${site}.${name}`;
+
+/** Who owns what a MeshService makes in Consul. */
+export const meshServiceOwner = (cluster: string, namespace: string, name: string): string =>
+  `k8s/${cluster}/${namespace}/${name}`;
+
+/** Who owns what a bridge makes for a VM, or for a sidecar-less machine. */
+export const bridgeOwner = (site: string, host: string): string => `bridge/${site}/${host}`;
+
+/** Service ID of an instance's sidecar; it is also Envoy's node id. */
+export const sidecarId = (instance: string): string => `${instance}-sidecar`;
+
+/** Consul service name of an instance's sidecar, as Consul's own tools call it. */
+export const sidecarService = (service: string): string => `${service}-sidecar-proxy`;
+
+/** Secret that the operator keeps for the sidecars of a MeshService. */
+export const sidecarSecret = (meshService: string): string => `${meshService}-landbridge`;

@@ -1,0 +1,51 @@
+import type { Pod } from '../crds/kubernetes.ts';
+import { ANNOTATION_INJECTED, LABEL_MESH_SERVICE, LABEL_VERSION, LABEL_ZONE } from './names.ts';
+
+/** What of a pod we keep in memory: the fields that are read, and no more. */
+export interface PodFacts {
+  namespace: string;
+  name: string;
+  uid: string;
+  /** The MeshService it was injected for. */
+  meshService: string;
+  injected: boolean;
+  ip: string | undefined;
+  node: string | undefined;
+  version: string | undefined;
+  zone: string | undefined;
+  ready: boolean;
+  terminating: boolean;
+  /** Succeeded or Failed: it will never run again. */
+  finished: boolean;
+  /** Why it is not ready, in one line. */
+  notReadyBecause: string;
+  /** Named container ports. */
+  ports: Record<string, number>;
+}
+
+/** The API server's pod -> what we keep. */
+export function podFacts(pod: Pod): PodFacts {
+  const { metadata, spec, status } = pod;
+  const ready = status?.conditions?.find((condition) => condition.type === 'Ready');
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    meshService: metadata.labels?.[LABEL_MESH_SERVICE] ?? '',
+    injected: metadata.annotations?.[ANNOTATION_INJECTED] === 'true',
+    ip: status?.podIP || undefined,
+    node: spec.nodeName,
+    version: metadata.labels?.[LABEL_VERSION] ?? metadata.labels?.version,
+    zone: metadata.labels?.[LABEL_ZONE],
+    ready: ready?.status === 'True',
+    terminating: metadata.deletionTimestamp !== undefined,
+    finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
+    notReadyBecause: ready?.message || ready?.reason || `pod is ${status?.phase ?? 'Pending'}`,
+    ports: namedPorts(spec.containers),
+  };
+}
+
+function namedPorts(containers: Pod['spec']['containers']): Record<string, number> {
+  const named = containers.flatMap((container) => container.ports ?? []).filter((port) => port.name !== undefined);
+  return Object.fromEntries(named.map((port) => [port.name, port.containerPort]));
+}

@@ -1,0 +1,110 @@
+import type { Condition } from '../crds/kubernetes.ts';
+import { type MeshServiceStatus } from '../crds/mesh-service.ts';
+import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
+import type { Desired, Intent } from './desired.ts';
+import { podsNode } from './names.ts';
+import { type Outcome, type Plan, describeChange } from './plan.ts';
+
+/** What was seen beside the plan: all of it facts that somebody else gathered. */
+export interface Seen {
+  /** Pods that the selector matches and that have no sidecar; undefined = not looked up yet. */
+  podsWithoutSidecar: string[];
+  namespaceEnabled: boolean;
+  /** Off-cluster instances of the name that may take part. */
+  external: { ready: number; total: number };
+  /** Consul did not answer at all; the sentence says how. */
+  consulDown: string | undefined;
+  /** No token could be issued for the sidecars; the sentence says why. */
+  tokenProblem: string | undefined;
+}
+
+type Verdict = { status: Condition['status']; reason: Reason; message: string };
+
+/** The whole status of a MeshService. `now` is RFC 3339; a condition keeps its transition time while its status stays. */
+export function statusOf(
+  intent: Intent,
+  desired: Desired,
+  plan: Plan,
+  outcomes: Outcome[],
+  seen: Seen,
+  now: string,
+): MeshServiceStatus {
+  const previous = intent.meshService?.status;
+  const generation = intent.meshService?.metadata.generation;
+  const live = intent.pods.filter((pod) => !pod.finished);
+  const pods = {
+    ready: live.filter((pod) => pod.injected && pod.ready && !pod.terminating).length,
+    total: live.length + seen.podsWithoutSidecar.length,
+    ...(seen.podsWithoutSidecar.length === 0 ? {} : { withoutSidecar: seen.podsWithoutSidecar.length }),
+  };
+  const synced = syncedVerdict(desired, plan, outcomes, seen);
+  const verdicts: [ConditionType, Verdict][] = [
+    ['Ready', readyVerdict(synced, pods.ready + seen.external.ready, pods.total + seen.external.total)],
+    ['Synced', synced],
+    ['Injected', injectedVerdict(intent, seen)],
+  ];
+  return {
+    observedGeneration: generation,
+    conditions: verdicts.map(([type, verdict]) => {
+      const before = previous?.conditions?.find((condition) => condition.type === type);
+      const since = before?.status === verdict.status ? before.lastTransitionTime : now;
+      return { type, ...verdict, lastTransitionTime: since, observedGeneration: generation };
+    }),
+    instances: { pods, external: seen.external },
+    pods: `${pods.ready}/${pods.total}`,
+    vms: `${seen.external.ready}/${seen.external.total}`,
+    consul: { service: desired.service ?? '', node: podsNode(intent.cluster, intent.namespace, intent.name) },
+  };
+}
+
+const verdict = (status: Condition['status'], reason: Reason, detail?: string): Verdict => ({
+  status,
+  reason,
+  message: detail ?? REASONS[reason],
+});
+
+function syncedVerdict(desired: Desired, plan: Plan, outcomes: Outcome[], seen: Seen): Verdict {
+  if (seen.consulDown !== undefined) return verdict('Unknown', 'ConsulUnavailable', seen.consulDown);
+  const conflict = plan.conflicts[0];
+  if (conflict !== undefined) {
+    return verdict(
+      'False',
+      'NameOwnedByAnother',
+      `${conflict.what} in Consul belongs to ${conflict.owner === 'unmarked' ? 'somebody who left no owner mark' : conflict.owner}; nothing of it was touched. Give spec.service another name, or remove the other owner's entry`,
+    );
+  }
+  const failed = outcomes.find((outcome) => !outcome.ok);
+  if (failed !== undefined && !failed.ok) {
+    return verdict('False', 'ConsulRefused', `${describeChange(failed.change)}: ${failed.error}`);
+  }
+  if (seen.tokenProblem !== undefined) return verdict('False', 'TokenUnavailable', seen.tokenProblem);
+  const problem = desired.problems[0];
+  if (problem !== undefined) return verdict('False', problem.reason, problem.message);
+  return verdict('True', 'Synced');
+}
+
+function readyVerdict(synced: Verdict, ready: number, total: number): Verdict {
+  if (synced.status === 'False') return synced;
+  if (total === 0) return verdict('False', 'NoInstances');
+  if (ready === 0) return verdict('False', 'NoReadyInstances');
+  // One that takes traffic is enough for the name to answer; the counts say the rest.
+  return verdict('True', ready === total ? 'AllInstancesReady' : 'SomeInstancesNotReady');
+}
+
+function injectedVerdict(intent: Intent, seen: Seen): Verdict {
+  if (intent.meshService?.spec.workloads.pods === undefined) return verdict('True', 'NoPodsSelected');
+  if (!seen.namespaceEnabled) {
+    return verdict(
+      'False',
+      'NamespaceNotEnabled',
+      `${REASONS.NamespaceNotEnabled} Run: kubectl label namespace ${intent.namespace} landbridge.dev/mesh=enabled`,
+    );
+  }
+  const [first] = seen.podsWithoutSidecar;
+  if (first === undefined) return verdict('True', 'AllPodsInjected');
+  return verdict(
+    'False',
+    'PodsWithoutSidecar',
+    `${seen.podsWithoutSidecar.length} pod(s) run without a sidecar, for example ${first}. Delete them, or restart their workload: kubectl -n ${intent.namespace} rollout restart deployment`,
+  );
+}
