@@ -17,8 +17,8 @@ export function structuralSchema(type: z.ZodType): Json {
 function convert(schema: Json): Json {
   const { anyOf, ...rest } = schema;
   if (rest[INT_OR_STRING] === true) {
-    const { type: _type, ...kept } = rest;
-    return { ...kept };
+    delete rest.type;
+    return rest;
   }
   if (Array.isArray(anyOf)) return { ...convert(rest), ...union(anyOf as Json[]) };
   const out: Json = {};

@@ -34,21 +34,28 @@ export interface Judgement {
   heldByBrake: string[];
 }
 
-/** Judges all leases of one site. The brake counts hosts that fell silent within the last two leases, since those "lapse together". */
+/**
+ * An agent beats three times a lease, so silence of 0.6 leases is at least one beat missed. When the first host of a
+ * mass loss lapses, all the others are past this mark already: the brake sees them together, whatever their phase.
+ */
+const SUSPECT_SHARE = 0.6;
+
+/** Judges all leases of one site. */
 export function judge(leases: Lease[], nowMs: number, ttlMs: number, rule: BrakeRule = DEFAULT_BRAKE): Judgement {
-  const silent = leases.filter((lease) => nowMs - lease.heardAtMs >= ttlMs);
-  const fresh = silent.filter((lease) => !lease.down);
-  const together = silent.filter((lease) => !lease.down || nowMs - lease.heardAtMs < 2 * ttlMs);
-  const live = leases.length - silent.length + together.length;
-  const brake = together.length > rule.moreThan && together.length > rule.share * live && fresh.length > 0;
+  const silenceMs = (lease: Lease): number => nowMs - lease.heardAtMs;
+  const fresh = leases.filter((lease) => !lease.down && silenceMs(lease) >= ttlMs);
+  const suspects = leases.filter(
+    (lease) => silenceMs(lease) >= SUSPECT_SHARE * ttlMs && (!lease.down || silenceMs(lease) < 2 * ttlMs),
+  );
+  // Hosts that were down long before do not count as part of the site: neither lost now nor able to be lost.
+  const live = leases.filter((lease) => !lease.down || silenceMs(lease) < 2 * ttlMs).length;
+  const brake = fresh.length > 0 && suspects.length > rule.moreThan && suspects.length > rule.share * live;
+  const names = (of: Lease[]): string[] => of.map((lease) => lease.host).sort();
   return {
-    lapse: brake ? [] : fresh.map((lease) => lease.host).sort(),
-    revive: leases
-      .filter((lease) => lease.down && nowMs - lease.heardAtMs < ttlMs)
-      .map((lease) => lease.host)
-      .sort(),
+    lapse: brake ? [] : names(fresh),
+    revive: names(leases.filter((lease) => lease.down && silenceMs(lease) < ttlMs)),
     brake: brake ? 'on' : 'off',
-    heldByBrake: brake ? fresh.map((lease) => lease.host).sort() : [],
+    heldByBrake: brake ? names(fresh) : [],
   };
 }
 

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+
+/**
+ * What agent, CLI and bridge say to each other: JSON over HTTPS, version 1. Every request body is strict, so that a
+ * misspelt field is an error and not a silent default.
+ *
+ * | request                     | who (client certificate)  | what                                               |
+ * |-----------------------------|---------------------------|----------------------------------------------------|
+ * | POST /v1/join               | invite secret in the body | spends the invite; certificate for the host        |
+ * | POST /v1/renew              | host                      | a new certificate for the same host                |
+ * | POST /v1/beat               | host                      | holds the lease; all instances of the host         |
+ * | POST /v1/leave              | host                      | takes services (or all) of the host out            |
+ * | POST /v1/invites            | admin                     | makes an invite                                    |
+ * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
+ * | PUT  /v1/external/:name     | admin                     | registers a sidecar-less instance                  |
+ * | DELETE /v1/external/:name   | admin                     | removes it                                         |
+ * | POST /v1/revoke             | admin                     | the host may not come back; its instances go       |
+ */
+
+export const name = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'lower-case letters, digits and dashes, at most 63');
+const port = z.int().min(1).max(65535);
+
+/** How an app is checked. `http` wants 2xx or 3xx; `tcp` a connection. */
+export const checkSpec = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('http'),
+    path: z.string().max(1024).startsWith('/').default('/'),
+    intervalMs: z.int().min(200).max(60_000).default(1000),
+    timeoutMs: z.int().min(50).max(30_000).default(1000),
+  }),
+  z.strictObject({
+    type: z.literal('tcp'),
+    intervalMs: z.int().min(200).max(60_000).default(1000),
+    timeoutMs: z.int().min(50).max(30_000).default(1000),
+  }),
+]);
+export type CheckSpec = z.output<typeof checkSpec>;
+
+export const joinRequest = z.strictObject({
+  invite: z.strictObject({ id: z.string().max(64), secret: z.string().max(128) }),
+  host: name,
+  address: z.union([z.ipv4(), z.ipv6()]),
+  /** PKCS#10, PEM. Only its public key is used: the bridge writes the subject. */
+  csr: z.string().max(8192),
+});
+export type JoinRequest = z.output<typeof joinRequest>;
+
+/** How the host's Envoys reach Consul. */
+export interface ConsulAccess {
+  /** gRPC TLS (xDS), `host:port`. */
+  grpc: string[];
+  serverName: string;
+  datacenter: string;
+  caPem: string;
+}
+
+/** What the MeshService says about one service of the host. */
+export interface ServicePlan {
+  service: string;
+  protocol: 'tcp' | 'http' | 'http2' | 'grpc';
+  upstreams: { service: string; localPort: number }[];
+}
+
+export interface JoinAnswer {
+  host: string;
+  site: string;
+  service: string;
+  /** PEM, with the chain. */
+  certificate: string;
+  bridgeCa: string;
+  bridges: string[];
+  leaseMs: number;
+  consul: ConsulAccess;
+}
+
+export const beatInstance = z.strictObject({
+  /** Unique within the datacenter: SERVICE-HOST-PORT. */
+  id: z
+    .string()
+    .max(128)
+    .regex(/^[a-z0-9][-a-z0-9.]*$/),
+  service: name,
+  appPort: z.int().min(0).max(65535),
+  sidecarPort: port,
+  health: z.enum(['passing', 'critical']),
+  output: z.string().max(1000),
+  version: z.string().max(63).optional(),
+  /** True for the one instance of a service on this host whose sidecar binds the upstreams' local ports. */
+  bindsUpstreams: z.boolean(),
+});
+export type BeatInstance = z.output<typeof beatInstance>;
+
+export const beatRequest = z.strictObject({
+  address: z.union([z.ipv4(), z.ipv6()]),
+  /** All instances of the host: what is not named is removed from Consul. */
+  instances: z.array(beatInstance).max(256),
+  /** Services for which the agent wants a Consul token: it has none, or it is past half its life. */
+  wantTokens: z.array(name).max(256),
+});
+export type BeatRequest = z.output<typeof beatRequest>;
+
+export interface BeatAnswer {
+  leaseMs: number;
+  /** What the MeshServices of the host's services say now. */
+  services: ServicePlan[];
+  tokens: { service: string; token: string; expiresAt: string }[];
+  /** Services of the host that no MeshService admits (any more), each with the sentence to show. */
+  refused: { service: string; message: string }[];
+}
+
+export const leaveRequest = z.strictObject({
+  /** Leave these out of the mesh for good; empty = all, and the host is forgotten. */
+  services: z.array(name).max(256),
+});
+
+export const inviteRequest = z.strictObject({
+  service: name,
+  site: name,
+  ttlSeconds: z.int().min(60).max(86_400).default(900),
+});
+export type InviteRequest = z.output<typeof inviteRequest>;
+export interface InviteAnswer {
+  invite: string;
+  expiresAt: string;
+}
+
+export const renewRequest = z.strictObject({ csr: z.string().max(8192) });
+export interface RenewAnswer {
+  certificate: string;
+  bridgeCa: string;
+}
+
+export const revokeRequest = z.strictObject({ site: name, host: name });
+
+export const externalRequest = z.strictObject({
+  site: name.default('external'),
+  service: name,
+  address: z.union([z.ipv4(), z.ipv6(), z.hostname()]),
+  port,
+  check: checkSpec,
+  tags: z.array(z.string().max(128)).max(32).default([]),
+  meta: z.record(z.string().max(128), z.string().max(512)).default({}),
+});
+export type ExternalRequest = z.output<typeof externalRequest>;
+
+export interface InstanceRow {
+  id: string;
+  service: string;
+  platform: 'vm' | 'external';
+  site: string;
+  host: string;
+  address: string;
+  port: number;
+  health: 'passing' | 'critical';
+  output: string;
+  /** Since the lease was last held, ms; undefined for sidecar-less ones. */
+  silentMs?: number;
+}
+export interface InstancesAnswer {
+  instances: InstanceRow[];
+  brakes: { site: string; held: string[] }[];
+}
+
+/** Every refusal: what is wrong and what to do, in one sentence. */
+export interface ErrorAnswer {
+  code: string;
+  message: string;
+}
