@@ -1,0 +1,51 @@
+import type { LabNetwork } from '../network.ts';
+import type { Progress } from '../progress.ts';
+import { boot } from './boot.ts';
+import { makeDisk } from './disk.ts';
+import { connect } from './link.ts';
+import { isAlive } from './process.ts';
+import { findRecord, namesInRecords, readRecord, vmOf, writeRecord } from './record.ts';
+import { stopVm } from './stop.ts';
+import type { Vm, VmParts, VmSpec } from './vm.ts';
+
+/** Boots `vm1`, `vm2` and `vm3` side by side, each with an empty disk. One that runs already is left as it is. */
+export async function startVms(network: LabNetwork, parts: VmParts, progress: Progress): Promise<Vm[]> {
+  const task = progress.begin('VMs');
+  const { bridge, netns, gateway, prefixLength } = network;
+  const specs = ([1, 2, 3] as const).map((n) => ({
+    name: `vm${n}`,
+    address: network.vmAddress(n),
+    network: { bridge, netns, gateway, prefixLength },
+    parts,
+  }));
+  const started = await Promise.allSettled(specs.map(startVm));
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
+    task.failed((failed.reason as Error).message);
+    throw failed.reason;
+  }
+  task.done(specs.map(({ name, address }) => `${name} ${address}`).join(', '));
+  return started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}
+
+/** One VM. What an earlier start left of it half made is removed first; so is all of it when it does not come up. */
+export async function startVm(spec: VmSpec): Promise<Vm> {
+  const before = await findRecord(spec.name);
+  if (before?.running !== undefined && (await isAlive(before.running.leader))) return vmOf(before);
+  await stopVm(spec.name);
+  await writeRecord(spec);
+  try {
+    await Promise.all([makeDisk(spec), connect(spec.name, spec.address, spec.network)]);
+    return vmOf(await boot(spec));
+  } catch (error) {
+    await stopVm(spec.name);
+    throw error;
+  }
+}
+
+/** The VMs that are powered on, whoever started them. */
+export async function findVms(): Promise<Vm[]> {
+  const records = await Promise.all((await namesInRecords()).sort().map(readRecord));
+  const alive = await Promise.all(records.map(({ running }) => running !== undefined && isAlive(running.leader)));
+  return records.filter((_, index) => alive[index]).map(vmOf);
+}
