@@ -1,6 +1,39 @@
+import { aclOf } from './acl.ts';
+import { apply } from './apply.ts';
+import { listNodes, readHealth, readNode, readServiceNames } from './catalog-read.ts';
+import { listConfig, readConfig } from './config-read.ts';
 import type { Consul, ConsulOptions } from './consul.ts';
+import * as kv from './kv.ts';
+import { login, logout } from './login.ts';
+import { readAgentSelf, readCaRoots, readLeader } from './status.ts';
+import { openTransport } from './transport.ts';
 
 /** A client for one Consul cluster. Makes no request by itself. */
-export function connectConsul(_options: ConsulOptions): Consul {
-  throw new Error('not built yet');
+export function connectConsul(options: ConsulOptions): Consul {
+  const transport = openTransport(options);
+  return {
+    readNode: (name) => readNode(transport, name),
+    listNodes: (prefix) => listNodes(transport, prefix),
+    readConfig: (kind, name) => readConfig(transport, kind, name),
+    listConfig: (kind) => listConfig(transport, kind),
+    apply: (changes) => apply(transport, changes),
+    health: (service, { connect = false } = {}) => readHealth(transport, service, connect),
+    services: () => readServiceNames(transport),
+    login: (method, jwt, meta) => login(transport, method, jwt, meta),
+    logout: (secretId) => logout(transport, secretId),
+    kvGet: (key) => kv.kvGet(transport, key),
+    kvList: (prefix) => kv.kvList(transport, prefix),
+    kvCas: (key, value, modifyIndex) => kv.kvCas(transport, key, value, modifyIndex),
+    kvDelete: (key, modifyIndex) => kv.kvDelete(transport, key, modifyIndex),
+    createSession: (name, ttlSeconds) => kv.createSession(transport, name, ttlSeconds),
+    renewSession: (id) => kv.renewSession(transport, id),
+    destroySession: (id) => kv.destroySession(transport, id),
+    kvAcquire: (key, value, session) => kv.kvAcquire(transport, key, value, session),
+    kvRelease: (key, session) => kv.kvRelease(transport, key, session),
+    acl: aclOf(transport),
+    leader: () => readLeader(transport),
+    agentSelf: () => readAgentSelf(transport),
+    caRoots: () => readCaRoots(transport),
+    close: () => transport.close(),
+  };
 }

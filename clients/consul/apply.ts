@@ -1,0 +1,153 @@
+import type { ConfigEntry } from '../../mesh/entry.ts';
+import type { Change, Outcome } from '../../mesh/plan.ts';
+import { readServices } from './catalog-read.ts';
+import { configPath } from './config-read.ts';
+import { ConsulUnavailable } from './errors.ts';
+import { inParallel } from './in-parallel.ts';
+import { sendTxn, txnBatches, txnOperation } from './txn.ts';
+import type { TxnChange } from './txn.ts';
+import type { Transport } from './transport.ts';
+
+type ConfigChange = Extract<Change, { op: 'set-config' | 'delete-config' }>;
+type Register = Extract<Change, { op: 'register' }>;
+
+/** Requests at a time; a Consul server commits them in one go where it can. */
+const PARALLEL = 8;
+
+const RACED = 'somebody else wrote it meanwhile; it is read again before the next try';
+
+/** One run of apply: what became of each change so far, and whether Consul was lost on the way. */
+interface Run {
+  transport: Transport;
+  errors: Map<Change, string>;
+  done: Set<Change>;
+  lost: ConsulUnavailable | undefined;
+}
+
+/** Consul.apply. The order of the groups is that of mesh/plan.ts; within config entries a kind is written at a time. */
+export async function apply(transport: Transport, changes: Change[]): Promise<Outcome[]> {
+  const run: Run = { transport, errors: new Map(), done: new Set(), lost: undefined };
+  const of = <Op extends Change['op']>(...ops: Op[]): Extract<Change, { op: Op }>[] =>
+    changes.filter((change): change is Extract<Change, { op: Op }> => (ops as string[]).includes(change.op));
+
+  await writeTxn(run, of('delete-service', 'delete-node'));
+  await writeConfig(run, of('delete-config'));
+  await writeTxn(run, of('set-node'));
+  await writeConfig(run, of('set-config'));
+  await inParallel(of('register'), PARALLEL, (change) => attempt(run, [change], () => register(transport, change)));
+  await writeTxn(run, of('set-check'));
+
+  if (run.lost !== undefined && run.done.size === 0 && run.errors.size === 0) throw run.lost;
+  return changes.map((change) => {
+    if (run.done.has(change)) return { change, ok: true };
+    return { change, ok: false, error: run.errors.get(change) ?? run.lost?.message ?? 'not attempted' };
+  });
+}
+
+/** Does one write for `changes`. After Consul was lost nothing more is tried: each try could take its whole timeout. */
+async function attempt(run: Run, changes: Change[], write: () => Promise<Map<Change, string> | void>): Promise<void> {
+  if (run.lost !== undefined) return;
+  try {
+    const errors = (await write()) ?? new Map<Change, string>();
+    for (const change of changes) {
+      const error = errors.get(change);
+      if (error === undefined) run.done.add(change);
+      else run.errors.set(change, error);
+    }
+  } catch (error) {
+    if (error instanceof ConsulUnavailable) run.lost = error;
+    else for (const change of changes) run.errors.set(change, (error as Error).message);
+  }
+}
+
+async function writeTxn(run: Run, changes: TxnChange[]): Promise<void> {
+  const names = await serviceNames(run, changes);
+  const present = changes.filter((change) => {
+    if (change.op !== 'delete-service' || names.has(`${change.node}/${change.id}`)) return true;
+    // Looked for and not there, which is what was asked for.
+    if (run.lost === undefined && !run.errors.has(change)) run.done.add(change);
+    return false;
+  });
+  const operations = present.map((change) =>
+    txnOperation(change, change.op === 'delete-service' ? names.get(`${change.node}/${change.id}`) : undefined),
+  );
+  for (const batch of txnBatches(operations)) {
+    const changesOf = batch.map((operation) => operation.change);
+    await attempt(run, changesOf, async () => {
+      const failed = await sendTxn(run.transport, batch);
+      return new Map([...failed].map(([operation, error]) => [operation.change, error]));
+    });
+  }
+}
+
+/** Names, by `node/id`, of the services to delete: a txn needs them. One read for each node. */
+async function serviceNames(run: Run, changes: TxnChange[]): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  const nodes = new Map<string, Change[]>();
+  for (const change of changes) {
+    if (change.op === 'delete-service') nodes.set(change.node, [...(nodes.get(change.node) ?? []), change]);
+  }
+  await inParallel([...nodes], PARALLEL, async ([node, asking]) => {
+    if (run.lost !== undefined) return;
+    try {
+      const held = await readServices(run.transport, node);
+      for (const service of held?.Services ?? []) names.set(`${node}/${service.ID}`, service.Service);
+    } catch (error) {
+      if (error instanceof ConsulUnavailable) run.lost = error;
+      else for (const change of asking) run.errors.set(change, (error as Error).message);
+    }
+  });
+  return names;
+}
+
+/** Kind after kind in the order given: a splitter is refused until its service-defaults say http. */
+async function writeConfig(run: Run, changes: ConfigChange[]): Promise<void> {
+  for (const sameKind of byKind(changes)) {
+    await inParallel(sameKind, PARALLEL, (change) =>
+      attempt(run, [change], async () => {
+        const won = await (change.op === 'set-config' ? setConfig : deleteConfig)(run.transport, change as never);
+        return won ? undefined : new Map([[change, `${nameOf(change)}: ${RACED}`]]);
+      }),
+    );
+  }
+}
+
+const kindOf = (change: ConfigChange): ConfigEntry['Kind'] =>
+  change.op === 'set-config' ? change.entry.Kind : change.kind;
+
+const nameOf = (change: ConfigChange): string =>
+  change.op === 'set-config' ? `${change.entry.Kind}/${change.entry.Name}` : `${change.kind}/${change.name}`;
+
+/** Consecutive changes of one kind together. */
+function byKind(changes: ConfigChange[]): ConfigChange[][] {
+  const runs: ConfigChange[][] = [];
+  for (const change of changes) {
+    const last = runs.at(-1);
+    if (last !== undefined && kindOf(last[0]!) === kindOf(change)) last.push(change);
+    else runs.push([change]);
+  }
+  return runs;
+}
+
+async function setConfig(transport: Transport, change: Extract<Change, { op: 'set-config' }>): Promise<boolean> {
+  const query = { cas: change.modifyIndex };
+  const reply = await transport.send({ method: 'PUT', path: '/config', query, body: change.entry });
+  return reply.body === true;
+}
+
+async function deleteConfig(transport: Transport, change: Extract<Change, { op: 'delete-config' }>): Promise<boolean> {
+  const query = { cas: change.modifyIndex };
+  const reply = await transport.send({ method: 'DELETE', path: configPath(change.kind, change.name), query });
+  return reply.body === true;
+}
+
+async function register(transport: Transport, { node, registration }: Register): Promise<void> {
+  const body = {
+    Node: node.Node,
+    Address: node.Address,
+    NodeMeta: node.Meta,
+    Service: registration.service,
+    Checks: registration.checks.map((check) => ({ Node: node.Node, ...check })),
+  };
+  await transport.send({ method: 'PUT', path: '/catalog/register', body, repeatable: true });
+}

@@ -1,0 +1,69 @@
+import type { ConfigEntry } from '../../mesh/entry.ts';
+
+type Raw = Record<string, unknown>;
+
+/** Set by Consul on every entry. */
+const OWN_FIELDS = ['CreateIndex', 'ModifyIndex', 'Hash', 'Namespace', 'Partition'];
+/** Set by Consul on the sources of an intention. `Type` can only be `consul`. */
+const SOURCE_FIELDS = ['Precedence', 'Type', 'LegacyID', 'LegacyMeta', 'LegacyCreateTime', 'LegacyUpdateTime'];
+/** Structs without `omitempty` effect in Consul: always there, `{}` when unset. */
+const ALWAYS_THERE = ['TransparentProxy', 'MeshGateway', 'Expose'];
+
+/** The entry as it was written: what Consul adds by itself is dropped. The input is not changed. */
+export function configEntry(raw: Raw): { entry: ConfigEntry; modifyIndex: number } {
+  const entry = tidy(without(raw, OWN_FIELDS)) as ConfigEntry;
+  entry.Meta ??= {};
+  if (entry.Kind === 'service-intentions')
+    entry['Sources'] = listOf(entry['Sources']).map((s) => without(s, SOURCE_FIELDS));
+  if (entry.Kind === 'service-defaults') tidyUpstreams(entry['UpstreamConfig'] as Raw | undefined);
+  if (entry.Kind === 'service-resolver') tidyCookies(entry['LoadBalancer'] as Raw | undefined);
+  return { entry, modifyIndex: Number(raw['ModifyIndex']) };
+}
+
+const without = (raw: Raw, fields: string[]): Raw =>
+  Object.fromEntries(Object.entries(raw).filter(([field]) => !fields.includes(field)));
+
+const listOf = (value: unknown): Raw[] => (Array.isArray(value) ? (value as Raw[]) : []);
+
+/** Drops what is null and the structs that are always there. */
+function tidy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(tidy);
+  if (value === null || typeof value !== 'object') return value;
+  const kept = Object.entries(value).filter(
+    ([field, inner]) => inner !== null && !(ALWAYS_THERE.includes(field) && Object.keys(inner as object).length === 0),
+  );
+  return Object.fromEntries(kept.map(([field, inner]) => [field, tidy(inner)]));
+}
+
+/** Consul takes these durations as text and gives them back as nanoseconds. */
+function tidyUpstreams(config: Raw | undefined): void {
+  for (const upstream of [config?.['Defaults'] as Raw | undefined, ...listOf(config?.['Overrides'])]) {
+    if (upstream === undefined) continue;
+    for (const field of ['Peer', 'Namespace', 'Partition']) if (upstream[field] === '') delete upstream[field];
+    const health = upstream['PassiveHealthCheck'] as Raw | undefined;
+    for (const field of ['Interval', 'BaseEjectionTime']) spellDuration(health, field);
+  }
+}
+
+function tidyCookies(balancer: Raw | undefined): void {
+  for (const policy of listOf(balancer?.['HashPolicies']))
+    spellDuration(policy['CookieConfig'] as Raw | undefined, 'TTL');
+}
+
+function spellDuration(holder: Raw | undefined, field: string): void {
+  if (holder !== undefined && typeof holder[field] === 'number') holder[field] = goDuration(holder[field] / 1e6);
+}
+
+/** A duration as Go's time.Duration.String prints it: `500ms`, `1.5s`, `1m0s`, `1h0m0s`. Whole microseconds only. */
+export function goDuration(ms: number): string {
+  if (ms === 0) return '0s';
+  if (ms < 1) return `${round(ms * 1000)}µs`;
+  if (ms < 1000) return `${round(ms)}ms`;
+  const hours = Math.floor(ms / 3_600_000);
+  const minutes = Math.floor((ms % 3_600_000) / 60_000);
+  const seconds = `${round((ms % 60_000) / 1000)}s`;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+}
+
+const round = (value: number): number => Math.round(value * 1e6) / 1e6;

@@ -1,0 +1,44 @@
+import { ConsulDenied, ConsulRefused, ConsulUnavailable } from './errors.ts';
+
+/** Answers of a server that cannot serve right now; another server, or the same one later, can. */
+const NOT_NOW =
+  /no cluster leader|not the leader|leadership|no path to datacenter|raft .*(shutdown|timeout)|timed out enqueuing|server busy|rate limit|try again later|retry elsewhere|rpc error getting client|failed to get conn|connection re(fused|set)|i\/o timeout|\bEOF\b/i;
+
+const LACKS = /lacks permission '([^']+)'(?: on "?([^".]+(?:\.[^".\s]+)*)"?)?/;
+
+/** What a 403, or a txn error of the same wording, lacks, for example `service:write on "add-svc"`. */
+export function lackedPermission(sentence: string): string | undefined {
+  const found = LACKS.exec(sentence);
+  if (found === null) return undefined;
+  const [, permission, resource] = found;
+  return resource === undefined ? permission : `${permission} on "${resource}"`;
+}
+
+/** Turns an answer that is not a success into an error. `what` is the request, for example `PUT /v1/config`. */
+export function refusal(
+  what: string,
+  status: number,
+  sentence: string,
+): ConsulDenied | ConsulRefused | ConsulUnavailable {
+  const said = sentence.replace(/^(rpc error making call: |rpc error: code = \w+ desc = )+/, '').trim();
+  if (/permission denied|acl not found/i.test(said) || status === 403) return denial(what, said);
+  if (status === 429 || status === 502 || status === 503 || status === 504 || NOT_NOW.test(said)) {
+    return new ConsulUnavailable(`Consul cannot serve ${what} now (${said || status}); it is tried again`);
+  }
+  return new ConsulRefused(`Consul refused ${what}: ${said || `status ${status}`}`, status);
+}
+
+function denial(what: string, said: string): ConsulDenied {
+  if (/acl not found/i.test(said)) {
+    return new ConsulDenied(
+      `Consul does not know the token used for ${what}: it was deleted or has expired; use another`,
+    );
+  }
+  const permission = lackedPermission(said);
+  if (permission === undefined)
+    return new ConsulDenied(`Consul denied ${what}: ${said}; check the token and its policy`);
+  const advice = /anonymous token/.test(said)
+    ? 'send a token whose policy grants it'
+    : "grant it in the token's policy";
+  return new ConsulDenied(`Consul denied ${what}: ${permission} is lacking; ${advice}`, permission);
+}

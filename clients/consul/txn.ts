@@ -1,0 +1,85 @@
+import type { Change } from '../../mesh/plan.ts';
+import { refusal } from './refusal.ts';
+import type { Transport } from './transport.ts';
+
+/** Limit of PUT /v1/txn, https://developer.hashicorp.com/consul/api-docs/txn */
+const MAX_OPERATIONS = 128;
+/** Below Consul's txn_max_req_len of 512 KiB, which 128 checks with 4 KiB of output each would pass. */
+const MAX_BYTES = 480 * 1024;
+/** Consul reports what ACLs refuse before it looks for what the catalog refuses, so two rounds can each find culprits. */
+const MAX_ROUNDS = 3;
+
+export type TxnChange = Extract<Change, { op: 'delete-service' | 'delete-node' | 'set-node' | 'set-check' }>;
+
+export interface TxnOperation {
+  change: TxnChange;
+  /** What goes into the request. */
+  body: object;
+}
+
+interface RawTxnError {
+  OpIndex: number;
+  What: string;
+}
+
+/** `serviceName` is needed to delete a service: Consul's ACL check goes by it. */
+export function txnOperation(change: TxnChange, serviceName = ''): TxnOperation {
+  switch (change.op) {
+    case 'delete-service': {
+      const Service = { ID: change.id, Service: serviceName };
+      return { change, body: { Service: { Verb: 'delete', Node: change.node, Service } } };
+    }
+    case 'delete-node':
+      return { change, body: { Node: { Verb: 'delete', Node: { Node: change.node } } } };
+    case 'set-node':
+      return { change, body: { Node: { Verb: 'set', Node: change.node } } };
+    case 'set-check':
+      return { change, body: { Check: { Verb: 'set', Check: { Node: change.node, ...change.check } } } };
+  }
+}
+
+/** Splits at 128 operations or 480 KiB, order kept. */
+export function txnBatches(operations: TxnOperation[]): TxnOperation[][] {
+  const batches: TxnOperation[][] = [];
+  let bytes = 0;
+  for (const operation of operations) {
+    const size = Buffer.byteLength(JSON.stringify(operation.body)) + 1;
+    const last = batches.at(-1);
+    if (last === undefined || last.length === MAX_OPERATIONS || bytes + size > MAX_BYTES) {
+      batches.push([operation]);
+      bytes = size;
+    } else {
+      last.push(operation);
+      bytes += size;
+    }
+  }
+  return batches;
+}
+
+/**
+ * Writes one batch: all of it in one raft write, or, where Consul names culprits, all but those. Gives the error of
+ * each operation that failed. Throws what the transport throws when the batch as a whole could not be done.
+ */
+export async function sendTxn(transport: Transport, batch: TxnOperation[]): Promise<Map<TxnOperation, string>> {
+  const failed = new Map<TxnOperation, string>();
+  let left = batch;
+  for (let round = 1; left.length > 0; round++) {
+    const body = left.map((operation) => operation.body);
+    // Sets and deletes: doing one twice is doing it once.
+    const reply = await transport.send({ method: 'PUT', path: '/txn', body, accept: [409], repeatable: true });
+    if (reply.status !== 409) return failed;
+    const errors = (reply.body as { Errors: RawTxnError[] | null }).Errors ?? [];
+    for (const { OpIndex, What } of errors) {
+      const culprit = left[OpIndex];
+      if (culprit !== undefined) failed.set(culprit, refusal('this change in PUT /v1/txn', 409, What).message);
+    }
+    const rest = left.filter((operation) => !failed.has(operation));
+    if (round === MAX_ROUNDS || rest.length === left.length) {
+      const why = 'Consul rolled this change back because of others in its batch; it is written when those are mended';
+      for (const operation of rest) failed.set(operation, why);
+      return failed;
+    }
+    left = rest;
+  }
+  return failed;
+}
