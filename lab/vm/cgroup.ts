@@ -38,15 +38,16 @@ export async function namesInCgroups(): Promise<string[]> {
   return [...new Set(found.flat())];
 }
 
-/** Kills everything in the groups of VM `name` and removes them. */
+/** Kills everything in the groups of VM `name` and removes them; whoever is about to enter one finds it gone, and ends. */
 export async function removeCgroups(name: string): Promise<void> {
   const groups = vmCgroups(name, await mountTable());
   await until(`${name}: its processes end`, 20_000, async () => {
     const pids = (await Promise.all(groups.map(({ path }) => processesIn(path)))).flat();
     pids.forEach(killAtOnce);
-    return pids.length === 0 ? true : undefined;
+    if (pids.length > 0) return undefined;
+    const gone = await Promise.all(groups.map(({ path }) => removeTree(path)));
+    return gone.includes(false) ? undefined : true;
   });
-  for (const { path } of groups) await removeTree(path);
 }
 
 /** Removes what the groups of all VMs are in. Only when no VM is being started: its own may be about to be made there. */
@@ -83,11 +84,17 @@ async function processesIn(folder: string): Promise<number[]> {
   return [...own.map(Number), ...below.flat()];
 }
 
-async function removeTree(folder: string): Promise<void> {
-  for (const child of await folders(folder)) await removeTree(join(folder, child));
-  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
+/** Says whether it is gone: a group that has a process again stays. */
+async function removeTree(folder: string): Promise<boolean> {
+  for (const child of await folders(folder)) if (!(await removeTree(join(folder, child)))) return false;
+  return rmdir(folder).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return true;
+      if (error.code === 'EBUSY') return false;
+      throw error;
+    },
+  );
 }
 
 async function folders(path: string): Promise<string[]> {

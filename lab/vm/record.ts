@@ -1,5 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
+import { stateDirectory } from '../paths.ts';
 import type { ProcessId } from './process.ts';
 import { netnsPath, type Vm, type VmSpec } from './vm.ts';
 
@@ -10,7 +12,7 @@ export interface VmRecord extends VmSpec {
 }
 
 /** Below /run: after a reboot of the host no VM is there, and none is remembered. */
-const folder = '/run/landbridge-lab/vms';
+const folder = join(stateDirectory, 'vms');
 
 export async function writeRecord(record: VmRecord): Promise<void> {
   await mkdir(folder, { recursive: true });

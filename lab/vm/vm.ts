@@ -1,3 +1,7 @@
+import { join } from 'node:path';
+
+import { diskDirectory } from '../paths.ts';
+
 /** A real machine as far as software can tell: a booted Debian with systemd in a network namespace of its own. */
 export interface Vm {
   /** `vm1`, `vm2`, `vm3`: its hostname. */
@@ -40,7 +44,7 @@ export interface VmSpec {
 
 /** Where VM `name` keeps its disk and its console log. */
 export function diskFolder(name: string): string {
-  return `/var/lib/landbridge-lab/vm/${name}`;
+  return join(diskDirectory, 'vm', name);
 }
 
 /** The name of a VM's network namespace; with `-br` after it, of its link's end at the bridge. */
