@@ -1,0 +1,170 @@
+import type http from 'node:http';
+import { systemClock } from './clock.ts';
+import { loadKubeConfig, namespaceOf, type KubeConfigSource } from './config.ts';
+import { readCredentials, type CredentialsReader } from './credentials.ts';
+import type { KubeError } from './errors.ts';
+import { errorOfStatus, errorOfTransport, type Status } from './errors.ts';
+import { nameOf, openHttp, readBody } from './http.ts';
+import { objectVerbs, type ObjectVerbs } from './verbs.ts';
+
+export type Query = Record<string, string | number | boolean | undefined>;
+
+export interface RequestOptions {
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Default `application/json`. */
+  contentType?: string;
+  /** Default `application/json`. */
+  accept?: string;
+  query?: Query;
+  /** Aborting throws the signal's reason. */
+  signal?: AbortSignal;
+  /** For the whole exchange. Default 30 000. */
+  timeoutMs?: number;
+}
+
+export type StreamOptions = Pick<RequestOptions, 'accept' | 'query' | 'signal'>;
+
+/** All requests to one API server. Every method throws KubeError, or the reason of `signal` when that aborts. */
+export interface KubeClient extends ObjectVerbs {
+  /** The namespace of the context; inside a cluster the pod's own. Nothing falls back to it by itself. */
+  readonly namespace: string;
+  /** The server's URL, for messages. */
+  readonly server: string;
+  /** One exchange of JSON. `undefined` when the server answers with no body. */
+  request<T>(method: string, path: string, options?: RequestOptions): Promise<T>;
+  /** Opens a long answer (a watch, a log): resolves with its head, then the bytes come. No timeout but `signal`. */
+  stream(path: string, options?: StreamOptions): Promise<AsyncIterable<Uint8Array>>;
+}
+
+const defaultTimeoutMs = 30_000;
+const maxAnswerBytes = 256 * 1024 * 1024;
+const maxErrorBytes = 1024 * 1024;
+
+/** A client for the API server named by `source`. Reads files, sends nothing yet. Throws a `fix` KubeError without a usable configuration. */
+export function connectKube(source: KubeConfigSource = {}): KubeClient {
+  const config = loadKubeConfig(source);
+  const server = config.getCurrentCluster()!.server.replace(/\/+$/, '');
+  const credentials = readCredentials(() => loadKubeConfig(source), systemClock);
+  return createClient({ server, namespace: namespaceOf(config, source), credentials });
+}
+
+export function createClient(target: {
+  server: string;
+  namespace: string;
+  credentials: CredentialsReader;
+}): KubeClient {
+  const { server, namespace, credentials } = target;
+
+  async function open(
+    method: string,
+    path: string,
+    options: RequestOptions,
+    use: 'requests' | 'watches',
+  ): Promise<http.IncomingMessage> {
+    const { headers, agents } = await credentials.get();
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const content: Record<string, string> =
+      body === undefined ? {} : { 'Content-Type': options.contentType ?? 'application/json' };
+    const url = server + path + queryString(options.query);
+    const accept = { Accept: options.accept ?? 'application/json', 'User-Agent': 'landbridge' };
+    return openHttp({
+      method,
+      url,
+      headers: { ...headers, ...accept, ...content },
+      body,
+      agent: agents[use],
+      signal: options.signal,
+    });
+  }
+
+  /** As `open`, but asks once more with freshly read credentials when the server refuses those at hand. */
+  async function openAuthorised(...args: Parameters<typeof open>): Promise<http.IncomingMessage> {
+    const response = await open(...args);
+    if (response.statusCode !== 401) return response;
+    response.resume();
+    credentials.expire();
+    return open(...args);
+  }
+
+  async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+    const name = nameOf(method, server + path);
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    return withDeadline(name, timeoutMs, options.signal, async (signal) => {
+      const response = await openAuthorised(method, path, { ...options, signal }, 'requests');
+      const failed = (response.statusCode ?? 0) >= 300;
+      const text = await readBody(name, response, failed ? maxErrorBytes : maxAnswerBytes);
+      if (failed) throw errorOfAnswer(name, response, text);
+      return (text === '' ? undefined : parse(name, text)) as T;
+    });
+  }
+
+  async function stream(path: string, options: StreamOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    const name = nameOf('GET', server + path);
+    const response = await openAuthorised('GET', path, options, 'watches');
+    if (response.statusCode === 200) return response;
+    throw errorOfAnswer(name, response, await readBody(name, response, maxErrorBytes));
+  }
+
+  return { namespace, server, request, stream, ...objectVerbs(request) };
+}
+
+/** Runs `work` with a signal that follows `outer` and ends after `timeoutMs`, leaving no listener behind on `outer`. */
+async function withDeadline<T>(
+  name: string,
+  timeoutMs: number,
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+) {
+  const controller = new AbortController();
+  const follow = () => controller.abort(outer?.reason);
+  const timer = setTimeout(() => {
+    controller.abort(errorOfTransport(name, 'Timeout', `no answer within ${timeoutMs} ms`));
+  }, timeoutMs);
+  if (outer?.aborted) follow();
+  outer?.addEventListener('abort', follow, { once: true });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener('abort', follow);
+  }
+}
+
+function errorOfAnswer(name: string, response: http.IncomingMessage, text: string): KubeError {
+  const retryAfter = Number(response.headers['retry-after']);
+  return errorOfStatus(
+    name,
+    response.statusCode ?? 0,
+    statusOf(text),
+    Number.isFinite(retryAfter) ? retryAfter : undefined,
+  );
+}
+
+/** The body of a failure: a `Status`, or the words of whatever stands in front of the API server. */
+function statusOf(text: string): Status {
+  try {
+    const status = JSON.parse(text) as Status | null;
+    if (status !== null && typeof status === 'object') return status;
+  } catch {
+    // Not JSON: fall through to the text itself.
+  }
+  return { message: text.trim().slice(0, 200) };
+}
+
+function parse(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw errorOfTransport(name, 'BadResponse', 'the answer is not JSON');
+  }
+}
+
+function queryString(query: Query = {}): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
+  return pairs.length === 0
+    ? ''
+    : `?${new URLSearchParams(Object.fromEntries(pairs.map(([name, value]) => [name, String(value)])))}`;
+}

@@ -1,0 +1,43 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { errorOfUse } from './errors.ts';
+
+export interface KubeConfigSource {
+  /** Path of a kubeconfig. Default: the pod's service account inside a cluster, else `$KUBECONFIG`, else `~/.kube/config`. */
+  kubeconfig?: string;
+  /** Default: the kubeconfig's current context. */
+  context?: string;
+  /** Overrides the namespace of the context. */
+  namespace?: string;
+}
+
+/** Reads the configuration from files anew. Throws a `fix` KubeError when it is missing, unreadable or names no cluster. */
+export function loadKubeConfig(source: KubeConfigSource, env: NodeJS.ProcessEnv = process.env): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (source.kubeconfig) config.loadFromFile(source.kubeconfig);
+    else if (env['KUBERNETES_SERVICE_HOST']) config.loadFromCluster();
+    else config.loadFromDefault();
+  } catch (error) {
+    throw errorOfUse(`cannot read the kubeconfig: ${(error as Error).message}`);
+  }
+  if (source.context) config.setCurrentContext(source.context);
+  if (!config.getContextObject(config.getCurrentContext()))
+    throw errorOfUse(`the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}`);
+  if (!config.getCurrentCluster()) throw errorOfUse('the kubeconfig context names no known cluster');
+  return withPlainLoopback(config);
+}
+
+/** The namespace to work in: asked for, else the context's (inside a cluster: the pod's own), else `default`. */
+export function namespaceOf(config: KubeConfig, source: KubeConfigSource): string {
+  return source.namespace || config.getContextObject(config.getCurrentContext())?.namespace?.trim() || 'default';
+}
+
+/** KubeConfig refuses every plain `http:` server that is not marked insecure; `kubectl proxy` and tests are on loopback. */
+function withPlainLoopback(config: KubeConfig): KubeConfig {
+  config.clusters = config.clusters.map((cluster) =>
+    /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/.test(cluster.server)
+      ? { ...cluster, skipTLSVerify: true }
+      : cluster,
+  );
+  return config;
+}

@@ -1,0 +1,50 @@
+/** The fields of ObjectMeta that this project reads or writes; the rest of the JSON is kept as it came. */
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  /** RFC 3339. */
+  creationTimestamp?: string;
+  /** RFC 3339. Set: the object is being deleted and waits for its finalizers. */
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  finalizers?: string[];
+  ownerReferences?: OwnerReference[];
+  [field: string]: unknown;
+}
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+/**
+ * Any object as the API server sent it. Raw JSON on purpose: a field this program does not know survives being read
+ * and patched. Items of a list of a built-in kind carry no `apiVersion` and no `kind`; items of a watch and objects
+ * of a custom resource do.
+ */
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  [field: string]: unknown;
+}
+
+/** `namespace/name`, or `name` for an object without a namespace: the key of queues and caches. */
+export function keyOf(object: { metadata: Pick<ObjectMeta, 'name' | 'namespace'> }): string {
+  const { namespace, name } = object.metadata;
+  return namespace ? `${namespace}/${name}` : name;
+}
+
+/** The reverse of {@link keyOf}. */
+export function splitKey(key: string): { namespace?: string; name: string } {
+  const slash = key.indexOf('/');
+  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
