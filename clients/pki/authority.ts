@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import { X509Certificate, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+type CryptoKey = webcrypto.CryptoKey;
+
+x509.cryptoProvider.set(webcrypto as never);
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -108,8 +110,8 @@ const subjectOf = ({ commonName, organization }: LeafInput): x509.JsonName => [
   ...(organization === undefined ? [] : [{ O: [organization] }]),
 ];
 
-const newKeys = (): Promise<CryptoKeyPair> =>
-  webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as Promise<CryptoKeyPair>;
+const newKeys = (): Promise<webcrypto.CryptoKeyPair> =>
+  webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 
 const newSerial = (): string => Buffer.from(webcrypto.getRandomValues(new Uint8Array(16))).toString('hex');
 
@@ -121,12 +123,12 @@ const validity = ({ nowMs, days }: Lifetime) => ({
 const pem = (certificate: x509.X509Certificate): string => `${certificate.toString('pem').trim()}\n`;
 
 async function privatePem(key: CryptoKey): Promise<string> {
-  const der = await webcrypto.subtle.exportKey('pkcs8', key as webcrypto.CryptoKey);
+  const der = await webcrypto.subtle.exportKey('pkcs8', key);
   return `${x509.PemConverter.encode(der, 'PRIVATE KEY').trim()}\n`;
 }
 
 function importPrivate(keyPem: string): Promise<CryptoKey> {
   const [der] = x509.PemConverter.decode(keyPem);
   if (der === undefined) throw new Error('the CA key is not PEM');
-  return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']) as Promise<CryptoKey>;
+  return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
 }
