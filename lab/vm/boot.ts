@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { attempt, launch, tail } from '../exec.ts';
 import { makeCgroups, removeCgroups } from './cgroup.ts';
 import { enter } from './exec.ts';
-import { isAlive, namespaceInit, processOf, type ProcessId } from './process.ts';
+import { isAlive, processId, type ProcessId } from '../process-id.ts';
+import { namespaceInit } from './process.ts';
 import { writeRecord, type VmRecord } from './record.ts';
 import { until } from './until.ts';
 import { diskFolder, netnsPath, type VmSpec } from './vm.ts';
@@ -55,13 +57,15 @@ export async function boot(spec: VmSpec): Promise<VmRecord> {
   const script = [becomeNspawn, 'sh', spec.parts.root, diskFolder(spec.name), groups, ...nspawnArguments(spec)];
   const child = launch('unshare', ['--mount', '--propagation', 'private', 'sh', '-euc', ...script], { logFile });
   try {
-    const supervisor = await spawned(child);
+    await once(child, 'spawn');
+    const supervisor = processId(child.pid ?? 0);
+    if (supervisor === undefined) throw new Error(`${spec.name} did not start`);
     const leader = await until(`${spec.name}: systemd starts`, bootDeadlineMs, async () => {
-      if (!(await isAlive(supervisor))) throw new Error(`${spec.name} did not start`);
+      if (!isAlive(supervisor)) throw new Error(`${spec.name} did not start`);
       const init = await namespaceInit(supervisor.pid);
       return init !== undefined && (await listens(init)) ? init : undefined;
     });
-    const record: VmRecord = { ...spec, running: { leader, supervisor } };
+    const record = { ...spec, running: { leader, supervisor } };
     await writeRecord(record);
     await running(spec.name, leader.pid);
     return record;
@@ -70,18 +74,6 @@ export async function boot(spec: VmSpec): Promise<VmRecord> {
     const console = tail((await readFile(logFile, 'utf8').catch(() => '')).trim(), 15);
     throw new Error(`${(error as Error).message}${console === '' ? '' : `\n${console}`}`, { cause: error });
   }
-}
-
-function spawned(child: ReturnType<typeof launch>): Promise<ProcessId> {
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('spawn', () => {
-      processOf(child.pid ?? 0).then((id) => {
-        if (id === undefined) reject(new Error(`unshare ended at once`));
-        else resolve(id);
-      }, reject);
-    });
-  });
 }
 
 /** Whether this systemd can be asked already. */

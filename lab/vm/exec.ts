@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 
 import { run, type RunOptions } from '../exec.ts';
-import { isAlive } from './process.ts';
+import { isAlive } from '../process-id.ts';
 import { readRecord } from './record.ts';
 import type { Vm } from './vm.ts';
 
@@ -50,6 +50,6 @@ export async function vmCopy(vm: Pick<Vm, 'name'>, paths: readonly string[], int
 
 async function leaderOf(name: string): Promise<number> {
   const { running } = await readRecord(name);
-  if (running === undefined || !(await isAlive(running.leader))) throw new Error(`${name} is powered off`);
+  if (running === undefined || !isAlive(running.leader)) throw new Error(`${name} is powered off`);
   return running.leader.pid;
 }

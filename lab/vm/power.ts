@@ -1,12 +1,13 @@
 import { setLink } from './link.ts';
 import { boot } from './boot.ts';
-import { isAlive, killAtOnce } from './process.ts';
+import { isAlive } from '../process-id.ts';
+import { killAtOnce } from './process.ts';
 import { readRecord, vmOf, writeRecord } from './record.ts';
 import { until } from './until.ts';
 import type { Vm } from './vm.ts';
 
 /**
- * A power cut: every process of the VM is gone at once, none is told, nothing is flushed, and no connection is closed.
+ * A power cut: every process of the VM is gone at once, none is told, and no connection is closed.
  * The disk stays. Ends when all are gone.
  */
 export async function cutPower({ name }: Pick<Vm, 'name'>): Promise<void> {
@@ -14,11 +15,8 @@ export async function cutPower({ name }: Pick<Vm, 'name'>): Promise<void> {
   if (running === undefined) return;
   const processes = [running.leader, running.supervisor];
   // The kernel ends a pid namespace with its first process, and that process is gone only after all the others.
-  for (const id of processes) if (await isAlive(id)) killAtOnce(id.pid);
-  await until(`${name}: its power goes`, 20_000, async () => {
-    const alive = await Promise.all(processes.map(isAlive));
-    return alive.includes(true) ? undefined : true;
-  });
+  for (const id of processes) if (isAlive(id)) killAtOnce(id.pid);
+  await until(`${name}: its power goes`, 20_000, async () => (processes.some(isAlive) ? undefined : true));
   await writeRecord(spec);
 }
 
@@ -26,7 +24,7 @@ export async function cutPower({ name }: Pick<Vm, 'name'>): Promise<void> {
 export async function bootVm({ name }: Pick<Vm, 'name'>): Promise<Vm> {
   const record = await readRecord(name);
   if (record.running !== undefined) {
-    if (await isAlive(record.running.leader)) return vmOf(record);
+    if (isAlive(record.running.leader)) return vmOf(record);
     await cutPower({ name });
   }
   return vmOf(await boot(record));

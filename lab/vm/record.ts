@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 
 import { stateDirectory } from '../paths.ts';
-import type { ProcessId } from './process.ts';
+import type { ProcessId } from '../process-id.ts';
 import { netnsPath, type Vm, type VmSpec } from './vm.ts';
 
 /** What is remembered of a VM from its first start to its removal. */

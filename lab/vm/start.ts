@@ -3,7 +3,7 @@ import type { Progress } from '../progress.ts';
 import { boot } from './boot.ts';
 import { makeDisk } from './disk.ts';
 import { connect } from './link.ts';
-import { isAlive } from './process.ts';
+import { isAlive } from '../process-id.ts';
 import { findRecord, namesInRecords, readRecord, vmOf, writeRecord } from './record.ts';
 import { stopVm } from './stop.ts';
 import type { Vm, VmParts, VmSpec } from './vm.ts';
@@ -31,7 +31,7 @@ export async function startVms(network: LabNetwork, parts: VmParts, progress: Pr
 /** One VM. What an earlier start left of it half made is removed first; so is all of it when it does not come up. */
 export async function startVm(spec: VmSpec): Promise<Vm> {
   const before = await findRecord(spec.name);
-  if (before?.running !== undefined && (await isAlive(before.running.leader))) return vmOf(before);
+  if (before?.running !== undefined && isAlive(before.running.leader)) return vmOf(before);
   await stopVm(spec.name);
   await writeRecord(spec);
   try {
@@ -46,6 +46,5 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
 /** The VMs that are powered on, whoever started them. */
 export async function findVms(): Promise<Vm[]> {
   const records = await Promise.all((await namesInRecords()).sort().map(readRecord));
-  const alive = await Promise.all(records.map(({ running }) => running !== undefined && isAlive(running.leader)));
-  return records.filter((_, index) => alive[index]).map(vmOf);
+  return records.filter(({ running }) => running !== undefined && isAlive(running.leader)).map(vmOf);
 }
