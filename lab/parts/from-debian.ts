@@ -15,7 +15,7 @@ export async function makeFromDebian(source: DebianSource, folder: string, task:
   await run(
     'mmdebstrap',
     [
-      ...['--variant=minbase', '--format=tar', `--include=${source.packages.join(',')}`],
+      ...[`--variant=${source.variant}`, '--format=tar', `--include=${source.packages.join(',')}`],
       ...omitted.map((path) => `--dpkgopt=path-exclude=${path}`),
       ...[release.codename, join(folder, 'root.tar'), ...release.sources],
     ],

@@ -21,6 +21,7 @@ const env = {
 let lastBuild: Promise<unknown> = Promise.resolve();
 
 export function makeFromGo(source: GoSource, folder: string, task: Task): Promise<void> {
+  task.at('waiting for the build before it');
   const mine = lastBuild.then(() => build(source, folder, task));
   lastBuild = mine.catch(() => undefined);
   return mine;

@@ -50,5 +50,7 @@ export interface NpmSource {
 /** A root file system of the host's own Debian (or Ubuntu) release, as root.tar. */
 export interface DebianSource {
   from: 'debian';
+  /** What is there beside the packages: as mmdebstrap calls it. */
+  variant: 'minbase' | 'essential';
   packages: string[];
 }

