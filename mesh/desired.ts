@@ -14,6 +14,8 @@ export interface Intent {
   meshService: MeshService | undefined;
   /** Injected pods of the MeshService, any phase. */
   pods: PodFacts[];
+  /** The name in Consul that an earlier walk wrote, for what has to be removed; undefined when there was none. */
+  previousService?: string;
 }
 
 /** Something the user has to mend, found while working out what Consul should hold. */

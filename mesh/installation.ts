@@ -1,0 +1,46 @@
+/** What an installation is called and where its parts listen: the chart makes these, the processes find them. */
+
+export const NAMESPACE = 'landbridge';
+export const DATACENTER = 'dc1';
+
+/** Name in the Consul servers' certificate, which every client expects, whatever address it dials. */
+export const CONSUL_SERVER_NAME = `server.${DATACENTER}.consul`;
+
+/** Services. */
+export const CONSUL_SERVICE = 'landbridge-consul';
+export const CONSUL_SERVER_SERVICE = 'landbridge-consul-server';
+export const CONSUL_XDS_SERVICE = 'landbridge-consul-xds';
+export const BRIDGE_SERVICE = 'landbridge-bridge';
+export const WEBHOOK_SERVICE = 'landbridge-webhook';
+
+/** Ports of containers; the Services have the same numbers but for the webhook's, which the API server asks on 443. */
+export const CONSUL_HTTPS_PORT = 8501;
+export const CONSUL_GRPC_TLS_PORT = 8503;
+export const BRIDGE_PORT = 8443;
+export const WEBHOOK_PORT = 9443;
+/** `/healthz`, `/readyz` and `/metrics` of the operator and of the bridge. */
+export const OBSERVE_PORT = 8080;
+
+export const WEBHOOK_CONFIGURATION = 'landbridge-injector';
+export const WEBHOOK_PATH = '/mutate';
+export const OPERATOR_LEASE = 'landbridge-operator';
+
+/** Secrets that the bootstrap job makes once, and their keys. */
+export const SECRETS = {
+  /** ca.crt, ca.key: signs the Consul servers' certificates. */
+  consulCa: 'landbridge-consul-ca',
+  /** ca.crt, tls.crt, tls.key, and gossip.json, a snippet of Consul's configuration. */
+  consulServer: 'landbridge-consul-server',
+  /** token: may do everything in Consul. Read by the bootstrap job alone. */
+  consulManagement: 'landbridge-consul-management',
+  /** consul-accessor, consul-token, consul-ca.crt, signing.key. */
+  operator: 'landbridge-operator',
+  /** The same, and ca.crt, ca.key: the bridge's CA for the certificates of hosts and its own. */
+  bridge: 'landbridge-bridge',
+  /** tls.crt, tls.key, ca.crt, addresses: whoever reads it may invite. */
+  bridgeAdmin: 'landbridge-bridge-admin',
+} as const;
+
+/** Where the operator and the bridge find their Secrets. */
+export const OPERATOR_SECRETS_DIRECTORY = '/etc/landbridge/operator';
+export const BRIDGE_SECRETS_DIRECTORY = '/etc/landbridge/bridge';

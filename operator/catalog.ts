@@ -1,0 +1,70 @@
+import type { Consul } from '../clients/consul/consul.ts';
+import type { ConfigEntry } from '../mesh/entry.ts';
+import { after } from '../mesh/after.ts';
+import type { ActualState } from '../mesh/diff.ts';
+import { configKey } from '../mesh/entry.ts';
+import type { Change, Outcome } from '../mesh/plan.ts';
+
+/** Where a MeshService's entries are: its node, and the names its config entries have or had. */
+export interface CatalogPlace {
+  node: string;
+  services: string[];
+}
+
+/** Kinds of config entry that a MeshService makes. */
+const KINDS: ConfigEntry['Kind'][] = ['service-defaults', 'service-intentions'];
+
+/**
+ * What Consul holds for each MeshService, remembered. We are the only writer under our owner mark, so memory is right
+ * until a write fails or the timer says to look again; any doubt drops the memory.
+ */
+export interface Catalog {
+  read(place: CatalogPlace): Promise<ActualState>;
+  apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
+  /** The next read asks Consul. */
+  doubt(node: string): void;
+  doubtAll(): void;
+  /** True when the next read costs no request. */
+  remembers(place: CatalogPlace): boolean;
+}
+
+export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig' | 'apply'>): Catalog {
+  const held = new Map<string, { services: string; actual: ActualState }>();
+  const namesOf = (place: CatalogPlace): string => [...new Set(place.services)].sort().join(' ');
+  const remembered = (place: CatalogPlace): ActualState | undefined => {
+    const memory = held.get(place.node);
+    return memory?.services === namesOf(place) ? memory.actual : undefined;
+  };
+
+  return {
+    remembers: (place) => remembered(place) !== undefined,
+    doubt: (node) => void held.delete(node),
+    doubtAll: () => held.clear(),
+    async read(place) {
+      const actual = remembered(place) ?? (await readActual(consul, place));
+      held.set(place.node, { services: namesOf(place), actual });
+      return actual;
+    },
+    async apply(place, changes) {
+      let actual: ActualState | 'unknown' = remembered(place) ?? 'unknown';
+      // Forgotten while the write is under way: if it is cut off, nobody knows what Consul holds.
+      held.delete(place.node);
+      const outcomes = await consul.apply(changes);
+      for (const { ok, change } of outcomes) {
+        if (actual !== 'unknown') actual = ok ? after(actual, change) : 'unknown';
+      }
+      if (actual !== 'unknown') held.set(place.node, { services: namesOf(place), actual });
+      return outcomes;
+    },
+  };
+}
+
+async function readActual(consul: Pick<Consul, 'readNode' | 'readConfig'>, place: CatalogPlace): Promise<ActualState> {
+  const names = [...new Set(place.services)].flatMap((name) => KINDS.map((kind) => ({ kind, name })));
+  const [node, ...entries] = await Promise.all([
+    consul.readNode(place.node),
+    ...names.map(({ kind, name }) => consul.readConfig(kind, name)),
+  ]);
+  const found = entries.filter((entry) => entry !== undefined);
+  return { node, config: Object.fromEntries(found.map((held) => [configKey(held.entry), held])) };
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+const hostPort = z.string().regex(/^[^\s:]+:\d+$/, 'want host:port');
+
+const environment = z.object({
+  LANDBRIDGE_CLUSTER: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'want a DNS label')
+    .default('lab'),
+  LANDBRIDGE_CONSUL_HTTP: hostPort,
+  LANDBRIDGE_CONSUL_GRPC: hostPort,
+  LANDBRIDGE_CONSUL_SERVER_NAME: z.string().default('server.dc1.consul'),
+  LANDBRIDGE_DATACENTER: z.string().default('dc1'),
+  LANDBRIDGE_SECRETS: z.string().default('/etc/landbridge/operator'),
+  LANDBRIDGE_SIDECAR_IMAGE: z.string(),
+  LANDBRIDGE_SIDECAR_PULL_POLICY: z.enum(['IfNotPresent', 'Always', 'Never']).default('IfNotPresent'),
+  LANDBRIDGE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  LANDBRIDGE_VERIFY_SECONDS: z.coerce.number().int().min(1).max(3600).default(30),
+  LANDBRIDGE_WEBHOOK_PORT: z.coerce.number().int().default(9443),
+  LANDBRIDGE_PROBE_PORT: z.coerce.number().int().default(8080),
+  POD_NAME: z.string(),
+  POD_NAMESPACE: z.string(),
+});
+
+/** The operator's settings. */
+export type Environment = z.output<typeof environment>;
+
+/** Reads the settings; throws one sentence that names each variable that is wrong. */
+export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
+  const result = environment.safeParse(env);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`the environment is not complete: ${problems.join('; ')}`);
+}

@@ -1,0 +1,111 @@
+/**
+ * A work queue of keys. A key is never worked on twice at the same time; asked for again while it is worked on, it runs
+ * once more afterwards; asked for many times while it waits, it runs once.
+ *
+ *   idle --add--> waiting --(a worker is free)--> running --done--> idle
+ *                    ^                               |  add: runs again
+ *                    +--- back-off (failed) ---------+
+ */
+export interface Queue {
+  add(key: string): void;
+  /** Runs the key after `ms`, or sooner when it is added. */
+  addAfter(key: string, ms: number): void;
+  /** Keys waiting and running. */
+  readonly size: number;
+  /** Resolves when nothing waits and nothing runs; back-offs and delays do not count. */
+  idle(): Promise<void>;
+}
+
+export interface QueueOptions {
+  /** Does the work. What it throws counts as a failure: the key comes back after a back-off. */
+  work: (key: string) => Promise<void>;
+  onError: (key: string, error: unknown, retryMs: number) => void;
+  /** Keys at the same time. Default 16. */
+  workers?: number;
+  /** First back-off, ms; doubles at each failure. Default 200. */
+  baseMs?: number;
+  /** Default 5000. */
+  capMs?: number;
+  /** 0 <= random() < 1. */
+  random: () => number;
+  signal: AbortSignal;
+}
+
+export function createQueue(options: QueueOptions): Queue {
+  const { work, onError, workers = 16, baseMs = 200, capMs = 5000, random, signal } = options;
+  const waiting = new Set<string>();
+  const running = new Set<string>();
+  const again = new Set<string>();
+  const failures = new Map<string, number>();
+  const timers = new Map<string, NodeJS.Timeout>();
+  let idleWaiters: (() => void)[] = [];
+
+  function add(key: string): void {
+    if (signal.aborted) return;
+    clearTimeout(timers.get(key));
+    timers.delete(key);
+    if (running.has(key)) again.add(key);
+    else {
+      waiting.add(key);
+      fill();
+    }
+  }
+
+  function addAfter(key: string, ms: number): void {
+    if (signal.aborted) return;
+    clearTimeout(timers.get(key));
+    timers.set(
+      key,
+      setTimeout(() => add(key), ms),
+    );
+  }
+
+  function fill(): void {
+    for (const key of waiting) {
+      if (running.size >= workers || signal.aborted) return;
+      waiting.delete(key);
+      running.add(key);
+      void run(key);
+    }
+  }
+
+  async function run(key: string): Promise<void> {
+    try {
+      await work(key);
+      failures.delete(key);
+    } catch (error) {
+      const failed = (failures.get(key) ?? 0) + 1;
+      failures.set(key, failed);
+      const ceiling = Math.min(capMs, baseMs * 2 ** (failed - 1));
+      const retryMs = ceiling / 2 + (ceiling / 2) * random();
+      onError(key, error, retryMs);
+      addAfter(key, retryMs);
+    } finally {
+      running.delete(key);
+      if (again.delete(key)) add(key);
+      fill();
+      if (waiting.size === 0 && running.size === 0) {
+        for (const resolve of idleWaiters) resolve();
+        idleWaiters = [];
+      }
+    }
+  }
+
+  signal.addEventListener('abort', () => {
+    for (const timer of timers.values()) clearTimeout(timer);
+    timers.clear();
+    waiting.clear();
+  });
+
+  return {
+    add,
+    addAfter,
+    get size() {
+      return waiting.size + running.size;
+    },
+    idle: () =>
+      waiting.size === 0 && running.size === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => idleWaiters.push(resolve)),
+  };
+}

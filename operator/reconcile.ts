@@ -1,0 +1,91 @@
+import type { MeshServiceStatus } from '../crds/mesh-service.ts';
+import { consulName } from '../crds/mesh-service.ts';
+import { type Intent, desiredState } from '../mesh/desired.ts';
+import { type ActualState, diff } from '../mesh/diff.ts';
+import { podsNode } from '../mesh/names.ts';
+import type { Change, Outcome, Plan } from '../mesh/plan.ts';
+import { type Seen, statusOf } from '../mesh/status.ts';
+import type { CatalogPlace } from './catalog.ts';
+
+/** What the walk needs of the world. Each is one call; none decides anything. */
+export interface Steps {
+  /** What was asked, and the pods behind it; undefined when the object is gone for good. */
+  readIntent(key: string): Intent | undefined;
+  /** Marks the object, so that it cannot go before its entries have. */
+  holdObject(intent: Intent): Promise<void>;
+  catalog: {
+    read(place: CatalogPlace): Promise<ActualState>;
+    apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
+  };
+  /** Keeps the sidecars' Secret and its token; answers the sentence of what went wrong, if anything did. */
+  keepSidecarSecret(intent: Intent): Promise<string | undefined>;
+  /** Facts for the status that neither the object nor the plan holds. */
+  look(intent: Intent): Promise<Seen>;
+  writeStatus(intent: Intent, status: MeshServiceStatus): Promise<void>;
+  /** Ends the tokens and removes the Secret, then lets the object go. */
+  releaseObject(intent: Intent): Promise<void>;
+  report(intent: Intent, plan: Plan, outcomes: Outcome[]): void;
+  /** RFC 3339. */
+  now(): string;
+}
+
+/**
+ * Makes Consul hold what a MeshService asks for, and says so in its status.
+ *
+ *   intent -> desired -> (actual) -> plan -> outcome -> status
+ *
+ * Deletion is no special case: an intent that asks for nothing makes everything a removal, and the object goes when
+ * nothing is left. Throws when the walk has to be made again; the queue waits a little and does so.
+ */
+export async function reconcile(key: string, steps: Steps): Promise<void> {
+  const intent = steps.readIntent(key);
+  if (intent === undefined) return;
+  const leaving = intent.meshService === undefined;
+  if (!leaving) await steps.holdObject(intent);
+
+  const desired = desiredState(intent);
+  const place = placeOf(intent);
+  const secret = leaving ? undefined : steps.keepSidecarSecret(intent);
+  const walk = await consulWalk(steps, place, desired);
+  const tokenProblem = await secret;
+  steps.report(intent, walk.plan, walk.outcomes);
+
+  const failed = walk.outcomes.find((outcome) => !outcome.ok);
+  if (leaving) {
+    if (walk.error !== undefined) throw walk.error;
+    if (failed !== undefined) throw new Error(`not everything could be removed yet: ${failed.error}`);
+    await steps.releaseObject(intent);
+    return;
+  }
+  const seen: Seen = { ...(await steps.look(intent)), consulDown: walk.error?.message, tokenProblem };
+  await steps.writeStatus(intent, statusOf(intent, desired, walk.plan, walk.outcomes, seen, steps.now()));
+  if (walk.error !== undefined) throw walk.error;
+  if (failed !== undefined) throw new Error(failed.error);
+  if (tokenProblem !== undefined) throw new Error(tokenProblem);
+}
+
+interface Walk {
+  plan: Plan;
+  outcomes: Outcome[];
+  /** Consul did not answer. */
+  error: Error | undefined;
+}
+
+/** Reads, compares and writes; what Consul does not answer becomes part of the status instead of hiding it. */
+async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType<typeof desiredState>): Promise<Walk> {
+  const walk: Walk = { plan: { changes: [], conflicts: [] }, outcomes: [], error: undefined };
+  try {
+    walk.plan = diff(desired, await steps.catalog.read(place), desired.owner);
+    if (walk.plan.changes.length > 0) walk.outcomes = await steps.catalog.apply(place, walk.plan.changes);
+  } catch (error) {
+    walk.error = error as Error;
+  }
+  return walk;
+}
+
+/** The name it has now and the one it had when its status was written: a renamed MeshService leaves nothing behind. */
+function placeOf(intent: Intent): CatalogPlace {
+  const { cluster, namespace, name, meshService, previousService } = intent;
+  const services = [meshService === undefined ? undefined : consulName(meshService), previousService];
+  return { node: podsNode(cluster, namespace, name), services: services.filter((service) => service !== undefined) };
+}

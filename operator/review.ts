@@ -1,0 +1,70 @@
+import type { Operation } from 'rfc6902';
+import type { Pod } from '../crds/kubernetes.ts';
+import type { MeshService } from '../crds/mesh-service.ts';
+import { consulName } from '../crds/mesh-service.ts';
+import { type Decision, decide } from '../mesh/inject/decide.ts';
+import { injectionPatch } from '../mesh/inject/patch.ts';
+import type { SidecarSettings } from '../mesh/inject/sidecar.ts';
+
+/** admission.k8s.io/v1, the fields that are read. */
+export interface AdmissionRequest {
+  uid: string;
+  kind: { kind: string };
+  namespace?: string;
+  name?: string;
+  operation: string;
+  dryRun?: boolean;
+  object?: Pod;
+}
+
+export interface AdmissionResponse {
+  uid: string;
+  allowed: boolean;
+  patchType?: 'JSONPatch';
+  patch?: string;
+  status?: { code: number; message: string };
+  warnings?: string[];
+}
+
+export interface Reviewed {
+  response: AdmissionResponse;
+  decision: Decision;
+}
+
+/**
+ * Answers one admission from memory: neither Consul nor the API server is asked. `meshServices` gives those of a
+ * namespace. The request's namespace counts: a pod made by a controller may leave its own empty.
+ */
+export function review(
+  request: AdmissionRequest,
+  meshServices: (namespace: string) => MeshService[],
+  settings: SidecarSettings,
+): Reviewed {
+  const pod = request.object;
+  if (request.kind.kind !== 'Pod' || pod === undefined) {
+    const message = 'the landbridge webhook reviews pods only: send it nothing else';
+    return { decision: { do: 'refuse', message }, response: refusal(request.uid, message) };
+  }
+  const namespace = request.namespace ?? pod.metadata.namespace ?? '';
+  const inNamespace = meshServices(namespace);
+  const decision = decide(pod, inNamespace);
+  switch (decision.do) {
+    case 'skip':
+      return { decision, response: { uid: request.uid, allowed: true } };
+    case 'refuse':
+      return { decision, response: refusal(request.uid, decision.message) };
+    case 'inject': {
+      const protocolOf = (service: string) =>
+        inNamespace.find((meshService) => consulName(meshService) === service)?.spec.protocol;
+      const patch: Operation[] = injectionPatch(pod, decision.meshService, settings, protocolOf);
+      const encoded = Buffer.from(JSON.stringify(patch)).toString('base64');
+      return { decision, response: { uid: request.uid, allowed: true, patchType: 'JSONPatch', patch: encoded } };
+    }
+  }
+}
+
+const refusal = (uid: string, message: string): AdmissionResponse => ({
+  uid,
+  allowed: false,
+  status: { code: 403, message },
+});

@@ -1,0 +1,168 @@
+import type { Consul } from '../clients/consul/consul.ts';
+import { serviceJwt } from '../clients/consul/service-token.ts';
+import type { KubeClient } from '../clients/kube/client.ts';
+import { secrets } from '../clients/kube/resources.ts';
+import { API_VERSION, type MeshService, consulName } from '../crds/mesh-service.ts';
+import { SIDECAR_ADMIN_PORT, SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
+import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../mesh/bootstrap.ts';
+import { SIDECAR_MOUNT } from '../mesh/inject/sidecar.ts';
+import { podsNode, sidecarSecret } from '../mesh/names.ts';
+
+/** Consul auth method, and issuer of the operator's JWTs. */
+export const OPERATOR_AUTH_METHOD = 'landbridge-operator';
+
+const ANNOTATION_LIFE = 'landbridge.dev/token-life';
+const ANNOTATION_SERVICE = 'landbridge.dev/token-service';
+const TOKEN_KEY = 'token';
+
+export interface SidecarSecretOptions {
+  kube: Pick<KubeClient, 'get' | 'apply' | 'delete'>;
+  consul: Pick<Consul, 'login' | 'logout'>;
+  cluster: string;
+  datacenter: string;
+  consulGrpc: { host: string; port: number };
+  serverName: string;
+  consulCaPem: () => string;
+  signingKeyPem: () => string;
+  nowMs: () => number;
+}
+
+interface Token {
+  secretId: string;
+  service: string;
+  issuedAtMs: number;
+  expiresAtMs: number;
+}
+
+/**
+ * One Secret per MeshService: Envoy's bootstrap, the CA and a Consul token. The token comes from a JWT login, so it
+ * expires by itself. It is replaced at half its life; the old one lives on until it expires, which is longer than the
+ * kubelet takes to bring a changed Secret to the pods (about a minute).
+ */
+export interface SidecarSecrets {
+  /** Writes only what differs from what was written before. Throws when the token or the Secret cannot be had. */
+  keep(meshService: MeshService): Promise<void>;
+  /** Ends the token and removes the Secret. */
+  remove(namespace: string, name: string): Promise<void>;
+  /** Consul has lost the token: the next `keep` gets a new one. */
+  forget(namespace: string, name: string): void;
+}
+
+export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
+  const { kube, consul, nowMs } = options;
+  const tokens = new Map<string, Token>();
+  const written = new Map<string, string>();
+  const forgotten = new Set<string>();
+
+  /** After a restart the Secret itself says which token is in use. */
+  async function tokenInUse(key: string, namespace: string, name: string): Promise<Token | undefined> {
+    const known = tokens.get(key);
+    if (known !== undefined || forgotten.has(key)) return known;
+    const secret = await kube.get<StoredSecret>(secrets, sidecarSecret(name), namespace);
+    return secret === undefined ? undefined : storedToken(secret);
+  }
+
+  async function login(service: string): Promise<Token> {
+    const now = nowMs();
+    const jwt = serviceJwt({
+      signingKeyPem: options.signingKeyPem(),
+      issuer: OPERATOR_AUTH_METHOD,
+      service,
+      nowSeconds: Math.floor(now / 1000),
+    });
+    const { secretId, expiresAt } = await consul.login(OPERATOR_AUTH_METHOD, jwt);
+    return {
+      secretId,
+      service,
+      issuedAtMs: now,
+      expiresAtMs: expiresAt === undefined ? Infinity : Date.parse(expiresAt),
+    };
+  }
+
+  return {
+    async keep(meshService) {
+      const { namespace = '', name } = meshService.metadata;
+      const key = `${namespace}/${name}`;
+      const service = consulName(meshService);
+      let token = await tokenInUse(key, namespace, name);
+      if (token === undefined || token.service !== service || pastHalfLife(token, nowMs())) {
+        token = await login(service);
+        forgotten.delete(key);
+      }
+      tokens.set(key, token);
+      const secret = secretObject(meshService, token, options);
+      const content = JSON.stringify(secret);
+      if (written.get(key) === content) return;
+      await kube.apply(secrets, secret);
+      written.set(key, content);
+    },
+    async remove(namespace, name) {
+      const key = `${namespace}/${name}`;
+      const token = await tokenInUse(key, namespace, name);
+      // Pods of a deleted MeshService keep their configuration; their streams end with the token.
+      if (token !== undefined) await consul.logout(token.secretId);
+      await kube.delete(secrets, sidecarSecret(name), namespace);
+      tokens.delete(key);
+      written.delete(key);
+    },
+    forget(namespace, name) {
+      const key = `${namespace}/${name}`;
+      tokens.delete(key);
+      written.delete(key);
+      forgotten.add(key);
+    },
+  };
+}
+
+const pastHalfLife = (token: Token, now: number): boolean =>
+  now >= token.issuedAtMs + (token.expiresAtMs - token.issuedAtMs) / 2;
+
+interface StoredSecret {
+  metadata: { annotations?: Record<string, string>; name: string };
+  data?: Record<string, string>;
+}
+
+function storedToken(secret: StoredSecret): Token | undefined {
+  const secretId = Buffer.from(secret.data?.[TOKEN_KEY] ?? '', 'base64').toString();
+  const [issuedAt, expiresAt] = (secret.metadata.annotations?.[ANNOTATION_LIFE] ?? '').split('/');
+  const service = secret.metadata.annotations?.[ANNOTATION_SERVICE];
+  if (!secretId || service === undefined || !issuedAt || !expiresAt) return undefined;
+  const expiresAtMs = expiresAt === 'never' ? Infinity : Date.parse(expiresAt);
+  return { secretId, service, issuedAtMs: Date.parse(issuedAt), expiresAtMs };
+}
+
+function secretObject(meshService: MeshService, token: Token, options: SidecarSecretOptions) {
+  const { namespace = '', name, uid = '' } = meshService.metadata;
+  const bootstrap = envoyBootstrap({
+    consul: [options.consulGrpc],
+    serverName: options.serverName,
+    datacenter: options.datacenter,
+    service: token.service,
+    consulNode: podsNode(options.cluster, namespace, name),
+    secretsDirectory: SIDECAR_MOUNT,
+    admin: { port: SIDECAR_ADMIN_PORT },
+    readyPort: SIDECAR_READY_PORT,
+  });
+  const files = {
+    [BOOTSTRAP_FILE]: JSON.stringify(bootstrap),
+    [TOKEN_FILE]: JSON.stringify(tokenSecret(token.secretId)),
+    [CA_FILE]: JSON.stringify(caSecret(options.consulCaPem())),
+    [TOKEN_KEY]: token.secretId,
+  };
+  return {
+    metadata: {
+      name: sidecarSecret(name),
+      namespace,
+      labels: { 'app.kubernetes.io/managed-by': 'landbridge' },
+      annotations: { [ANNOTATION_LIFE]: lifeOf(token), [ANNOTATION_SERVICE]: token.service },
+      ownerReferences: [{ apiVersion: API_VERSION, kind: 'MeshService', name, uid, controller: true }],
+    },
+    type: 'Opaque',
+    data: Object.fromEntries(
+      Object.entries(files).map(([file, content]) => [file, Buffer.from(content).toString('base64')]),
+    ),
+  };
+}
+
+const lifeOf = ({ issuedAtMs, expiresAtMs }: Token): string =>
+  `${new Date(issuedAtMs).toISOString()}/${expiresAtMs === Infinity ? 'never' : new Date(expiresAtMs).toISOString()}`;

@@ -1,0 +1,154 @@
+import type { Consul } from '../clients/consul/consul.ts';
+import type { KubeClient } from '../clients/kube/client.ts';
+import type { Log } from '../clients/kube/log.ts';
+import { isNotFound } from '../clients/kube/errors.ts';
+import { meshServices, pods } from '../clients/kube/resources.ts';
+import type { LabelSelector } from '../crds/kubernetes.ts';
+import type { Intent } from '../mesh/desired.ts';
+import { equal } from '../mesh/equal.ts';
+import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE } from '../mesh/names.ts';
+import { describeChange } from '../mesh/plan.ts';
+import { selectorQuery } from '../mesh/selector.ts';
+import type { Catalog } from './catalog.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import type { Steps } from './reconcile.ts';
+import type { SidecarSecrets } from './sidecar-secret.ts';
+import type { World } from './world.ts';
+
+export interface StepsOptions {
+  kube: KubeClient;
+  consul: Pick<Consul, 'health'>;
+  catalog: Catalog;
+  world: World;
+  sidecarSecrets: SidecarSecrets;
+  metrics: OperatorMetrics;
+  /** Publishes an Event; never fails. */
+  publish: (intent: Intent, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  /** The entries of this MeshService were lost by Consul, not by us. */
+  onLost: (intent: Intent) => void;
+  now: () => string;
+  log: Log;
+}
+
+/** What the walk calls, on the real API server and Consul. */
+export function operatorSteps(options: StepsOptions): Steps & { forgetLooks(key: string): void } {
+  const { kube, consul, catalog, world, sidecarSecrets, metrics, log } = options;
+  const looks = new Map<string, { podsWithoutSidecar: string[]; external: { ready: number; total: number } }>();
+  const keyOf = (intent: Intent): string => `${intent.namespace}/${intent.name}`;
+
+  async function lookAround(intent: Intent) {
+    const { pods: selection, external } = intent.meshService!.spec.workloads;
+    const [podsWithoutSidecar, outside] = await Promise.all([
+      selection === undefined ? [] : podsWithout(kube, intent.namespace, selection.selector),
+      external === undefined ? { ready: 0, total: 0 } : countExternal(consul, intent),
+    ]);
+    return { podsWithoutSidecar, external: outside };
+  }
+
+  return {
+    readIntent: (key) => world.readIntent(key),
+    now: options.now,
+    catalog,
+    forgetLooks: (key) => void looks.delete(key),
+
+    async holdObject(intent) {
+      const { metadata } = intent.meshService!;
+      if (metadata.finalizers?.includes(FINALIZER)) return;
+      const finalizers = [...(metadata.finalizers ?? []), FINALIZER];
+      const { resourceVersion } = metadata;
+      await kube.patchMerge(meshServices, intent.name, intent.namespace, { metadata: { finalizers, resourceVersion } });
+    },
+
+    async keepSidecarSecret(intent) {
+      if (intent.meshService!.spec.workloads.pods === undefined) return undefined;
+      try {
+        await sidecarSecrets.keep(intent.meshService!);
+        return undefined;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+
+    async look(intent) {
+      const key = keyOf(intent);
+      const namespaceEnabled = world.namespaces.get(intent.namespace) !== undefined;
+      let look = looks.get(key);
+      if (look === undefined) {
+        try {
+          look = await lookAround(intent);
+          looks.set(key, look);
+        } catch (error) {
+          // The walk goes on: what could not be counted is counted at the next one.
+          log.warn({ err: error, meshService: key }, 'could not look around');
+          look = { podsWithoutSidecar: [], external: { ready: 0, total: 0 } };
+        }
+      }
+      return { ...look, namespaceEnabled, consulDown: undefined, tokenProblem: undefined };
+    },
+
+    async writeStatus(intent, status) {
+      if (equal(intent.meshService!.status, status)) return;
+      try {
+        await kube.applyStatus(meshServices, intent.name, intent.namespace, status);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    },
+
+    async releaseObject(intent) {
+      await sidecarSecrets.remove(intent.namespace, intent.name);
+      looks.delete(keyOf(intent));
+      const metadata = world.meshServices.get(keyOf(intent))?.metadata;
+      if (!metadata?.finalizers?.includes(FINALIZER)) return;
+      const finalizers = metadata.finalizers.filter((finalizer) => finalizer !== FINALIZER);
+      const { resourceVersion } = metadata;
+      try {
+        await kube.patchMerge(meshServices, intent.name, intent.namespace, {
+          metadata: { finalizers, resourceVersion },
+        });
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+      log.info({ meshService: keyOf(intent) }, 'removed from Consul');
+    },
+
+    report(intent, plan, outcomes) {
+      for (const outcome of outcomes) {
+        metrics.changes.inc({ op: outcome.change.op, result: outcome.ok ? 'ok' : 'error' });
+        const fields = { meshService: keyOf(intent), change: describeChange(outcome.change) };
+        if (outcome.ok) log.info(fields, 'changed');
+        else log.warn({ ...fields, problem: outcome.error }, 'change refused');
+      }
+      for (const conflict of plan.conflicts) {
+        const message = `${conflict.what} in Consul belongs to ${conflict.owner}; nothing of it was touched`;
+        options.publish(intent, 'Warning', 'NameOwnedByAnother', message);
+      }
+      const failed = outcomes.find((outcome) => !outcome.ok);
+      if (failed !== undefined && !failed.ok) options.publish(intent, 'Warning', 'ConsulRefused', failed.error);
+      const recreated = plan.changes.some(
+        (change) => change.op === 'set-config' && change.modifyIndex === 0 && change.entry.Kind === 'service-defaults',
+      );
+      if (recreated && intent.meshService?.status?.consul !== undefined) options.onLost(intent);
+      else if (recreated) options.publish(intent, 'Normal', 'Synced', 'registered in Consul');
+    },
+  };
+}
+
+/** Names of live pods that the selector matches and that no injection has marked. */
+async function podsWithout(kube: KubeClient, namespace: string, selector: LabelSelector): Promise<string[]> {
+  const labelSelector = [selectorQuery(selector), `!${LABEL_MESH_SERVICE}`, `${LABEL_INJECT}!=false`].join(',');
+  const fieldSelector = 'status.phase!=Succeeded,status.phase!=Failed';
+  const { items } = await kube.list<{ metadata: { name: string } }>(pods, {
+    namespace,
+    labelSelector,
+    fieldSelector,
+    metadataOnly: true,
+  });
+  return items.map((pod) => pod.metadata.name).sort();
+}
+
+async function countExternal(consul: Pick<Consul, 'health'>, intent: Intent) {
+  const service = intent.meshService!.spec.service ?? intent.name;
+  const outside = (await consul.health(service)).filter((instance) => instance.service.Meta.platform !== 'pod');
+  return { ready: outside.filter((instance) => instance.status === 'passing').length, total: outside.length };
+}

@@ -1,0 +1,104 @@
+import { type Server, createServer } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { KeyPair } from '../clients/pki/authority.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { AdmissionRequest, Reviewed } from './review.ts';
+
+/** A pod is at most 1.5 MiB in etcd; an AdmissionReview carries it twice at most. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+export interface WebhookOptions {
+  port: number;
+  /** Default: all addresses. */
+  host?: string;
+  certificate: KeyPair;
+  review: (request: AdmissionRequest) => Reviewed;
+  onReview?: (reviewed: Reviewed, seconds: number) => void;
+  log: Log;
+}
+
+export interface Webhook {
+  port: number;
+  /** Takes effect for new connections at once; open ones go on. */
+  useCertificate(certificate: KeyPair): void;
+  close(): Promise<void>;
+}
+
+/** Serves `POST /mutate` over TLS. */
+export async function serveWebhook(options: WebhookOptions): Promise<Webhook> {
+  const { log } = options;
+  const server = createServer({ ...secureContext(options.certificate), keepAlive: true }, (request, response) => {
+    void answer(options, request, response).catch((error: unknown) => {
+      log.error({ err: error }, 'an admission review failed');
+      reply(response, 500, { message: 'the landbridge webhook failed; its log says why' });
+    });
+  });
+  server.keepAliveTimeout = 120_000;
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 10_000;
+  await listen(server, options);
+  return {
+    port: (server.address() as { port: number }).port,
+    useCertificate: (certificate) => server.setSecureContext(secureContext(certificate)),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+        setTimeout(() => server.closeAllConnections(), 2000).unref();
+      }),
+  };
+}
+
+const secureContext = ({ certPem, keyPem }: KeyPair) => ({
+  cert: certPem,
+  key: keyPem,
+  minVersion: 'TLSv1.2' as const,
+});
+
+const listen = (server: Server, { port, host }: WebhookOptions): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+
+async function answer(options: WebhookOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const started = performance.now();
+  if (request.method !== 'POST' || request.url?.split('?')[0] !== '/mutate') {
+    return reply(response, 404, { message: 'only POST /mutate is served here' });
+  }
+  const body = await readBody(request);
+  if (body === 'tooLarge') return reply(response, 413, { message: `the body exceeds ${MAX_BODY_BYTES} bytes` });
+  const admission = parseReview(body);
+  if (admission === undefined)
+    return reply(response, 400, { message: 'the body is not an admission.k8s.io/v1 AdmissionReview' });
+  const reviewed = options.review(admission);
+  reply(response, 200, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: reviewed.response });
+  options.onReview?.(reviewed, (performance.now() - started) / 1000);
+}
+
+async function readBody(request: IncomingMessage): Promise<string | 'tooLarge'> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return 'tooLarge';
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseReview(body: string): AdmissionRequest | undefined {
+  try {
+    const { request } = JSON.parse(body) as { request?: AdmissionRequest };
+    return typeof request?.uid === 'string' && typeof request.kind?.kind === 'string' ? request : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function reply(response: ServerResponse, code: number, body: object): void {
+  if (response.headersSent) return;
+  const text = JSON.stringify(body);
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}

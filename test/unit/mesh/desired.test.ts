@@ -1,0 +1,68 @@
+import { expect } from 'chai';
+import { desiredState } from '../../../mesh/desired.ts';
+import { aMeshService, aPodFacts } from '../../support/builders.ts';
+
+const desired = (meshService: ReturnType<typeof aMeshService>, pods = [aPodFacts('sub-svc-1')]) =>
+  desiredState({ cluster: 'lab', namespace: 'shop', name: 'sub-svc', meshService, pods });
+
+describe('desiredState', () => {
+  it('registers the app and its sidecar for an injected pod that has an address', () => {
+    const { node } = desired(aMeshService('sub-svc', { upstreams: [{ service: 'add-svc', localPort: 9191 }] }));
+    expect(node?.Node).to.equal('k8s.lab.shop.sub-svc');
+    expect(node?.registrations['sub-svc-1']?.service).to.include({
+      Service: 'sub-svc',
+      Address: '10.244.1.7',
+      Port: 8080,
+    });
+    const sidecar = node?.registrations['sub-svc-1-sidecar'];
+    expect(sidecar?.service).to.include({ Kind: 'connect-proxy', Service: 'sub-svc-sidecar-proxy', Port: 20000 });
+    expect(sidecar?.service.Proxy?.Upstreams).to.deep.equal([
+      { DestinationName: 'add-svc', DestinationType: 'service', LocalBindAddress: '127.0.0.1', LocalBindPort: 9191 },
+    ]);
+    expect(sidecar?.checks[0]).to.include({ Status: 'passing', ServiceID: 'sub-svc-1-sidecar' });
+  });
+
+  const table: [string, Parameters<typeof aPodFacts>[1], 'passing' | 'critical' | 'absent'][] = [
+    ['a ready pod', {}, 'passing'],
+    ['a pod that is not ready', { ready: false, notReadyBecause: 'starting' }, 'critical'],
+    ['a ready pod that is terminating', { terminating: true }, 'critical'],
+    ['a pod without an address yet', { ip: undefined }, 'absent'],
+    ['a pod that has finished', { finished: true }, 'absent'],
+    ['a pod without a sidecar', { injected: false }, 'absent'],
+  ];
+  for (const [what, facts, expected] of table) {
+    it(`holds ${what} as ${expected}`, () => {
+      const { node } = desired(aMeshService('sub-svc'), [aPodFacts('p', facts)]);
+      expect(node?.registrations.p?.checks[0]?.Status ?? 'absent').to.equal(expected);
+    });
+  }
+
+  it('resolves a port by its name in the pod, and says what to do when no container has it', () => {
+    const named = aMeshService('sub-svc', { port: 'http' });
+    const { node, problems } = desired(named, [aPodFacts('has', { ports: { http: 3000 } }), aPodFacts('lacks')]);
+    expect(node?.registrations.has?.service.Port).to.equal(3000);
+    expect(node?.registrations.lacks).to.equal(undefined);
+    expect(problems[0]?.message).to.contain('no container port named "http"').and.to.contain('lacks');
+  });
+
+  it('writes no intentions when nobody may call, and exact names before the wildcard otherwise', () => {
+    expect(desired(aMeshService('sub-svc')).config).not.to.have.property('service-intentions/sub-svc');
+    const { config } = desired(aMeshService('sub-svc', { access: [{ from: '*' }, { from: 'b' }, { from: 'a' }] }));
+    expect(config['service-intentions/sub-svc']?.Sources).to.deep.equal([
+      { Name: 'a', Action: 'allow' },
+      { Name: 'b', Action: 'allow' },
+      { Name: '*', Action: 'allow' },
+    ]);
+  });
+
+  it('asks for nothing when the MeshService is gone', () => {
+    const gone = desiredState({
+      cluster: 'lab',
+      namespace: 'shop',
+      name: 'sub-svc',
+      meshService: undefined,
+      pods: [aPodFacts('p')],
+    });
+    expect(gone).to.deep.include({ node: undefined, config: {}, service: undefined });
+  });
+});

@@ -1,0 +1,149 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { after } from '../../../mesh/after.ts';
+import { type ActualState, diff } from '../../../mesh/diff.ts';
+import { desiredState } from '../../../mesh/desired.ts';
+import { OWNER_META, configKey } from '../../../mesh/entry.ts';
+import type { Change } from '../../../mesh/plan.ts';
+import { aMeshService, aPodFacts } from '../../support/builders.ts';
+
+const NOTHING: ActualState = { node: undefined, config: {} };
+const OWNER = 'k8s/lab/shop/sub-svc';
+
+const podArbitrary = fc.record({
+  name: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+  ip: fc.option(fc.constantFrom('10.244.1.1', '10.244.1.2', '10.244.2.9'), { nil: undefined }),
+  ready: fc.boolean(),
+  terminating: fc.boolean(),
+  finished: fc.boolean(),
+  version: fc.option(fc.constantFrom('v1', 'v2'), { nil: undefined }),
+});
+
+const specArbitrary = fc.record({
+  protocol: fc.constantFrom('tcp' as const, 'http' as const, 'grpc' as const),
+  access: fc.subarray([{ from: 'frontend' }, { from: 'edge' }, { from: '*' }]),
+  upstreams: fc.subarray([
+    { service: 'add-svc', localPort: 9191 },
+    { service: 'echo', localPort: 9292 },
+  ]),
+  service: fc.option(fc.constantFrom('sub-svc', 'renamed'), { nil: undefined }),
+});
+
+const intentArbitrary = fc.record({
+  spec: fc.option(specArbitrary, { nil: undefined }),
+  pods: fc.uniqueArray(podArbitrary, { selector: (pod) => pod.name }),
+});
+
+type Asked =
+  fc.Arbitrary<unknown> extends never ? never : typeof intentArbitrary extends fc.Arbitrary<infer T> ? T : never;
+
+const desiredOf = ({ spec, pods }: Asked) =>
+  desiredState({
+    cluster: 'lab',
+    namespace: 'shop',
+    name: 'sub-svc',
+    meshService: spec === undefined ? undefined : aMeshService('sub-svc', spec),
+    pods: pods.map((pod) => aPodFacts(pod.name, pod)),
+  });
+
+/** Consul as far as a plan sees it: the model that `after` leaves to be read again is done here with indexes. */
+function written(actual: ActualState, changes: Change[]): ActualState {
+  let index = 100;
+  return changes.reduce<ActualState>((state, change) => {
+    if (change.op === 'set-config') {
+      const held = { entry: change.entry, modifyIndex: ++index };
+      return { ...state, config: { ...state.config, [configKey(change.entry)]: held } };
+    }
+    if (change.op === 'delete-config') {
+      const { [configKey({ Kind: change.kind, Name: change.name })]: _gone, ...config } = state.config;
+      return { ...state, config };
+    }
+    const next = after(state, change);
+    if (next === 'unknown') throw new Error(`${change.op} must not need a read`);
+    return next;
+  }, actual);
+}
+
+describe('diff', () => {
+  it('makes Consul hold exactly what is asked for, from any earlier state', () => {
+    fc.assert(
+      fc.property(intentArbitrary, intentArbitrary, (before, now) => {
+        const held = written(NOTHING, diff(desiredOf(before), NOTHING, OWNER).changes);
+        const desired = desiredOf(now);
+        const settled = written(held, diff(desired, held, OWNER).changes);
+        expect(settled.node).to.deep.equal(desired.node);
+        expect(Object.values(settled.config).map((entry) => entry.entry)).to.have.deep.members(
+          Object.values(desired.config),
+        );
+      }),
+    );
+  });
+
+  it('asks for nothing once Consul holds what is asked for', () => {
+    fc.assert(
+      fc.property(intentArbitrary, (asked) => {
+        const desired = desiredOf(asked);
+        const held = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
+        expect(diff(desired, held, OWNER).changes).to.deep.equal([]);
+      }),
+    );
+  });
+
+  it('writes only checks when only readiness changed, whatever the number of pods', () => {
+    const pods = Array.from({ length: 50 }, (_, index) => aPodFacts(`pod-${index}`));
+    const intent = { cluster: 'lab', namespace: 'shop', name: 'sub-svc', meshService: aMeshService('sub-svc'), pods };
+    const held = written(NOTHING, diff(desiredState(intent), NOTHING, OWNER).changes);
+    const flipped = desiredState({ ...intent, pods: [{ ...pods[0]!, ready: false }, ...pods.slice(1)] });
+    const { changes } = diff(flipped, held, OWNER);
+    expect(changes.map((change) => change.op)).to.deep.equal(['set-check', 'set-check']);
+  });
+
+  it('puts removals before everything else', () => {
+    fc.assert(
+      fc.property(intentArbitrary, intentArbitrary, (before, now) => {
+        const held = written(NOTHING, diff(desiredOf(before), NOTHING, OWNER).changes);
+        const ops = diff(desiredOf(now), held, OWNER).changes.map((change) => change.op.startsWith('delete'));
+        expect(ops.lastIndexOf(true)).to.be.lessThan(ops.includes(false) ? ops.indexOf(false) : Infinity);
+      }),
+    );
+  });
+
+  it('never touches what another owner holds, and then holds nothing under that name itself', () => {
+    fc.assert(
+      fc.property(intentArbitrary, fc.constantFrom('service-defaults', 'service-intentions'), (asked, Kind) => {
+        const desired = desiredOf(asked);
+        const mine = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
+        const entry = {
+          Kind,
+          Name: desired.service ?? 'sub-svc',
+          Meta: { [OWNER_META]: 'k8s/lab/other/sub-svc' },
+        } as const;
+        const actual: ActualState = {
+          ...mine,
+          config: { ...mine.config, [configKey(entry)]: { entry, modifyIndex: 7 } },
+        };
+        const { changes, conflicts } = diff(desired, actual, OWNER);
+        for (const change of changes) {
+          if (change.op === 'set-config') expect(configKey(change.entry)).not.to.equal(configKey(entry));
+          if (change.op === 'delete-config') {
+            expect(configKey({ Kind: change.kind, Name: change.name })).not.to.equal(configKey(entry));
+          }
+        }
+        if (desired.config[configKey(entry)] === undefined) return;
+        expect(conflicts).to.deep.equal([{ what: configKey(entry), owner: 'k8s/lab/other/sub-svc' }]);
+        expect(changes.every((change) => change.op.startsWith('delete'))).to.equal(true);
+      }),
+    );
+  });
+
+  it('calls an entry without a mark a conflict, and says that it has none', () => {
+    const desired = desiredOf({ spec: { protocol: 'tcp', access: [], upstreams: [], service: undefined }, pods: [] });
+    const entry = { Kind: 'service-defaults', Name: 'sub-svc', Meta: {} } as const;
+    const { conflicts } = diff(
+      desired,
+      { node: undefined, config: { 'service-defaults/sub-svc': { entry, modifyIndex: 3 } } },
+      OWNER,
+    );
+    expect(conflicts).to.deep.equal([{ what: 'service-defaults/sub-svc', owner: 'unmarked' }]);
+  });
+});

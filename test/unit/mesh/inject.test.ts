@@ -1,0 +1,106 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { applyPatch } from 'rfc6902';
+import type { Container, Pod } from '../../../crds/kubernetes.ts';
+import { SKIP_REASONS, decide } from '../../../mesh/inject/decide.ts';
+import { injected, injectionPatch } from '../../../mesh/inject/patch.ts';
+import { aMeshService, aPod } from '../../support/builders.ts';
+
+const SETTINGS = { image: 'landbridge/envoy:1', imagePullPolicy: 'IfNotPresent' } as const;
+const web = aMeshService('web', {
+  protocol: 'http',
+  upstreams: [
+    { service: 'add-svc', localPort: 9191, env: 'ADD_SVC_ADDR' },
+    { service: 'echo', localPort: 9292, env: 'ECHO_ADDR' },
+  ],
+});
+const protocolOf = (service: string) => ({ 'add-svc': 'http', echo: 'tcp' })[service];
+
+describe('decide', () => {
+  it('injects a pod that one MeshService selects', () => {
+    expect(decide(aPod('p', { app: 'web' }), [web])).to.deep.equal({ do: 'inject', meshService: web });
+  });
+
+  const skips: [keyof typeof SKIP_REASONS, Pod][] = [
+    ['NotSelected', aPod('p', { app: 'other' })],
+    ['OptedOut', aPod('p', { app: 'web', 'landbridge.dev/inject': 'false' })],
+    ['HostNetwork', aPod('p', { app: 'web' }, { hostNetwork: true })],
+    ['AlreadyInjected', injected(aPod('p', { app: 'web' }), web, SETTINGS, protocolOf)],
+  ];
+  for (const [reason, pod] of skips) {
+    it(`skips with ${reason}`, () => expect(decide(pod, [web])).to.deep.equal({ do: 'skip', reason }));
+  }
+
+  it('refuses a pod that two MeshServices select, and names both', () => {
+    const other = aMeshService('shadow', { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } });
+    const decision = decide(aPod('p', { app: 'web' }), [web, other]);
+    expect(decision.do).to.equal('refuse');
+    expect(decision).to.have.property('message').that.contains('shadow and web');
+  });
+
+  it('is not fooled by a copied annotation without the container', () => {
+    const copied = aPod('p', { app: 'web' });
+    copied.metadata.annotations = { 'landbridge.dev/injected': 'true' };
+    expect(decide(copied, [web]).do).to.equal('inject');
+  });
+});
+
+const containerArbitrary: fc.Arbitrary<Container> = fc.record({
+  name: fc.constantFrom('app', 'helper', 'log'),
+  image: fc.constant('x:1'),
+  env: fc.subarray([
+    { name: 'ADD_SVC_ADDR', value: 'mine' },
+    { name: 'OTHER', value: '1' },
+  ]),
+});
+const podArbitrary: fc.Arbitrary<Pod> = fc
+  .record({
+    containers: fc.array(containerArbitrary, { minLength: 1, maxLength: 3 }),
+    initContainers: fc.option(fc.array(containerArbitrary, { maxLength: 2 }), { nil: undefined }),
+    volumes: fc.option(fc.constant([{ name: 'data', emptyDir: {} }]), { nil: undefined }),
+  })
+  .map((spec) => JSON.parse(JSON.stringify(aPod('p', { app: 'web' }, spec))) as Pod);
+
+describe('injectionPatch', () => {
+  it('turns the pod into the injected one, exactly', () => {
+    fc.assert(
+      fc.property(podArbitrary, (pod) => {
+        const patched = structuredClone(pod);
+        const failures = applyPatch(patched, injectionPatch(pod, web, SETTINGS, protocolOf)).filter(Boolean);
+        expect(failures).to.deep.equal([]);
+        expect(patched).to.deep.equal(injected(pod, web, SETTINGS, protocolOf));
+      }),
+    );
+  });
+
+  it('asks for nothing the second time', () => {
+    fc.assert(
+      fc.property(podArbitrary, (pod) => {
+        const once = injected(pod, web, SETTINGS, protocolOf);
+        expect(injectionPatch(once, web, SETTINGS, protocolOf)).to.deep.equal([]);
+      }),
+    );
+  });
+
+  it('adds one container, first in the list, that stays for the life of the pod, and nothing else', () => {
+    fc.assert(
+      fc.property(podArbitrary, (pod) => {
+        const after = injected(pod, web, SETTINGS, protocolOf);
+        expect(after.spec.initContainers?.[0]).to.include({ name: 'landbridge-sidecar', restartPolicy: 'Always' });
+        expect(after.spec.initContainers).to.have.length((pod.spec.initContainers?.length ?? 0) + 1);
+        expect(after.spec.containers).to.have.length(pod.spec.containers.length);
+        expect(after.spec.volumes).to.have.length((pod.spec.volumes?.length ?? 0) + 1);
+      }),
+    );
+  });
+
+  it('names upstreams by environment variable, and leaves alone what the container sets itself', () => {
+    const pod = aPod('p', { app: 'web' });
+    pod.spec.containers[0]!.env = [{ name: 'ADD_SVC_ADDR', value: 'mine' }];
+    const [app] = injected(pod, web, SETTINGS, protocolOf).spec.containers;
+    expect(app?.env).to.deep.equal([
+      { name: 'ADD_SVC_ADDR', value: 'mine' },
+      { name: 'ECHO_ADDR', value: 'localhost:9292' },
+    ]);
+  });
+});
