@@ -1,0 +1,53 @@
+import { CONSUL_GRPC_TLS_PORT, CONSUL_HTTPS_PORT, DATACENTER } from '../mesh/installation.ts';
+import type { Values } from './values.ts';
+
+/** Files of the Secret landbridge-consul-server and of the volume, as the server sees them. */
+export const CONSUL_TLS_DIRECTORY = '/consul/tls';
+export const CONSUL_DATA_DIRECTORY = '/consul/data';
+/** A snippet with the gossip key: a secret, so it is no part of the ConfigMap. */
+export const CONSUL_GOSSIP_FILE = `${CONSUL_TLS_DIRECTORY}/gossip.json`;
+
+/**
+ * The configuration of the one Consul server. Keys: https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
+ */
+export function consulConfig(values: Pick<Values, 'logLevel'>): object {
+  return {
+    server: true,
+    bootstrap_expect: 1,
+    datacenter: DATACENTER,
+    primary_datacenter: DATACENTER,
+    data_dir: CONSUL_DATA_DIRECTORY,
+    client_addr: '0.0.0.0',
+    bind_addr: '0.0.0.0',
+    log_level: values.logLevel,
+    log_json: true,
+    disable_update_check: true,
+    // A single server that left would find no quorum when its pod comes back: it only ever pauses.
+    leave_on_terminate: false,
+    // By default a server that was down for a week refuses to start. There is no other server to ask here.
+    server_rejoin_age_max: '87600h',
+    // Elections and heartbeats in 1 s instead of 5 s.
+    performance: { raft_multiplier: 1 },
+    // There are no clients to measure the distance to.
+    disable_coordinates: true,
+    ports: { http: -1, https: CONSUL_HTTPS_PORT, grpc: -1, grpc_tls: CONSUL_GRPC_TLS_PORT, dns: -1, serf_wan: -1 },
+    acl: { enabled: true, default_policy: 'deny', enable_token_persistence: true },
+    tls: {
+      defaults: {
+        ca_file: `${CONSUL_TLS_DIRECTORY}/ca.crt`,
+        cert_file: `${CONSUL_TLS_DIRECTORY}/tls.crt`,
+        key_file: `${CONSUL_TLS_DIRECTORY}/tls.key`,
+        // Clients prove themselves with ACL tokens.
+        verify_incoming: false,
+        verify_outgoing: true,
+        tls_min_version: 'TLSv1_2',
+      },
+      // Only servers speak this, so both sides show a certificate, and one that names a server.
+      internal_rpc: { verify_incoming: true, verify_server_hostname: true },
+    },
+    connect: { enabled: true },
+    peering: { enabled: false },
+    ui_config: { enabled: false },
+    telemetry: { prometheus_retention_time: '1m', disable_hostname: true },
+  };
+}

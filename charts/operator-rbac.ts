@@ -1,0 +1,37 @@
+import type { k8s } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
+import { GROUP } from '../crds/mesh-service.ts';
+import { NAMESPACE, OPERATOR_LEASE, WEBHOOK_CONFIGURATION } from '../mesh/installation.ts';
+import { addClusterRole, addRole, addServiceAccount } from './rbac.ts';
+
+/** What the operator may do, rule by rule. */
+export function addOperatorRbac(scope: Construct): void {
+  addServiceAccount(scope, 'operator');
+  addClusterRole(scope, 'operator', [
+    // `patch` for the finalizer.
+    { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroups: [GROUP], resources: ['meshservices/status'], verbs: ['patch'] },
+    // Asked of whoever sets blockOwnerDeletion (admission plugin OwnerReferencesPermissionEnforcement).
+    { apiGroups: [GROUP], resources: ['meshservices/finalizers'], verbs: ['update'] },
+    { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get', 'list', 'watch'] },
+    // The sidecars' Secrets lie beside the pods, in whatever namespaces join the mesh. A role can name objects but has no
+    // patterns, and `create` cannot be limited by name at all. `list` and `watch` are left out: it cannot look for others.
+    { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'patch', 'delete'] },
+    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+    // For the caBundle of its webhook.
+    {
+      apiGroups: ['admissionregistration.k8s.io'],
+      resources: ['mutatingwebhookconfigurations'],
+      resourceNames: [WEBHOOK_CONFIGURATION],
+      verbs: ['get', 'patch'],
+    },
+  ]);
+  const lease: Pick<k8s.PolicyRule, 'apiGroups' | 'resources'> = {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+  };
+  addRole(scope, 'operator', NAMESPACE, [
+    { ...lease, verbs: ['create'] },
+    { ...lease, resourceNames: [OPERATOR_LEASE], verbs: ['get', 'update', 'patch'] },
+  ]);
+}
