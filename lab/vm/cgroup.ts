@@ -12,7 +12,8 @@ export interface VmCgroup {
   cpuset: boolean;
 }
 
-const parent = 'landbridge-lab';
+/** Not the private engine's `landbridge-lab`: what is in there is nobody's VM. */
+const parent = 'landbridge-lab-vms';
 
 /**
  * The groups of VM `name` in every hierarchy that is mounted (`mounts`: the text of /proc/self/mounts): one on a host

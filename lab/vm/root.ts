@@ -1,11 +1,10 @@
-import { cp, rm, symlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { debianRelease } from '../debian-release.ts';
-import { ensureCachedFolder } from '../images/cached-folder.ts';
-import { ensureJava } from '../images/java.ts';
-import { unpackPackages } from '../images/packages.ts';
 import { run } from '../exec.ts';
+import { ensureCachedFolder } from '../images/cached-folder.ts';
+import { unpackPackages } from '../images/packages.ts';
 import type { Progress } from '../progress.ts';
 
 const packages = [
@@ -19,8 +18,9 @@ const packages = [
   'ca-certificates',
   // Node's.
   'libstdc++6',
-  // The sample's edge.
+  // The sample's: its edge, and what a Java runtime needs.
   'nginx-light',
+  'zlib1g',
 ];
 
 /** Units a package enables that have nothing to do in a VM of the lab; nginx takes its port when the sample says so. */
@@ -29,21 +29,18 @@ const disabled = ['nginx.service', 'apt-daily.timer', 'apt-daily-upgrade.timer',
 /** Differs from VM to VM, or is the host's; `disk.ts` writes what belongs there. */
 const notShared = ['etc/hostname', 'etc/machine-id', 'etc/resolv.conf', 'var/lib/dbus/machine-id'];
 
-/** Gives the path of the Debian all VMs share, with Java at /opt/java; it is made when the cache does not hold it. */
+/** Gives the path of the Debian all VMs share; it is made when the cache does not hold it. */
 export async function ensureVmRoot(progress: Progress): Promise<string> {
-  const { jre } = await ensureJava(progress);
   const folder = await ensureCachedFolder(
     {
       name: 'vm-root',
-      from: [debianRelease().codename, ...packages, 'less', ...disabled, basename(dirname(jre))],
+      from: [debianRelease().codename, ...packages, 'less', ...disabled, ...notShared],
       doing: `installing ${packages.length} packages into an empty root`,
       fill: async (draft, task) => {
         const root = join(draft, 'root');
         await unpackPackages('minbase', packages, root, task);
         for (const path of notShared) await rm(join(root, path), { force: true });
         await run('systemctl', ['--quiet', `--root=${root}`, 'disable', ...disabled]);
-        await cp(jre, join(root, 'opt/java'), { recursive: true, verbatimSymlinks: true });
-        await symlink('/opt/java/bin/java', join(root, 'usr/local/bin/java'));
       },
     },
     progress,
