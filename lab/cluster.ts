@@ -4,7 +4,7 @@ import { output, type RunOptions } from './exec.ts';
 import type { Engine } from './engine.ts';
 import { dockerNetwork, routePods } from './network.ts';
 import { ensurePart } from './parts/ensure-part.ts';
-import { dotLab, kubeconfigFile, logDirectory, repositoryRoot, stateDirectory } from './paths.ts';
+import { diskDirectory, dotLab, kubeconfigFile, logDirectory, repositoryRoot, stateDirectory } from './paths.ts';
 import type { Progress } from './progress.ts';
 
 export interface Cluster {
@@ -150,7 +150,8 @@ export function readNodes(json: string): ClusterNode[] {
 
 /** Reads the images once and hands them to all nodes at the same time; `kind load` does one node after the other. */
 async function loadImages(engine: Engine, images: readonly string[], nodes: readonly string[]): Promise<void> {
-  const archive = join(stateDirectory, `images-${process.pid}.tar`);
+  const archive = join(diskDirectory, `images-${process.pid}.tar`);
+  mkdirSync(diskDirectory, { recursive: true });
   try {
     await engine.docker(['save', '--output', archive, ...images]);
     const ctr = 'ctr --namespace=k8s.io images import --digests --snapshotter=overlayfs -';

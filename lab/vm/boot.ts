@@ -6,6 +6,7 @@ import { attempt, launch, tail } from '../exec.ts';
 import { makeCgroups, removeCgroups } from './cgroup.ts';
 import { enter } from './exec.ts';
 import { isAlive, processId, type ProcessId } from '../process-id.ts';
+import { forgetProcess, rememberProcess } from '../state.ts';
 import { namespaceInit } from './process.ts';
 import { writeRecord, type VmRecord } from './record.ts';
 import { until } from './until.ts';
@@ -60,6 +61,7 @@ export async function boot(spec: VmSpec): Promise<VmRecord> {
     await once(child, 'spawn');
     const supervisor = processId(child.pid ?? 0);
     if (supervisor === undefined) throw new Error(`${spec.name} did not start`);
+    rememberProcess(spec.name, supervisor.pid);
     const leader = await until(`${spec.name}: systemd starts`, bootDeadlineMs, async () => {
       if (!isAlive(supervisor)) throw new Error(`${spec.name} did not start`);
       const init = await namespaceInit(supervisor.pid);
@@ -71,6 +73,7 @@ export async function boot(spec: VmSpec): Promise<VmRecord> {
     return record;
   } catch (error) {
     await removeCgroups(spec.name);
+    forgetProcess(spec.name);
     const console = tail((await readFile(logFile, 'utf8').catch(() => '')).trim(), 15);
     throw new Error(`${(error as Error).message}${console === '' ? '' : `\n${console}`}`, { cause: error });
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { cgroup } from '../private-engine.ts';
 import { killAtOnce } from './process.ts';
 import { until } from './until.ts';
 
@@ -12,8 +13,8 @@ export interface VmCgroup {
   cpuset: boolean;
 }
 
-/** Not the private engine's `landbridge-lab`: what is in there is nobody's VM. */
-const parent = 'landbridge-lab-vms';
+/** Beside the groups of the private engine's containers. */
+const parent = `${cgroup}/vms`;
 
 /**
  * The groups of VM `name` in every hierarchy that is mounted (`mounts`: the text of /proc/self/mounts): one on a host
@@ -28,7 +29,7 @@ export async function makeCgroups(name: string): Promise<VmCgroup[]> {
   const groups = vmCgroups(name, await mountTable());
   for (const { path, cpuset } of groups) {
     await mkdir(path, { recursive: true });
-    if (cpuset) for (const folder of [join(path, '..'), path]) await inheritCpuset(folder);
+    if (cpuset) for (const folder of [join(path, '../..'), join(path, '..'), path]) await inheritCpuset(folder);
   }
   return groups;
 }

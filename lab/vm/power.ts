@@ -1,6 +1,7 @@
 import { setLink } from './link.ts';
 import { boot } from './boot.ts';
 import { isAlive } from '../process-id.ts';
+import { forgetProcess } from '../state.ts';
 import { killAtOnce } from './process.ts';
 import { readRecord, vmOf, writeRecord } from './record.ts';
 import { until } from './until.ts';
@@ -17,6 +18,7 @@ export async function cutPower({ name }: Pick<Vm, 'name'>): Promise<void> {
   // The kernel ends a pid namespace with its first process, and that process is gone only after all the others.
   for (const id of processes) if (isAlive(id)) killAtOnce(id.pid);
   await until(`${name}: its power goes`, 20_000, async () => (processes.some(isAlive) ? undefined : true));
+  forgetProcess(name);
   await writeRecord(spec);
 }
 

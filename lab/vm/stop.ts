@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { forgetProcess } from '../state.ts';
 import { cgroupsLeft, namesInCgroups, removeCgroups, removeParentCgroups } from './cgroup.ts';
 import { removeDisk } from './disk.ts';
 import { disconnect, namesInNetns } from './link.ts';
@@ -19,6 +20,7 @@ export async function stopAllVms(): Promise<void> {
 export async function stopVm(name: string): Promise<void> {
   const record = await findRecord(name);
   await removeCgroups(name);
+  forgetProcess(name);
   await disconnect(name, record?.network);
   await removeDisk(name);
   await removeRecord(name);
