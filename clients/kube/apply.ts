@@ -12,7 +12,7 @@ export interface ApplyOptions {
 /** Server-side apply: states the wanted fields; fields left out that were applied before are removed. */
 export interface ApplyVerbs {
   /** Creates the object when there is none. With `force: false` throws `Conflict` when another manager holds a field. */
-  apply<T extends KubeObject>(resource: Resource, object: T, options?: ApplyOptions): Promise<T>;
+  apply<T extends KubeObject = KubeObject>(resource: Resource, object: NoInfer<T>, options?: ApplyOptions): Promise<T>;
   /** Applies `status` only; 404 when the object is gone. */
   applyStatus<T = KubeObject>(
     resource: Resource,
@@ -35,12 +35,12 @@ export function applyVerbs(
   }
 
   return {
-    apply(resource, object, options) {
+    async apply(resource, object, options) {
       const { name, namespace } = object.metadata;
       const body = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
       return send(objectPath(resource, name, namespace), body, options);
     },
-    applyStatus(resource, name, namespace, status, options) {
+    async applyStatus(resource, name, namespace, status, options) {
       const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name, namespace }, status };
       return send(objectPath(resource, name, namespace, 'status'), body, options);
     },

@@ -47,10 +47,10 @@ export interface ObjectVerbs extends ApplyVerbs {
   list<T = KubeObject>(resource: Resource, options?: ListOptions): Promise<Page<T>>;
   /** The pages one by one, so that memory stays flat. Throws `Expired` when the list took too long: start again. */
   pages<T = KubeObject>(resource: Resource, options?: ListOptions): AsyncGenerator<Page<T>>;
-  /** Throws `AlreadyExists`. */
-  create<T extends KubeObject>(resource: Resource, object: T): Promise<T>;
+  /** Throws `AlreadyExists`. Refuses an object with a resourceVersion, which is a copy of one that exists. */
+  create<T extends KubeObject = KubeObject>(resource: Resource, object: NoInfer<T>): Promise<T>;
   /** Refuses an object without `metadata.resourceVersion`: throws `Conflict` when somebody wrote in between. */
-  replace<T extends KubeObject>(resource: Resource, object: T): Promise<T>;
+  replace<T extends KubeObject = KubeObject>(resource: Resource, object: NoInfer<T>): Promise<T>;
   /** RFC 7386. */
   patchMerge<T = KubeObject>(
     resource: Resource,
@@ -139,22 +139,23 @@ export function objectVerbs(
         return all<T>(resource, { ...options, limit: 0 });
       }
     },
-    create(resource, object) {
-      const { name, namespace } = object.metadata;
+    async create(resource, object) {
+      const { name, namespace, resourceVersion } = object.metadata;
       objectPath(resource, name, namespace);
+      if (resourceVersion) throw errorOfUse(`${resource.plural} ${name}: an object with a resourceVersion is not new`);
       return request('POST', collectionPath(resource, namespace), { body: object });
     },
-    replace(resource, object) {
+    async replace(resource, object) {
       const { name, namespace, resourceVersion } = object.metadata;
       if (!resourceVersion)
         throw errorOfUse(`${resource.plural} ${name}: to replace it blindly would undo what others wrote`);
       return request('PUT', objectPath(resource, name, namespace), { body: object });
     },
-    patchMerge: (resource, name, namespace, body) =>
+    patchMerge: async (resource, name, namespace, body) =>
       patch(objectPath(resource, name, namespace), 'application/merge-patch+json', body),
-    patchJson: (resource, name, namespace, body) =>
+    patchJson: async (resource, name, namespace, body) =>
       patch(objectPath(resource, name, namespace), 'application/json-patch+json', body),
-    patchStatus: (resource, name, namespace, status) =>
+    patchStatus: async (resource, name, namespace, status) =>
       patch(objectPath(resource, name, namespace, 'status'), 'application/merge-patch+json', { status }),
     async delete(resource, name, namespace, options = {}) {
       const { uid, resourceVersion, ...rest } = options;

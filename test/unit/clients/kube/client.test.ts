@@ -142,11 +142,9 @@ describe('kube client', () => {
   });
 
   it('refuses to replace without a version and to touch a namespaced object without a namespace, sending nothing', async () => {
-    const nameless = await failureOf((async () => server.client.get(pods, 'a'))());
+    const nameless = await failureOf(server.client.get(pods, 'a'));
     expect(nameless).to.include({ reason: 'BadRequest', kind: 'fix' });
-    const blind = await failureOf(
-      (async () => server.client.replace(pods, { metadata: { name: 'a', namespace: 'b' } }))(),
-    );
+    const blind = await failureOf(server.client.replace(pods, { metadata: { name: 'a', namespace: 'b' } }));
     expect(blind).to.include({ reason: 'BadRequest', kind: 'fix' });
     expect(server.seen).to.have.length(0);
   });
