@@ -1,5 +1,6 @@
 import type { AclAuthMethod, AclBindingRule, AclToken, ConsulAcl } from './consul.ts';
-import { ConsulDenied } from './errors.ts';
+import { ConsulDenied, ConsulRefused } from './errors.ts';
+import { readAll } from './read.ts';
 import type { Transport } from './transport.ts';
 
 interface RawPolicy {
@@ -27,8 +28,13 @@ interface RawBindingRule {
 
 export function aclOf(transport: Transport): ConsulAcl {
   const read = async <T>(path: string, query: Record<string, string> = {}): Promise<T | undefined> => {
-    const reply = await transport.send({ method: 'GET', path, query, accept: [404] });
-    return reply.status === 404 ? undefined : (reply.body as T);
+    try {
+      return (await readAll(transport, path, { query })).body as T;
+    } catch (error) {
+      // What is not there is a 404 for most kinds and a 403 for tokens; refusal() makes one of them.
+      if (error instanceof ConsulRefused && error.status === 404) return undefined;
+      throw error;
+    }
   };
   const write = async <T>(path: string, body: object, secrets: string[] = []): Promise<T> =>
     (await transport.send({ method: 'PUT', path, body, secrets })).body as T;
@@ -36,7 +42,7 @@ export function aclOf(transport: Transport): ConsulAcl {
   /** Consul answers 404 for its own unknown token too, so a 404 counts only while the token is known. */
   const remove = async (path: string): Promise<boolean> => {
     const reply = await transport.send({ method: 'DELETE', path, accept: [404], repeatable: true });
-    if (reply.status === 404) await transport.send({ method: 'GET', path: '/acl/token/self' });
+    if (reply.status === 404) await transport.send({ method: 'GET', path: '/acl/policies' });
     return reply.status !== 404;
   };
 

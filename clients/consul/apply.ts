@@ -1,4 +1,4 @@
-import type { ConfigEntry } from '../../mesh/entry.ts';
+import { type ConfigEntry, configKey } from '../../mesh/entry.ts';
 import type { Change, Outcome } from '../../mesh/plan.ts';
 import { readServices } from './catalog-read.ts';
 import { configPath } from './config-read.ts';
@@ -24,16 +24,16 @@ interface Run {
   lost: ConsulUnavailable | undefined;
 }
 
-/** Consul.apply. The order of the groups is that of mesh/plan.ts; within config entries a kind is written at a time. */
+/** Consul.apply. The order of the groups is that of mesh/plan.ts. */
 export async function apply(transport: Transport, changes: Change[]): Promise<Outcome[]> {
   const run: Run = { transport, errors: new Map(), done: new Set(), lost: undefined };
   const of = <Op extends Change['op']>(...ops: Op[]): Extract<Change, { op: Op }>[] =>
     changes.filter((change): change is Extract<Change, { op: Op }> => (ops as string[]).includes(change.op));
 
   await writeTxn(run, of('delete-service', 'delete-node'));
-  await writeConfig(run, of('delete-config'));
+  await writeConfig(run, of('delete-config'), KINDS.toReversed(), deleteConfig);
   await writeTxn(run, of('set-node'));
-  await writeConfig(run, of('set-config'));
+  await writeConfig(run, of('set-config'), KINDS, setConfig);
   await inParallel(of('register'), PARALLEL, (change) => attempt(run, [change], () => register(transport, change)));
   await writeTxn(run, of('set-check'));
 
@@ -100,34 +100,37 @@ async function serviceNames(run: Run, changes: TxnChange[]): Promise<Map<string,
   return names;
 }
 
-/** Kind after kind in the order given: a splitter is refused until its service-defaults say http. */
-async function writeConfig(run: Run, changes: ConfigChange[]): Promise<void> {
-  for (const sameKind of byKind(changes)) {
-    await inParallel(sameKind, PARALLEL, (change) =>
+/**
+ * Order of writing; removals go backwards. Consul refuses a splitter or a router until service-defaults say http, and
+ * refuses to delete those service-defaults before.
+ */
+const KINDS: ConfigEntry['Kind'][] = [
+  'service-defaults',
+  'service-resolver',
+  'service-splitter',
+  'service-router',
+  'service-intentions',
+];
+
+async function writeConfig<T extends ConfigChange>(
+  run: Run,
+  changes: T[],
+  kinds: ConfigEntry['Kind'][],
+  write: (transport: Transport, change: T) => Promise<boolean>,
+): Promise<void> {
+  for (const kind of kinds) {
+    const ofKind = changes.filter((change) => headOf(change).Kind === kind);
+    await inParallel(ofKind, PARALLEL, (change) =>
       attempt(run, [change], async () => {
-        const won = await (change.op === 'set-config' ? setConfig : deleteConfig)(run.transport, change as never);
-        return won ? undefined : new Map([[change, `${nameOf(change)}: ${RACED}`]]);
+        const won = await write(run.transport, change);
+        return won ? undefined : new Map([[change, `${configKey(headOf(change))}: ${RACED}`]]);
       }),
     );
   }
 }
 
-const kindOf = (change: ConfigChange): ConfigEntry['Kind'] =>
-  change.op === 'set-config' ? change.entry.Kind : change.kind;
-
-const nameOf = (change: ConfigChange): string =>
-  change.op === 'set-config' ? `${change.entry.Kind}/${change.entry.Name}` : `${change.kind}/${change.name}`;
-
-/** Consecutive changes of one kind together. */
-function byKind(changes: ConfigChange[]): ConfigChange[][] {
-  const runs: ConfigChange[][] = [];
-  for (const change of changes) {
-    const last = runs.at(-1);
-    if (last !== undefined && kindOf(last[0]!) === kindOf(change)) last.push(change);
-    else runs.push([change]);
-  }
-  return runs;
-}
+const headOf = (change: ConfigChange): { Kind: ConfigEntry['Kind']; Name: string } =>
+  change.op === 'set-config' ? change.entry : { Kind: change.kind, Name: change.name };
 
 async function setConfig(transport: Transport, change: Extract<Change, { op: 'set-config' }>): Promise<boolean> {
   const query = { cas: change.modifyIndex };

@@ -4,6 +4,7 @@ import type { NodeSummary, ServiceInstance } from './consul.ts';
 import { ConsulDenied } from './errors.ts';
 import { checkEntry, healthOf, serviceEntry } from './normalise-catalog.ts';
 import type { RawCheck, RawService } from './normalise-catalog.ts';
+import { readAll } from './read.ts';
 import type { ConsulReply, Transport } from './transport.ts';
 
 interface RawNode {
@@ -25,30 +26,33 @@ interface RawHealth {
 
 /**
  * Consul leaves out, without an error, what the token may not read. Taken at its word that would look like a removal,
- * so an answer about one thing that was cut is an error.
+ * so an answer about one thing that was cut, or may have been, is an error.
  */
-function whole(reply: ConsulReply, about: string): unknown {
-  if (!reply.filtered) return reply.body;
+function whole<T>(reply: ConsulReply, about: string, isNothing: (body: T) => boolean): T {
+  const body = reply.body as T;
+  if (!reply.filtered && !(reply.anonymous && isNothing(body))) return body;
   const needed = 'node:read and service:read';
-  throw new ConsulDenied(`Consul hid a part of ${about} from the token; grant ${needed} in its policy`, needed);
+  throw new ConsulDenied(`Consul hid ${about}, or a part of it, from the token; grant ${needed} in its policy`, needed);
 }
 
+const isEmpty = (list: unknown[]): boolean => list.length === 0;
+
 export async function readServices(transport: Transport, node: string): Promise<RawNodeServices | undefined> {
-  const reply = await transport.send({ method: 'GET', path: `/catalog/node-services/${encodeURIComponent(node)}` });
-  const body = whole(reply, `node ${node}`) as RawNodeServices | null;
+  const reply = await readAll(transport, `/catalog/node-services/${encodeURIComponent(node)}`);
+  const body = whole<RawNodeServices | null>(reply, `node ${node}`, (held) => !held?.Node);
   return body?.Node ? body : undefined;
 }
 
 export async function readNode(transport: Transport, name: string): Promise<NodeEntry | undefined> {
   const [held, checks] = await Promise.all([
     readServices(transport, name),
-    transport.send({ method: 'GET', path: `/health/node/${encodeURIComponent(name)}` }),
+    readAll(transport, `/health/node/${encodeURIComponent(name)}`),
   ]);
   if (held === undefined) return undefined;
   const registrations: Record<string, Registration> = {};
   for (const raw of held.Services ?? []) registrations[raw.ID] = { service: serviceEntry(raw), checks: [] };
   // A check without a service belongs to the node, which is none of ours.
-  for (const raw of whole(checks, `node ${name}`) as RawCheck[]) {
+  for (const raw of whole<RawCheck[]>(checks, `node ${name}`, isEmpty)) {
     registrations[raw.ServiceID ?? '']?.checks.push(checkEntry(raw));
   }
   for (const { checks: own } of Object.values(registrations)) own.sort((a, b) => compare(a.CheckID, b.CheckID));
@@ -57,7 +61,7 @@ export async function readNode(transport: Transport, name: string): Promise<Node
 
 export async function listNodes(transport: Transport, prefix: string): Promise<NodeSummary[]> {
   const filter = `Node matches ${JSON.stringify(`^${escapeRegex(prefix)}`)}`;
-  const reply = await transport.send({ method: 'GET', path: '/catalog/nodes', query: prefix === '' ? {} : { filter } });
+  const reply = await readAll(transport, '/catalog/nodes', prefix === '' ? {} : { query: { filter } });
   return (reply.body as RawNode[])
     .map((raw) => ({ name: raw.Node, address: raw.Address, meta: raw.Meta ?? {} }))
     .sort((a, b) => compare(a.name, b.name));
@@ -65,8 +69,8 @@ export async function listNodes(transport: Transport, prefix: string): Promise<N
 
 export async function readHealth(transport: Transport, service: string, connect: boolean): Promise<ServiceInstance[]> {
   const path = `/health/${connect ? 'connect' : 'service'}/${encodeURIComponent(service)}`;
-  const reply = await transport.send({ method: 'GET', path });
-  return (whole(reply, `service ${service}`) as RawHealth[])
+  const reply = await readAll(transport, path);
+  return whole<RawHealth[]>(reply, `service ${service}`, isEmpty)
     .map((raw) => ({
       node: raw.Node.Node,
       address: raw.Service.Address || raw.Node.Address,
@@ -79,7 +83,7 @@ export async function readHealth(transport: Transport, service: string, connect:
 }
 
 export async function readServiceNames(transport: Transport): Promise<string[]> {
-  const reply = await transport.send({ method: 'GET', path: '/catalog/services' });
+  const reply = await readAll(transport, '/catalog/services');
   return Object.keys(reply.body as object).sort(compare);
 }
 

@@ -6,11 +6,13 @@ import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
 import { login, logout } from './login.ts';
 import { readAgentSelf, readCaRoots, readLeader } from './status.ts';
-import { openTransport } from './transport.ts';
+import { type Transport, openTransport } from './transport.ts';
 
 /** A client for one Consul cluster. Makes no request by itself. */
-export function connectConsul(options: ConsulOptions): Consul {
-  const transport = openTransport(options);
+export const connectConsul = (options: ConsulOptions): Consul => consulOver(openTransport(options));
+
+/** The client over any transport. */
+export function consulOver(transport: Transport): Consul {
   return {
     readNode: (name) => readNode(transport, name),
     listNodes: (prefix) => listNodes(transport, prefix),

@@ -1,5 +1,6 @@
 import { compare } from './compare.ts';
 import type { KvEntry } from './consul.ts';
+import { readAll } from './read.ts';
 import type { Transport } from './transport.ts';
 
 interface RawKv {
@@ -20,14 +21,13 @@ const kvEntry = (raw: RawKv): KvEntry => ({
 });
 
 export async function kvGet(transport: Transport, key: string): Promise<KvEntry | undefined> {
-  const reply = await transport.send({ method: 'GET', path: kvPath(key), accept: [404] });
+  const reply = await readAll(transport, kvPath(key), { accept: [404] });
   const found = reply.status === 404 ? undefined : (reply.body as RawKv[])[0];
   return found && kvEntry(found);
 }
 
 export async function kvList(transport: Transport, prefix: string): Promise<KvEntry[]> {
-  const query = { recurse: 'true' };
-  const reply = await transport.send({ method: 'GET', path: kvPath(prefix), query, accept: [404] });
+  const reply = await readAll(transport, kvPath(prefix), { query: { recurse: '' }, accept: [404] });
   if (reply.status === 404) return [];
   return (reply.body as RawKv[]).map(kvEntry).sort((a, b) => compare(a.key, b.key));
 }

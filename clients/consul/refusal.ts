@@ -2,7 +2,7 @@ import { ConsulDenied, ConsulRefused, ConsulUnavailable } from './errors.ts';
 
 /** Answers of a server that cannot serve right now; another server, or the same one later, can. */
 const NOT_NOW =
-  /no cluster leader|not the leader|leadership|no path to datacenter|raft .*(shutdown|timeout)|timed out enqueuing|server busy|rate limit|try again later|retry elsewhere|rpc error getting client|failed to get conn|connection re(fused|set)|i\/o timeout|\bEOF\b/i;
+  /no cluster leader|not the leader|not ready to serve|leadership|no path to datacenter|raft .*(shutdown|timeout)|timed out enqueuing|server busy|rate limit|try again later|retry elsewhere|rpc error getting client|failed to get conn|connection re(fused|set)|i\/o timeout|\bEOF\b/i;
 
 const LACKS = /lacks permission '([^']+)'(?: on "?([^".]+(?:\.[^".\s]+)*)"?)?/;
 
@@ -20,20 +20,30 @@ export function refusal(
   status: number,
   sentence: string,
 ): ConsulDenied | ConsulRefused | ConsulUnavailable {
-  const said = sentence.replace(/^(rpc error making call: |rpc error: code = \w+ desc = )+/, '').trim();
-  if (/permission denied|acl not found/i.test(said) || status === 403) return denial(what, said);
+  const said = oneLine(sentence);
+  if (said === 'ACL not found') return new ConsulDenied(unknownToken(what));
+  // Consul's wording for any ACL object that is not there, with 403 or 404.
+  if (/ACL not found/.test(said)) return new ConsulRefused(`Consul refused ${what}: ${said}`, 404);
+  if (/permission denied/i.test(said) || status === 403) return denial(what, said);
   if (status === 429 || status === 502 || status === 503 || status === 504 || NOT_NOW.test(said)) {
     return new ConsulUnavailable(`Consul cannot serve ${what} now (${said || status}); it is tried again`);
   }
   return new ConsulRefused(`Consul refused ${what}: ${said || `status ${status}`}`, status);
 }
 
+/** Without the prefixes of servers it was passed through, and without the list layout of several errors. */
+const oneLine = (sentence: string): string =>
+  sentence
+    .replace(/^(rpc error making call: |rpc error: code = \w+ desc = )+/, '')
+    .replace(/\d+ errors? occurred:\s*\*\s*/, '')
+    .replace(/\n\s*\*\s*/g, '; ')
+    .replace(/\s+/g, ' ')
+    .trim();
+
+const unknownToken = (what: string): string =>
+  `Consul does not know the token used for ${what}: it was deleted or has expired; use another`;
+
 function denial(what: string, said: string): ConsulDenied {
-  if (/acl not found/i.test(said)) {
-    return new ConsulDenied(
-      `Consul does not know the token used for ${what}: it was deleted or has expired; use another`,
-    );
-  }
   const permission = lackedPermission(said);
   if (permission === undefined)
     return new ConsulDenied(`Consul denied ${what}: ${said}; check the token and its policy`);

@@ -32,6 +32,8 @@ export interface ConsulReply {
   body: unknown;
   /** Consul left something out because the token may not read it. */
   filtered: boolean;
+  /** No token was sent to a cluster that denies by default: Consul does not say then whether it left something out. */
+  anonymous: boolean;
 }
 
 export interface Transport {
@@ -178,7 +180,8 @@ async function exchangeOnce(
         err !== undefined && err.isResponse !== true ? next(false, err) : next(false, undefined, response),
     );
     const filtered = res.headers['x-consul-results-filtered-by-acls'] === 'true';
-    return { reply: { status: res.statusCode, body: res.body, filtered } };
+    const anonymous = token === '' && res.headers['x-consul-default-acl-policy'] === 'deny';
+    return { reply: { status: res.statusCode, body: res.body, filtered, anonymous } };
   } catch (error) {
     return failureOf(error as NodeJS.ErrnoException & { isTimeout?: boolean }, timeoutMs);
   } finally {

@@ -32,7 +32,12 @@ export function txnOperation(change: TxnChange, serviceName = ''): TxnOperation 
     case 'delete-node':
       return { change, body: { Node: { Verb: 'delete', Node: { Node: change.node } } } };
     case 'set-node':
-      return { change, body: { Node: { Verb: 'set', Node: change.node } } };
+      return {
+        change,
+        body: {
+          Node: { Verb: 'set', Node: { Node: change.node.Node, Address: change.node.Address, Meta: change.node.Meta } },
+        },
+      };
     case 'set-check':
       return { change, body: { Check: { Verb: 'set', Check: { Node: change.node, ...change.check } } } };
   }

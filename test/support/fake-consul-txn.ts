@@ -1,0 +1,63 @@
+import { deleteService, setCheck, setNode } from './fake-consul-catalog.ts';
+import { demand } from './fake-consul-permission.ts';
+import { type FakeReply, FakeRefusal, type FakeRequest, type FakeState, type Raw, ok } from './fake-consul-state.ts';
+
+interface Operation {
+  Node?: { Verb: 'set' | 'delete'; Node: { Node: string; Address: string; Meta?: Record<string, string> } };
+  Service?: { Verb: 'delete'; Node: string; Service: { ID: string; Service: string } };
+  Check?: { Verb: 'set'; Check: Raw & { Node: string; CheckID: string; ServiceName?: string } };
+}
+
+/**
+ * PUT /v1/txn. As in Consul permissions are looked at first, for all operations and by the names the request gives;
+ * then all are done on a copy, which becomes the state only if none failed.
+ */
+export function transact(state: FakeState, { body, token }: FakeRequest): FakeReply {
+  const operations = body as Operation[];
+  if (operations.length > 128) {
+    throw new FakeRefusal(413, `Transaction contains too many operations (${operations.length} > 128)`);
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  if (bytes > 524_288) throw new FakeRefusal(413, `Request body(${bytes} bytes) too large, max size: 524288 bytes`);
+
+  const denied = errorsOf(operations, (operation) => check(state, token, operation));
+  if (denied.length > 0) return { status: 409, body: { Results: null, Errors: denied } };
+  state.index++;
+  const nodes = structuredClone(state.nodes);
+  const failed = errorsOf(operations, (operation) => perform(nodes, operation));
+  if (failed.length > 0) return { status: 409, body: { Results: null, Errors: failed } };
+  state.nodes = nodes;
+  return ok({ Results: [], Errors: null });
+}
+
+function errorsOf(operations: Operation[], task: (operation: Operation) => void): { OpIndex: number; What: string }[] {
+  return operations.flatMap((operation, OpIndex) => {
+    try {
+      task(operation);
+      return [];
+    } catch (error) {
+      return [{ OpIndex, What: (error as Error).message }];
+    }
+  });
+}
+
+function check(state: FakeState, token: string, { Node, Service, Check }: Operation): void {
+  if (Node !== undefined) {
+    if (Node.Node.Node === '') throw new FakeRefusal(500, 'Must provide node');
+    demand(state, token, 'node', Node.Node.Node, 'write');
+  }
+  if (Service !== undefined) {
+    if (Service.Service.Service === '') {
+      throw new FakeRefusal(500, 'Must provide service name (Service.Service) when service ID is provided');
+    }
+    demand(state, token, 'service', Service.Service.Service, 'write');
+  }
+  if (Check !== undefined) demand(state, token, 'service', Check.Check.ServiceName ?? '', 'write');
+}
+
+function perform(nodes: FakeState['nodes'], { Node, Service, Check }: Operation): void {
+  if (Node?.Verb === 'set') setNode(nodes, Node.Node);
+  if (Node?.Verb === 'delete') nodes.delete(Node.Node.Node);
+  if (Service !== undefined) deleteService(nodes, Service.Node, Service.Service.ID);
+  if (Check !== undefined) setCheck(nodes, Check.Check.Node, Check.Check);
+}
