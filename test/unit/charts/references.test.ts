@@ -53,7 +53,7 @@ describe('References within the chart', () => {
 
   it('probes ports that the container has', () => {
     for (const { maker, template } of podMakers(objects)) {
-      for (const container of template.spec.containers as Manifest[]) {
+      for (const container of template.spec.containers as unknown as Manifest[]) {
         const probes = [container['readinessProbe'], container['livenessProbe'], container['startupProbe']];
         for (const probe of probes.filter(Boolean)) expect(portNames(template)).to.include(probe.httpGet.port);
         if (maker.kind !== 'Job') expect(probes.slice(0, 2), maker.metadata.name).not.to.include(undefined);
@@ -79,7 +79,7 @@ describe('References within the chart', () => {
         ...((template.spec.volumes ?? []) as { name: string }[]).map(({ name }) => name),
         ...claims.map(({ metadata }) => metadata.name),
       ];
-      const mounts = (template.spec.containers as Manifest[]).flatMap(({ volumeMounts = [] }) =>
+      const mounts = (template.spec.containers as unknown as Manifest[]).flatMap(({ volumeMounts = [] }) =>
         volumeMounts.map(({ name }: { name: string }) => name),
       );
       expect(mounts, maker.metadata.name).to.have.members(volumes);

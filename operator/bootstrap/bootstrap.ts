@@ -1,0 +1,71 @@
+import type { Consul } from '../../clients/consul/consul.ts';
+import { ConsulDenied, ConsulRefused } from '../../clients/consul/errors.ts';
+import { SECRETS } from '../../mesh/installation.ts';
+import { configureAcl } from './configure-acl.ts';
+import { keepMaterial } from './material.ts';
+import { type Patience, maySucceedLater, patiently } from './patiently.ts';
+import type { SecretStore } from './secret-store.ts';
+import type { BootstrapSettings } from './settings.ts';
+
+export interface BootstrapParts extends Omit<Patience, 'patienceMs'> {
+  settings: BootstrapSettings;
+  store: SecretStore;
+  /** A client that trusts `caPem` and sends `token`. */
+  openConsul(caPem: string, token: string): Consul;
+}
+
+/** A refusal while another run writes the same, or while a new leader sets its ACLs up, passes; one that stays is a fault. */
+const REFUSALS_FORGIVEN = 10;
+
+/**
+ * Makes an installation usable: its Secrets, then Consul's ACLs. May stop anywhere, run again, and run twice at once:
+ * every secret is stored before it is used, and every step states what there shall be.
+ *
+ *   Secrets stored -> Consul has a leader -> management token claimed -> policies, tokens, auth methods, binding rules
+ */
+export async function bootstrap(parts: BootstrapParts): Promise<void> {
+  const { settings, store, clock, log } = parts;
+  const patience: Patience = { ...parts, patienceMs: settings.patienceMs };
+  const material = await patiently('the Kubernetes API', patience, () =>
+    keepMaterial({ store, nowMs: clock.now(), bridgeAddresses: settings.bridgeAddresses }),
+  );
+  log.info('the Secrets are in place');
+
+  const consul = parts.openConsul(material.consulCaPem, material.managementToken);
+  try {
+    const leader = await patiently('a Consul leader', patience, () => consul.leader());
+    log.info({ leader }, 'Consul has a leader');
+    const claimed = await patiently(
+      'the ACL system',
+      patience,
+      () => claim(consul, material.managementToken),
+      forgiving(),
+    );
+    log.info({ claimed }, 'the management token is in use');
+    await patiently('the ACL rules', patience, () => configureAcl(consul.acl, settings, material), forgiving());
+    log.info('the ACL rules are in place');
+  } finally {
+    consul.close();
+  }
+}
+
+/** The token is stored before Consul knows it: if this process dies after Consul's answer, nothing is lost. */
+async function claim(consul: Consul, managementToken: string): Promise<'done' | 'already'> {
+  const claimed = await consul.acl.bootstrap(managementToken);
+  try {
+    await consul.acl.listPolicies();
+  } catch (error) {
+    if (!(error instanceof ConsulDenied)) throw error;
+    throw new Error(
+      `Consul has another management token than Secret ${SECRETS.consulManagement}: put the former one back into the ` +
+        `Secret, or make Consul forget it (https://developer.hashicorp.com/consul/docs/security/acl/reset)`,
+      { cause: error },
+    );
+  }
+  return claimed;
+}
+
+function forgiving(): (error: unknown) => boolean {
+  let left = REFUSALS_FORGIVEN;
+  return (error) => maySucceedLater(error) || (error instanceof ConsulRefused && left-- > 0);
+}

@@ -1,0 +1,157 @@
+import { X509Certificate, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { type KeyPair, createAuthority, isDue, issue } from '../../clients/pki/authority.ts';
+import {
+  CONSUL_SERVER_NAME,
+  CONSUL_SERVER_SERVICE,
+  CONSUL_SERVICE,
+  NAMESPACE,
+  SECRETS,
+} from '../../mesh/installation.ts';
+import { type KeptSecret, keepSecret } from './keep-secret.ts';
+import type { SecretData, SecretStore } from './secret-store.ts';
+
+/** What a process holds: a static Consul token, and the key by which it vouches for services. */
+export interface Holder {
+  accessorId: string;
+  token: string;
+  signingKeyPem: string;
+}
+
+export interface Material {
+  consulCaPem: string;
+  managementToken: string;
+  operator: Holder;
+  bridge: Holder;
+}
+
+export interface MaterialInput {
+  store: SecretStore;
+  nowMs: number;
+  /** Comma list of host:port that goes to whoever may invite. */
+  bridgeAddresses: string;
+}
+
+/**
+ * Certificates last three years and their CAs ten. A run in the last third of a certificate's life replaces it; to
+ * rotate before that, delete the Secret and run this again.
+ */
+const CA_DAYS = 3650;
+const LEAF_DAYS = 1095;
+
+/** Names under which the Consul server is dialled. The first is the one that clients expect. */
+const SERVER_NAMES = [
+  CONSUL_SERVER_NAME,
+  'localhost',
+  CONSUL_SERVICE,
+  `${CONSUL_SERVICE}.${NAMESPACE}`,
+  `${CONSUL_SERVICE}.${NAMESPACE}.svc`,
+  `*.${CONSUL_SERVER_SERVICE}.${NAMESPACE}.svc`,
+];
+
+/**
+ * Every key, certificate and token of the installation, each stored before anything uses it. The tokens' ids are made
+ * here and not by Consul, so that Consul, operator and bridge can all start at once.
+ */
+export async function keepMaterial({ store, nowMs, bridgeAddresses }: MaterialInput): Promise<Material> {
+  const keep = (secret: KeptSecret): Promise<SecretData> => keepSecret(store, secret);
+  const consulCa = keyPairOf(
+    'ca',
+    await keep({ name: SECRETS.consulCa, make: () => newAuthority('Landbridge Consul CA', nowMs) }),
+  );
+  // Early, for Consul takes longest to start.
+  await keep(consulServer(consulCa, nowMs));
+  const management = await keep({ name: SECRETS.consulManagement, make: () => ({ token: randomUUID() }) });
+  const operator = await keep({ name: SECRETS.operator, ...holder(consulCa.certPem) });
+  const bridge = await keep({
+    name: SECRETS.bridge,
+    ...holder(consulCa.certPem, () => newAuthority('Landbridge bridge CA', nowMs)),
+  });
+  await keep(bridgeAdmin(keyPairOf('ca', bridge), bridgeAddresses, nowMs));
+  return {
+    consulCaPem: consulCa.certPem,
+    managementToken: management['token']!,
+    operator: holderOf(operator),
+    bridge: holderOf(bridge),
+  };
+}
+
+async function newAuthority(commonName: string, nowMs: number): Promise<SecretData> {
+  const { certPem, keyPem } = await createAuthority(commonName, { nowMs, days: CA_DAYS });
+  return { 'ca.crt': certPem, 'ca.key': keyPem };
+}
+
+function consulServer(authority: KeyPair, nowMs: number): KeptSecret {
+  const certificate = async (): Promise<SecretData> => {
+    const { certPem, keyPem } = await issue(authority, {
+      commonName: CONSUL_SERVER_NAME,
+      dns: SERVER_NAMES,
+      ips: ['127.0.0.1'],
+      // Servers are each other's clients.
+      usage: 'both',
+      nowMs,
+      days: LEAF_DAYS,
+    });
+    return { 'ca.crt': authority.certPem, 'tls.crt': certPem, 'tls.key': keyPem };
+  };
+  const lacksName = (pem: string): boolean => SERVER_NAMES.some((name) => !nameHeld(new X509Certificate(pem), name));
+  return {
+    name: SECRETS.consulServer,
+    make: async () => ({ ...(await certificate()), 'gossip.json': JSON.stringify({ encrypt: gossipKey() }) }),
+    mend: async (found) => (stale(found, authority, nowMs) || lacksName(found['tls.crt']!) ? certificate() : {}),
+  };
+}
+
+const gossipKey = (): string => randomBytes(32).toString('base64');
+const nameHeld = (certificate: X509Certificate, name: string): boolean =>
+  (certificate.subjectAltName ?? '').split(', ').includes(`DNS:${name}`);
+
+function holder(consulCaPem: string, more: () => Promise<SecretData> = async () => ({})): Omit<KeptSecret, 'name'> {
+  return {
+    make: async () => ({
+      'consul-accessor': randomUUID(),
+      'consul-token': randomUUID(),
+      'consul-ca.crt': consulCaPem,
+      'signing.key': newSigningKey(),
+      ...(await more()),
+    }),
+    mend: () => ({ 'consul-ca.crt': consulCaPem }),
+  };
+}
+
+function newSigningKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+function bridgeAdmin(authority: KeyPair, addresses: string, nowMs: number): KeptSecret {
+  const certificate = async (): Promise<SecretData> => {
+    const { certPem, keyPem } = await issue(authority, {
+      commonName: 'landbridge-admin',
+      organization: 'landbridge-admin',
+      usage: 'client',
+      nowMs,
+      days: LEAF_DAYS,
+    });
+    return { 'ca.crt': authority.certPem, 'tls.crt': certPem, 'tls.key': keyPem };
+  };
+  return {
+    name: SECRETS.bridgeAdmin,
+    make: async () => ({ ...(await certificate()), addresses }),
+    mend: async (found) => ({ ...(stale(found, authority, nowMs) ? await certificate() : {}), addresses }),
+  };
+}
+
+/** Issued by another CA than the one at hand, or in the last third of its life. */
+const stale = (found: SecretData, authority: KeyPair, nowMs: number): boolean =>
+  found['ca.crt'] !== authority.certPem || found['tls.crt'] === undefined || isDue(found['tls.crt'], nowMs);
+
+const keyPairOf = (prefix: string, data: SecretData): KeyPair => ({
+  certPem: data[`${prefix}.crt`]!,
+  keyPem: data[`${prefix}.key`]!,
+});
+
+const holderOf = (data: SecretData): Holder => ({
+  accessorId: data['consul-accessor']!,
+  token: data['consul-token']!,
+  signingKeyPem: data['signing.key']!,
+});

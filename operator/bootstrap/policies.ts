@@ -1,0 +1,43 @@
+/** ACL rules, https://developer.hashicorp.com/consul/docs/reference/acl/rule */
+
+export interface Policy {
+  name: string;
+  description: string;
+  rules: string;
+}
+
+/**
+ * | who      | nodes it writes        | services       | intentions | keys and sessions |
+ * |----------|------------------------|----------------|------------|-------------------|
+ * | operator | `k8s.<cluster>.` only  | all, write     | write      | none              |
+ * | bridge   | `vm.` and `ext.` only  | all, write     | read       | `landbridge/`     |
+ *
+ * Both need service:write for every name, since a MeshService may have any; the node is what keeps them apart.
+ * Neither has `acl:write`: the tokens of sidecars come by login.
+ */
+export const operatorPolicy = (cluster: string): Policy => ({
+  name: 'landbridge-operator',
+  description: 'Writes what MeshServices ask for, on the nodes of its own cluster.',
+  rules: `node_prefix "" { policy = "read" }
+node_prefix "k8s.${cluster}." { policy = "write" }
+service_prefix "" {
+  policy     = "write"
+  intentions = "write"
+}
+`,
+});
+
+export const bridgePolicy: Policy = {
+  name: 'landbridge-bridge',
+  description: 'Writes the instances outside the cluster, and keeps invites and leases.',
+  rules: `node_prefix "" { policy = "read" }
+node_prefix "vm." { policy = "write" }
+node_prefix "ext." { policy = "write" }
+service_prefix "" {
+  policy     = "write"
+  intentions = "read"
+}
+key_prefix "landbridge/" { policy = "write" }
+session_prefix "" { policy = "write" }
+`,
+};

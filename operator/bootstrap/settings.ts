@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { CONSUL_SERVER_NAME, CONSUL_SERVICE, CONSUL_HTTPS_PORT, NAMESPACE } from '../../mesh/installation.ts';
+
+/** What the bootstrap job is told by its environment. */
+export interface BootstrapSettings {
+  cluster: string;
+  namespace: string;
+  /** `host:port` of Consul's HTTPS API, and the name in its certificate. */
+  consul: { address: string; serverName: string };
+  /** Longest life of a token given to a sidecar, as a Go duration. */
+  tokenTtl: string;
+  /** Where machines reach the bridge: comma list of host:port, empty without a bridge. */
+  bridgeAddresses: string;
+  /** How long to wait for Consul before giving up, ms. */
+  patienceMs: number;
+  logLevel: string;
+}
+
+const environment = z.object({
+  LANDBRIDGE_CLUSTER: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'is no name of lower-case letters and digits'),
+  LANDBRIDGE_CONSUL_HTTP: z
+    .string()
+    .regex(/^\S+:\d+$/, 'is no host:port')
+    .default(`${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_HTTPS_PORT}`),
+  LANDBRIDGE_CONSUL_SERVER_NAME: z.string().min(1).default(CONSUL_SERVER_NAME),
+  LANDBRIDGE_TOKEN_TTL: z
+    .string()
+    .regex(/^\d+[mh]$/, 'is no duration such as 30m or 1h')
+    .default('1h'),
+  LANDBRIDGE_BRIDGE_ADVERTISE: z.string().default(''),
+  LANDBRIDGE_BOOTSTRAP_PATIENCE_SECONDS: z.coerce.number().positive().default(600),
+  LANDBRIDGE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  POD_NAMESPACE: z.string().min(1).default(NAMESPACE),
+});
+
+/** Checks the whole environment at once. Throws an Error that names each variable and what is wrong with it. */
+export function readSettings(env: Record<string, string | undefined>): BootstrapSettings {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path: [name], message }) =>
+      env[String(name)] === undefined ? `${String(name)} is not set` : `${String(name)} ${message}`,
+    );
+    throw new Error(`the environment of the bootstrap job is wrong: ${problems.join('; ')}`);
+  }
+  const value = parsed.data;
+  return {
+    cluster: value.LANDBRIDGE_CLUSTER,
+    namespace: value.POD_NAMESPACE,
+    consul: { address: value.LANDBRIDGE_CONSUL_HTTP, serverName: value.LANDBRIDGE_CONSUL_SERVER_NAME },
+    tokenTtl: value.LANDBRIDGE_TOKEN_TTL,
+    bridgeAddresses: value.LANDBRIDGE_BRIDGE_ADVERTISE,
+    patienceMs: value.LANDBRIDGE_BOOTSTRAP_PATIENCE_SECONDS * 1000,
+    logLevel: value.LANDBRIDGE_LOG_LEVEL,
+  };
+}
