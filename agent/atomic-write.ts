@@ -1,0 +1,39 @@
+import { chown, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+export interface WriteOptions {
+  mode: number;
+  /** Default: whoever writes. */
+  owner?: { uid: number; gid: number };
+}
+
+let count = 0;
+
+/**
+ * Replaces a file so that a reader, or the next boot after a power cut, finds the old content or the new, never a part:
+ * write beside it, sync, rename, sync the folder.
+ */
+export async function atomicWrite(path: string, content: string, { mode, owner }: WriteOptions): Promise<void> {
+  const beside = `${path}.${process.pid}-${(count += 1)}.tmp`;
+  try {
+    const file = await open(beside, 'wx', mode);
+    try {
+      await file.writeFile(content);
+      await file.chmod(mode); // The umask must not decide who can read.
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (owner) await chown(beside, owner.uid, owner.gid);
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,84 @@
+import { backOffMs } from './back-off.ts';
+import type { Clock } from './clock.ts';
+import { messageOf } from './problem.ts';
+
+export interface BeatOptions {
+  clock: Clock;
+  random: () => number;
+  leaseMs: () => number;
+  /** One beat: composes the request when called, and ends when a bridge has taken it. */
+  send: () => Promise<void>;
+  failed: (message: string) => void;
+}
+
+export interface BeatLoop {
+  /** Something changed: beat at once, or right after the beat that is under way. Calls of one moment become one beat. */
+  soon(): void;
+  /** Beats soon; ends when a beat that was composed after this call has been taken. */
+  told(): Promise<void>;
+  stop(): void;
+}
+
+/** Changes within this time travel together. */
+const GATHER_MS = 10;
+
+/**
+ * Beats every third of a lease, less up to a tenth so that hosts spread; never two at a time. After a failure it tries
+ * again within a twelfth of a lease: with the time limit of an attempt (see `attemptLimits`) a bridge that is back is
+ * found within a third.
+ */
+export function startBeats({ clock, random, leaseMs, send, failed }: BeatOptions): BeatLoop {
+  let stopped = false;
+  let underWay = false;
+  let again = false;
+  let failures = 0;
+  let waiting: (() => void)[] = [];
+  let cancel = clock.after(0, () => void beat());
+
+  const schedule = (ms: number): void => {
+    cancel();
+    if (!stopped) cancel = clock.after(ms, () => void beat());
+  };
+
+  const beat = async (): Promise<void> => {
+    const startedMs = clock.monotonicMs();
+    const served = waiting;
+    [waiting, again, underWay] = [[], false, true];
+    try {
+      await send();
+      failures = 0;
+      served.forEach((resolve) => resolve());
+    } catch (error) {
+      failures += 1;
+      waiting = [...served, ...waiting];
+      failed(messageOf(error));
+    }
+    underWay = false;
+    if (failures > 0) return schedule(backOffMs({ firstMs: 100, maxMs: leaseMs() / 12 }, failures, random));
+    if (again) return schedule(GATHER_MS);
+    schedule(Math.max(0, (leaseMs() / 3) * (1 - random() / 10) - (clock.monotonicMs() - startedMs)));
+  };
+
+  const soon = (): void => {
+    if (underWay) again = true;
+    else schedule(GATHER_MS);
+  };
+  return {
+    soon,
+    told: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        soon();
+      }),
+    stop: () => {
+      stopped = true;
+      cancel();
+    },
+  };
+}
+
+/** Time limits of one attempt at one bridge, in milliseconds. Both are well under a third of a lease. */
+export const attemptLimits = (leaseMs: number): { connectMs: number; answerMs: number } => ({
+  connectMs: leaseMs / 12,
+  answerMs: leaseMs / 4,
+});

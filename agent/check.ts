@@ -1,0 +1,56 @@
+import { request } from 'node:http';
+import { connect } from 'node:net';
+
+import type { CheckSpec } from '../mesh/bridge-api.ts';
+
+import { codeOf, messageOf } from './problem.ts';
+
+export interface CheckResult {
+  ok: boolean;
+  /** One line. */
+  output: string;
+}
+
+/** Asks the app on 127.0.0.1 once. Never throws, and ends within `spec.timeoutMs`. */
+export function runCheck(spec: CheckSpec, port: number): Promise<CheckResult> {
+  const signal = AbortSignal.timeout(spec.timeoutMs);
+  return spec.type === 'http'
+    ? httpCheck(spec.path, port, signal, spec.timeoutMs)
+    : tcpCheck(port, signal, spec.timeoutMs);
+}
+
+function httpCheck(path: string, port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
+  const what = `GET 127.0.0.1:${port}${path}`;
+  return new Promise((resolve) => {
+    const asked = request({ host: '127.0.0.1', port, path, signal, agent: false }, (response) => {
+      const status = response.statusCode ?? 0;
+      // The status is the answer; a large or endless body is not waited for.
+      asked.destroy();
+      resolve({ ok: status >= 200 && status < 400, output: `${what}: ${status} ${response.statusMessage}` });
+    });
+    asked.once('error', (error) => resolve({ ok: false, output: `${what}: ${why(error, timeoutMs)}` }));
+    asked.end();
+  });
+}
+
+function tcpCheck(port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
+  const what = `TCP 127.0.0.1:${port}`;
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const end = (result: CheckResult): void => {
+      signal.removeEventListener('abort', late);
+      socket.destroy();
+      resolve(result);
+    };
+    const late = (): void => end({ ok: false, output: `${what}: no answer within ${timeoutMs} ms` });
+    signal.addEventListener('abort', late);
+    socket.once('connect', () => end({ ok: true, output: `${what}: connected` }));
+    socket.once('error', (error) => end({ ok: false, output: `${what}: ${why(error, timeoutMs)}` }));
+  });
+}
+
+function why(error: Error, timeoutMs: number): string {
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  if (codeOf(error) === 'ECONNREFUSED') return 'connection refused';
+  return messageOf(error);
+}

@@ -1,0 +1,49 @@
+import { request } from 'node:http';
+
+/** Asks an Envoy's admin socket (https://www.envoyproxy.io/docs/envoy/latest/operations/admin). */
+export interface EnvoyAnswer {
+  /** `LIVE`: it has its configuration; the other states are all on the way there, or on the way out. */
+  live: boolean;
+  /** Local ports of its open listeners. */
+  ports: number[];
+}
+
+/** Throws when the process does not answer within `timeoutMs`. */
+export async function askEnvoy(socketPath: string, timeoutMs: number): Promise<EnvoyAnswer> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const ready = await get(socketPath, '/ready', signal);
+  if (ready.status !== 200) return { live: false, ports: [] };
+  const { body } = await get(socketPath, '/listeners?format=json', signal);
+  return { live: true, ports: portsOf(JSON.parse(body)) };
+}
+
+/** What a listener that the configuration asks for could not do, for example bind its port; undefined = all is well. */
+export async function listenerProblem(socketPath: string, timeoutMs: number): Promise<string | undefined> {
+  const path = '/config_dump?resource=dynamic_listeners';
+  const { body } = await get(socketPath, path, AbortSignal.timeout(timeoutMs));
+  const { configs } = JSON.parse(body) as { configs?: { error_state?: { details?: string } }[] };
+  return configs?.map((listener) => listener.error_state?.details).find(Boolean);
+}
+
+interface ListenerStatuses {
+  listener_statuses?: { local_address?: { socket_address?: { port_value?: number } } }[];
+}
+
+const portsOf = (answer: ListenerStatuses): number[] =>
+  (answer.listener_statuses ?? [])
+    .map((listener) => listener.local_address?.socket_address?.port_value)
+    .filter((port) => port !== undefined);
+
+function get(socketPath: string, path: string, signal: AbortSignal): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, signal, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => (body += part));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('error', reject);
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
+}

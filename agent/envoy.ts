@@ -1,0 +1,196 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import type { Logger } from 'pino';
+
+import { BOOTSTRAP_FILE } from '../mesh/bootstrap.ts';
+import { sidecarId } from '../mesh/names.ts';
+
+import { backOffMs } from './back-off.ts';
+import type { Clock } from './clock.ts';
+import { askEnvoy, listenerProblem } from './envoy-admin.ts';
+import { ADMIN_SOCKET } from './instance-id.ts';
+import { codeOf, messageOf } from './problem.ts';
+import { kill, recordOf, removeRecord, writeRecord } from './process-record.ts';
+
+export interface EnvoyOptions {
+  /** The instance's id. */
+  id: string;
+  service: string;
+  /** Where its files are, see envoy-files.ts. */
+  folder: string;
+  /** Path of the Envoy binary. */
+  command: string;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  /** Called when `status` changed. */
+  changed: () => void;
+}
+
+/**
+ *   off --start--> starting --LIVE--> live --exit or hang--> waiting --back-off--> starting
+ *                                any --stop--> off
+ */
+export interface EnvoyStatus {
+  state: 'off' | 'starting' | 'live' | 'waiting';
+  pid: number | undefined;
+  restarts: number;
+  /** Ports of its open listeners. */
+  ports: number[];
+  /** One line: why it does not run, or what it refused. */
+  problem: string | undefined;
+}
+
+const RESTART = { firstMs: 100, maxMs: 5000 };
+/** Asked quickly until it is live the first time, so that joining does not wait for the next full second. */
+const ASK_STARTING_MS = 100;
+const ASK_LIVE_MS = 1000;
+const HANG_MS = 5000;
+const STOP_MS = 5000;
+/** Up for this long, and the next crash counts as the first. */
+const STEADY_MS = 30_000;
+const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|unauthenticated|stream.* closed/i;
+/** Envoy's own words for gRPC status 7 and 16: Consul does not know the token, or not for this. */
+const TOKEN_REFUSED = /gRPC config stream.*closed: (?:7|16),/;
+
+/** One stock Envoy process, kept running. */
+export class Envoy {
+  status: EnvoyStatus = { state: 'off', pid: undefined, restarts: 0, ports: [], problem: undefined };
+  /** When Consul last refused the token, on the agent's clock. */
+  tokenRefusedMs: number | undefined;
+
+  readonly #options: EnvoyOptions;
+  readonly #socket: string;
+  #child: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #wanted = false;
+  #crashes = 0;
+  #complaint: string | undefined;
+  #cancelRestart = (): void => {};
+
+  constructor(options: EnvoyOptions) {
+    this.#options = options;
+    this.#socket = join(options.folder, ADMIN_SOCKET);
+  }
+
+  /** Its files must be there. Does nothing when it runs already. */
+  start(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#crashes = 0;
+    this.#launch();
+  }
+
+  /** Ends when the process has ended: SIGTERM, and SIGKILL after 5 s. */
+  async stop(): Promise<void> {
+    this.#wanted = false;
+    this.#cancelRestart();
+    const child = this.#child;
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      const cancel = this.#options.clock.after(STOP_MS, () => child.kill('SIGKILL'));
+      await this.#exited;
+      cancel();
+    }
+    this.#set({ state: 'off', pid: undefined, ports: [], problem: undefined });
+  }
+
+  #launch(): void {
+    const { id, service, folder, command, clock, log } = this.#options;
+    const startedMs = clock.monotonicMs();
+    this.#complaint = undefined;
+    this.#set({ state: 'starting', pid: undefined, ports: [] });
+    const args = ['-c', join(folder, BOOTSTRAP_FILE), '--service-node', sidecarId(id), '--service-cluster', service];
+    const child = spawn(command, [...args, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A session of its own: Ctrl-C on a terminal must reach the agent only, which drains before it stops its Envoys.
+      detached: true,
+    });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', (line) => this.#hear(line));
+    this.#exited = endOf(child, command).then((end) => this.#ended(child, end, startedMs));
+    if (child.pid !== undefined) {
+      this.#set({ pid: child.pid });
+      log.info({ instance: id, pid: child.pid }, 'Envoy started');
+      void this.#record(child.pid);
+      void this.#watch(child, startedMs);
+    }
+  }
+
+  async #record(pid: number): Promise<void> {
+    const record = await recordOf(pid);
+    if (record) await writeRecord(this.#options.folder, record).catch(() => {});
+  }
+
+  async #ended(child: ChildProcess, end: string, startedMs: number): Promise<void> {
+    const { id, folder, clock, random, log } = this.#options;
+    if (child !== this.#child) return;
+    this.#child = undefined;
+    await removeRecord(folder).catch(() => {});
+    if (!this.#wanted) return;
+    this.#crashes = clock.monotonicMs() - startedMs > STEADY_MS ? 1 : this.#crashes + 1;
+    const waitMs = backOffMs(RESTART, this.#crashes, random);
+    const problem = this.#complaint === undefined ? end : `${end}: ${this.#complaint}`;
+    log.warn({ instance: id, problem, restartInMs: Math.round(waitMs) }, 'Envoy ended, restarting it');
+    this.#set({ state: 'waiting', pid: undefined, ports: [], problem });
+    this.#cancelRestart = clock.after(waitMs, () => {
+      this.status = { ...this.status, restarts: this.status.restarts + 1 };
+      if (this.#wanted) this.#launch();
+    });
+  }
+
+  /** Asks the admin socket for as long as this process is the one; kills it when it does not answer for 5 s. */
+  async #watch(child: ChildProcess, startedMs: number): Promise<void> {
+    const { id, clock, log } = this.#options;
+    let answeredMs = startedMs;
+    let settled = false;
+    while (child === this.#child) {
+      await new Promise<void>((resolve) => clock.after(settled ? ASK_LIVE_MS : ASK_STARTING_MS, resolve));
+      try {
+        const { live, ports } = await askEnvoy(this.#socket, HANG_MS / 2);
+        if (this.#complaint !== undefined && live) this.#complaint = await listenerProblem(this.#socket, HANG_MS / 2);
+        if (child !== this.#child) return;
+        answeredMs = clock.monotonicMs();
+        settled = live && ports.length > 0;
+        this.#set({ state: live ? 'live' : 'starting', ports, problem: this.#complaint });
+      } catch {
+        if (child !== this.#child) return;
+        if (clock.monotonicMs() - answeredMs < HANG_MS) continue;
+        log.warn({ instance: id, pid: child.pid }, 'Envoy does not answer, killing it');
+        this.#complaint = `it did not answer for ${HANG_MS / 1000} s`;
+        if (child.pid !== undefined) kill(child.pid, 'SIGKILL');
+        await this.#exited;
+      }
+    }
+  }
+
+  #hear(line: string): void {
+    const { id, log, clock } = this.#options;
+    log.warn({ instance: id, envoy: line }, 'Envoy says');
+    if (TOKEN_REFUSED.test(line)) this.tokenRefusedMs = clock.monotonicMs();
+    if (COMPLAINT.test(line)) this.#complaint = withoutPrefix(line);
+  }
+
+  #set(change: Partial<EnvoyStatus>): void {
+    const before = this.status;
+    this.status = { ...before, ...change };
+    if (JSON.stringify(before) !== JSON.stringify(this.status)) this.#options.changed();
+  }
+}
+
+/** How it ended, in a few words. A process that could not be started has an error and no exit. */
+const endOf = (child: ChildProcess, command: string): Promise<string> =>
+  new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(`Envoy ended (${signal ?? `exit ${code}`})`));
+    child.once('error', (error) => {
+      if (child.pid !== undefined) return; // Only a signal that could not be sent.
+      resolve(codeOf(error) === 'ENOENT' ? `there is no Envoy at ${command}` : `${command}: ${messageOf(error)}`);
+    });
+  });
+
+/** Envoy's lines start with `[time][thread][level][component] [file:line] `. */
+const withoutPrefix = (line: string): string => line.replace(/^(?:\[[^\]]*\]\s*)+/, '').slice(0, 500);

@@ -1,0 +1,87 @@
+import { chmod, rm } from 'node:fs/promises';
+import { type IncomingMessage, createServer } from 'node:http';
+
+import { z } from 'zod';
+
+import { Problem, messageOf } from './problem.ts';
+import type { AgentStatus } from './status.ts';
+
+/** What a drain came to. */
+export interface DrainAnswer {
+  /** Instances. */
+  drained: string[];
+  /** Whether the bridge has taken it, so that callers know. */
+  told: boolean;
+}
+
+/** What the socket offers to the CLI. Whoever may write to it (root, and the agent's group) may do all of this. */
+export interface LocalApi {
+  status(): AgentStatus;
+  drain(target: string, waitMs: number): Promise<DrainAnswer>;
+  /** The instances that are back. */
+  undrain(target: string): Promise<string[]>;
+  /** Reads services.d and the host's membership again. */
+  reload(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 64 * 1024;
+const drainRequest = z.strictObject({ target: z.string().min(1), waitMs: z.int().min(0).max(300_000) });
+const undrainRequest = z.strictObject({ target: z.string().min(1) });
+
+/** Serves the API on a unix socket until the signal is aborted. */
+export async function serveLocalApi(path: string, api: LocalApi, signal: AbortSignal): Promise<void> {
+  await rm(path, { force: true });
+  const server = createServer((request, response) => {
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+      response.end(JSON.stringify(body));
+    };
+    route(api, request).then(
+      (body) => answer(200, body),
+      (error: unknown) =>
+        answer(error instanceof Problem || error instanceof z.ZodError ? 400 : 500, {
+          message: messageOf(error),
+        }),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  await chmod(path, 0o660);
+  signal.addEventListener('abort', () => {
+    server.close();
+    server.closeAllConnections();
+  });
+}
+
+async function route(api: LocalApi, request: IncomingMessage): Promise<object> {
+  switch (`${request.method} ${request.url}`) {
+    case 'GET /status':
+      return api.status();
+    case 'POST /drain': {
+      const { target, waitMs } = drainRequest.parse(await bodyOf(request));
+      return api.drain(target, waitMs);
+    }
+    case 'POST /undrain':
+      return { undrained: await api.undrain(undrainRequest.parse(await bodyOf(request)).target) };
+    case 'POST /reload':
+      await api.reload();
+      return api.status();
+    default:
+      throw new Problem(`The agent does not know ${request.method} ${request.url}: is the CLI of another version?`);
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const part of request) {
+    text += String(part);
+    if (text.length > MAX_BODY_BYTES) throw new Problem('The request is too long.');
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Problem('The request is not JSON.');
+  }
+}

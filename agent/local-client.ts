@@ -1,0 +1,63 @@
+import { request } from 'node:http';
+
+import type { DrainAnswer } from './local-api.ts';
+import { Problem, codeOf, messageOf } from './problem.ts';
+import type { AgentStatus } from './status.ts';
+
+/** The agent's local API, from the outside. All functions throw a Problem that says what to do. */
+export interface LocalClient {
+  status(): Promise<AgentStatus>;
+  drain(target: string, waitMs: number): Promise<DrainAnswer>;
+  undrain(target: string): Promise<{ undrained: string[] }>;
+  reload(): Promise<AgentStatus>;
+}
+
+/** Longer than any beat. */
+const PATIENCE_MS = 15_000;
+
+export function localClient(socketPath: string): LocalClient {
+  const ask = async <T>(method: string, path: string, body?: object, patienceMs = PATIENCE_MS): Promise<T> => {
+    const { status, text } = await send(socketPath, method, path, body, patienceMs);
+    const value = JSON.parse(text) as T & { message?: string };
+    if (status !== 200) throw new Problem(value.message ?? `The agent answered ${status}.`);
+    return value;
+  };
+  return {
+    status: () => ask('GET', '/status'),
+    drain: (target, waitMs) => ask('POST', '/drain', { target, waitMs }, PATIENCE_MS + waitMs),
+    undrain: (target) => ask('POST', '/undrain', { target }),
+    reload: () => ask('POST', '/reload', {}),
+  };
+}
+
+function send(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: object | undefined,
+  patienceMs: number,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(patienceMs);
+    const asked = request({ socketPath, method, path, signal, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => (text += part));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    asked.once('error', (error) => reject(new Problem(sentence(error, socketPath))));
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+function sentence(error: Error, socketPath: string): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return 'The agent is not running on this machine: systemctl status landbridge-agent tells why, landbridge agent run starts it by hand.';
+    case 'EACCES':
+      return `You may not use ${socketPath}: be root, or in the group landbridge.`;
+    default:
+      return `The agent does not answer (${messageOf(error)}): see journalctl -u landbridge-agent.`;
+  }
+}

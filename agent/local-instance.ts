@@ -1,0 +1,138 @@
+import { rm } from 'node:fs/promises';
+
+import type { Logger } from 'pino';
+
+import { runCheck } from './check.ts';
+import { type CheckLoop, UNCHECKED, startCheckLoop } from './check-loop.ts';
+import type { Clock } from './clock.ts';
+import type { InstanceDefinition } from './definitions.ts';
+import { type Drain, afterLook } from './drain.ts';
+import { Envoy } from './envoy.ts';
+import { type EnvoyFiles, writeEnvoyFiles, writeToken } from './envoy-files.ts';
+import { type Condition, type Health, healthOf } from './health.ts';
+import { listenersOn } from './listening.ts';
+import { messageOf } from './problem.ts';
+
+export interface LocalInstanceOptions {
+  id: string;
+  service: string;
+  definition: InstanceDefinition;
+  /** Port of the sidecar's public listener; undefined when no port was free. */
+  sidecarPort: number | undefined;
+  folder: string;
+  envoyCommand: string;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  /** Called when anything about it changed. */
+  changed: () => void;
+}
+
+/** One instance of a service on this machine: its app's check, its Envoy, its drain. */
+export class LocalInstance {
+  readonly id: string;
+  readonly service: string;
+  readonly envoy: Envoy;
+  definition: InstanceDefinition;
+  sidecarPort: number | undefined;
+  draining: Drain | undefined;
+  /** The bridge's sentence, when no MeshService admits the service. */
+  refused: string | undefined;
+
+  readonly #options: LocalInstanceOptions;
+  #check: CheckLoop | undefined;
+  #filesProblem: string | undefined;
+
+  constructor(options: LocalInstanceOptions) {
+    const { id, service, folder, envoyCommand: command, clock, random, log, changed } = options;
+    this.#options = options;
+    this.id = id;
+    this.service = service;
+    this.definition = options.definition;
+    this.sidecarPort = options.sidecarPort;
+    this.envoy = new Envoy({ id, service, folder, command, clock, random, log, changed });
+    this.#startCheck();
+  }
+
+  get appPort(): number {
+    return this.definition.port;
+  }
+
+  /** Takes a new definition of the same instance; the check begins anew when it is another one. */
+  redefine(definition: InstanceDefinition): void {
+    const same = JSON.stringify(definition.check) === JSON.stringify(this.definition.check);
+    this.definition = definition;
+    if (same) return;
+    this.#check?.stop();
+    this.#startCheck();
+  }
+
+  /** Starts its Envoy, or hands the running one a new token. */
+  async serve(files: Omit<EnvoyFiles, 'folder'>): Promise<void> {
+    const { folder, changed } = this.#options;
+    try {
+      if (this.envoy.status.state === 'off') await writeEnvoyFiles({ ...files, folder });
+      else await writeToken(folder, files.token);
+      this.#filesProblem = undefined;
+    } catch (error) {
+      this.#filesProblem = `its files in ${folder} cannot be written: ${messageOf(error)}`;
+      return changed();
+    }
+    this.envoy.start();
+  }
+
+  async drain(): Promise<void> {
+    this.draining ??= { listeners: await listenersOn(this.appPort), away: false };
+  }
+
+  condition(): Condition {
+    const { state, ports, problem } = this.envoy.status;
+    const { sidecarPort } = this;
+    const portProblem = sidecarPort === undefined ? 'no port from 21000 to 21255 is free for its Envoy' : undefined;
+    const noToken = state === 'off' ? 'waiting for a Consul token from the bridge' : undefined;
+    return {
+      app: this.#check === undefined ? undefined : this.#check.checked(),
+      sidecarReady: state === 'live' && sidecarPort !== undefined && ports.includes(sidecarPort),
+      sidecarProblem: this.#filesProblem ?? portProblem ?? problem ?? noToken,
+      draining: this.draining !== undefined,
+      refused: this.refused,
+    };
+  }
+
+  health(): Health {
+    return healthOf(this.condition());
+  }
+
+  /** Ends its Envoy and removes its folder. */
+  async end(): Promise<void> {
+    this.#check?.stop();
+    await this.envoy.stop();
+    await rm(this.#options.folder, { recursive: true, force: true });
+  }
+
+  #startCheck(): void {
+    const { clock, changed } = this.#options;
+    const { check, port, failures, successes } = this.definition;
+    this.#check = undefined;
+    if (check === undefined) return;
+    this.#check = startCheckLoop({
+      run: () => runCheck(check, port),
+      intervalMs: check.intervalMs,
+      thresholds: { failures, successes },
+      clock,
+      heard: (now, before) => {
+        if (this.draining !== undefined) void this.#look();
+        if (now.state !== before.state || before === UNCHECKED) changed();
+      },
+    });
+  }
+
+  async #look(): Promise<void> {
+    const listeners = await listenersOn(this.appPort);
+    if (this.draining === undefined || this.#check === undefined) return;
+    this.draining = afterLook(this.draining, this.#check.checked().state, listeners);
+    if (this.draining !== undefined) return;
+    this.#options.log.info({ instance: this.id }, 'the app is back, its drain is over');
+    this.#options.changed();
+  }
+}

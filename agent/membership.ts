@@ -1,0 +1,126 @@
+import type { Logger } from 'pino';
+
+import type { BeatAnswer, RenewAnswer } from '../mesh/bridge-api.ts';
+
+import { parseAddress, sourceAddress } from './address.ts';
+import { attemptLimits } from './beat-loop.ts';
+import { type BridgeClient, makeBridgeClient } from './bridge-client.ts';
+import { isPastHalf, makeRequest, validityOf } from './certificate.ts';
+import type { Clock } from './clock.ts';
+import { messageOf } from './problem.ts';
+import type { HostState, Identity, State } from './state.ts';
+import type { AgentStatus } from './status.ts';
+import type { Supervisor } from './supervisor.ts';
+
+interface MembershipParts {
+  state: State;
+  supervisor: Supervisor;
+  clock: Clock;
+  log: Logger;
+}
+
+/** At least this long between two tries to renew the certificate. */
+const RENEW_AGAIN_MS = 30_000;
+
+/** This machine's standing with the bridges: its certificate, its lease, and what went wrong last. */
+export class Membership {
+  readonly #parts: MembershipParts;
+  #host: HostState;
+  #identity: Identity;
+  #client: BridgeClient;
+  #heldMs: number | undefined;
+  #problem: string | undefined;
+  #renewTriedMs = -Infinity;
+
+  constructor(host: HostState, identity: Identity, parts: MembershipParts) {
+    this.#parts = parts;
+    this.#host = host;
+    this.#identity = identity;
+    this.#client = this.#connect();
+  }
+
+  /** One beat, and what the bridge answered put into force. Throws when no bridge took it. */
+  async beat(): Promise<void> {
+    const { supervisor, clock, log } = this.#parts;
+    await this.#renewWhenDue();
+    const request = supervisor.beatRequest(await this.#address());
+    const answer = await this.#client.post<BeatAnswer>('/v1/beat', request);
+    this.#heldMs = clock.monotonicMs();
+    if (this.#problem !== undefined) log.info({ bridge: this.#client.bridge() }, 'the bridge answers again');
+    this.#problem = undefined;
+    await supervisor.learn(request, answer);
+  }
+
+  failed(message: string): void {
+    if (this.#problem !== message) this.#parts.log.warn({ message }, 'beat failed; what runs goes on running');
+    this.#problem = message;
+  }
+
+  /** Takes what `vm join` wrote: another certificate, other bridges. */
+  async reload(): Promise<void> {
+    const { state } = this.#parts;
+    const [host, identity] = [await state.readHost(), await state.readIdentity()];
+    if (host !== undefined) this.#host = host;
+    if (identity !== undefined) this.#identity = identity;
+    this.#client.close();
+    this.#client = this.#connect();
+  }
+
+  status(): Omit<AgentStatus, 'problems' | 'instances'> {
+    const { supervisor, clock } = this.#parts;
+    const { host, site, address } = this.#host;
+    return {
+      host,
+      site,
+      address,
+      leaseMs: supervisor.leaseMs(),
+      bridge: {
+        address: this.#client.bridge(),
+        leaseAgeMs: this.#heldMs === undefined ? undefined : Math.round(clock.monotonicMs() - this.#heldMs),
+        problem: this.#problem,
+      },
+      certificateExpiresAt: new Date(validityOf(this.#identity.certificate).untilMs).toISOString(),
+    };
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #connect(): BridgeClient {
+    const { bridges } = this.#host;
+    const limits = (): ReturnType<typeof attemptLimits> => attemptLimits(this.#parts.supervisor.leaseMs());
+    return makeBridgeClient({ bridges, credentials: this.#identity, limits });
+  }
+
+  /** A machine whose address changes (DHCP, a move) says so with its next beat. Without a route it keeps the old one. */
+  async #address(): Promise<string> {
+    if (this.#host.addressMode === 'fixed') return this.#host.address;
+    const bridge = parseAddress(this.#client.bridge());
+    const address = (bridge && (await sourceAddress(bridge))) ?? this.#host.address;
+    if (address !== this.#host.address) {
+      this.#parts.log.info({ address, before: this.#host.address }, 'this machine has another address');
+      this.#host = { ...this.#host, address };
+    }
+    return address;
+  }
+
+  /** With the same key, so that certificate and key on disk always belong together. A failure is tried again later. */
+  async #renewWhenDue(): Promise<void> {
+    const { state, clock, log } = this.#parts;
+    const { key, certificate } = this.#identity;
+    if (!isPastHalf(validityOf(certificate), clock.now().getTime())) return;
+    if (clock.monotonicMs() - this.#renewTriedMs < RENEW_AGAIN_MS) return;
+    this.#renewTriedMs = clock.monotonicMs();
+    try {
+      const csr = await makeRequest(key, this.#host.host);
+      const renewed = await this.#client.post<RenewAnswer>('/v1/renew', { csr });
+      this.#identity = { key, certificate: renewed.certificate, bridgeCa: renewed.bridgeCa };
+      await state.writeIdentity({ certificate: renewed.certificate, bridgeCa: renewed.bridgeCa });
+      this.#client.use(this.#identity);
+      log.info({ expiresAt: new Date(validityOf(renewed.certificate).untilMs) }, 'certificate renewed');
+    } catch (error) {
+      log.warn({ message: messageOf(error) }, 'certificate not renewed, trying again later');
+    }
+  }
+}

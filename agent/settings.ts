@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+
+import { Problem } from './problem.ts';
+
+/** Where the agent keeps things, and what it starts. Read once, from the environment. */
+export interface Settings {
+  /** LANDBRIDGE_STATE_DIR, default /var/lib/landbridge: what must survive a reboot. */
+  stateDir: string;
+  /** LANDBRIDGE_CONFIG_DIR, default /etc/landbridge; its services.d holds what runs on this machine. */
+  configDir: string;
+  /** LANDBRIDGE_RUNTIME_DIR, default /run/landbridge: one folder an instance, and the socket of the local API. */
+  runtimeDir: string;
+  /** LANDBRIDGE_ENVOY, default /usr/local/bin/envoy. */
+  envoy: string;
+  /** LANDBRIDGE_LOG_LEVEL, default info. */
+  logLevel: string;
+  /** LANDBRIDGE_DRAIN_MS, default 3000: how long callers get to leave before an Envoy is stopped. */
+  drainMs: number;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** Throws a Problem that names the variable. */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const folder = (name: string, standard: string): string => {
+    const path = env[name] || standard;
+    if (!path.startsWith('/')) throw new Problem(`${name} is ${path}: give an absolute path.`);
+    return path;
+  };
+  const logLevel = env['LANDBRIDGE_LOG_LEVEL'] || 'info';
+  if (!LOG_LEVELS.includes(logLevel))
+    throw new Problem(`LANDBRIDGE_LOG_LEVEL is ${logLevel}: give one of ${LOG_LEVELS.join(', ')}.`);
+  const drainMs = Number(env['LANDBRIDGE_DRAIN_MS'] || 3000);
+  if (!(drainMs >= 0 && drainMs <= 60_000))
+    throw new Problem(`LANDBRIDGE_DRAIN_MS is ${env['LANDBRIDGE_DRAIN_MS']}: give milliseconds from 0 to 60000.`);
+  return {
+    stateDir: folder('LANDBRIDGE_STATE_DIR', '/var/lib/landbridge'),
+    configDir: folder('LANDBRIDGE_CONFIG_DIR', '/etc/landbridge'),
+    runtimeDir: folder('LANDBRIDGE_RUNTIME_DIR', '/run/landbridge'),
+    envoy: folder('LANDBRIDGE_ENVOY', '/usr/local/bin/envoy'),
+    logLevel,
+    drainMs,
+  };
+}
+
+export const definitionsFolder = (settings: Settings): string => join(settings.configDir, 'services.d');
+export const apiSocket = (settings: Settings): string => join(settings.runtimeDir, 'agent.sock');
