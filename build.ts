@@ -8,9 +8,9 @@ export const bundlePath = fileURLToPath(new URL('dist/landbridge.mjs', import.me
 
 /**
  * Bundles `cli/main.ts` and all it needs into one file that Node 20 runs with no node_modules beside it.
- * Some dependencies are CommonJS and call `require` for Node's own modules: in an ES module that has to be made.
+ * Gives its path. Some dependencies are CommonJS and call `require` for Node's own modules: in an ES module that has to be made.
  */
-export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', import.meta.url))): Promise<void> {
+export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', import.meta.url))): Promise<string> {
   await mkdir(new URL('dist/', import.meta.url), { recursive: true });
   await build({
     entryPoints: [entry],
@@ -39,6 +39,7 @@ export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', i
     logLevel: 'warning',
   });
   await chmod(bundlePath, 0o755);
+  return bundlePath;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildBundle();

@@ -12,10 +12,10 @@ export interface VmRecord extends VmSpec {
 }
 
 /** Below /run: after a reboot of the host no VM is there, and none is remembered. */
-const folder = join(stateDirectory, 'vms');
+export const recordFolder = join(stateDirectory, 'vms');
 
 export async function writeRecord(record: VmRecord): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await mkdir(recordFolder, { recursive: true });
   const path = recordPath(record.name);
   await writeFile(`${path}.new`, JSON.stringify(record, undefined, 2));
   await rename(`${path}.new`, path);
@@ -38,7 +38,7 @@ export async function readRecord(name: string): Promise<VmRecord> {
 }
 
 export async function namesInRecords(): Promise<string[]> {
-  const files = await readdir(folder).catch(() => []);
+  const files = await readdir(recordFolder).catch(() => []);
   return files.filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length));
 }
 
@@ -53,5 +53,5 @@ export function vmOf({ name, address, running }: VmRecord): Vm {
 }
 
 function recordPath(name: string): string {
-  return `${folder}/${name}.json`;
+  return join(recordFolder, `${name}.json`);
 }

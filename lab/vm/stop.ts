@@ -1,11 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { diskDirectory, stateDirectory } from '../paths.ts';
 import { forgetProcess } from '../state.ts';
 import { cgroupsLeft, namesInCgroups, removeCgroups, removeParentCgroups } from './cgroup.ts';
 import { removeDisk } from './disk.ts';
 import { disconnect, namesInNetns } from './link.ts';
-import { findRecord, namesInRecords, removeRecord } from './record.ts';
+import { findRecord, namesInRecords, recordFolder, removeRecord } from './record.ts';
 import { diskFolder, netnsName } from './vm.ts';
 
 /** Removes every VM with its disk, however it was left: also when whoever started it was killed half way. */
@@ -14,6 +15,9 @@ export async function stopAllVms(): Promise<void> {
   const names = new Set((await Promise.all(traces)).flat());
   await Promise.all([...names].map(stopVm));
   await removeParentCgroups();
+  const folders = [recordFolder, dirname(diskFolder('any')), stateDirectory, diskDirectory];
+  // Those that others have something in stay.
+  for (const folder of folders) await rmdir(folder).catch(() => undefined);
 }
 
 /** Removes one VM. None of that name is fine. The record goes last: while it is there, something may be too. */
