@@ -59,7 +59,10 @@ export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig
   };
 }
 
-async function readActual(consul: Pick<Consul, 'readNode' | 'readConfig'>, place: CatalogPlace): Promise<ActualState> {
+export async function readActual(
+  consul: Pick<Consul, 'readNode' | 'readConfig'>,
+  place: CatalogPlace,
+): Promise<ActualState> {
   const names = [...new Set(place.services)].flatMap((name) => KINDS.map((kind) => ({ kind, name })));
   const [node, ...entries] = await Promise.all([
     consul.readNode(place.node),

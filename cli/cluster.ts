@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import { type KubeClient, connectKube } from '../clients/kube/client.ts';
+import type { KubeConfigSource } from '../clients/kube/config.ts';
+import type { KubeObject } from '../clients/kube/object.ts';
+import { pods, secrets } from '../clients/kube/resources.ts';
+import { openTunnel } from '../clients/kube/tunnel.ts';
+import { connectConsul } from '../clients/consul/connect.ts';
+import type { Consul } from '../clients/consul/consul.ts';
+import { CONSUL_HTTPS_PORT, CONSUL_SERVER_NAME, NAMESPACE, SECRETS } from '../mesh/installation.ts';
+
+export interface ClusterFlags {
+  kubeconfig?: string;
+  context?: string;
+  namespace?: string;
+}
+
+/** The flags of every command that talks to a cluster, as kubectl spells them. */
+export const withClusterFlags = (command: Command): Command =>
+  command
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG, else ~/.kube/config')
+    .option('--context <name>', "default: the kubeconfig's current one")
+    .option('-n, --namespace <name>', "default: the context's namespace");
+
+export const kubeOf = (flags: ClusterFlags): KubeClient => connectKube(sourceOf(flags));
+
+export const sourceOf = ({ kubeconfig, context, namespace }: ClusterFlags): KubeConfigSource => ({
+  ...(kubeconfig === undefined ? {} : { kubeconfig }),
+  ...(context === undefined ? {} : { context }),
+  ...(namespace === undefined ? {} : { namespace }),
+});
+
+/**
+ * The installation's Consul, through the API server, with the operator's token: whoever may read the operator's Secret
+ * may look. Throws a sentence that names what is missing.
+ */
+export async function consulOf(flags: ClusterFlags): Promise<{ consul: Consul; close(): void }> {
+  const kube = kubeOf(flags);
+  const secret = await kube.get<KubeObject & { data: Record<string, string> }>(secrets, SECRETS.operator, NAMESPACE);
+  if (secret === undefined) {
+    throw new Error(
+      `there is no Secret ${NAMESPACE}/${SECRETS.operator}: install Landbridge first, or wait for its bootstrap job`,
+    );
+  }
+  const text = (key: string): string =>
+    Buffer.from(secret.data[key] ?? '', 'base64')
+      .toString('utf8')
+      .trim();
+  const { items } = await kube.list<RunningPod>(pods, {
+    namespace: NAMESPACE,
+    labelSelector: 'app.kubernetes.io/component=consul',
+  });
+  const running = items.find((pod) => pod.status?.phase === 'Running');
+  if (running === undefined)
+    throw new Error(`no Consul pod runs in namespace ${NAMESPACE}: kubectl -n ${NAMESPACE} get pods`);
+  const tunnel = await openTunnel(sourceOf(flags), NAMESPACE, running.metadata.name, CONSUL_HTTPS_PORT);
+  const consul = connectConsul({
+    addresses: [tunnel.address],
+    caPem: text('consul-ca.crt'),
+    serverName: CONSUL_SERVER_NAME,
+    token: () => text('consul-token'),
+  });
+  return {
+    consul,
+    close: () => {
+      consul.close();
+      tunnel.close();
+    },
+  };
+}
+
+interface RunningPod {
+  metadata: { name: string };
+  status?: { phase?: string };
+}

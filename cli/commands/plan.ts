@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { loadAll } from 'js-yaml';
+import { meshServices, pods } from '../../clients/kube/resources.ts';
+import type { Pod } from '../../crds/kubernetes.ts';
+import { type MeshService, consulName, parseMeshService } from '../../crds/mesh-service.ts';
+import { type Intent, desiredState } from '../../mesh/desired.ts';
+import { diff } from '../../mesh/diff.ts';
+import { LABEL_MESH_SERVICE, podsNode } from '../../mesh/names.ts';
+import { podFacts } from '../../mesh/pod.ts';
+import { type Plan, describeChange } from '../../mesh/plan.ts';
+import { readActual } from '../../operator/catalog.ts';
+import { type ClusterFlags, consulOf, kubeOf, withClusterFlags } from '../cluster.ts';
+
+/** `landbridge plan`: the operator's walk, stopped before it writes. */
+export function planCommand(): Command {
+  return withClusterFlags(new Command('plan'))
+    .description(
+      'show what the operator would write to Consul; writes nothing. Exit code 2: there are changes or conflicts',
+    )
+    .option('-f, --file <file>', 'YAML with MeshServices; - reads standard input (default: those of the namespace)')
+    .option('--cluster <name>', 'cluster name of the installation', 'lab')
+    .action(async (flags: ClusterFlags & { file?: string; cluster: string }) => {
+      const kube = kubeOf(flags);
+      const asked =
+        flags.file === undefined
+          ? (await kube.list<MeshService & { metadata: object }>(meshServices, { namespace: kube.namespace })).items
+          : fromFile(flags.file);
+      const { consul, close } = await consulOf(flags);
+      try {
+        let clean = true;
+        for (const object of asked) {
+          const meshService = parseMeshService(object);
+          const namespace = meshService.metadata.namespace ?? kube.namespace;
+          const { name } = meshService.metadata;
+          const live = await kube.list<Pod & { metadata: object }>(pods, {
+            namespace,
+            labelSelector: `${LABEL_MESH_SERVICE}=${name}`,
+          });
+          const facts = live.items.map((pod) => podFacts(pod));
+          const intent: Intent = { cluster: flags.cluster, namespace, name, meshService, pods: facts };
+          const desired = desiredState(intent);
+          const services = [consulName(meshService), meshService.status?.consul?.service].filter(
+            (s) => s !== undefined && s !== '',
+          );
+          const place = { node: podsNode(flags.cluster, namespace, name), services: services as string[] };
+          const plan = diff(desired, await readActual(consul, place), desired.owner);
+          clean &&= plan.changes.length === 0 && plan.conflicts.length === 0;
+          process.stdout.write(
+            planText(
+              `${namespace}/${name}`,
+              plan,
+              desired.problems.map((problem) => problem.message),
+            ),
+          );
+        }
+        if (asked.length === 0) process.stdout.write(`no MeshService in namespace ${kube.namespace}\n`);
+        process.exitCode = clean ? 0 : 2;
+      } finally {
+        close();
+      }
+    });
+}
+
+const fromFile = (file: string): MeshService[] =>
+  loadAll(readFileSync(file === '-' ? 0 : file, 'utf8')).filter(
+    (object): object is MeshService => (object as MeshService | undefined)?.kind === 'MeshService',
+  );
+
+/** The plan for people; the same words as in the operator's log. */
+export function planText(key: string, plan: Plan, problems: string[]): string {
+  const lines = [
+    ...plan.conflicts.map(({ what, owner }) => `! ${what} belongs to ${owner}; nothing of it would be touched`),
+    ...problems.map((problem) => `! ${problem}`),
+    ...plan.changes.map(describeChange),
+  ];
+  return `${key}: ${plan.changes.length === 0 ? 'no change' : `${plan.changes.length} change(s)`}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
