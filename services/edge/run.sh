@@ -6,7 +6,7 @@
 set -eu
 
 here="$(dirname "$0")"
-rm -f "$RUN_DIR/draining"
+rm -f "$RUN_DIR/draining" "$RUN_DIR/nginx.pid"
 "$here/render.sh" > "$RUN_DIR/nginx.conf"
 
 log() {
@@ -27,6 +27,8 @@ set -- "${NGINX:-/usr/sbin/nginx}" -e stderr -p "$RUN_DIR" -c "$RUN_DIR/nginx.co
 trap drain TERM INT
 "$@" &
 child=$!
+# nginx writes its pid file once it listens.
+while [ ! -s "$RUN_DIR/nginx.pid" ] && kill -0 "$child" 2> /dev/null; do sleep 0.05; done
 log started
 # The first wait ends when a signal comes; the one after the drain waits for nginx itself.
 code=0
