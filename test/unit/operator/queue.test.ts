@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import { createQueue } from '../../../operator/queue.ts';
+
+/** A gate that the test opens: work waits on events, not on time. */
+function gate() {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+const quiet = { onError: () => undefined, random: () => 0 };
+
+describe('the queue', () => {
+  let stop: AbortController;
+  beforeEach(() => (stop = new AbortController()));
+  afterEach(() => stop.abort());
+
+  it('runs a key that was added many times while it waited once', async () => {
+    const ran: string[] = [];
+    const blocker = gate();
+    const queue = createQueue({
+      ...quiet,
+      workers: 1,
+      signal: stop.signal,
+      work: async (key) => {
+        ran.push(key);
+        if (key === 'blocker') await blocker.opened;
+      },
+    });
+    queue.add('blocker');
+    for (let i = 0; i < 100; i++) queue.add('a');
+    blocker.open();
+    await queue.idle();
+    expect(ran).to.deep.equal(['blocker', 'a']);
+  });
+
+  it('never runs a key twice at once, and runs it again when it was added meanwhile', async () => {
+    const first = gate();
+    let running = 0;
+    let most = 0;
+    let runs = 0;
+    const queue = createQueue({
+      ...quiet,
+      signal: stop.signal,
+      work: async () => {
+        most = Math.max(most, ++running);
+        if (++runs === 1) await first.opened;
+        running--;
+      },
+    });
+    queue.add('a');
+    queue.add('a');
+    queue.add('a');
+    first.open();
+    await queue.idle();
+    expect({ most, runs }).to.deep.equal({ most: 1, runs: 2 });
+  });
+
+  it('works on different keys side by side, up to its workers', async () => {
+    const all = gate();
+    let running = 0;
+    let most = 0;
+    const queue = createQueue({
+      ...quiet,
+      workers: 3,
+      signal: stop.signal,
+      work: async () => {
+        most = Math.max(most, ++running);
+        await all.opened;
+        running--;
+      },
+    });
+    for (const key of ['a', 'b', 'c', 'd', 'e']) queue.add(key);
+    all.open();
+    await queue.idle();
+    expect(most).to.equal(3);
+  });
+
+  it('backs off longer at each failure, up to the cap, and forgets failures after a success', async () => {
+    const delays: number[] = [];
+    const done = gate();
+    let failing = true;
+    const queue = createQueue({
+      random: () => 1,
+      baseMs: 1,
+      capMs: 4,
+      signal: stop.signal,
+      onError: (_key, _error, retryMs) => {
+        delays.push(retryMs);
+        if (delays.length === 4) failing = false;
+      },
+      work: async () => {
+        if (failing) throw new Error('no');
+        if (delays.length === 4) {
+          delays.push(0);
+          throw new Error('once more');
+        }
+        done.open();
+      },
+    });
+    queue.add('a');
+    await done.opened;
+    expect(delays.slice(0, 4)).to.deep.equal([1, 2, 4, 4]);
+  });
+
+  it('starts nothing once it is stopped', async () => {
+    let runs = 0;
+    const queue = createQueue({ ...quiet, signal: stop.signal, work: async () => void runs++ });
+    stop.abort();
+    queue.add('a');
+    await queue.idle();
+    expect(runs).to.equal(0);
+  });
+});

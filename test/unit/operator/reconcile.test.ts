@@ -1,0 +1,172 @@
+import { expect } from 'chai';
+import type { MeshServiceStatus } from '../../../crds/mesh-service.ts';
+import type { Intent } from '../../../mesh/desired.ts';
+import { OWNER_META } from '../../../mesh/entry.ts';
+import { rememberingCatalog } from '../../../operator/catalog.ts';
+import { type Steps, reconcile } from '../../../operator/reconcile.ts';
+import { aMeshService, aPodFacts } from '../../support/builders.ts';
+import { fakeConsul } from '../../support/fake-consul.ts';
+
+/** A world of one MeshService `shop/sub-svc`, on the fake Consul. */
+function world() {
+  const fake = fakeConsul();
+  const catalog = rememberingCatalog(fake.consul);
+  const seen = { statuses: [] as MeshServiceStatus[], released: 0, held: 0, secrets: 0 };
+  let intent: Intent | undefined = {
+    cluster: 'lab',
+    namespace: 'shop',
+    name: 'sub-svc',
+    meshService: aMeshService('sub-svc', { protocol: 'http', access: [{ from: 'frontend' }] }),
+    pods: [aPodFacts('a'), aPodFacts('b')],
+  };
+  let tokenProblem: string | undefined;
+  const steps: Steps = {
+    readIntent: () => intent,
+    holdObject: async () => void seen.held++,
+    catalog,
+    keepSidecarSecret: async () => (seen.secrets++, tokenProblem),
+    look: async () => ({
+      podsWithoutSidecar: [],
+      namespaceEnabled: true,
+      external: { ready: 0, total: 0 },
+      consulDown: undefined,
+      tokenProblem: undefined,
+    }),
+    writeStatus: async (_intent, status) => void seen.statuses.push(status),
+    releaseObject: async () => void seen.released++,
+    report: () => undefined,
+    now: () => '2026-01-01T00:00:00Z',
+  };
+  return {
+    fake,
+    catalog,
+    seen,
+    steps,
+    walk: () => reconcile('shop/sub-svc', steps),
+    change: (part: Partial<Intent>) => (intent = { ...intent!, ...part }),
+    gone: () => (intent = undefined),
+    noToken: (problem: string | undefined) => (tokenProblem = problem),
+  };
+}
+
+const condition = (status: MeshServiceStatus | undefined, type: string) =>
+  status?.conditions?.find((one) => one.type === type);
+
+describe('reconcile', () => {
+  it('brings a MeshService and its pods into Consul and says so', async () => {
+    const { fake, seen, walk } = world();
+    await walk();
+    const instances = await fake.consul.health('sub-svc');
+    expect(instances.map(({ service, status }) => [service.ID, status])).to.deep.equal([
+      ['a', 'passing'],
+      ['b', 'passing'],
+    ]);
+    expect(seen.statuses.at(-1)).to.include({ pods: '2/2' });
+    expect(condition(seen.statuses.at(-1), 'Ready')).to.include({ status: 'True', reason: 'AllInstancesReady' });
+  });
+
+  it('asks Consul for nothing when nothing changed', async () => {
+    const { fake, walk } = world();
+    await walk();
+    await walk();
+    fake.requests.length = 0;
+    await walk();
+    expect(fake.requests).to.deep.equal([]);
+  });
+
+  it('makes one request and one raft write of a readiness flip', async () => {
+    const { fake, walk, change } = world();
+    await walk();
+    await walk();
+    fake.requests.length = 0;
+    const before = fake.raftIndex();
+    change({ pods: [aPodFacts('a', { ready: false, notReadyBecause: 'starting' }), aPodFacts('b')] });
+    await walk();
+    expect(fake.requests).to.deep.equal(['PUT /txn']);
+    expect(fake.raftIndex() - before).to.equal(1);
+    expect((await fake.consul.health('sub-svc')).map(({ status }) => status)).to.deep.equal(['critical', 'passing']);
+  });
+
+  it('removes everything when the MeshService is deleted, and only then lets it go', async () => {
+    const { fake, seen, walk, change } = world();
+    await walk();
+    change({ meshService: undefined, pods: [], previousService: 'sub-svc' });
+    await walk();
+    expect(await fake.consul.readNode('k8s.lab.shop.sub-svc')).to.equal(undefined);
+    expect(await fake.consul.listConfig('service-defaults')).to.deep.equal([]);
+    expect(await fake.consul.listConfig('service-intentions')).to.deep.equal([]);
+    expect(seen.released).to.equal(1);
+  });
+
+  it('keeps a deleted MeshService until Consul can be told', async () => {
+    const { fake, seen, walk, change } = world();
+    await walk();
+    fake.available = false;
+    change({ meshService: undefined, pods: [], previousService: 'sub-svc' });
+    await walk().then(expect.fail, () => undefined);
+    expect(seen.released).to.equal(0);
+    fake.available = true;
+    await walk();
+    expect(seen.released).to.equal(1);
+  });
+
+  it('says that Consul is away, touches nothing, and asks to come again', async () => {
+    const { fake, catalog, seen, walk } = world();
+    fake.available = false;
+    catalog.doubtAll();
+    await walk().then(expect.fail, () => undefined);
+    expect(condition(seen.statuses.at(-1), 'Synced')).to.include({ status: 'Unknown', reason: 'ConsulUnavailable' });
+  });
+
+  it('leaves a renamed MeshService nothing under its old name', async () => {
+    const { fake, walk, change } = world();
+    await walk();
+    change({ meshService: aMeshService('sub-svc', { service: 'renamed' }), previousService: 'sub-svc' });
+    await walk();
+    expect((await fake.consul.listConfig('service-defaults')).map(({ entry }) => entry.Name)).to.deep.equal([
+      'renamed',
+    ]);
+    expect(await fake.consul.health('sub-svc')).to.deep.equal([]);
+    expect(await fake.consul.health('renamed')).to.have.length(2);
+  });
+
+  it('registers nothing under a name that another owns, and names the owner', async () => {
+    const { fake, seen, walk } = world();
+    const entry = {
+      Kind: 'service-defaults',
+      Name: 'sub-svc',
+      Protocol: 'tcp',
+      Meta: { [OWNER_META]: 'k8s/lab/other/x' },
+    } as const;
+    await fake.consul.apply([{ op: 'set-config', entry, modifyIndex: 0 }]);
+    await walk();
+    expect(await fake.consul.health('sub-svc')).to.deep.equal([]);
+    expect((await fake.consul.readConfig('service-defaults', 'sub-svc'))?.entry).to.include({ Protocol: 'tcp' });
+    const ready = condition(seen.statuses.at(-1), 'Ready');
+    expect(ready).to.include({ status: 'False', reason: 'NameOwnedByAnother' });
+    expect(ready?.message).to.contain('k8s/lab/other/x');
+  });
+
+  it('repairs what somebody deleted by hand once it looks again', async () => {
+    const { fake, catalog, walk } = world();
+    await walk();
+    await fake.consul.apply([{ op: 'delete-service', node: 'k8s.lab.shop.sub-svc', id: 'a' }]);
+    catalog.doubt('k8s.lab.shop.sub-svc');
+    await walk();
+    expect(await fake.consul.health('sub-svc')).to.have.length(2);
+  });
+
+  it('shows that no token could be had, and asks to come again', async () => {
+    const { seen, walk, noToken } = world();
+    noToken('the auth method is not there yet');
+    await walk().then(expect.fail, () => undefined);
+    expect(condition(seen.statuses.at(-1), 'Synced')).to.include({ reason: 'TokenUnavailable' });
+  });
+
+  it('does nothing for a key whose object is gone', async () => {
+    const { fake, walk, gone } = world();
+    gone();
+    await walk();
+    expect(fake.requests).to.deep.equal([]);
+  });
+});
