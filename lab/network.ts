@@ -71,8 +71,20 @@ export function describeNetwork(engine: Engine, env = process.env): LabNetwork {
   };
 }
 
+/**
+ * Of the engine's namespace. Frames between nodes and VMs pass the bridge as on any switch, whatever rules Docker makes
+ * for its networks. And there is no way out: who tries is told so each time and at once. With the kernel's limit of one
+ * answer a second, what starts before kube-proxy has its rules waits for half a minute.
+ */
+const settings = `
+cd /proc/sys/net
+if [ -e bridge ]; then echo 0 >bridge/bridge-nf-call-iptables; fi
+echo 0 >ipv4/icmp_ratelimit
+`;
+
 async function connectHost(engine: Engine, network: LabNetwork): Promise<void> {
   const namespace = engine.netns?.split('/').pop() ?? '';
+  await engine.run('sh', ['-c', settings]);
   await run('ip', [...['link', 'add', hostLink, 'type', 'veth', 'peer', 'name', engineLink, 'netns', namespace]]);
   await run('ip', ['-n', namespace, 'link', 'set', engineLink, 'master', bridge, 'up']);
   await run('ip', [...['address', 'add', `${network.hostAddress}/${network.prefixLength}`, 'dev', hostLink]]);

@@ -42,6 +42,9 @@ ctr --namespace k8s.io images import /images.tar >/dev/null
 rm /images.tar
 # What is unpacked is not needed packed as well. kind's containerd is set to do the same (discard_unpacked_layers).
 ctr --namespace k8s.io content rm "$@" >/dev/null
+# Content goes from the disk when containerd collects garbage; the end of a lease makes it do so now.
+ctr --namespace k8s.io leases create --id collect >/dev/null
+ctr --namespace k8s.io leases delete --sync collect >/dev/null
 ctr --namespace k8s.io images ls --quiet
 kill "$containerd"
 wait "$containerd" || true

@@ -54,11 +54,19 @@ export async function removeCgroups(name: string): Promise<void> {
 
 /** Removes what the groups of all VMs are in. Only when no VM is being started: its own may be about to be made there. */
 export async function removeParentCgroups(): Promise<void> {
-  for (const path of await cgroupsLeft()) await removeTree(path);
+  for (const path of await parents()) await removeTree(path);
 }
 
-/** The folders that hold VMs' groups, one a hierarchy, while they are there. */
+/** The groups of VMs that are there; a folder for them without a VM in it counts too. */
 export async function cgroupsLeft(): Promise<string[]> {
+  const found = (await parents()).map(async (path) => {
+    const names = await folders(path);
+    return names.length === 0 ? [path] : names.map((name) => join(path, name));
+  });
+  return (await Promise.all(found)).flat();
+}
+
+async function parents(): Promise<string[]> {
   const paths = hierarchies(await mountTable()).map(({ path }) => join(path, parent));
   return paths.filter((path) => existsSync(path));
 }
