@@ -4,11 +4,10 @@ import { isAlreadyExists, isConflict } from '../clients/kube/errors.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { mutatingWebhookConfigurations, secrets } from '../clients/kube/resources.ts';
 import { type KeyPair, createAuthority, isDue, issue } from '../clients/pki/authority.ts';
+import { WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../mesh/installation.ts';
 import { type CertificateFacts, certificateStep } from './certificate-step.ts';
 
 export const WEBHOOK_SECRET = 'landbridge-webhook-cert';
-export const WEBHOOK_CONFIGURATION = 'landbridge-injector';
-export const WEBHOOK_SERVICE = 'landbridge-webhook';
 
 /** The API server reloads webhook configurations within seconds of a change; a minute is plenty. */
 const SETTLE_MS = 60_000;
@@ -16,7 +15,7 @@ const CA_DAYS = 3650;
 const SERVING_DAYS = 90;
 
 export interface WebhookCertificateOptions {
-  kube: Pick<KubeClient, 'get' | 'create' | 'replace' | 'patchJson'>;
+  kube: Pick<KubeClient, 'get' | 'create' | 'patchMerge' | 'patchJson'>;
   namespace: string;
   nowMs: () => number;
 }
@@ -48,7 +47,7 @@ export async function rotateCertificate(options: WebhookCertificateOptions): Pro
   const next = await stepped(secret, options);
   if (next !== undefined) {
     try {
-      secret = await kube.replace(secrets, next);
+      secret = await kube.patchMerge(secrets, WEBHOOK_SECRET, options.namespace, next);
     } catch (error) {
       if (!isConflict(error)) throw error;
       secret = await readOrCreate(options);
@@ -81,6 +80,7 @@ async function stepped(
   const cas = splitPem(text(secret, 'ca.crt'));
   const newest = { certPem: cas[0]!, keyPem: text(secret, 'ca.key') };
   const current = unpack(secret).serving;
+  // The resourceVersion makes the patch fail when another replica was first.
   const write = (bundle: string[], caKey: string, serving: KeyPair): CertificateSecret => {
     const packed = pack(options, bundle.join(''), caKey, serving);
     return { ...packed, metadata: { ...packed.metadata, resourceVersion: secret.metadata.resourceVersion } };
