@@ -29,7 +29,7 @@ export async function makeRequest(key: string, host: string): Promise<string> {
       },
       signingAlgorithm: SIGNING,
     },
-    webcrypto as Crypto,
+    webcrypto as Parameters<typeof Pkcs10CertificateRequestGenerator.create>[1],
   );
   return request.toString('pem');
 }

@@ -22,6 +22,8 @@ export interface LocalApi {
   undrain(target: string): Promise<string[]>;
   /** Reads services.d and the host's membership again. */
   reload(): Promise<void>;
+  /** Ends the agent, as SIGTERM does. */
+  stop(): void;
 }
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -68,6 +70,9 @@ async function route(api: LocalApi, request: IncomingMessage): Promise<object> {
     case 'POST /reload':
       await api.reload();
       return api.status();
+    case 'POST /stop':
+      api.stop();
+      return {};
     default:
       throw new Problem(`The agent does not know ${request.method} ${request.url}: is the CLI of another version?`);
   }

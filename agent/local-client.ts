@@ -10,6 +10,8 @@ export interface LocalClient {
   drain(target: string, waitMs: number): Promise<DrainAnswer>;
   undrain(target: string): Promise<{ undrained: string[] }>;
   reload(): Promise<AgentStatus>;
+  /** As SIGTERM does; ends when the agent has taken it. */
+  stop(): Promise<void>;
 }
 
 /** Longer than any beat. */
@@ -27,6 +29,7 @@ export function localClient(socketPath: string): LocalClient {
     drain: (target, waitMs) => ask('POST', '/drain', { target, waitMs }, PATIENCE_MS + waitMs),
     undrain: (target) => ask('POST', '/undrain', { target }),
     reload: () => ask('POST', '/reload', {}),
+    stop: () => ask('POST', '/stop', {}),
   };
 }
 

@@ -32,6 +32,9 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   const strays = await endStrays(settings.runtimeDir, clock);
   if (strays.length > 0) log.warn({ pids: strays }, 'ended Envoys that an agent before this one left behind');
 
+  /** Asked to stop over the local API. */
+  const stop = new AbortController();
+  /** The mesh has been left. */
   const ending = new AbortController();
   let urgent = (): void => {};
   const supervisor = await Supervisor.open({
@@ -93,12 +96,14 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
         await readServices();
         urgent();
       },
+      stop: () => stop.abort(),
     },
     ending.signal,
   );
   log.info({ host: host.host, site: host.site, bridges: host.bridges }, 'agent runs');
 
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  const stopped = AbortSignal.any([signal, stop.signal]);
+  if (!stopped.aborted) await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));
   await leaveMesh({ supervisor, settings, clock, log, told });
   beats.stop();
   await supervisor.stop();

@@ -1,0 +1,156 @@
+import { hostname } from 'node:os';
+import { isIP } from 'node:net';
+
+import { Command } from 'commander';
+
+import type { InstanceDefinition } from '../../agent/definitions.ts';
+import { parseDefinition } from '../../agent/definitions.ts';
+import { instanceId } from '../../agent/instance-id.ts';
+import { localClient } from '../../agent/local-client.ts';
+import { Problem } from '../../agent/problem.ts';
+import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
+import { name } from '../../mesh/bridge-api.ts';
+import { decodeInvite } from '../../mesh/invite.ts';
+import { agentOwner, hasSystemd, installAgentUnit, thisProgram } from '../vm/agent-unit.ts';
+import { awaitPassing } from '../vm/await-passing.ts';
+import { addInstances } from '../vm/definition-file.ts';
+import { joinHost } from '../vm/join-host.ts';
+
+interface JoinFlags {
+  port: string[];
+  check?: string;
+  version?: string;
+  hostName?: string;
+  address?: string;
+  systemd: boolean;
+}
+
+const DEADLINE_MS = 30_000;
+
+/** `landbridge vm join`: makes this machine a member, and its service an instance in the mesh. */
+export function vmJoinCommand(): Command {
+  return new Command('join')
+    .description('join this machine: run as root on the machine itself')
+    .argument('<invite>', 'what landbridge vm invite printed')
+    .option(
+      '--port <port>',
+      'where the app listens on 127.0.0.1; repeat for more instances; none: it only calls others',
+      collect,
+      [],
+    )
+    .option('--check <check>', 'http:PATH or tcp', 'tcp')
+    .option('--version <version>', 'version of the app, for traffic splitting')
+    .option('--host-name <name>', 'name of this machine in the mesh; default: its host name')
+    .option('--address <address>', 'where other sidecars reach this machine; default: its address towards the bridge')
+    .option('--no-systemd', 'install no unit; run the agent yourself')
+    .action(join);
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+async function join(word: string, flags: JoinFlags): Promise<void> {
+  const startedMs = performance.now();
+  const settings = readSettings(process.env);
+  const invite = decodeInvite(word);
+  if (invite === undefined)
+    throw new Problem(
+      'This is not an invite, or it was cut short: it begins with lb1. and is one long word, paste all of it.',
+    );
+  const { service } = invite;
+  const definitions = wantedInstances(service, flags);
+  const withSystemd = flags.systemd && hasSystemd();
+  if (withSystemd) mustBeInstallable(settings);
+  const { host, site } = await joinHost({
+    settings,
+    invite,
+    hostName: wantedHostName(flags.hostName),
+    address: wantedAddress(flags.address),
+    owner: withSystemd ? await agentOwner() : undefined,
+  });
+  await addInstances(definitionsFolder(settings), service, definitions);
+  const agent = localClient(apiSocket(settings));
+  if (withSystemd) await installAgentUnit(agentEnvironment());
+  const runs = await agent.reload().then(
+    () => true,
+    () => false,
+  );
+  if (!withSystemd && !runs) return sayHowToRun(service, site);
+
+  const ids = definitions.map(({ port }) => instanceId(service, host, port));
+  const { passing, failing, status } = await awaitPassing(agent, ids, DEADLINE_MS);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  for (const { id, sidecarPort, upstreams } of passing) {
+    const at = status?.address.includes(':') ? `[${status.address}]` : status?.address;
+    process.stdout.write(`joined ${service} at ${site} as ${id} (${at}:${sidecarPort}), healthy after ${seconds} s\n`);
+    for (const upstream of upstreams)
+      process.stdout.write(`  it reaches ${upstream.service} at 127.0.0.1:${upstream.localPort}\n`);
+  }
+  if (failing.length === 0) return;
+  const reasons = failing.map(({ id, why }) => `${id}: ${why}`).join('; ');
+  throw new Problem(
+    `This machine has joined, but not all is healthy after ${seconds} s: ${reasons}. The agent goes on trying; landbridge vm status shows how it is.`,
+  );
+}
+
+/** What the flags say about the instances, checked as if it stood in services.d. */
+function wantedInstances(service: string, { port, check = 'tcp', version }: JoinFlags): InstanceDefinition[] {
+  const [, path] = /^http:(.*)$/.exec(check) ?? [];
+  if (check !== 'tcp' && !path?.startsWith('/'))
+    throw new Problem(`--check ${check}: give tcp, or http: and a path, for example http:/healthz.`);
+  const checkSpec = path === undefined ? { type: 'tcp' } : { type: 'http', path };
+  const instances = port.map((text) => ({ port: wantedPort(text), check: checkSpec, version }));
+  const alone = { port: 0, version };
+  const parsed = parseDefinition(
+    'flags',
+    JSON.stringify({ service, instances: port.length === 0 ? [alone] : instances }),
+  );
+  if ('problems' in parsed) throw new Problem(`${parsed.problems.join('; ')}.`);
+  return parsed.definition.instances;
+}
+
+function wantedPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (!(port >= 1 && port <= 65535)) throw new Problem(`--port ${text}: give a number from 1 to 65535.`);
+  return port;
+}
+
+function wantedHostName(given: string | undefined): string {
+  const host = given ?? hostname().split('.')[0]!.toLowerCase();
+  const result = name.safeParse(host);
+  if (result.success) return host;
+  throw new Problem(
+    `${host} cannot be the name of this machine in the mesh: give --host-name (${result.error.issues[0]?.message}).`,
+  );
+}
+
+function wantedAddress(given: string | undefined): string | undefined {
+  if (given !== undefined && isIP(given) === 0) throw new Problem(`--address ${given}: give an IP address.`);
+  return given;
+}
+
+function mustBeInstallable(settings: Settings): void {
+  if (process.getuid?.() !== 0)
+    throw new Problem('vm join installs a systemd unit, so it must run as root: use sudo, or --no-systemd.');
+  const standard = readSettings({});
+  const moved =
+    settings.stateDir !== standard.stateDir ||
+    settings.configDir !== standard.configDir ||
+    settings.runtimeDir !== standard.runtimeDir;
+  if (moved)
+    throw new Problem('LANDBRIDGE_STATE_DIR, _CONFIG_DIR and _RUNTIME_DIR can be moved only with --no-systemd.');
+}
+
+/** What of this command's environment the agent needs as well. */
+const agentEnvironment = (): Record<string, string> =>
+  Object.fromEntries(
+    ['LANDBRIDGE_ENVOY', 'LANDBRIDGE_LOG_LEVEL', 'LANDBRIDGE_DRAIN_MS'].flatMap((variable) => {
+      const value = process.env[variable];
+      return value ? [[variable, value]] : [];
+    }),
+  );
+
+function sayHowToRun(service: string, site: string): void {
+  process.stdout.write(
+    `joined ${service} at ${site}; it is in the mesh as soon as the agent runs. Start it, and keep it running:\n  ${[...thisProgram(), 'agent', 'run'].join(' ')}\n`,
+  );
+}

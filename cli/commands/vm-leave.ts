@@ -1,0 +1,90 @@
+import { Command } from 'commander';
+
+import { makeBridgeClient } from '../../agent/bridge-client.ts';
+import { type LocalClient, localClient } from '../../agent/local-client.ts';
+import { Problem, messageOf } from '../../agent/problem.ts';
+import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
+import { type State, openState } from '../../agent/state.ts';
+import { hasAgentUnit, removeAgentUnit } from '../vm/agent-unit.ts';
+import { removeDefinitions } from '../vm/definition-file.ts';
+import { parseDuration } from '../vm/duration.ts';
+
+interface LeaveFlags {
+  all?: boolean;
+  wait: string;
+}
+
+const LIMITS = { connectMs: 5000, answerMs: 20_000 };
+
+/** `landbridge vm leave`: the opposite of join. */
+export function vmLeaveCommand(): Command {
+  return new Command('leave')
+    .description('take services of this machine out of the mesh for good')
+    .argument('[services...]')
+    .option('--all', 'all services; the machine is forgotten, its state and its unit are removed')
+    .option('--wait <duration>', 'how long callers get to leave', '3s')
+    .action(async (services: string[], flags: LeaveFlags) => {
+      if (flags.all ? services.length > 0 : services.length === 0)
+        throw new Problem('Say which services leave, or --all.');
+      const settings = readSettings(process.env);
+      const state = openState(settings.stateDir);
+      if ((await state.readHost()) === undefined)
+        throw new Problem(`This machine has not joined (nothing in ${settings.stateDir}).`);
+      const agent = localClient(apiSocket(settings));
+      const waitMs = parseDuration(flags.wait);
+      if (flags.all) await leaveAll(settings, state, agent, waitMs);
+      else for (const service of services) await leaveOne(service, settings, state, agent, waitMs);
+    });
+}
+
+async function leaveOne(
+  service: string,
+  settings: Settings,
+  state: State,
+  agent: LocalClient,
+  waitMs: number,
+): Promise<void> {
+  const runs = await isRunning(agent);
+  if (runs) await agent.drain(service, waitMs);
+  const [gone] = await removeDefinitions(definitionsFolder(settings), [service]);
+  if (gone === undefined) throw new Problem(`No service called ${service} is in ${definitionsFolder(settings)}.`);
+  // First the agent forgets it: a beat that still named it would bring it back.
+  if (runs) await agent.reload();
+  await tellBridge(state, [service]);
+  process.stdout.write(`left ${service}\n`);
+}
+
+async function leaveAll(settings: Settings, state: State, agent: LocalClient, waitMs: number): Promise<void> {
+  const runs = await isRunning(agent);
+  if (runs) await agent.drain('all', waitMs);
+  const services = await removeDefinitions(definitionsFolder(settings), 'all');
+  if (hasAgentUnit()) await removeAgentUnit();
+  else if (runs) await agent.stop();
+  const told = await tellBridge(state, []).then(
+    () => undefined,
+    (error: unknown) => messageOf(error),
+  );
+  await state.clear();
+  process.stdout.write(`left ${services.join(', ') || 'with no service'}; this machine is no member any more\n`);
+  if (told !== undefined)
+    throw new Problem(
+      `The bridge was not told (${told}): it drops the machine when its lease runs out; landbridge vm revoke does it now.`,
+    );
+}
+
+const isRunning = (agent: LocalClient): Promise<boolean> =>
+  agent.status().then(
+    () => true,
+    () => false,
+  );
+
+async function tellBridge(state: State, services: string[]): Promise<void> {
+  const [host, identity] = [await state.readHost(), await state.readIdentity()];
+  if (host === undefined || identity === undefined) throw new Problem('the state of this machine is not complete');
+  const client = makeBridgeClient({ bridges: host.bridges, credentials: identity, limits: () => LIMITS });
+  try {
+    await client.post('/v1/leave', { services });
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,49 @@
+import { Command } from 'commander';
+
+import { localClient } from '../../agent/local-client.ts';
+import { Problem } from '../../agent/problem.ts';
+import { apiSocket, readSettings } from '../../agent/settings.ts';
+import type { AgentStatus, InstanceStatus } from '../../agent/status.ts';
+import { table } from '../table.ts';
+
+/** `landbridge vm status`: what the agent of this machine says. Exit code 0 also when something is not well. */
+export function vmStatusCommand(): Command {
+  return new Command('status')
+    .description('how the instances of this machine are')
+    .option('-o, --output <format>', 'text or json', 'text')
+    .action(async ({ output }: { output: string }) => {
+      if (output !== 'text' && output !== 'json') throw new Problem(`-o ${output}: give text or json.`);
+      const status = await localClient(apiSocket(readSettings(process.env))).status();
+      process.stdout.write(output === 'json' ? `${JSON.stringify(status, undefined, 2)}\n` : statusText(status));
+    });
+}
+
+export function statusText(status: AgentStatus): string {
+  const { host, site, address, bridge, leaseMs, problems, instances } = status;
+  const lease =
+    bridge.leaseAgeMs === undefined
+      ? 'no lease yet'
+      : `lease of ${leaseMs / 1000} s held ${(bridge.leaseAgeMs / 1000).toFixed(1)} s ago`;
+  const lines = [
+    `${host} at ${site} (${address}), bridge ${bridge.address}, ${lease}, certificate until ${status.certificateExpiresAt}`,
+    ...(bridge.problem === undefined ? [] : [`bridge: ${bridge.problem}`]),
+    ...problems.map((problem) => `problem: ${problem}`),
+  ];
+  const header = ['INSTANCE', 'PORT', 'SIDECAR', 'CHECK', 'ENVOY', 'IN MESH', 'UPSTREAMS'];
+  const rows = instances.map((instance) => [
+    instance.id,
+    instance.appPort === 0 ? '-' : String(instance.appPort),
+    String(instance.sidecarPort ?? '-'),
+    instance.check?.state ?? '-',
+    envoyCell(instance),
+    instance.inMesh ?? '-',
+    instance.upstreams.map(({ service, localPort }) => `${service}:${localPort}`).join(' ') || '-',
+  ]);
+  const why = instances.flatMap(({ id, now }) => (now.health === 'passing' ? [] : [`${id}: ${now.output}`]));
+  return [...lines, ...(rows.length === 0 ? ['no instances'] : ['', table(header, rows).trimEnd()]), ...why, ''].join(
+    '\n',
+  );
+}
+
+const envoyCell = ({ envoy: { state, restarts } }: InstanceStatus): string =>
+  restarts === 0 ? state : `${state} (${restarts} restart${restarts === 1 ? '' : 's'})`;

@@ -1,0 +1,27 @@
+import { Command } from 'commander';
+
+import { vmDrainCommand, vmUndrainCommand } from './vm-drain.ts';
+import { vmInviteCommand } from './vm-invite.ts';
+import { vmJoinCommand } from './vm-join.ts';
+import { vmLeaveCommand } from './vm-leave.ts';
+import { vmListCommand } from './vm-list.ts';
+import { vmRevokeCommand } from './vm-revoke.ts';
+import { vmStatusCommand } from './vm-status.ts';
+
+/** `landbridge vm`: machines outside the cluster. */
+export function vmCommand(): Command {
+  const vm = new Command('vm').description('machines outside the cluster: invite, join, leave, look');
+  for (const command of [
+    vmInviteCommand(),
+    vmJoinCommand(),
+    vmStatusCommand(),
+    vmDrainCommand(),
+    vmUndrainCommand(),
+    vmLeaveCommand(),
+    vmListCommand(),
+    vmRevokeCommand(),
+  ]) {
+    vm.addCommand(command);
+  }
+  return vm;
+}

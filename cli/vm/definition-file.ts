@@ -1,0 +1,46 @@
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { dump } from 'js-yaml';
+
+import { atomicWrite } from '../../agent/atomic-write.ts';
+import { type Definition, type InstanceDefinition, parseDefinition, readDefinitions } from '../../agent/definitions.ts';
+import { Problem, codeOf } from '../../agent/problem.ts';
+
+const READABLE = { mode: 0o644 };
+
+/** Adds the instances to services.d/SERVICE.yaml; an instance with the same port is replaced. Throws a Problem. */
+export async function addInstances(folder: string, service: string, instances: InstanceDefinition[]): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  const path = join(folder, `${service}.yaml`);
+  const before = await readOne(path, `${service}.yaml`);
+  if (before !== undefined && before.service !== service)
+    throw new Problem(`${path} is about ${before.service}: rename it to ${before.service}.yaml.`);
+  const ports = new Set(instances.map(({ port }) => port));
+  const kept = before?.instances.filter(({ port }) => !ports.has(port)) ?? [];
+  const all = [...kept, ...instances].sort((a, b) => a.port - b.port);
+  const text = `# What runs on this machine. The agent takes changes of this file at once.\n${dump({ service, instances: all })}`;
+  await atomicWrite(path, text, READABLE);
+}
+
+async function readOne(path: string, file: string): Promise<Definition | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new Problem(`${path} cannot be read (${codeOf(error)}).`);
+  });
+  if (text === undefined) return undefined;
+  const parsed = parseDefinition(file, text);
+  if ('problems' in parsed) throw new Problem(`${path} has a mistake, mend it first: ${parsed.problems.join('; ')}.`);
+  return parsed.definition;
+}
+
+/** Removes the files of these services; all files when none is named. Gives the services that had one. */
+export async function removeDefinitions(folder: string, services: string[] | 'all'): Promise<string[]> {
+  const { definitions } = await readDefinitions(folder, new Map());
+  const going = [...definitions].filter(([, { service }]) => services === 'all' || services.includes(service));
+  for (const [file] of going) await rm(join(folder, file), { force: true });
+  if (services === 'all')
+    for (const file of await readdir(folder).catch(() => []))
+      if (/\.ya?ml$/.test(file)) await rm(join(folder, file), { force: true });
+  return going.map(([, { service }]) => service);
+}
