@@ -29,7 +29,7 @@ export const OPERATOR_LEASE = 'landbridge-operator';
 export const SECRETS = {
   /** ca.crt, ca.key: signs the Consul servers' certificates. */
   consulCa: 'landbridge-consul-ca',
-  /** ca.crt, tls.crt, tls.key, and gossip.json, a snippet of Consul's configuration. */
+  /** ca.crt, tls.crt, tls.key; consul-accessor, consul-token; gossip.json, a snippet of Consul's configuration. */
   consulServer: 'landbridge-consul-server',
   /** token: may do everything in Consul. Read by the bootstrap job alone. */
   consulManagement: 'landbridge-consul-management',

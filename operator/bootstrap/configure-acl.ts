@@ -1,11 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 import type { AclBindingRule, ConsulAcl } from '../../clients/consul/consul.ts';
 import { JWT_AUDIENCE } from '../../clients/consul/service-token.ts';
-import type { Holder, Material } from './material.ts';
-import { type Policy, bridgePolicy, operatorPolicy } from './policies.ts';
+import type { Holder, Material, StaticToken } from './material.ts';
+import { type Policy, bridgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
 
 /**
- * Policies, tokens, auth methods and binding rules of the operator and of the bridge. Every step states what there
+ * Policies and tokens of the server, the operator and the bridge, and the auth methods by which the latter two vouch. Every step states what there
  * shall be, so it may stop anywhere and run again. No mesh-wide config entries: Consul's defaults (TLS 1.2 and above,
  * normalised paths) are what is wanted, and the rest is each service's own.
  */
@@ -14,6 +14,7 @@ export async function configureAcl(
   settings: { cluster: string; tokenTtl: string },
   material: Material,
 ): Promise<void> {
+  await giveToken(acl, serverPolicy, material.server);
   await admit(acl, settings.tokenTtl, operatorPolicy(settings.cluster), material.operator);
   await admit(acl, settings.tokenTtl, bridgePolicy, material.bridge);
 }
@@ -21,14 +22,7 @@ export async function configureAcl(
 /** The auth method, the policy and the token of a process all carry the policy's name. */
 async function admit(acl: ConsulAcl, maxTokenTtl: string, policy: Policy, holder: Holder): Promise<void> {
   const { name } = policy;
-  await acl.upsertPolicy(policy);
-  await acl.upsertToken({
-    accessorId: holder.accessorId,
-    secretId: holder.token,
-    description: `Held by ${name}.`,
-    policies: [name],
-  });
-  await dropOtherTokens(acl, name, holder.accessorId);
+  await giveToken(acl, policy, holder);
   await acl.upsertAuthMethod({
     name,
     type: 'jwt',
@@ -51,10 +45,13 @@ async function admit(acl: ConsulAcl, maxTokenTtl: string, policy: Policy, holder
   });
 }
 
-/** After its Secret was lost and made anew, the old token must not live on. */
-async function dropOtherTokens(acl: ConsulAcl, policy: string, accessorId: string): Promise<void> {
-  for (const token of await acl.listTokens({ policy })) {
-    if (token.accessorId !== accessorId) await acl.deleteToken(token.accessorId);
+/** One token a policy: after a Secret was lost and made anew, the old token must not live on. */
+async function giveToken(acl: ConsulAcl, policy: Policy, { accessorId, token }: StaticToken): Promise<void> {
+  const { name } = policy;
+  await acl.upsertPolicy(policy);
+  await acl.upsertToken({ accessorId, secretId: token, description: `Held by ${name}.`, policies: [name] });
+  for (const other of await acl.listTokens({ policy: name })) {
+    if (other.accessorId !== accessorId) await acl.deleteToken(other.accessorId);
   }
 }
 

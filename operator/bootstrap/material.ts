@@ -10,16 +10,22 @@ import {
 import { type KeptSecret, keepSecret } from './keep-secret.ts';
 import type { SecretData, SecretStore } from './secret-store.ts';
 
-/** What a process holds: a static Consul token, and the key by which it vouches for services. */
-export interface Holder {
+/** A static Consul token. */
+export interface StaticToken {
   accessorId: string;
   token: string;
+}
+
+/** What a process holds: its token, and the key by which it vouches for services. */
+export interface Holder extends StaticToken {
   signingKeyPem: string;
 }
 
 export interface Material {
   consulCaPem: string;
   managementToken: string;
+  /** By which the server keeps its own node up to date. */
+  server: StaticToken;
   operator: Holder;
   bridge: Holder;
 }
@@ -59,7 +65,7 @@ export async function keepMaterial({ store, nowMs, bridgeAddresses }: MaterialIn
     await keep({ name: SECRETS.consulCa, make: () => newAuthority('Landbridge Consul CA', nowMs) }),
   );
   // Early, for Consul takes longest to start.
-  await keep(consulServer(consulCa, nowMs));
+  const server = await keep(consulServer(consulCa, nowMs));
   const management = await keep({ name: SECRETS.consulManagement, make: () => ({ token: randomUUID() }) });
   const operator = await keep({ name: SECRETS.operator, ...holder(consulCa.certPem) });
   const bridge = await keep({
@@ -70,6 +76,7 @@ export async function keepMaterial({ store, nowMs, bridgeAddresses }: MaterialIn
   return {
     consulCaPem: consulCa.certPem,
     managementToken: management['token']!,
+    server: staticTokenOf(server),
     operator: holderOf(operator),
     bridge: holderOf(bridge),
   };
@@ -96,7 +103,11 @@ function consulServer(authority: KeyPair, nowMs: number): KeptSecret {
   const lacksName = (pem: string): boolean => SERVER_NAMES.some((name) => !nameHeld(new X509Certificate(pem), name));
   return {
     name: SECRETS.consulServer,
-    make: async () => ({ ...(await certificate()), 'gossip.json': JSON.stringify({ encrypt: gossipKey() }) }),
+    make: async () => {
+      const token = newStaticToken();
+      const snippet = { encrypt: gossipKey(), acl: { tokens: { agent: token['consul-token'] } } };
+      return { ...(await certificate()), ...token, 'gossip.json': JSON.stringify(snippet) };
+    },
     mend: async (found) => (stale(found, authority, nowMs) || lacksName(found['tls.crt']!) ? certificate() : {}),
   };
 }
@@ -108,8 +119,7 @@ const nameHeld = (certificate: X509Certificate, name: string): boolean =>
 function holder(consulCaPem: string, more: () => Promise<SecretData> = async () => ({})): Omit<KeptSecret, 'name'> {
   return {
     make: async () => ({
-      'consul-accessor': randomUUID(),
-      'consul-token': randomUUID(),
+      ...newStaticToken(),
       'consul-ca.crt': consulCaPem,
       'signing.key': newSigningKey(),
       ...(await more()),
@@ -117,6 +127,8 @@ function holder(consulCaPem: string, more: () => Promise<SecretData> = async () 
     mend: () => ({ 'consul-ca.crt': consulCaPem }),
   };
 }
+
+const newStaticToken = () => ({ 'consul-accessor': randomUUID(), 'consul-token': randomUUID() });
 
 function newSigningKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -150,8 +162,8 @@ const keyPairOf = (prefix: string, data: SecretData): KeyPair => ({
   keyPem: data[`${prefix}.key`]!,
 });
 
-const holderOf = (data: SecretData): Holder => ({
+const staticTokenOf = (data: SecretData): StaticToken => ({
   accessorId: data['consul-accessor']!,
   token: data['consul-token']!,
-  signingKeyPem: data['signing.key']!,
 });
+const holderOf = (data: SecretData): Holder => ({ ...staticTokenOf(data), signingKeyPem: data['signing.key']! });

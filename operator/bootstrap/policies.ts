@@ -1,3 +1,5 @@
+import { CONSUL_SERVER_SERVICE } from '../../mesh/installation.ts';
+
 /** ACL rules, https://developer.hashicorp.com/consul/docs/reference/acl/rule */
 
 export interface Policy {
@@ -5,6 +7,15 @@ export interface Policy {
   description: string;
   rules: string;
 }
+
+/** The server's own, by which it keeps its node up to date. */
+export const serverPolicy: Policy = {
+  name: 'landbridge-consul-server',
+  description: 'Lets the Consul server write its own node.',
+  rules: `node_prefix "${CONSUL_SERVER_SERVICE}-" { policy = "write" }
+service "consul" { policy = "write" }
+`,
+};
 
 /**
  * | who      | nodes it writes        | services       | intentions | keys and sessions |
