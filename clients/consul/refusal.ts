@@ -2,7 +2,7 @@ import { ConsulDenied, ConsulRefused, ConsulUnavailable } from './errors.ts';
 
 /** Answers of a server that cannot serve right now; another server, or the same one later, can. */
 const NOT_NOW =
-  /no cluster leader|not the leader|not ready to serve|leadership|no path to datacenter|raft .*(shutdown|timeout)|timed out enqueuing|server busy|rate limit|try again later|retry elsewhere|rpc error getting client|failed to get conn|connection re(fused|set)|i\/o timeout|\bEOF\b/i;
+  /no cluster leader|not the leader|not ready to serve|leadership|no path to datacenter|raft .*(shutdown|timeout)|timed out enqueuing|server busy|rate limit|try again later|retry elsewhere|rpc error getting client|failed to get conn|connection re(fused|set)|i\/o timeout|\bEOF$/i;
 
 const LACKS = /lacks permission '([^']+)'(?: on "?([^".]+(?:\.[^".\s]+)*)"?)?/;
 
