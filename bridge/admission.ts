@@ -1,0 +1,93 @@
+import { type MeshService, consulName, parseMeshService } from '../crds/mesh-service.ts';
+import type { ServicePlan } from '../mesh/bridge-api.ts';
+
+/** What the bridge keeps of a MeshService. */
+export interface ServiceFacts {
+  namespace: string;
+  name: string;
+  /** The name in Consul. */
+  service: string;
+  protocol: ServicePlan['protocol'];
+  upstreams: ServicePlan['upstreams'];
+  /** Sites whose machines may join. */
+  sites: string[];
+  /** Another owner holds the name in Consul: this MeshService decides nothing about it. */
+  conflicted: boolean;
+  deleting: boolean;
+  createdAt: string;
+}
+
+/** The mirror of all MeshServices; a reflector's reader fits. */
+export interface MeshServices {
+  /** False until a first list was read whole: before that an absence says nothing. */
+  readonly hasSynced: boolean;
+  by(index: 'service', value: string): ServiceFacts[];
+}
+
+export type Admission =
+  { kind: 'admitted'; plan: ServicePlan } | { kind: 'refused'; message: string } | { kind: 'unknown' };
+
+/** Pure and total: an object that this program cannot parse admits nobody. */
+export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): ServiceFacts {
+  const {
+    name,
+    namespace = '',
+    creationTimestamp = '',
+    deletionTimestamp,
+  } = object.metadata as {
+    name: string;
+    namespace?: string;
+    creationTimestamp?: string;
+    deletionTimestamp?: string;
+  };
+  const identity = { namespace, name, createdAt: creationTimestamp, deleting: deletionTimestamp !== undefined };
+  const meshService = parsed(object);
+  if (meshService === undefined) {
+    const raw = object.spec as { service?: unknown } | null | undefined;
+    const service = typeof raw?.service === 'string' ? raw.service : name;
+    return { ...identity, service, protocol: 'tcp', upstreams: [], sites: [], conflicted: false };
+  }
+  const { protocol, upstreams, workloads } = meshService.spec;
+  return {
+    ...identity,
+    service: consulName(meshService),
+    protocol,
+    upstreams: upstreams.map(({ service, localPort }) => ({ service, localPort })),
+    sites: workloads.external?.sites ?? [],
+    conflicted: (meshService.status?.conditions ?? []).some(
+      (condition) => condition.status !== 'True' && condition.reason === 'NameOwnedByAnother',
+    ),
+  };
+}
+
+function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | undefined {
+  try {
+    return parseMeshService(object);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The MeshService that decides about a Consul name: not in conflict, then the oldest, as the claim in Consul goes. */
+export function deciding(meshServices: MeshServices, service: string): ServiceFacts | undefined {
+  const order = (facts: ServiceFacts): string =>
+    [Number(facts.conflicted), Number(facts.deleting), facts.createdAt, facts.namespace, facts.name].join(' ');
+  return [...meshServices.by('service', service)].sort((a, b) => (order(a) < order(b) ? -1 : 1))[0];
+}
+
+/** Whether instances of `service` may come from `site`. A refusal carries the sentence of what to add. */
+export function admit(meshServices: MeshServices, service: string, site: string): Admission {
+  if (!meshServices.hasSynced) return { kind: 'unknown' };
+  const facts = deciding(meshServices, service);
+  const add = `add "${site}" to spec.workloads.external.sites`;
+  if (facts === undefined) {
+    const message = `no MeshService has the Consul name "${service}": apply one that has it, and ${add}`;
+    return { kind: 'refused', message };
+  }
+  const of = `MeshService ${facts.namespace}/${facts.name}`;
+  if (facts.deleting) return { kind: 'refused', message: `${of} is being deleted: apply it again, and ${add}` };
+  if (!facts.sites.includes(site)) {
+    return { kind: 'refused', message: `${of} does not admit instances from site "${site}": ${add}` };
+  }
+  return { kind: 'admitted', plan: { service, protocol: facts.protocol, upstreams: facts.upstreams } };
+}

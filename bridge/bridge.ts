@@ -1,0 +1,37 @@
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { Consul } from '../clients/consul/consul.ts';
+import type { ConsulAccess } from '../mesh/bridge-api.ts';
+import type { MeshServices } from './admission.ts';
+import type { Authority } from './authority.ts';
+import type { Connections } from './connections.ts';
+import type { Externals } from './externals.ts';
+import type { FailedJoins } from './failed-joins.ts';
+import type { Hosts } from './hosts.ts';
+import type { Leases } from './leases.ts';
+import type { Metrics } from './metrics.ts';
+import type { NodeWriter } from './node-writer.ts';
+import type { Tokens } from './tokens.ts';
+
+/** The parts of a running bridge, put together once in start.ts. */
+export interface Bridge {
+  /** Bridge addresses, `host:port`, as hosts and admins reach them. */
+  advertise: string[];
+  leaseMs: number;
+  consulAccess: ConsulAccess;
+  consul: Consul;
+  clock: Clock;
+  log: Log;
+  authority: Authority;
+  meshServices: MeshServices;
+  hosts: Hosts;
+  leases: Leases;
+  writer: NodeWriter;
+  tokens: Tokens;
+  externals: Externals;
+  connections: Connections;
+  failedJoins: FailedJoins;
+  metrics: Metrics;
+  /** Whether the records have been read from Consul: before that nobody can be told from a stranger. */
+  loaded: () => boolean;
+}

@@ -1,0 +1,19 @@
+import type { Peer } from './peer.ts';
+import type { Bridge } from './bridge.ts';
+import type { Host } from './hosts.ts';
+
+/** One request, authenticated and checked: what a handler gets. */
+export interface Call<Body = undefined> {
+  bridge: Bridge;
+  body: Body;
+  peer: Peer;
+  /** The last segment of the path, for routes with `:name`; else empty. */
+  name: string;
+  query: URLSearchParams;
+  remoteAddress: string;
+}
+
+/** A request of a known host that is not revoked, proved by its certificate. */
+export interface HostCall<Body> extends Call<Body> {
+  host: Host;
+}

@@ -1,0 +1,31 @@
+import type { Socket } from 'node:net';
+import type { HostIdentity } from './authority.ts';
+
+/** Open connections by the host that proved itself on them, so that a revocation cuts them. */
+export interface Connections {
+  note(host: HostIdentity, socket: Socket): void;
+  /** Closes all connections of the host. Gives their number. */
+  cut(host: HostIdentity): number;
+}
+
+export function trackConnections(): Connections {
+  const open = new Map<string, Set<Socket>>();
+  const keyOf = ({ site, host }: HostIdentity): string => `${site}/${host}`;
+  return {
+    note(host, socket) {
+      const key = keyOf(host);
+      const sockets = open.get(key) ?? new Set();
+      if (sockets.has(socket)) return;
+      open.set(key, sockets.add(socket));
+      socket.once('close', () => {
+        sockets.delete(socket);
+        if (sockets.size === 0) open.delete(key);
+      });
+    },
+    cut(host) {
+      const sockets = [...(open.get(keyOf(host)) ?? [])];
+      for (const socket of sockets) socket.destroy();
+      return sockets.length;
+    },
+  };
+}

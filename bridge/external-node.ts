@@ -1,0 +1,41 @@
+import type { ExternalRequest } from '../mesh/bridge-api.ts';
+import { type NodeEntry, OWNER_META } from '../mesh/entry.ts';
+import { registrationsOf } from '../mesh/instance.ts';
+import { bridgeOwner, externalNode } from '../mesh/names.ts';
+import type { ProbeResult } from './probe.ts';
+
+/**
+ * The Consul node of a sidecar-less instance, with Consul's own conventions for external nodes
+ * (https://developer.hashicorp.com/consul/tutorials/network-infrastructure-automation/consul-esm): `external-node`
+ * says what it is; `external-probe` false, because the bridge checks it and an ESM beside it should not.
+ */
+export function externalNodeEntry(name: string, wanted: ExternalRequest, result: ProbeResult): NodeEntry {
+  const { site, service, address, port, tags, meta } = wanted;
+  const [registration] = registrationsOf({
+    id: name,
+    service,
+    platform: 'external',
+    site,
+    address,
+    appPort: port,
+    sidecarPort: undefined,
+    health: result.health,
+    output: result.output,
+    upstreams: [],
+  });
+  const entry = registration!;
+  return {
+    Node: externalNode(site, name),
+    Address: address,
+    Meta: {
+      'external-node': 'true',
+      'external-probe': 'false',
+      platform: 'external',
+      site,
+      [OWNER_META]: bridgeOwner(site, name),
+    },
+    registrations: {
+      [name]: { ...entry, service: { ...entry.service, Tags: tags, Meta: { ...meta, ...entry.service.Meta } } },
+    },
+  };
+}

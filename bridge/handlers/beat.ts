@@ -1,0 +1,93 @@
+import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/bridge-api.ts';
+import { sidecarId } from '../../mesh/names.ts';
+import { admit } from '../admission.ts';
+import type { HostCall } from '../call.ts';
+import { Refusal } from '../refusal.ts';
+import { flippedNode, vmNodeEntry } from '../vm-node.ts';
+
+/** `problems`: what could not be written or issued just now, one sentence each. It is tried again without being asked. */
+export type BeatAnswerWithProblems = BeatAnswer & { problems: string[] };
+
+/**
+ * POST /v1/beat: holds the lease, and makes Consul hold what the host says. Nothing is awaited before it is known what
+ * is wanted, so that a revocation that comes meanwhile has the last word.
+ */
+export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswerWithProblems> {
+  const { bridge, host, body } = call;
+  bridge.leases.heard(host);
+  bridge.metrics.beats.inc();
+  refuseDuplicates(body);
+  const { plans, refused, unknown } = judgeServices(call);
+  if (unknown) {
+    // Nobody may be refused or admitted for want of news; what is registered already still turns up or down.
+    const known = bridge.writer.wanted(host.node);
+    if (known !== undefined) await bridge.writer.want(host.node, host.owner, flippedNode(known, body));
+    throw new Refusal(
+      'meshServicesUnknown',
+      'the bridge has not read the MeshServices yet: the lease is held; try again',
+    );
+  }
+  bridge.tokens.end(host, (service) => !plans.has(service));
+  const held = bridge.writer.held(host.node);
+  const written = bridge.writer.want(host.node, host.owner, vmNodeEntry(host, body, plans, held));
+  const [problems, issued] = await Promise.all([written, issueTokens(call, plans)]);
+  return {
+    leaseMs: bridge.leaseMs,
+    services: [...plans.values()],
+    tokens: issued.tokens,
+    refused,
+    problems: [...problems, ...issued.problems],
+  };
+}
+
+/** What MeshServices say now about the services that the host has joined, and those it speaks of without having. */
+function judgeServices({ bridge, host, body }: HostCall<BeatRequest>) {
+  const joined = host.held?.record.services ?? [];
+  const plans = new Map<string, ServicePlan>();
+  const refused: BeatAnswer['refused'] = [];
+  let unknown = false;
+  for (const service of joined) {
+    const admission = admit(bridge.meshServices, service, host.site);
+    if (admission.kind === 'admitted') plans.set(service, admission.plan);
+    else if (admission.kind === 'refused') refused.push({ service, message: admission.message });
+    else unknown = true;
+  }
+  const named = new Set([...body.instances.map((instance) => instance.service), ...body.wantTokens]);
+  for (const service of [...named].filter((one) => !joined.includes(one)).sort()) {
+    const message = `host "${host.host}" has not joined "${service}": run landbridge vm join with an invite for it (landbridge vm invite ${service} --site ${host.site})`;
+    refused.push({ service, message });
+  }
+  return { plans, refused, unknown };
+}
+
+/** Two registrations of one id would replace each other for ever. */
+function refuseDuplicates({ instances }: BeatRequest): void {
+  const seen = new Set<string>();
+  for (const id of instances.flatMap((instance) => [instance.id, sidecarId(instance.id)])) {
+    if (seen.has(id)) {
+      throw new Refusal('duplicateInstance', `instances: the id "${id}" is there twice: give each its own`);
+    }
+    seen.add(id);
+  }
+}
+
+async function issueTokens({ bridge, host, body }: HostCall<BeatRequest>, plans: Map<string, ServicePlan>) {
+  const wanted = [...new Set(body.wantTokens)].filter((service) => plans.has(service));
+  for (const service of plans.keys()) if (!wanted.includes(service)) bridge.tokens.settle(host, service);
+  const tokens: BeatAnswer['tokens'] = [];
+  const problems: string[] = [];
+  for (const service of wanted) {
+    try {
+      tokens.push(await bridge.tokens.issue(host, service));
+    } catch (error) {
+      bridge.log.warn({ err: error, site: host.site, host: host.host, service }, 'issuing a Consul token failed');
+      problems.push(`no Consul token for "${service}" just now: ${(error as Error).message}`);
+    }
+  }
+  // Left or revoked while Consul was asked: what was issued meanwhile ends here.
+  if (host.held === undefined || host.held.record.revokedAt !== undefined) {
+    bridge.tokens.end(host, () => true);
+    throw new Refusal('hostUnknown', `host "${host.host}" has left or was revoked meanwhile`);
+  }
+  return { tokens, problems };
+}

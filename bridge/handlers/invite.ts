@@ -1,0 +1,24 @@
+import type { InviteAnswer, InviteRequest } from '../../mesh/bridge-api.ts';
+import { encodeInvite } from '../../mesh/invite.ts';
+import type { Call } from '../call.ts';
+import { createInvite } from '../invites.ts';
+import { requireAdmitted } from '../require-admitted.ts';
+
+/** POST /v1/invites: refused when no MeshService admits the site, rather than when the machine joins. */
+export async function invite({ bridge, body }: Call<InviteRequest>): Promise<InviteAnswer> {
+  const { service, site, ttlSeconds } = body;
+  requireAdmitted(bridge, service, site);
+  const made = await createInvite(bridge.consul, { service, site, ttlMs: ttlSeconds * 1000 }, bridge.clock.now());
+  bridge.log.info({ service, site, invite: made.id, expiresAt: made.expiresAt }, 'invite made');
+  return {
+    invite: encodeInvite({
+      bridges: bridge.advertise,
+      caFingerprint: bridge.authority.caFingerprint,
+      id: made.id,
+      secret: made.secret,
+      service,
+      site,
+    }),
+    expiresAt: made.expiresAt,
+  };
+}

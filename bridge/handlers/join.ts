@@ -1,0 +1,141 @@
+import type { JoinAnswer, JoinRequest } from '../../mesh/bridge-api.ts';
+import { HOST_CERTIFICATE_MS, type HostIdentity } from '../authority.ts';
+import type { Bridge } from '../bridge.ts';
+import type { Call } from '../call.ts';
+import { type RequestedKey, readCertificateRequest, shortFingerprint } from '../certificate-request.ts';
+import type { HostRecord } from '../host-record.ts';
+import type { Host } from '../hosts.ts';
+import { knownHost } from '../identify.ts';
+import { type OpenInvite, findInvite, secretFits, spendInvite } from '../invites.ts';
+import type { Peer } from '../peer.ts';
+import { Refusal } from '../refusal.ts';
+import { requireAdmitted } from '../require-admitted.ts';
+
+/**
+ * POST /v1/join: spends an invite.
+ *
+ * | host name at the site | proof                                | what                                      |
+ * |-----------------------|--------------------------------------|-------------------------------------------|
+ * | not known             | the invite                           | joins                                     |
+ * | known                 | its certificate, or a csr of its key | the service is added                      |
+ * | known                 | neither                              | refused, both keys named                  |
+ * | revoked               | an invite made since, and a new key  | joins anew                                |
+ * | known, same invite    | a csr of its key                     | answered again: the first answer was lost |
+ */
+export async function join(call: Call<JoinRequest>): Promise<JoinAnswer> {
+  const { bridge, remoteAddress } = call;
+  bridge.failedJoins.check(remoteAddress);
+  try {
+    return await joinOnce(call);
+  } catch (error) {
+    if (error instanceof Refusal && error.status < 500) bridge.failedJoins.note(remoteAddress);
+    throw error;
+  }
+}
+
+async function joinOnce({ bridge, body, peer }: Call<JoinRequest>): Promise<JoinAnswer> {
+  const key = await readCertificateRequest(body.csr);
+  const again = answeredBefore(bridge, body, key);
+  if (again !== undefined) return answer(bridge, again, again.held!.record.lastInvite.service, key);
+
+  const invite = await findInvite(bridge.consul, body.invite, bridge.clock.now());
+  const identity = { site: invite.site, host: body.host };
+  requireAdmitted(bridge, invite.service, invite.site);
+  requireSameMachine(bridge, identity, peer, invite, key);
+  await spendInvite(bridge.consul, invite);
+
+  const host = bridge.hosts.get(identity) ?? bridge.hosts.add(identity, bridge.clock.steady());
+  await bridge.hosts.save(host, (record) => joined(record, identity, invite, key, bridge.clock.now()));
+  bridge.leases.heard(host);
+  bridge.log.info({ ...identity, service: invite.service, key: shortFingerprint(key.fingerprint) }, 'host joined');
+  return answer(bridge, host, invite.service, key);
+}
+
+/** The host that spent this very invite with this very key. */
+function answeredBefore(bridge: Bridge, { invite, host }: JoinRequest, key: RequestedKey): Host | undefined {
+  return bridge.hosts.all().find((known) => {
+    const record = known.held?.record;
+    return (
+      record?.host === host &&
+      record.revokedAt === undefined &&
+      record.lastInvite.id === invite.id &&
+      secretFits(invite.secret, record.lastInvite.secretSha256) &&
+      record.keys.includes(key.fingerprint)
+    );
+  });
+}
+
+function requireSameMachine(
+  bridge: Bridge,
+  identity: HostIdentity,
+  peer: Peer,
+  invite: OpenInvite,
+  key: RequestedKey,
+): void {
+  const who = `host "${identity.host}" of site "${identity.site}"`;
+  if (peer.kind === 'host') {
+    if (peer.host !== identity.host) {
+      throw new Refusal('hostMismatch', `the client certificate is that of host "${peer.host}": join as that host`);
+    }
+    if (peer.site !== identity.site) {
+      throw new Refusal(
+        'siteMismatch',
+        `host "${peer.host}" is of site "${peer.site}", and the invite is for site "${identity.site}": ask for one with --site ${peer.site}`,
+      );
+    }
+  }
+  const record = bridge.hosts.get(identity)?.held?.record;
+  if (record === undefined) return;
+  if (record.revokedAt !== undefined) {
+    const late = Date.parse(invite.createdAt) > Date.parse(record.revokedAt);
+    if (late && !record.keys.includes(key.fingerprint)) return;
+    throw new Refusal(
+      'hostRevoked',
+      `${who} was revoked at ${record.revokedAt}: it needs a new key (remove its state folder) and an invite made since`,
+    );
+  }
+  if (record.keys.includes(key.fingerprint)) return;
+  if (peer.kind === 'host' && knownHost(bridge, peer) !== undefined) return;
+  throw new Refusal(
+    'hostKnown',
+    `${who} is joined already, since ${record.joinedAt}, under key ${shortFingerprint(record.keys[0]!)}, and this is key ${shortFingerprint(key.fingerprint)}: join under another host name, or revoke the old one first (landbridge vm revoke ${identity.host} --site ${identity.site}) and ask for a new invite`,
+  );
+}
+
+function joined(
+  record: HostRecord | undefined,
+  identity: HostIdentity,
+  invite: OpenInvite,
+  key: RequestedKey,
+  nowMs: number,
+): HostRecord {
+  const lastInvite = { id: invite.id, secretSha256: invite.secretSha256, service: invite.service };
+  if (record === undefined || record.revokedAt !== undefined) {
+    const joinedAt = new Date(nowMs).toISOString();
+    return { ...identity, services: [invite.service], keys: [key.fingerprint], joinedAt, lastInvite };
+  }
+  return {
+    ...record,
+    services: [...new Set([...record.services, invite.service])].sort(),
+    keys: newestFirst(record.keys, key.fingerprint),
+    lastInvite,
+  };
+}
+
+/** At most two: the new one, and the one before in case the answer never arrives. */
+export const newestFirst = (keys: string[], fingerprint: string): string[] =>
+  [fingerprint, ...keys.filter((other) => other !== fingerprint)].slice(0, 2);
+
+async function answer(bridge: Bridge, host: Host, service: string, key: RequestedKey): Promise<JoinAnswer> {
+  const { authority, clock, advertise, leaseMs, consulAccess } = bridge;
+  return {
+    host: host.host,
+    site: host.site,
+    service,
+    certificate: await authority.issueHost(host, key.publicKey, HOST_CERTIFICATE_MS, clock.now()),
+    bridgeCa: authority.caPem,
+    bridges: advertise,
+    leaseMs,
+    consul: consulAccess,
+  };
+}

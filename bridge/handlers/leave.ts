@@ -1,0 +1,33 @@
+import type { z } from 'zod';
+import type { leaveRequest } from '../../mesh/bridge-api.ts';
+import type { HostCall } from '../call.ts';
+import { refuseUnwritten } from '../refuse-unwritten.ts';
+import { withoutServices } from '../vm-node.ts';
+
+/** What POST /v1/leave answers: the services that are left. None: the host is forgotten. */
+export interface LeaveAnswer {
+  services: string[];
+}
+
+/**
+ * POST /v1/leave: first the instances leave Consul, so that traffic stops; then the record. Doing it twice is doing it
+ * once, so a host that gets no answer asks again.
+ */
+export async function leave({ bridge, host, body }: HostCall<z.output<typeof leaveRequest>>): Promise<LeaveAnswer> {
+  const joined = host.held?.record.services ?? [];
+  const leaving = body.services.length === 0 ? joined : body.services;
+  const left = joined.filter((service) => !leaving.includes(service));
+  const { node, owner } = host;
+  const wanted = left.length === 0 ? undefined : bridge.writer.wanted(node);
+  const remaining = withoutServices(wanted, (service) => left.includes(service));
+  refuseUnwritten(await bridge.writer.want(node, owner, remaining));
+  if (left.length === 0) {
+    await bridge.hosts.erase(host);
+    bridge.hosts.remove(host);
+  } else {
+    await bridge.hosts.change(host, (record) => ({ ...record, services: left }));
+  }
+  bridge.tokens.end(host, (service) => !left.includes(service));
+  bridge.log.info({ site: host.site, host: host.host, services: leaving, left }, 'host left');
+  return { services: left };
+}

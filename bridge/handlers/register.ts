@@ -1,0 +1,86 @@
+import type { ExternalRequest } from '../../mesh/bridge-api.ts';
+import { name as nameSchema } from '../../mesh/bridge-api.ts';
+import { OWNER_META } from '../../mesh/entry.ts';
+import { deciding } from '../admission.ts';
+import type { Bridge } from '../bridge.ts';
+import type { Call } from '../call.ts';
+import { writeExternalRecord } from '../external-record.ts';
+import { Refusal } from '../refusal.ts';
+import { requireAdmitted } from '../require-admitted.ts';
+
+/** What PUT /v1/external/:name answers. */
+export interface RegisterAnswer {
+  name: string;
+  site: string;
+  /** Of the first check. */
+  health: 'passing' | 'critical';
+  output: string;
+  /** What Consul has not taken yet; it is tried until it has. */
+  problems: string[];
+}
+
+const MAX_EXTERNALS = 2000;
+/** Written by the bridge; https://developer.hashicorp.com/consul/docs/reference/service#meta has the rules for keys. */
+const OWN_META = ['platform', 'site', 'version', 'zone', 'node', 'managed-by'];
+const MAX_META = 56;
+
+/** PUT /v1/external/:name: registers a sidecar-less instance, or changes it. The record first: it is what survives. */
+export async function register({ bridge, body, name }: Call<ExternalRequest>): Promise<RegisterAnswer> {
+  requireName(name);
+  requireMeta(body.meta);
+  await requireFreeName(bridge, body);
+  const known = bridge.externals.get(body.site, name) !== undefined;
+  if (!known && bridge.externals.all().length >= MAX_EXTERNALS) {
+    throw new Refusal('tooMany', `${MAX_EXTERNALS} sidecar-less instances are registered: deregister some first`);
+  }
+  if (!(await writeExternalRecord(bridge.consul, { name, wanted: body }))) {
+    throw new Refusal('changedMeanwhile', `"${name}" was registered by another at the same moment: look and try again`);
+  }
+  const problems = await bridge.externals.put(name, body);
+  const { health, output } = bridge.externals.get(body.site, name)?.latest ?? { health: 'critical', output: 'removed' };
+  bridge.log.info({ name, site: body.site, service: body.service, health }, 'sidecar-less instance registered');
+  return { name, site: body.site, health, output, problems };
+}
+
+export function requireName(name: string): void {
+  const parsed = nameSchema.safeParse(name);
+  if (!parsed.success) throw new Refusal('badRequest', `the name in the path: ${parsed.error.issues[0]!.message}`);
+}
+
+function requireMeta(meta: Record<string, string>): void {
+  const keys = Object.keys(meta);
+  const own = keys.find((key) => OWN_META.includes(key));
+  if (own !== undefined) throw new Refusal('badRequest', `meta.${own}: is set by the bridge: choose another key`);
+  const bad = keys.find((key) => !/^[A-Za-z0-9_-]+$/.test(key) || /^(consul|landbridge|rpc|serf)-/.test(key));
+  if (bad !== undefined) {
+    const rule = 'a key has letters, digits, "-" and "_" only, and does not begin with consul- or landbridge-';
+    throw new Refusal('badRequest', `meta: the key "${bad.slice(0, 64)}" cannot be used: ${rule}`);
+  }
+  if (keys.length > MAX_META) throw new Refusal('badRequest', `meta: ${keys.length} pairs; at most ${MAX_META}`);
+}
+
+/**
+ * Who may add instances to a name without a sidecar:
+ *
+ * | the name                                      | allowed | why                                                     |
+ * |-----------------------------------------------|---------|---------------------------------------------------------|
+ * | of a MeshService that admits the site         | yes     | its owner said so                                       |
+ * | of a MeshService that does not                | no      | an instance takes a share of its traffic                |
+ * | of no MeshService; claimed in Consul          | no      | another cluster or tool owns it; the owner is named     |
+ * | of no MeshService, claimed by nobody          | yes     | how a database or a vendor's machine gets a name at all |
+ *
+ * A MeshService that comes later and does not admit it takes nothing away: what another owner registered stays.
+ */
+async function requireFreeName(bridge: Bridge, { service, site }: ExternalRequest): Promise<void> {
+  if (service === 'consul' || service.endsWith('-sidecar-proxy')) {
+    throw new Refusal('nameOwned', `service: Consul itself uses the name "${service}": choose another`);
+  }
+  if (!bridge.meshServices.hasSynced || deciding(bridge.meshServices, service) !== undefined) {
+    requireAdmitted(bridge, service, site);
+    return;
+  }
+  const claim = (await bridge.consul.readConfig('service-defaults', service))?.entry.Meta[OWNER_META];
+  if (claim !== undefined) {
+    throw new Refusal('nameOwned', `the name "${service}" is owned by ${claim}: choose another, or ask there`);
+  }
+}

@@ -1,0 +1,94 @@
+import type { Consul } from '../clients/consul/consul.ts';
+import type { Lease } from '../mesh/lease.ts';
+import { bridgeOwner, vmNode } from '../mesh/names.ts';
+import type { HostIdentity } from './authority.ts';
+import { type HeldRecord, type HostRecord, deleteHostRecord, readHostRecord, writeHostRecord } from './host-record.ts';
+import { Refusal } from './refusal.ts';
+
+/** A host as the bridge has it in memory. Its instances are what the NodeWriter wants of its node. */
+export interface Host extends HostIdentity {
+  /** Name of its Consul node, and the mark on it. */
+  node: string;
+  owner: string;
+  /** undefined for a node of ours without a record (a lost KV): it can only lapse and be cleaned up. */
+  held: HeldRecord | undefined;
+  lease: Lease;
+  /** Milliseconds since 1970, when the lease lapsed; undefined while it is heard. */
+  diedAtMs: number | undefined;
+  /** Writes of its record, one after the other. */
+  saving: Promise<unknown>;
+}
+
+export interface Hosts {
+  get(identity: HostIdentity): Host | undefined;
+  all(): Host[];
+  add(identity: HostIdentity, heardAtMs: number, held?: HeldRecord): Host;
+  remove(identity: HostIdentity): void;
+  /** Makes or changes the record, in KV and here. Throws a Refusal when others keep writing it, and what Consul throws. */
+  save(host: Host, change: (record: HostRecord | undefined) => HostRecord): Promise<void>;
+  /** As save, but throws a Refusal when there is no record. */
+  change(host: Host, change: (record: HostRecord) => HostRecord): Promise<void>;
+  erase(host: Host): Promise<void>;
+}
+
+type Kv = Pick<Consul, 'kvGet' | 'kvList' | 'kvCas' | 'kvDelete'>;
+
+const MAX_TRIES = 3;
+
+export function createHosts(consul: Kv): Hosts {
+  const hosts = new Map<string, Host>();
+  const keyOf = ({ site, host }: HostIdentity): string => `${site}/${host}`;
+
+  async function saveNow(host: Host, change: (record: HostRecord | undefined) => HostRecord): Promise<void> {
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      const next = change(host.held?.record);
+      const written = await writeHostRecord(consul, next, host.held?.modifyIndex ?? 0);
+      if (written !== undefined) {
+        host.held = written;
+        return;
+      }
+      host.held = await readHostRecord(consul, host);
+    }
+    throw new Refusal('changedMeanwhile', `the record of host "${host.host}" keeps being changed: try again`);
+  }
+
+  /** One write of a record at a time, so that two changes made here never race each other. */
+  function queued<T>(host: Host, work: () => Promise<T>): Promise<T> {
+    const result = host.saving.then(work);
+    host.saving = result.catch(() => undefined);
+    return result;
+  }
+
+  return {
+    get: (identity) => hosts.get(keyOf(identity)),
+    all: () => [...hosts.values()],
+    add({ site, host }, heardAtMs, held) {
+      const added: Host = {
+        site,
+        host,
+        node: vmNode(site, host),
+        owner: bridgeOwner(site, host),
+        held,
+        lease: { host, heardAtMs, down: false },
+        diedAtMs: undefined,
+        saving: Promise.resolve(),
+      };
+      hosts.set(keyOf(added), added);
+      return added;
+    },
+    remove: (identity) => void hosts.delete(keyOf(identity)),
+    save: (host, change) => queued(host, () => saveNow(host, change)),
+    change: (host, change) =>
+      queued(host, () =>
+        saveNow(host, (record) => {
+          if (record !== undefined) return change(record);
+          throw new Refusal('hostUnknown', `host "${host.host}" of site "${host.site}" has left meanwhile`);
+        }),
+      ),
+    erase: (host) =>
+      queued(host, async () => {
+        await deleteHostRecord(consul, host);
+        host.held = undefined;
+      }),
+  };
+}

@@ -1,0 +1,106 @@
+import { setImmediate as pendingInput } from 'node:timers/promises';
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import { type BrakeRule, judge, nextLapseMs } from '../mesh/lease.ts';
+import type { Host } from './hosts.ts';
+
+/** The one judge of all leases of a bridge. */
+export interface Leases {
+  /** The host was heard: its lease runs anew, and a lapsed one is held again. */
+  heard(host: Host): void;
+  /** Judges every site now. Gives how long the judge may sleep, in milliseconds. */
+  judgeNow(): number;
+  /** Sites whose brake is on, with the silent hosts that only the brake keeps up. */
+  brakes(): { site: string; held: string[] }[];
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface LeasesOptions {
+  hosts: () => Host[];
+  clock: Clock;
+  leaseMs: number;
+  /** Default: that of mesh/lease.ts. */
+  rule?: BrakeRule;
+  log: Log;
+  /** The lease of `host` has lapsed: mark it down. Must not throw. */
+  onLapse: (host: Host) => void;
+  /** Called each time before the judge sleeps; for what goes by the same clock. Must not throw. */
+  onJudged: () => void;
+}
+
+export function createLeases(options: LeasesOptions): Leases {
+  const { clock, leaseMs, rule, log, onLapse } = options;
+  let braked = new Map<string, string[]>();
+
+  function judgeNow(): number {
+    const now = clock.steady();
+    const brakes = new Map<string, string[]>();
+    for (const [site, hosts] of bySite(options.hosts())) {
+      const leases = hosts.map((host) => host.lease);
+      const judgement = judge(leases, now, leaseMs, rule);
+      for (const host of hosts.filter(({ host }) => judgement.lapse.includes(host))) lapse(host);
+      if (judgement.brake === 'on') brakes.set(site, judgement.heldByBrake);
+    }
+    tellBrakes(brakes);
+    const free = options.hosts().filter(({ site, host }) => !brakes.get(site)?.includes(host));
+    const next = nextLapseMs(
+      free.map((host) => host.lease),
+      now,
+      leaseMs,
+    );
+    // A brake is released by hosts being heard; nothing falls due that would wake the judge.
+    return brakes.size === 0 ? next : Math.min(next, leaseMs / 6);
+  }
+
+  function lapse(host: Host): void {
+    host.lease.down = true;
+    host.diedAtMs ??= clock.now();
+    log.warn({ site: host.site, host: host.host, leaseMs }, 'lease lapsed');
+    onLapse(host);
+  }
+
+  function tellBrakes(brakes: Map<string, string[]>): void {
+    for (const [site, held] of brakes) {
+      if (!braked.has(site)) log.error({ site, held }, 'mass-loss brake on: silent hosts are kept up');
+    }
+    for (const site of braked.keys()) if (!brakes.has(site)) log.warn({ site }, 'mass-loss brake off');
+    braked = brakes;
+  }
+
+  /** A bridge that was stopped or starved could not hear anybody: that time is nobody's silence. */
+  function forgive(lateMs: number): void {
+    if (lateMs < leaseMs / 6) return;
+    for (const { lease } of options.hosts()) {
+      if (!lease.down) lease.heardAtMs = Math.min(clock.steady(), lease.heardAtMs + lateMs);
+    }
+    log.warn({ lateMs: Math.round(lateMs) }, 'the bridge was held up: every lease is longer by that');
+  }
+
+  return {
+    heard(host) {
+      host.lease.heardAtMs = clock.steady();
+      if (host.lease.down) log.info({ site: host.site, host: host.host }, 'lease held again');
+      host.lease.down = false;
+      host.diedAtMs = undefined;
+    },
+    judgeNow,
+    brakes: () => [...braked].map(([site, held]) => ({ site, held })),
+    async run(signal) {
+      while (!signal.aborted) {
+        const sleepMs = judgeNow();
+        options.onJudged();
+        const dueMs = clock.steady() + sleepMs;
+        await clock.wait(sleepMs, signal);
+        // Beats that have arrived already are read before anybody is judged.
+        await pendingInput();
+        forgive(clock.steady() - dueMs);
+      }
+    },
+  };
+}
+
+function bySite(hosts: Host[]): Map<string, Host[]> {
+  const sites = new Map<string, Host[]>();
+  for (const host of hosts) sites.set(host.site, [...(sites.get(host.site) ?? []), host]);
+  return sites;
+}

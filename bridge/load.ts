@@ -1,0 +1,74 @@
+import type { NodeEntry } from '../mesh/entry.ts';
+import { OWNER_META } from '../mesh/entry.ts';
+import { bridgeOwner, externalNode } from '../mesh/names.ts';
+import { inParallel } from '../clients/consul/in-parallel.ts';
+import type { HostIdentity } from './authority.ts';
+import type { Bridge } from './bridge.ts';
+import { listExternalRecords } from './external-record.ts';
+import { type HeldRecord, listHostRecords } from './host-record.ts';
+import { isLapsed } from './vm-node.ts';
+
+const PARALLEL = 8;
+
+/**
+ * Takes up what an earlier life of the bridge left: records from KV, nodes from the catalog. Every host gets a full
+ * lease, except one that Consul shows as lapsed: that one is down already and stays so until it is heard. All is read
+ * before anything is taken over, so a failure (it throws what Consul throws) leaves nothing half loaded.
+ */
+export async function load(bridge: Bridge): Promise<void> {
+  const { consul, log } = bridge;
+  const [hosts, externals] = [await listHostRecords(consul), await listExternalRecords(consul)];
+  const unreadable = [...hosts.unreadable, ...externals.unreadable];
+  if (unreadable.length > 0) log.error({ keys: unreadable }, 'records that cannot be read are left alone');
+  const summaries = [...(await consul.listNodes('vm.')), ...(await consul.listNodes('ext.'))];
+  const nodes = new Map<string, NodeEntry>();
+  const failed: unknown[] = [];
+  await inParallel(summaries, PARALLEL, async ({ name }) => {
+    try {
+      const node = await consul.readNode(name);
+      if (node !== undefined) nodes.set(name, node);
+    } catch (error) {
+      failed.push(error);
+    }
+  });
+  if (failed.length > 0) throw failed[0];
+
+  for (const held of hosts.records) takeUpHost(bridge, held.record, held, nodes);
+  for (const identity of orphans(bridge, nodes)) takeUpHost(bridge, identity, undefined, nodes);
+  for (const { name, wanted } of externals.records) {
+    const node = externalNode(wanted.site, name);
+    bridge.writer.adopt(node, bridgeOwner(wanted.site, name), nodes.get(node));
+    bridge.externals.resume(name, wanted);
+  }
+  log.info({ hosts: bridge.hosts.all().length, externals: bridge.externals.all().length }, 'records loaded');
+}
+
+function takeUpHost(
+  bridge: Bridge,
+  identity: HostIdentity,
+  held: HeldRecord | undefined,
+  nodes: Map<string, NodeEntry>,
+): void {
+  const { clock, leaseMs, writer } = bridge;
+  const host = bridge.hosts.add(identity, clock.steady(), held);
+  const node = nodes.get(host.node);
+  writer.adopt(host.node, host.owner, node);
+  const diedAt = held?.record.diedAt;
+  if (diedAt !== undefined) host.diedAtMs = Date.parse(diedAt);
+  if (node !== undefined && isLapsed(node)) {
+    host.lease.down = true;
+    host.diedAtMs ??= clock.now();
+    // Long enough ago not to count as a loss of this moment.
+    host.lease.heardAtMs = clock.steady() - Math.max(2 * leaseMs, clock.now() - host.diedAtMs);
+  }
+  if (held?.record.revokedAt !== undefined) void writer.want(host.node, host.owner, undefined);
+}
+
+/** Hosts of which only the node is left, because the KV was lost: they lapse and are cleaned up like dead ones. */
+function orphans(bridge: Bridge, nodes: Map<string, NodeEntry>): HostIdentity[] {
+  return [...nodes.values()].flatMap((node) => {
+    const [, site, host] = /^vm\.([a-z0-9-]+)\.([a-z0-9-]+)$/.exec(node.Node) ?? [];
+    if (site === undefined || host === undefined || bridge.hosts.get({ site, host }) !== undefined) return [];
+    return node.Meta[OWNER_META] === bridgeOwner(site, host) ? [{ site, host }] : [];
+  });
+}

@@ -1,0 +1,72 @@
+import type { Server } from 'node:http';
+import pino from 'pino';
+import { connectConsul } from '../clients/consul/connect.ts';
+import { connectKube } from '../clients/kube/client.ts';
+import { systemClock } from '../clients/kube/clock.ts';
+import { reflect } from '../clients/kube/reflect.ts';
+import { meshServices as meshServiceResource } from '../clients/kube/resources.ts';
+import type { KubeObject } from '../clients/kube/object.ts';
+import type { MeshService } from '../crds/mesh-service.ts';
+import { type ServiceFacts, serviceFacts } from './admission.ts';
+import { openAuthority } from './authority.ts';
+import { consulTokenReader } from './consul-token.ts';
+import { readSecrets, readSettings } from './settings.ts';
+import { startBridge } from './start.ts';
+import { createTelemetryServer } from './telemetry-server.ts';
+
+/**
+ * The process `landbridge bridge`: runs until `signal` aborts. One bridge at a time per Consul datacenter: leases are
+ * held in memory. Throws an Error with one line of advice when the environment, the secrets or a port are wrong.
+ */
+export async function runBridge(env: Record<string, string | undefined>, signal: AbortSignal): Promise<void> {
+  const settings = readSettings(env);
+  const secrets = readSecrets(settings.secrets);
+  const log = pino({ level: settings.logLevel, base: { process: 'bridge', pod: settings.pod.name } });
+  const authority = await openAuthority(secrets.caCertificatePem, secrets.caKeyPem);
+  const { addresses, serverName, datacenter } = settings.consul;
+  const consul = connectConsul({
+    addresses,
+    serverName,
+    caPem: secrets.consulCaPem,
+    token: consulTokenReader(settings.secrets, secrets.consulToken),
+  });
+  const meshServices = reflect<ServiceFacts, KubeObject, 'service'>(connectKube(), meshServiceResource, {
+    trim: (object) => serviceFacts(object as unknown as MeshService),
+    indexes: { service: (facts) => [facts.service] },
+    signal,
+    log,
+  });
+  const running = await startBridge(
+    {
+      consul,
+      meshServices,
+      authority,
+      signingKeyPem: secrets.signingKeyPem,
+      consulAccess: { grpc: settings.consulGrpc, serverName, datacenter, caPem: secrets.consulCaPem },
+      advertise: settings.advertise,
+      namespace: settings.pod.namespace,
+      leaseMs: settings.leaseMs,
+      deregisterAfterMs: settings.deregisterAfterMs,
+      port: settings.port,
+      clock: systemClock,
+      log,
+      random: Math.random,
+    },
+    signal,
+  );
+  const telemetry = createTelemetryServer(running.bridge.metrics.registry, () => !signal.aborted);
+  await listening(telemetry, settings.telemetryPort);
+  await running.stopped;
+  await meshServices.stopped;
+  telemetry.close();
+  telemetry.closeAllConnections();
+  consul.close();
+  log.info('bridge stopped');
+}
+
+function listening(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, () => resolve());
+  });
+}

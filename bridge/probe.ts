@@ -1,0 +1,72 @@
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import type { CheckSpec } from '../mesh/bridge-api.ts';
+import type { Health } from '../mesh/entry.ts';
+
+export interface ProbeResult {
+  health: Health;
+  /** One line. */
+  output: string;
+}
+
+/** One active check of `address:port`. Never throws; gives an answer within the check's timeout. */
+export type Probe = (target: ProbeTarget, signal: AbortSignal) => Promise<ProbeResult>;
+
+export interface ProbeTarget {
+  address: string;
+  port: number;
+  check: CheckSpec;
+}
+
+/** HTTP: 2xx or 3xx passes, and no redirect is followed. TCP: a connection passes. A new connection each time. */
+export const probe: Probe = async (target, signal) => {
+  const { type, timeoutMs } = target.check;
+  const until = new AbortController();
+  const stop = (): void => until.abort();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    stop();
+  }, timeoutMs);
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
+  try {
+    return type === 'tcp' ? await tcp(target, until.signal) : await http(target, target.check.path, until.signal);
+  } catch (error) {
+    const why = late ? `no answer within ${timeoutMs} ms` : reason(error as NodeJS.ErrnoException);
+    return { health: 'critical', output: `${type} check: ${why}` };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+    // Whatever is left of the connection goes with it.
+    stop();
+  }
+};
+
+const reason = (error: NodeJS.ErrnoException): string => error.code ?? error.message.slice(0, 200);
+
+function tcp({ address, port }: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port });
+    signal.addEventListener('abort', () => socket.destroy(new Error('stopped')), { once: true });
+    socket.on('connect', () => resolve({ health: 'passing', output: `tcp check: connected to port ${port}` }));
+    socket.on('error', reject);
+    if (signal.aborted) socket.destroy(new Error('stopped'));
+  });
+}
+
+function http({ address, port }: ProbeTarget, path: string, signal: AbortSignal): Promise<ProbeResult> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'user-agent': 'landbridge-check', connection: 'close' };
+    const asked = request({ host: address, port, path, method: 'GET', headers, agent: false, signal });
+    asked.once('response', (response: IncomingMessage) => {
+      const status = response.statusCode ?? 0;
+      // The status is the answer: a body without end must not hold a place in the pool.
+      response.destroy();
+      const health = status >= 200 && status < 400 ? 'passing' : 'critical';
+      resolve({ health, output: `http check: GET ${path} answered ${status}` });
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}

@@ -1,0 +1,77 @@
+import type { z } from 'zod';
+import {
+  beatRequest,
+  externalRequest,
+  inviteRequest,
+  joinRequest,
+  leaveRequest,
+  renewRequest,
+  revokeRequest,
+} from '../mesh/bridge-api.ts';
+import type { Call, HostCall } from './call.ts';
+import { beat } from './handlers/beat.ts';
+import { deregister } from './handlers/deregister.ts';
+import { instances } from './handlers/instances.ts';
+import { invite } from './handlers/invite.ts';
+import { join } from './handlers/join.ts';
+import { leave } from './handlers/leave.ts';
+import { register } from './handlers/register.ts';
+import { renew } from './handlers/renew.ts';
+import { revoke } from './handlers/revoke.ts';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+/** `host+` also takes a host's certificate that has run out. */
+export type Who = 'anyone' | 'host' | 'host+' | 'admin';
+
+export interface Route {
+  method: Method;
+  /** With at most one `:name`, at the end. */
+  path: string;
+  who: Who;
+  /** undefined: the request has no body. */
+  schema: z.ZodType | undefined;
+  handle: (call: HostCall<unknown>) => Promise<unknown>;
+}
+
+export const ROUTES: Route[] = [
+  route('POST', '/v1/join', 'anyone', joinRequest, join),
+  hostRoute('POST', '/v1/renew', 'host+', renewRequest, renew),
+  hostRoute('POST', '/v1/beat', 'host', beatRequest, beat),
+  hostRoute('POST', '/v1/leave', 'host', leaveRequest, leave),
+  route('POST', '/v1/invites', 'admin', inviteRequest, invite),
+  route('GET', '/v1/instances', 'admin', undefined, instances),
+  route('PUT', '/v1/external/:name', 'admin', externalRequest, register),
+  route('DELETE', '/v1/external/:name', 'admin', undefined, deregister),
+  route('POST', '/v1/revoke', 'admin', revokeRequest, revoke),
+];
+
+function route<Body>(
+  method: Method,
+  path: string,
+  who: 'anyone' | 'admin',
+  schema: z.ZodType<Body> | undefined,
+  handle: (call: Call<Body>) => Promise<unknown>,
+): Route {
+  return { method, path, who, schema, handle: handle as Route['handle'] };
+}
+
+function hostRoute<Body>(
+  method: Method,
+  path: string,
+  who: 'host' | 'host+',
+  schema: z.ZodType<Body>,
+  handle: (call: HostCall<Body>) => Promise<unknown>,
+): Route {
+  return { method, path, who, schema, handle: handle as Route['handle'] };
+}
+
+/** The route of a request, the methods its path knows, and what stands for `:name`. */
+export function findRoute(method: string, path: string): { route: Route | undefined; methods: string[]; name: string } {
+  const slash = path.lastIndexOf('/');
+  const fits = ROUTES.filter((one) => one.path === path || one.path === `${path.slice(0, slash)}/:name`);
+  return {
+    route: fits.find((one) => one.method === method),
+    methods: fits.map((one) => one.method),
+    name: fits.some((one) => one.path.endsWith('/:name')) ? path.slice(slash + 1) : '',
+  };
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Server, createServer } from 'node:https';
+import { constants } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { ConsulDenied, ConsulRefused, ConsulUnavailable } from '../clients/consul/errors.ts';
+import type { ServingCertificate } from './authority.ts';
+import type { Bridge } from './bridge.ts';
+import { identify } from './identify.ts';
+import { peerReader } from './peer.ts';
+import { readJson } from './read-json.ts';
+import { Refusal } from './refusal.ts';
+import { findRoute } from './routes.ts';
+
+const MAX_CONNECTIONS = 4096;
+
+/**
+ * The API over HTTPS. TLS asks for a client certificate and takes none for an answer: which route needs whose is
+ * identify.ts. No session is ever resumed, so every connection has shown its certificate in its own handshake.
+ */
+export function createApiServer(bridge: Bridge, serving: ServingCertificate): Server {
+  const readPeer = peerReader(bridge.authority);
+  const server = createServer(
+    {
+      cert: serving.cert,
+      key: serving.key,
+      ca: bridge.authority.caPem,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      secureOptions: constants.SSL_OP_NO_TICKET,
+      handshakeTimeout: 10_000,
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAliveTimeout: 75_000,
+      maxHeaderSize: 16 * 1024,
+      connectionsCheckingInterval: 5000,
+    },
+    (request, response) => void serve(bridge, readPeer, request, response),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
+}
+
+async function serve(
+  bridge: Bridge,
+  readPeer: ReturnType<typeof peerReader>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? '').split('?')[0]!;
+  const found = findRoute(request.method ?? '', path);
+  const ended = bridge.metrics.requestSeconds.startTimer({ route: found.route?.path ?? 'none' });
+  try {
+    send(response, 200, await answer(bridge, readPeer, request, found));
+  } catch (error) {
+    const refusal = refusalOf(bridge, error);
+    bridge.log.info({ path: found.route?.path, code: refusal.code, from: request.socket.remoteAddress }, 'refused');
+    if (refusal.status === 405) response.setHeader('allow', found.methods.join(', '));
+    if (refusal.status === 503 || refusal.status === 429) response.setHeader('retry-after', '1');
+    send(response, refusal.status, refusal.answer(), request);
+  }
+  ended({ status: response.statusCode });
+}
+
+async function answer(
+  bridge: Bridge,
+  readPeer: ReturnType<typeof peerReader>,
+  request: IncomingMessage,
+  { route, methods, name }: ReturnType<typeof findRoute>,
+): Promise<unknown> {
+  if (methods.length === 0) throw new Refusal('notFound', 'no such path: the API is under /v1, see mesh/bridge-api.ts');
+  if (route === undefined) throw new Refusal('methodNotAllowed', `this path takes ${methods.join(' and ')} only`);
+  if (!bridge.loaded()) {
+    throw new Refusal('starting', 'the bridge has not read its records from Consul yet: try again');
+  }
+  const socket = request.socket as TLSSocket;
+  const peer = readPeer(socket);
+  const host = identify(bridge, route.who, peer);
+  if (host !== undefined) bridge.connections.note(host, socket);
+  const body = route.schema === undefined ? undefined : await readJson(request, route.schema);
+  const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
+  const remoteAddress = socket.remoteAddress ?? 'unknown';
+  return route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });
+}
+
+function refusalOf(bridge: Bridge, error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof ConsulUnavailable) {
+    return new Refusal('consulUnavailable', 'Consul does not answer: try again; running traffic goes on');
+  }
+  if (error instanceof ConsulDenied || error instanceof ConsulRefused) {
+    bridge.log.error({ err: error }, 'Consul refused');
+    return new Refusal('consulRefused', error.message);
+  }
+  if (isGone(error)) return new Refusal('requestTooSlow', 'the request ended before its body: send it again');
+  bridge.log.error({ err: error }, 'a request failed');
+  return new Refusal('internal', 'the bridge failed at this: look at its log');
+}
+
+/** The client closed the connection, or was cut, while its body was read. */
+const isGone = (error: unknown): boolean =>
+  ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException)?.code ?? '');
+
+function send(response: ServerResponse, status: number, body: unknown, unread?: IncomingMessage): void {
+  // What was not read of a refused request is not read any more: the connection ends with the answer.
+  if (unread !== undefined && !unread.complete) response.setHeader('connection', 'close');
+  const text = JSON.stringify(body ?? {});
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}

@@ -1,0 +1,41 @@
+import type { Server } from 'node:https';
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { Authority, ServingCertificate } from './authority.ts';
+
+export const SERVING_CERTIFICATE_MS = 30 * 24 * 3_600_000;
+const RETRY_MS = 60_000;
+
+/** Every name under which a bridge is reached: what it advertises, its Kubernetes Service, and loopback. */
+export function servingNames(advertise: string[], namespace: string): string[] {
+  const hosts = advertise.map((address) => address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, ''));
+  const service = 'landbridge-bridge';
+  const inside = [service, `${service}.${namespace}`, `${service}.${namespace}.svc`, 'localhost', '127.0.0.1'];
+  return [...new Set([...hosts, ...inside])];
+}
+
+/** Replaces the serving certificate at half its life, for new connections at once, until the signal aborts. */
+export async function renewServing(
+  server: Pick<Server, 'setSecureContext'>,
+  authority: Authority,
+  names: string[],
+  first: ServingCertificate,
+  { clock, log }: { clock: Clock; log: Log },
+  signal: AbortSignal,
+): Promise<void> {
+  let { notAfterMs } = first;
+  while (!signal.aborted) {
+    // Node's timers cannot wait for more than 24.8 days, nor should a changed clock be noticed so late.
+    const halfLifeMs = (notAfterMs - clock.now()) / 2;
+    await clock.wait(Math.min(Math.max(halfLifeMs, RETRY_MS), 24 * 3_600_000), signal);
+    if (signal.aborted || notAfterMs - clock.now() > SERVING_CERTIFICATE_MS / 2) continue;
+    try {
+      const next = await authority.issueServing(names, SERVING_CERTIFICATE_MS, clock.now());
+      server.setSecureContext({ cert: next.cert, key: next.key, ca: authority.caPem, minVersion: 'TLSv1.2' });
+      notAfterMs = next.notAfterMs;
+      log.info({ notAfter: new Date(notAfterMs).toISOString() }, 'serving certificate renewed');
+    } catch (error) {
+      log.error({ err: error }, 'renewing the serving certificate failed');
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DEFAULT_LEASE_MS } from '../mesh/lease.ts';
+
+/** What a bridge is told by its environment. Every duration is in milliseconds. */
+export interface BridgeSettings {
+  consul: { addresses: string[]; serverName: string; datacenter: string };
+  /** Folder with consul-token, consul-ca.crt, signing.key, ca.crt and ca.key. */
+  secrets: string;
+  /** Where hosts and admins reach this bridge, `host:port`; goes into invites and into the serving certificate. */
+  advertise: string[];
+  /** Where the hosts' Envoys reach Consul's gRPC TLS port, `host:port`. */
+  consulGrpc: string[];
+  leaseMs: number;
+  /** From a host's death until its instances leave the catalog. */
+  deregisterAfterMs: number;
+  pod: { name: string; namespace: string };
+  port: number;
+  telemetryPort: number;
+  logLevel: string;
+}
+
+const HOUR_MS = 3_600_000;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const addresses = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .pipe(z.array(z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'not of the form host:port')).min(1));
+
+const environment = z.object({
+  LANDBRIDGE_CONSUL_HTTP: addresses.default(['landbridge-consul.landbridge.svc:8501']),
+  LANDBRIDGE_CONSUL_SERVER_NAME: z.string().min(1).default('server.dc1.consul'),
+  LANDBRIDGE_DATACENTER: z.string().min(1).default('dc1'),
+  LANDBRIDGE_SECRETS: z.string().min(1).default('/etc/landbridge/bridge'),
+  LANDBRIDGE_BRIDGE_ADVERTISE: addresses,
+  LANDBRIDGE_CONSUL_GRPC_ADVERTISE: addresses,
+  LANDBRIDGE_LEASE_MS: z.coerce.number().int().min(500).max(600_000).default(DEFAULT_LEASE_MS),
+  LANDBRIDGE_DEREGISTER_AFTER_HOURS: z.coerce.number().positive().max(8760).default(72),
+  LANDBRIDGE_BRIDGE_PORT: z.coerce.number().int().min(0).max(65535).default(8443),
+  LANDBRIDGE_TELEMETRY_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  LANDBRIDGE_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  POD_NAME: z.string().min(1).default('landbridge-bridge'),
+  POD_NAMESPACE: z.string().min(1).default('landbridge'),
+});
+
+/** Checks the whole environment at once. Throws an Error that names each variable and what is wrong with it. */
+export function readSettings(env: Record<string, string | undefined>): BridgeSettings {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => {
+      const variable = String(issue.path[0]);
+      return env[variable] === undefined ? `${variable} is not set` : `${variable}: ${issue.message}`;
+    });
+    throw new Error(`the environment of the bridge is wrong: ${problems.join('; ')}`);
+  }
+  const value = parsed.data;
+  return {
+    consul: {
+      addresses: value.LANDBRIDGE_CONSUL_HTTP,
+      serverName: value.LANDBRIDGE_CONSUL_SERVER_NAME,
+      datacenter: value.LANDBRIDGE_DATACENTER,
+    },
+    secrets: value.LANDBRIDGE_SECRETS,
+    advertise: value.LANDBRIDGE_BRIDGE_ADVERTISE,
+    consulGrpc: value.LANDBRIDGE_CONSUL_GRPC_ADVERTISE,
+    leaseMs: value.LANDBRIDGE_LEASE_MS,
+    deregisterAfterMs: value.LANDBRIDGE_DEREGISTER_AFTER_HOURS * HOUR_MS,
+    pod: { name: value.POD_NAME, namespace: value.POD_NAMESPACE },
+    port: value.LANDBRIDGE_BRIDGE_PORT,
+    telemetryPort: value.LANDBRIDGE_TELEMETRY_PORT,
+    logLevel: value.LANDBRIDGE_LOG_LEVEL,
+  };
+}
+
+export interface BridgeSecrets {
+  consulToken: string;
+  consulCaPem: string;
+  signingKeyPem: string;
+  caCertificatePem: string;
+  caKeyPem: string;
+}
+
+/** Throws an Error that names the missing or unreadable file. */
+export function readSecrets(folder: string): BridgeSecrets {
+  const read = (file: string): string => {
+    let text: string;
+    try {
+      text = readFileSync(join(folder, file), 'utf8').trim();
+    } catch (error) {
+      throw new Error(
+        `cannot read ${join(folder, file)} (${(error as NodeJS.ErrnoException).code}): LANDBRIDGE_SECRETS names the folder where the Secret landbridge-bridge is mounted`,
+      );
+    }
+    if (text === '') throw new Error(`${join(folder, file)} is empty: run the bootstrap job again`);
+    return text;
+  };
+  return {
+    consulToken: read('consul-token'),
+    consulCaPem: read('consul-ca.crt'),
+    signingKeyPem: read('signing.key'),
+    caCertificatePem: read('ca.crt'),
+    caKeyPem: read('ca.key'),
+  };
+}

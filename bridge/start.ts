@@ -1,0 +1,175 @@
+import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:https';
+import { createBackoff } from '../clients/kube/backoff.ts';
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { Consul } from '../clients/consul/consul.ts';
+import type { ConsulAccess } from '../mesh/bridge-api.ts';
+import type { MeshServices } from './admission.ts';
+import type { Authority } from './authority.ts';
+import type { Bridge } from './bridge.ts';
+import { createCleanUp } from './clean-up.ts';
+import { trackConnections } from './connections.ts';
+import { createExternals } from './externals.ts';
+import { limitFailedJoins } from './failed-joins.ts';
+import { createHosts } from './hosts.ts';
+import { createLeases } from './leases.ts';
+import { load } from './load.ts';
+import { createMetrics } from './metrics.ts';
+import { createNodeWriter } from './node-writer.ts';
+import { type Probe, probe as realProbe } from './probe.ts';
+import { createApiServer } from './server.ts';
+import { SERVING_CERTIFICATE_MS, renewServing, servingNames } from './serving-certificate.ts';
+import { createTokens } from './tokens.ts';
+import { lapsedNode, leaseLostOutput } from './vm-node.ts';
+
+/** All that a bridge works with. Every duration is in milliseconds. */
+export interface BridgeParts {
+  consul: Consul;
+  meshServices: MeshServices;
+  authority: Authority;
+  signingKeyPem: string;
+  consulAccess: ConsulAccess;
+  advertise: string[];
+  namespace: string;
+  leaseMs: number;
+  deregisterAfterMs: number;
+  /** 0: any free port. */
+  port: number;
+  /** Default: all addresses. */
+  listenOn?: string;
+  clock: Clock;
+  log: Log;
+  /** 0 <= random() < 1. */
+  random: () => number;
+  /** Default: real checks over the network. */
+  probe?: Probe;
+}
+
+export interface RunningBridge {
+  bridge: Bridge;
+  /** Where the API listens. */
+  port: number;
+  /** Resolves when the records have been read from Consul, and leases are judged. */
+  loaded: Promise<void>;
+  /** Resolves when everything has ended after the signal aborted. */
+  stopped: Promise<void>;
+}
+
+/** Starts a bridge; it runs until `signal` aborts. Stopping takes nothing out of Consul. Throws when it cannot listen. */
+export async function startBridge(parts: BridgeParts, signal: AbortSignal): Promise<RunningBridge> {
+  const { clock, log, authority } = parts;
+  let isLoaded = false;
+  const bridge = assemble(parts, () => isLoaded);
+  const names = servingNames(parts.advertise, parts.namespace);
+  const serving = await authority.issueServing(names, SERVING_CERTIFICATE_MS, clock.now());
+  const server = createApiServer(bridge, serving);
+  const port = await listen(server, parts.port, parts.listenOn);
+  log.info({ port, names }, 'bridge listens');
+
+  const loaded = loadUntilDone(bridge, parts.random, signal).then(() => {
+    isLoaded = !signal.aborted;
+  });
+  const loops = Promise.all([
+    loaded.then(() => bridge.leases.run(signal)),
+    bridge.writer.run(signal),
+    renewServing(server, authority, names, serving, { clock, log }, signal),
+  ]);
+  const stopped = aborted(signal)
+    .then(() => close(server))
+    .then(() => loops)
+    .then(() => bridge.externals.close());
+  return { bridge, port, loaded, stopped };
+}
+
+function assemble(parts: BridgeParts, loaded: () => boolean): Bridge {
+  const { consul, clock, log, random, leaseMs } = parts;
+  const hosts = createHosts(consul);
+  const writer = createNodeWriter({
+    consul,
+    clock,
+    log,
+    random,
+    onWrite: (changes, ok) => bridge.metrics.consulWrites.inc({ result: ok ? 'ok' : 'failed' }, changes),
+  });
+  const externals = createExternals({ writer, probe: parts.probe ?? realProbe, clock, random });
+  const judged = () => hosts.all().filter((host) => host.held?.record.revokedAt === undefined);
+  const leases = createLeases({
+    hosts: judged,
+    clock,
+    leaseMs,
+    log,
+    onLapse: (host) => {
+      const node = writer.wanted(host.node);
+      if (node === undefined) return;
+      void writer.want(host.node, host.owner, lapsedNode(node, leaseLostOutput(host.host, leaseMs)));
+    },
+    onJudged: () => cleanUp(),
+  });
+  const bridge: Bridge = {
+    advertise: parts.advertise,
+    leaseMs,
+    consulAccess: parts.consulAccess,
+    consul,
+    clock,
+    log,
+    authority: parts.authority,
+    meshServices: parts.meshServices,
+    hosts,
+    leases,
+    writer,
+    externals,
+    tokens: createTokens({ consul, signingKeyPem: parts.signingKeyPem, clock, log }),
+    connections: trackConnections(),
+    failedJoins: limitFailedJoins(clock),
+    metrics: createMetrics({
+      leases: () => judged().map(({ site, lease }) => ({ site, down: lease.down })),
+      brakes: leases.brakes,
+      externals: externals.all,
+    }),
+    loaded,
+  };
+  const cleanUp = createCleanUp(bridge, parts.deregisterAfterMs);
+  return bridge;
+}
+
+/** Consul may be down for as long as it likes when a bridge starts. */
+async function loadUntilDone(bridge: Bridge, random: () => number, signal: AbortSignal): Promise<void> {
+  const backoff = createBackoff({ baseMs: 250, capMs: 5000, random });
+  while (!signal.aborted) {
+    try {
+      return await load(bridge);
+    } catch (error) {
+      bridge.log.warn({ err: error }, 'reading the records from Consul failed');
+      await bridge.clock.wait(backoff.next(), signal);
+    }
+  }
+}
+
+function listen(server: Server, port: number, host: string | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host }, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** Requests under way get two seconds. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), 2000);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

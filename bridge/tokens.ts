@@ -1,0 +1,94 @@
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { Consul } from '../clients/consul/consul.ts';
+import { serviceJwt } from '../clients/consul/service-token.ts';
+import type { BeatAnswer } from '../mesh/bridge-api.ts';
+import type { HostIdentity } from './authority.ts';
+
+/** The Consul auth method of bridges; its JWTs carry the same name as issuer. */
+export const AUTH_METHOD = 'landbridge-bridge';
+
+/** Consul tokens of the hosts' sidecars, each for one service. They expire by themselves; here they end sooner. */
+export interface Tokens {
+  /** Logs in. Asked again within a minute (the answer was lost), gives the same token. Throws what Consul throws. */
+  issue(host: HostIdentity, service: string): Promise<BeatAnswer['tokens'][number]>;
+  /** The host uses its newest token of `service`: those before are ended. */
+  settle(host: HostIdentity, service: string): void;
+  /** Ends the tokens of the services for which `ended` says so. */
+  end(host: HostIdentity, ended: (service: string) => boolean): void;
+  /** Ends what could not be ended yet. */
+  retry(): Promise<void>;
+}
+
+interface Issued {
+  service: string;
+  secretId: string;
+  expiresAt: string;
+  issuedAtMs: number;
+}
+
+const SAME_TOKEN_MS = 60_000;
+/** What the auth method's MaxTokenTTL is by default, for an answer without expiry. */
+const DEFAULT_TTL_MS = 3_600_000;
+
+export function createTokens(options: {
+  consul: Pick<Consul, 'login' | 'logout'>;
+  signingKeyPem: string;
+  clock: Clock;
+  log: Log;
+}): Tokens {
+  const { consul, signingKeyPem, clock, log } = options;
+  const issued = new Map<string, Issued[]>();
+  let ending: Issued[] = [];
+  const keyOf = ({ site, host }: HostIdentity): string => `${site}/${host}`;
+
+  /** Those for which `ended` holds are no longer the host's, and are logged out as soon as that can be done. */
+  function drop(host: HostIdentity, ended: (token: Issued, newest: boolean) => boolean): void {
+    const tokens = issued.get(keyOf(host)) ?? [];
+    const isNewest = (token: Issued): boolean => tokens.findLast((other) => other.service === token.service) === token;
+    const gone = tokens.filter((token) => ended(token, isNewest(token)));
+    if (gone.length === 0) return;
+    const left = tokens.filter((token) => !gone.includes(token));
+    if (left.length === 0) issued.delete(keyOf(host));
+    else issued.set(keyOf(host), left);
+    ending.push(...gone);
+    void retry();
+  }
+
+  async function retry(): Promise<void> {
+    const now = clock.now();
+    const trying = ending.filter((token) => Date.parse(token.expiresAt) > now);
+    ending = [];
+    for (const token of trying) {
+      try {
+        await consul.logout(token.secretId);
+      } catch (error) {
+        ending.push(token);
+        log.warn({ err: error, service: token.service }, 'ending a Consul token failed');
+      }
+    }
+  }
+
+  return {
+    async issue(host, service) {
+      const before = issued.get(keyOf(host))?.findLast((token) => token.service === service);
+      if (before !== undefined && clock.steady() - before.issuedAtMs < SAME_TOKEN_MS) return answerOf(before);
+      const nowSeconds = Math.floor(clock.now() / 1000);
+      const jwt = serviceJwt({ signingKeyPem, issuer: AUTH_METHOD, service, nowSeconds });
+      const login = await consul.login(AUTH_METHOD, jwt, { site: host.site, host: host.host });
+      const token: Issued = {
+        service,
+        secretId: login.secretId,
+        expiresAt: login.expiresAt ?? new Date(clock.now() + DEFAULT_TTL_MS).toISOString(),
+        issuedAtMs: clock.steady(),
+      };
+      issued.set(keyOf(host), [...(issued.get(keyOf(host)) ?? []), token]);
+      return answerOf(token);
+    },
+    settle: (host, service) => drop(host, (token, newest) => token.service === service && !newest),
+    end: (host, ended) => drop(host, (token) => ended(token.service)),
+    retry,
+  };
+}
+
+const answerOf = ({ service, secretId, expiresAt }: Issued) => ({ service, token: secretId, expiresAt });

@@ -1,0 +1,104 @@
+import type { BeatInstance, BeatRequest, ServicePlan } from '../mesh/bridge-api.ts';
+import { type CheckEntry, type NodeEntry, OWNER_META, type Registration } from '../mesh/entry.ts';
+import { type Instance, registrationsOf } from '../mesh/instance.ts';
+import { bridgeOwner, sidecarId, vmNode } from '../mesh/names.ts';
+import type { HostIdentity } from './authority.ts';
+
+/** The Consul node of a host: its admitted instances as the host's beat says. undefined when there are none. */
+export function vmNodeEntry(
+  identity: HostIdentity,
+  beat: BeatRequest,
+  plans: Map<string, ServicePlan>,
+  held: NodeEntry | undefined,
+): NodeEntry | undefined {
+  const registrations = beat.instances.flatMap((instance) => {
+    const plan = plans.get(instance.service);
+    return plan === undefined ? [] : registrationsOf(vmInstance(identity, beat.address, instance, plan));
+  });
+  if (registrations.length === 0) return undefined;
+  return {
+    ...vmNodeIdentity(identity, beat.address),
+    registrations: Object.fromEntries(registrations.map((wanted) => [wanted.service.ID, keepOutput(wanted, held)])),
+  };
+}
+
+function vmNodeIdentity({ site, host }: HostIdentity, address: string): Omit<NodeEntry, 'registrations'> {
+  const meta = { [OWNER_META]: bridgeOwner(site, host), platform: 'vm', site };
+  return { Node: vmNode(site, host), Address: address, Meta: meta };
+}
+
+const vmInstance = (
+  { site, host }: HostIdentity,
+  address: string,
+  instance: BeatInstance,
+  plan: ServicePlan,
+): Instance => ({
+  id: instance.id,
+  service: instance.service,
+  platform: 'vm',
+  site,
+  address,
+  appPort: instance.appPort,
+  sidecarPort: instance.sidecarPort,
+  health: instance.health,
+  output: instance.output,
+  version: instance.version,
+  node: host,
+  upstreams: instance.bindsUpstreams ? plan.upstreams : [],
+});
+
+/** "200 in 3 ms" and then "200 in 4 ms" is no news: while a check stays passing its first output stays, unwritten. */
+function keepOutput(wanted: Registration, held: NodeEntry | undefined): Registration {
+  const before = held?.registrations[wanted.service.ID]?.checks ?? [];
+  const checks = wanted.checks.map((check) => {
+    const was = before.find((other) => other.CheckID === check.CheckID);
+    return was?.Status === 'passing' && check.Status === 'passing' ? { ...check, Output: was.Output } : check;
+  });
+  return { ...wanted, checks };
+}
+
+const LEASE_LOST = 'lease lost: ';
+
+/** What every check of a host says when nothing was heard from it for a whole lease. */
+export const leaseLostOutput = (host: string, leaseMs: number): string =>
+  `${LEASE_LOST}nothing heard from ${host} for ${Math.round(leaseMs / 100) / 10} s`;
+
+/** The same node with every check critical: a lapse writes checks only. */
+export function lapsedNode(node: NodeEntry, output: string): NodeEntry {
+  const lost = (check: CheckEntry): CheckEntry => ({ ...check, Status: 'critical', Output: output });
+  const registrations = Object.entries(node.registrations).map(
+    ([id, registration]) => [id, { ...registration, checks: registration.checks.map(lost) }] as const,
+  );
+  return { ...node, registrations: Object.fromEntries(registrations) };
+}
+
+/** Whether a node was marked down by a lapse, perhaps by an earlier life of the bridge. */
+export function isLapsed(node: NodeEntry): boolean {
+  const checks = Object.values(node.registrations).flatMap((registration) => registration.checks);
+  return checks.length > 0 && checks.every((check) => check.Output.startsWith(LEASE_LOST));
+}
+
+/** The node without the instances of services that `keep` says no to; undefined when none is left. */
+export function withoutServices(
+  node: NodeEntry | undefined,
+  keep: (service: string) => boolean,
+): NodeEntry | undefined {
+  if (node === undefined) return undefined;
+  const serviceOf = ({ service }: Registration): string => service.Proxy?.DestinationServiceName ?? service.Service;
+  const left = Object.entries(node.registrations).filter(([, registration]) => keep(serviceOf(registration)));
+  return left.length === 0 ? undefined : { ...node, registrations: Object.fromEntries(left) };
+}
+
+/** The node as it is wanted, with the health that a beat says: nothing is added, removed or registered again. */
+export function flippedNode(node: NodeEntry, { instances }: BeatRequest): NodeEntry {
+  const registrations = { ...node.registrations };
+  for (const { id, health, output } of instances) {
+    for (const serviceId of [id, sidecarId(id)]) {
+      const registration = registrations[serviceId];
+      if (registration === undefined) continue;
+      const checks = registration.checks.map((check) => ({ ...check, Status: health, Output: output }));
+      registrations[serviceId] = keepOutput({ ...registration, checks }, node);
+    }
+  }
+  return { ...node, registrations };
+}
