@@ -49,4 +49,13 @@ ctr --namespace k8s.io images ls --quiet
 kill "$containerd"
 wait "$containerd" || true
 
+# kind gives each node a volume for /var, and Docker fills it with a copy of the image's. What the images unpacked to
+# need not be copied: it stays where all nodes read it from the image, and the volume holds links to it.
+mkdir /kind/snapshots
+for snapshot in /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*; do
+  name=$(basename "$snapshot")
+  mv "$snapshot/fs" "/kind/snapshots/$name"
+  ln -s "/kind/snapshots/$name" "$snapshot/fs"
+done
+
 rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*.log /var/log/apt

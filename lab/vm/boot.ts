@@ -56,7 +56,11 @@ export async function boot(spec: VmSpec): Promise<VmRecord> {
   const groups = (await makeCgroups(spec.name)).map(({ path }) => path).join(' ');
   const logFile = join(diskFolder(spec.name), 'console.log');
   const script = [becomeNspawn, 'sh', spec.parts.root, diskFolder(spec.name), groups, ...nspawnArguments(spec)];
-  const child = launch('unshare', ['--mount', '--propagation', 'private', 'sh', '-euc', ...script], { logFile });
+  const child = launch('unshare', ['--mount', '--propagation', 'private', 'sh', '-euc', ...script], {
+    logFile,
+    // nspawn mounts /sys before it enters the VM's network, and /sys shows the network of who mounts it.
+    netns: netnsPath(spec.name),
+  });
   try {
     await once(child, 'spawn');
     const supervisor = processId(child.pid ?? 0);
