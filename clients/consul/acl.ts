@@ -1,5 +1,5 @@
 import type { AclAuthMethod, AclBindingRule, AclToken, ConsulAcl } from './consul.ts';
-import { ConsulDenied, ConsulRefused } from './errors.ts';
+import { ConsulDenied, ConsulRefused, ConsulUnavailable } from './errors.ts';
 import { readAll } from './read.ts';
 import type { Transport } from './transport.ts';
 
@@ -59,6 +59,10 @@ export function aclOf(transport: Transport): ConsulAcl {
         return 'done';
       } catch (error) {
         if (error instanceof ConsulDenied && /bootstrap no longer allowed/i.test(error.message)) return 'already';
+        // From its first leader a server takes a moment until the built-in policy is there.
+        if (error instanceof ConsulRefused && /No such policy with ID|legacy mode/.test(error.message)) {
+          throw new ConsulUnavailable('Consul is still setting up its ACLs; try again in a moment');
+        }
         throw error;
       }
     },

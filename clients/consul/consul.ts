@@ -150,7 +150,7 @@ export interface Consul {
   kvList(prefix: string): Promise<KvEntry[]>;
   /** Writes only if the key is still at `modifyIndex`; 0 = only if it does not exist. False: another wrote first. */
   kvCas(key: string, value: string, modifyIndex: number): Promise<boolean>;
-  /** With `modifyIndex`, false when the key has changed since. */
+  /** With `modifyIndex`, true for exactly one of all who try: false when the key has changed since, or is gone. */
   kvDelete(key: string, modifyIndex?: number): Promise<boolean>;
 
   /** A session's locks are released `ttlSeconds` (10 to 86400) after its last renewal. */

@@ -1,6 +1,7 @@
 import { compare } from './compare.ts';
 import type { KvEntry } from './consul.ts';
 import { readAll } from './read.ts';
+import { refusal } from './refusal.ts';
 import type { Transport } from './transport.ts';
 
 interface RawKv {
@@ -52,10 +53,22 @@ export async function kvRelease(transport: Transport, key: string, session: stri
 }
 
 export async function kvDelete(transport: Transport, key: string, modifyIndex?: number): Promise<boolean> {
-  const query: Record<string, number> = modifyIndex === undefined ? {} : { cas: modifyIndex };
-  const repeatable = modifyIndex === undefined;
-  const reply = await transport.send({ method: 'DELETE', path: kvPath(key), query, repeatable });
+  if (modifyIndex !== undefined) return deleteOnce(transport, key, modifyIndex);
+  const reply = await transport.send({ method: 'DELETE', path: kvPath(key), repeatable: true });
   return reply.body === true;
+}
+
+/**
+ * Consul's own delete with ?cas says true to whoever comes second as well, because the key is gone then too. A thing
+ * that may be spent once, such as an invite, needs a delete that only one can win: check-index fails on a missing key.
+ */
+async function deleteOnce(transport: Transport, key: string, modifyIndex: number): Promise<boolean> {
+  const body = [{ KV: { Verb: 'check-index', Key: key, Index: modifyIndex } }, { KV: { Verb: 'delete', Key: key } }];
+  const reply = await transport.send({ method: 'PUT', path: '/txn', body, accept: [409] });
+  if (reply.status !== 409) return true;
+  const [error] = (reply.body as { Errors: { What: string }[] }).Errors;
+  if (/^failed (to check index,|index check for key)/.test(error?.What ?? '')) return false;
+  throw refusal(`deleting key ${key}`, 409, error?.What ?? '');
 }
 
 export async function createSession(transport: Transport, name: string, ttlSeconds: number): Promise<string> {

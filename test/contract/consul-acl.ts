@@ -67,6 +67,9 @@ export function aclContract(given: () => ConsulUnderTest): void {
     expect(denied).to.include({ kind: 'fix', permission: 'key:write on "yours/x"' });
     expect(denied.message).not.to.include(secretId);
     expect(await client.kvCas('mine/x', 'x', 0)).to.equal(true);
+    await consul.kvCas('yours/spent', 'x', 0);
+    const { modifyIndex } = (await consul.kvGet('yours/spent'))!;
+    expect(await caught(client.kvDelete('yours/spent', modifyIndex))).to.be.instanceOf(ConsulDenied);
   });
 
   it('does not take what Consul hides from a token for what is not there', async () => {

@@ -3,6 +3,7 @@ import { demand } from './fake-consul-permission.ts';
 import { type FakeReply, FakeRefusal, type FakeRequest, type FakeState, type Raw, ok } from './fake-consul-state.ts';
 
 interface Operation {
+  KV?: { Verb: 'check-index' | 'delete'; Key: string; Index?: number };
   Node?: { Verb: 'set' | 'delete'; Node: { Node: string; Address: string; Meta?: Record<string, string> } };
   Service?: { Verb: 'delete'; Node: string; Service: { ID: string; Service: string } };
   Check?: { Verb: 'set'; Check: Raw & { Node: string; CheckID: string; ServiceName?: string } };
@@ -24,9 +25,10 @@ export function transact(state: FakeState, { body, token }: FakeRequest): FakeRe
   if (denied.length > 0) return { status: 409, body: { Results: null, Errors: denied } };
   state.index++;
   const nodes = structuredClone(state.nodes);
-  const failed = errorsOf(operations, (operation) => perform(nodes, operation));
+  const kv = new Map(state.kv);
+  const failed = errorsOf(operations, (operation) => perform({ nodes, kv }, operation));
   if (failed.length > 0) return { status: 409, body: { Results: null, Errors: failed } };
-  state.nodes = nodes;
+  Object.assign(state, { nodes, kv });
   return ok({ Results: [], Errors: null });
 }
 
@@ -41,7 +43,8 @@ function errorsOf(operations: Operation[], task: (operation: Operation) => void)
   });
 }
 
-function check(state: FakeState, token: string, { Node, Service, Check }: Operation): void {
+function check(state: FakeState, token: string, { KV, Node, Service, Check }: Operation): void {
+  if (KV !== undefined) demand(state, token, 'key', KV.Key, KV.Verb === 'delete' ? 'write' : 'read');
   if (Node !== undefined) {
     if (Node.Node.Node === '') throw new FakeRefusal(500, 'Must provide node');
     demand(state, token, 'node', Node.Node.Node, 'write');
@@ -55,7 +58,18 @@ function check(state: FakeState, token: string, { Node, Service, Check }: Operat
   if (Check !== undefined) demand(state, token, 'service', Check.Check.ServiceName ?? '', 'write');
 }
 
-function perform(nodes: FakeState['nodes'], { Node, Service, Check }: Operation): void {
+function perform({ nodes, kv }: Pick<FakeState, 'nodes' | 'kv'>, { KV, Node, Service, Check }: Operation): void {
+  if (KV?.Verb === 'check-index') {
+    const held = kv.get(KV.Key);
+    if (held === undefined) throw new FakeRefusal(500, `failed to check index, key "${KV.Key}" doesn't exist`);
+    if (held.ModifyIndex !== KV.Index) {
+      throw new FakeRefusal(
+        500,
+        `failed index check for key "${KV.Key}", current modify index ${held.ModifyIndex} != ${KV.Index}`,
+      );
+    }
+  }
+  if (KV?.Verb === 'delete') kv.delete(KV.Key);
   if (Node?.Verb === 'set') setNode(nodes, Node.Node);
   if (Node?.Verb === 'delete') nodes.delete(Node.Node.Node);
   if (Service !== undefined) deleteService(nodes, Service.Node, Service.Service.ID);
