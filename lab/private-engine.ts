@@ -63,6 +63,9 @@ async function launchDockerd(runtime: string | undefined): Promise<void> {
     ...['--config-file', config, '--host', socket, '--pidfile', join(stateDirectory, 'docker.pid')],
     ...['--data-root', data, '--exec-root', join(stateDirectory, 'docker')],
     ...['--cgroup-parent', `/${cgroup}`],
+    // Names of the outside cannot be looked up from in here. A node asks for one before it boots, and would wait five
+    // seconds for no answer.
+    ...['--dns', '127.0.0.1', '--dns-opt', 'timeout:1', '--dns-opt', 'attempts:1'],
     ...(runtime === undefined ? [] : ['--add-runtime', `capwrap=${runtime}`, '--default-runtime', 'capwrap']),
   ];
   const child = launch(
