@@ -1,0 +1,121 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+
+import pino from 'pino';
+
+import type { MeshServices, ServiceFacts } from '../../bridge/admission.ts';
+import { openAuthority } from '../../bridge/authority.ts';
+import { createInvite } from '../../bridge/invites.ts';
+import { type RunningBridge, startBridge } from '../../bridge/start.ts';
+import type { Consul } from '../../clients/consul/consul.ts';
+import { systemClock } from '../../clients/kube/clock.ts';
+import { createAuthority } from '../../clients/pki/authority.ts';
+import { encodeInvite } from '../../mesh/invite.ts';
+import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
+import { freePorts } from '../support/real-consul-ports.ts';
+import { type RealConsul, startConsul } from '../support/real-consul.ts';
+
+export const SITE = 'rack-1';
+
+/** A real Consul (TLS, ACLs default deny) and a real bridge in this process: what a machine outside the cluster sees. */
+export interface Rig {
+  consul: RealConsul;
+  /** With the management token. */
+  reader: Consul;
+  bridgeAddress: string;
+  /** What MeshServices say; change it while it runs. */
+  facts: Map<string, ServiceFacts>;
+  admit(service: string, upstreams?: ServiceFacts['upstreams']): void;
+  invite(service: string, ttlMs?: number): Promise<string>;
+  bridgeDown(): Promise<void>;
+  bridgeUp(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startRig(options: { leaseMs: number; tokenTtl?: string }): Promise<Rig> {
+  const consul = await startConsul({ acl: true, tls: true });
+  const reader = consul.connect();
+  const holder = (): { accessorId: string; token: string; signingKeyPem: string } => ({
+    accessorId: randomUUID(),
+    token: randomUUID(),
+    signingKeyPem: generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      .privateKey.export({ type: 'pkcs8', format: 'pem' })
+      .toString(),
+  });
+  const [server, operator, bridge] = [holder(), holder(), holder()];
+  const acl = { cluster: 'lab', tokenTtl: options.tokenTtl ?? '1h' };
+  const consulCaPem = consul.caPem ?? '';
+  const managementToken = consul.token ?? '';
+  await configureAcl(reader.acl, acl, { consulCaPem, managementToken, server, operator, bridge });
+
+  const ca = await createAuthority('Landbridge bridge CA', { nowMs: Date.now(), days: 1 });
+  const authority = await openAuthority(ca.certPem, ca.keyPem);
+  const [port = 0] = await freePorts(1);
+  const bridgeAddress = `127.0.0.1:${port}`;
+  const facts = new Map<string, ServiceFacts>();
+  const meshServices: MeshServices = { hasSynced: true, by: (_, service) => [facts.get(service) ?? []].flat() };
+  const bridgeConsul = consul.connect(bridge.token);
+
+  let running: { bridge: RunningBridge; stop: AbortController } | undefined;
+  const rig: Rig = {
+    consul,
+    reader,
+    bridgeAddress,
+    facts,
+    admit: (service, upstreams = []) =>
+      void facts.set(service, {
+        namespace: 'shop',
+        name: service,
+        service,
+        protocol: 'http',
+        upstreams,
+        sites: [SITE],
+        conflicted: false,
+        deleting: false,
+        createdAt: '2026-01-01T00:00:00Z',
+      }),
+    async invite(service, ttlMs = 600_000) {
+      const { id, secret } = await createInvite(bridgeConsul, { service, site: SITE, ttlMs }, Date.now());
+      const { caFingerprint } = authority;
+      return encodeInvite({ bridges: [bridgeAddress], caFingerprint, id, secret, service, site: SITE });
+    },
+    async bridgeUp() {
+      const stop = new AbortController();
+      const parts = {
+        consul: bridgeConsul,
+        meshServices,
+        authority,
+        signingKeyPem: bridge.signingKeyPem,
+        consulAccess: {
+          grpc: [consul.grpcAddress],
+          serverName: consul.serverName,
+          datacenter: 'dc1',
+          caPem: consulCaPem,
+        },
+        advertise: [bridgeAddress],
+        namespace: 'landbridge',
+        leaseMs: options.leaseMs,
+        deregisterAfterMs: 3_600_000,
+        port,
+        listenOn: '127.0.0.1',
+        clock: systemClock,
+        log: pino({ level: process.env['RIG_LOG'] ?? 'silent' }),
+        random: Math.random,
+      };
+      running = { bridge: await startBridge(parts, stop.signal), stop };
+      await running.bridge.loaded;
+    },
+    async bridgeDown() {
+      running?.stop.abort();
+      await running?.bridge.stopped;
+      running = undefined;
+    },
+    async stop() {
+      await rig.bridgeDown();
+      bridgeConsul.close();
+      reader.close();
+      await consul.stop();
+    },
+  };
+  await rig.bridgeUp();
+  return rig;
+}
