@@ -1,11 +1,12 @@
 import 'reflect-metadata';
-import { createHash } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { Refusal } from './refusal.ts';
 
 /** All that is taken over from a PKCS#10 request: the key. What it says about its subject is not even read. */
 export interface RequestedKey {
-  publicKey: x509.PublicKey;
+  /** The request itself, PEM. */
+  csr: string;
   /** SHA-256 of the DER SubjectPublicKeyInfo, hex: how the bridge names a key. */
   fingerprint: string;
 }
@@ -19,9 +20,9 @@ export async function readCertificateRequest(pem: string): Promise<RequestedKey>
   if (algorithm.name !== 'ECDSA' || algorithm.namedCurve !== 'P-256') {
     throw new Refusal('badCertificateRequest', `csr: the key is of another kind; ${ADVICE}`);
   }
-  const signed = await request.verify().catch(() => false);
+  const signed = await request.verify(webcrypto as never).catch(() => false);
   if (!signed) throw new Refusal('badCertificateRequest', `csr: the signature does not fit the key; ${ADVICE}`);
-  return { publicKey: request.publicKey, fingerprint: keyFingerprint(request.publicKey.rawData) };
+  return { csr: pem, fingerprint: keyFingerprint(request.publicKey.rawData) };
 }
 
 function parse(pem: string): x509.Pkcs10CertificateRequest {

@@ -22,7 +22,7 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
   const settings = readSettings(env);
   const secrets = readSecrets(settings.secrets);
   const log = pino({ level: settings.logLevel, base: { process: 'bridge', pod: settings.pod.name } });
-  const authority = await openAuthority(secrets.caCertificatePem, secrets.caKeyPem);
+  const authority = openAuthority(secrets.caCertificatePem, secrets.caKeyPem);
   const { addresses, serverName, datacenter } = settings.consul;
   const consul = connectConsul({
     addresses,

@@ -25,10 +25,10 @@ export interface NodeWriter {
   adopt(name: string, owner: string, held: NodeEntry | undefined): void;
   /**
    * `desired` undefined: the node is to be gone. Resolves when it is written, or when it is known that it cannot be
-   * just now, or after `WRITE_WAIT_MS`: with one sentence for each problem, and none when Consul holds it. It is
-   * tried again until it is wanted otherwise.
+   * just now, or after `waitMs` (default 5000): with one sentence for each problem, and none when Consul holds it. It
+   * is tried again until it is wanted otherwise.
    */
-  want(name: string, owner: string, desired: NodeEntry | undefined): Promise<string[]>;
+  want(name: string, owner: string, desired: NodeEntry | undefined, waitMs?: number): Promise<string[]>;
   /** What is wanted now; undefined when the node is to be gone or was never heard of. */
   wanted(name: string): NodeEntry | undefined;
   /** What Consul holds as far as is known. */
@@ -59,8 +59,7 @@ interface Kept {
   queued: Promise<void> | undefined;
 }
 
-/** How long a request waits for its write: an agent that waited longer would miss its next beat. */
-const WRITE_WAIT_MS = 1500;
+const WRITE_WAIT_MS = 5000;
 const VERIFY_MS = 30_000;
 const PARALLEL = 8;
 const NOT_YET = 'Consul does not answer; it is written as soon as Consul is back';
@@ -177,7 +176,7 @@ export function createNodeWriter(options: NodeWriterOptions): NodeWriter {
       const ours = held?.Meta[OWNER_META] === owner ? held : undefined;
       Object.assign(kept(name, owner), { held, desired: ours, certain: true, problems: [] });
     },
-    async want(name, owner, desired) {
+    async want(name, owner, desired, waitMs = WRITE_WAIT_MS) {
       const node = kept(name, owner);
       node.desired = desired;
       if (node.running === undefined && !differs(node)) return node.problems;
@@ -189,7 +188,7 @@ export function createNodeWriter(options: NodeWriterOptions): NodeWriter {
       }
       const waiting = new AbortController();
       const written = flushSoon(node).then(() => node.problems);
-      const late = clock.wait(WRITE_WAIT_MS, waiting.signal).then(() => [NOT_YET]);
+      const late = clock.wait(waitMs, waiting.signal).then(() => [NOT_YET]);
       return Promise.race([written, late]).finally(() => waiting.abort());
     },
     wanted: (name) => nodes.get(name)?.desired,

@@ -1,9 +1,10 @@
 import type { Server } from 'node:https';
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
-import type { Authority, ServingCertificate } from './authority.ts';
+import { type Authority, SERVING_CERTIFICATE_DAYS, type ServingCertificate } from './authority.ts';
 
-export const SERVING_CERTIFICATE_MS = 30 * 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+const HALF_LIFE_MS = (SERVING_CERTIFICATE_DAYS * DAY_MS) / 2;
 const RETRY_MS = 60_000;
 
 /** Every name under which a bridge is reached: what it advertises, its Kubernetes Service, and loopback. */
@@ -26,11 +27,11 @@ export async function renewServing(
   let { notAfterMs } = first;
   while (!signal.aborted) {
     // Node's timers cannot wait for more than 24.8 days, nor should a changed clock be noticed so late.
-    const halfLifeMs = (notAfterMs - clock.now()) / 2;
-    await clock.wait(Math.min(Math.max(halfLifeMs, RETRY_MS), 24 * 3_600_000), signal);
-    if (signal.aborted || notAfterMs - clock.now() > SERVING_CERTIFICATE_MS / 2) continue;
+    const dueMs = notAfterMs - HALF_LIFE_MS - clock.now();
+    await clock.wait(Math.min(Math.max(dueMs, RETRY_MS), DAY_MS), signal);
+    if (signal.aborted || notAfterMs - clock.now() > HALF_LIFE_MS) continue;
     try {
-      const next = await authority.issueServing(names, SERVING_CERTIFICATE_MS, clock.now());
+      const next = await authority.issueServing(names, clock.now());
       server.setSecureContext({ cert: next.cert, key: next.key, ca: authority.caPem, minVersion: 'TLSv1.2' });
       notAfterMs = next.notAfterMs;
       log.info({ notAfter: new Date(notAfterMs).toISOString() }, 'serving certificate renewed');

@@ -6,7 +6,7 @@ import type { Log } from '../clients/kube/log.ts';
 import type { Consul } from '../clients/consul/consul.ts';
 import type { ConsulAccess } from '../mesh/bridge-api.ts';
 import type { MeshServices } from './admission.ts';
-import type { Authority } from './authority.ts';
+import type { Authority, HostIdentity } from './authority.ts';
 import type { Bridge } from './bridge.ts';
 import { createCleanUp } from './clean-up.ts';
 import { trackConnections } from './connections.ts';
@@ -19,7 +19,7 @@ import { createMetrics } from './metrics.ts';
 import { createNodeWriter } from './node-writer.ts';
 import { type Probe, probe as realProbe } from './probe.ts';
 import { createApiServer } from './server.ts';
-import { SERVING_CERTIFICATE_MS, renewServing, servingNames } from './serving-certificate.ts';
+import { renewServing, servingNames } from './serving-certificate.ts';
 import { createTokens } from './tokens.ts';
 import { lapsedNode, leaseLostOutput } from './vm-node.ts';
 
@@ -62,7 +62,7 @@ export async function startBridge(parts: BridgeParts, signal: AbortSignal): Prom
   let isLoaded = false;
   const bridge = assemble(parts, () => isLoaded);
   const names = servingNames(parts.advertise, parts.namespace);
-  const serving = await authority.issueServing(names, SERVING_CERTIFICATE_MS, clock.now());
+  const serving = await authority.issueServing(names, clock.now());
   const server = createApiServer(bridge, serving);
   const port = await listen(server, parts.port, parts.listenOn);
   log.info({ port, names }, 'bridge listens');
@@ -94,6 +94,10 @@ function assemble(parts: BridgeParts, loaded: () => boolean): Bridge {
   });
   const externals = createExternals({ writer, probe: parts.probe ?? realProbe, clock, random });
   const judged = () => hosts.all().filter((host) => host.held?.record.revokedAt === undefined);
+  const mayHold = (identity: HostIdentity, service: string): boolean => {
+    const record = hosts.get(identity)?.held?.record;
+    return record !== undefined && record.revokedAt === undefined && record.services.includes(service);
+  };
   const leases = createLeases({
     hosts: judged,
     clock,
@@ -119,7 +123,7 @@ function assemble(parts: BridgeParts, loaded: () => boolean): Bridge {
     leases,
     writer,
     externals,
-    tokens: createTokens({ consul, signingKeyPem: parts.signingKeyPem, clock, log }),
+    tokens: createTokens({ consul, signingKeyPem: parts.signingKeyPem, clock, log, mayHold }),
     connections: trackConnections(),
     failedJoins: limitFailedJoins(clock),
     metrics: createMetrics({

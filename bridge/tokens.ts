@@ -4,13 +4,14 @@ import type { Consul } from '../clients/consul/consul.ts';
 import { serviceJwt } from '../clients/consul/service-token.ts';
 import type { BeatAnswer } from '../mesh/bridge-api.ts';
 import type { HostIdentity } from './authority.ts';
+import { Refusal } from './refusal.ts';
 
 /** The Consul auth method of bridges; its JWTs carry the same name as issuer. */
 export const AUTH_METHOD = 'landbridge-bridge';
 
 /** Consul tokens of the hosts' sidecars, each for one service. They expire by themselves; here they end sooner. */
 export interface Tokens {
-  /** Logs in. Asked again within a minute (the answer was lost), gives the same token. Throws what Consul throws. */
+  /** Logs in. Asked again within 8 s, because the answer was lost, gives the same token. Throws what Consul throws. */
   issue(host: HostIdentity, service: string): Promise<BeatAnswer['tokens'][number]>;
   /** The host uses its newest token of `service`: those before are ended. */
   settle(host: HostIdentity, service: string): void;
@@ -27,7 +28,8 @@ interface Issued {
   issuedAtMs: number;
 }
 
-const SAME_TOKEN_MS = 60_000;
+/** Less than the time after which an agent takes a token for refused. */
+const SAME_TOKEN_MS = 8000;
 /** What the auth method's MaxTokenTTL is by default, for an answer without expiry. */
 const DEFAULT_TTL_MS = 3_600_000;
 
@@ -36,9 +38,12 @@ export function createTokens(options: {
   signingKeyPem: string;
   clock: Clock;
   log: Log;
+  /** Whether the host is still a member with that service: asked when a login is through. */
+  mayHold: (host: HostIdentity, service: string) => boolean;
 }): Tokens {
-  const { consul, signingKeyPem, clock, log } = options;
+  const { consul, signingKeyPem, clock, log, mayHold } = options;
   const issued = new Map<string, Issued[]>();
+  const underWay = new Map<string, Promise<Issued>>();
   let ending: Issued[] = [];
   const keyOf = ({ site, host }: HostIdentity): string => `${site}/${host}`;
 
@@ -69,21 +74,34 @@ export function createTokens(options: {
     }
   }
 
+  async function logIn(host: HostIdentity, service: string): Promise<Issued> {
+    const nowSeconds = Math.floor(clock.now() / 1000);
+    const jwt = serviceJwt({ signingKeyPem, issuer: AUTH_METHOD, service, nowSeconds });
+    const login = await consul.login(AUTH_METHOD, jwt, { site: host.site, host: host.host });
+    const token: Issued = {
+      service,
+      secretId: login.secretId,
+      expiresAt: login.expiresAt ?? new Date(clock.now() + DEFAULT_TTL_MS).toISOString(),
+      issuedAtMs: clock.steady(),
+    };
+    if (!mayHold(host, service)) {
+      ending.push(token);
+      void retry();
+      throw new Refusal('hostUnknown', `host "${host.host}" left or was revoked meanwhile`);
+    }
+    issued.set(keyOf(host), [...(issued.get(keyOf(host)) ?? []), token]);
+    return token;
+  }
+
   return {
     async issue(host, service) {
       const before = issued.get(keyOf(host))?.findLast((token) => token.service === service);
       if (before !== undefined && clock.steady() - before.issuedAtMs < SAME_TOKEN_MS) return answerOf(before);
-      const nowSeconds = Math.floor(clock.now() / 1000);
-      const jwt = serviceJwt({ signingKeyPem, issuer: AUTH_METHOD, service, nowSeconds });
-      const login = await consul.login(AUTH_METHOD, jwt, { site: host.site, host: host.host });
-      const token: Issued = {
-        service,
-        secretId: login.secretId,
-        expiresAt: login.expiresAt ?? new Date(clock.now() + DEFAULT_TTL_MS).toISOString(),
-        issuedAtMs: clock.steady(),
-      };
-      issued.set(keyOf(host), [...(issued.get(keyOf(host)) ?? []), token]);
-      return answerOf(token);
+      // A host that lost patience asks again while Consul is still thinking: one login serves both.
+      const key = `${keyOf(host)}/${service}`;
+      const login = underWay.get(key) ?? logIn(host, service).finally(() => underWay.delete(key));
+      underWay.set(key, login);
+      return answerOf(await login);
     },
     settle: (host, service) => drop(host, (token, newest) => token.service === service && !newest),
     end: (host, ended) => drop(host, (token) => ended(token.service)),

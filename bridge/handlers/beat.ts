@@ -1,5 +1,6 @@
 import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/bridge-api.ts';
 import { sidecarId } from '../../mesh/names.ts';
+import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { admit } from '../admission.ts';
 import type { HostCall } from '../call.ts';
 import { Refusal } from '../refusal.ts';
@@ -7,6 +8,10 @@ import { flippedNode, vmNodeEntry } from '../vm-node.ts';
 
 /** `problems`: what could not be written or issued just now, one sentence each. It is tried again without being asked. */
 export type BeatAnswerWithProblems = BeatAnswer & { problems: string[] };
+
+const LOGINS_AT_A_TIME = 8;
+/** A beat has to be answered within a quarter of a lease, when the agent gives up on it. */
+const PATIENCE_SHARE = 1 / 8;
 
 /**
  * POST /v1/beat: holds the lease, and makes Consul hold what the host says. Nothing is awaited before it is known what
@@ -17,11 +22,12 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswerWithP
   bridge.leases.heard(host);
   bridge.metrics.beats.inc();
   refuseDuplicates(body);
+  const patienceMs = bridge.leaseMs * PATIENCE_SHARE;
   const { plans, refused, unknown } = judgeServices(call);
   if (unknown) {
     // Nobody may be refused or admitted for want of news; what is registered already still turns up or down.
     const known = bridge.writer.wanted(host.node);
-    if (known !== undefined) await bridge.writer.want(host.node, host.owner, flippedNode(known, body));
+    if (known !== undefined) await bridge.writer.want(host.node, host.owner, flippedNode(known, body), patienceMs);
     throw new Refusal(
       'meshServicesUnknown',
       'the bridge has not read the MeshServices yet: the lease is held; try again',
@@ -29,8 +35,9 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswerWithP
   }
   bridge.tokens.end(host, (service) => !plans.has(service));
   const held = bridge.writer.held(host.node);
-  const written = bridge.writer.want(host.node, host.owner, vmNodeEntry(host, body, plans, held));
-  const [problems, issued] = await Promise.all([written, issueTokens(call, plans)]);
+  const desired = vmNodeEntry(host, body, plans, held);
+  const written = bridge.writer.want(host.node, host.owner, desired, patienceMs);
+  const [problems, issued] = await Promise.all([written, issueTokens(call, plans, patienceMs)]);
   return {
     leaseMs: bridge.leaseMs,
     services: [...plans.values()],
@@ -71,23 +78,27 @@ function refuseDuplicates({ instances }: BeatRequest): void {
   }
 }
 
-async function issueTokens({ bridge, host, body }: HostCall<BeatRequest>, plans: Map<string, ServicePlan>) {
+async function issueTokens(
+  { bridge, host, body }: HostCall<BeatRequest>,
+  plans: Map<string, ServicePlan>,
+  patienceMs: number,
+) {
   const wanted = [...new Set(body.wantTokens)].filter((service) => plans.has(service));
   for (const service of plans.keys()) if (!wanted.includes(service)) bridge.tokens.settle(host, service);
   const tokens: BeatAnswer['tokens'] = [];
   const problems: string[] = [];
-  for (const service of wanted) {
+  const waiting = new AbortController();
+  const late = bridge.clock.wait(patienceMs, waiting.signal).then(() => 'late' as const);
+  await inParallel(wanted, LOGINS_AT_A_TIME, async (service) => {
     try {
-      tokens.push(await bridge.tokens.issue(host, service));
+      const token = await Promise.race([bridge.tokens.issue(host, service), late]);
+      if (token === 'late') problems.push(`no Consul token for "${service}" yet: ask again`);
+      else tokens.push(token);
     } catch (error) {
       bridge.log.warn({ err: error, site: host.site, host: host.host, service }, 'issuing a Consul token failed');
       problems.push(`no Consul token for "${service}" just now: ${(error as Error).message}`);
     }
-  }
-  // Left or revoked while Consul was asked: what was issued meanwhile ends here.
-  if (host.held === undefined || host.held.record.revokedAt !== undefined) {
-    bridge.tokens.end(host, () => true);
-    throw new Refusal('hostUnknown', `host "${host.host}" has left or was revoked meanwhile`);
-  }
+  });
+  waiting.abort();
   return { tokens, problems };
 }

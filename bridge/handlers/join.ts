@@ -1,5 +1,5 @@
 import type { JoinAnswer, JoinRequest } from '../../mesh/bridge-api.ts';
-import { HOST_CERTIFICATE_MS, type HostIdentity } from '../authority.ts';
+import type { HostIdentity } from '../authority.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
 import { type RequestedKey, readCertificateRequest, shortFingerprint } from '../certificate-request.ts';
@@ -132,7 +132,7 @@ async function answer(bridge: Bridge, host: Host, service: string, key: Requeste
     host: host.host,
     site: host.site,
     service,
-    certificate: await authority.issueHost(host, key.publicKey, HOST_CERTIFICATE_MS, clock.now()),
+    certificate: await authority.issueHost(host, key.csr, clock.now()),
     bridgeCa: authority.caPem,
     bridges: advertise,
     leaseMs,

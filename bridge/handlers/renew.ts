@@ -1,6 +1,5 @@
 import type { RenewAnswer, renewRequest } from '../../mesh/bridge-api.ts';
 import type { z } from 'zod';
-import { HOST_CERTIFICATE_MS } from '../authority.ts';
 import type { HostCall } from '../call.ts';
 import { readCertificateRequest } from '../certificate-request.ts';
 import { newestFirst } from './join.ts';
@@ -21,7 +20,7 @@ export async function renew({
   if (host.held?.record.keys[0] !== key.fingerprint) {
     await bridge.hosts.change(host, (record) => ({ ...record, keys: newestFirst([used], key.fingerprint) }));
   }
-  const certificate = await bridge.authority.issueHost(host, key.publicKey, HOST_CERTIFICATE_MS, bridge.clock.now());
+  const certificate = await bridge.authority.issueHost(host, key.csr, bridge.clock.now());
   bridge.log.info({ site: host.site, host: host.host }, 'host certificate renewed');
   return { certificate, bridgeCa: bridge.authority.caPem };
 }

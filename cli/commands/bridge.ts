@@ -8,15 +8,18 @@ export function bridgeCommand(): Command {
       'after',
       '\nRuns in the cluster; the chart deploys it. Settings are environment variables (LANDBRIDGE_*), see docs/reference.md.',
     )
-    .action(async (_options: unknown, command: Command) => {
+    .action(async () => {
       // Loaded here, so that other subcommands start without it.
       const { runBridge } = await import('../../bridge/main.ts');
       const stop = new AbortController();
-      for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
+      const end = (): void => stop.abort();
+      process.once('SIGTERM', end);
+      process.once('SIGINT', end);
       try {
         await runBridge(process.env, stop.signal);
-      } catch (error) {
-        command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
+      } finally {
+        process.off('SIGTERM', end);
+        process.off('SIGINT', end);
       }
     });
 }

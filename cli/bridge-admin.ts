@@ -1,0 +1,140 @@
+import { request } from 'node:https';
+import { isIP } from 'node:net';
+import type { Command } from 'commander';
+import { type Address, parseAddress } from '../agent/address.ts';
+import { checkBridge } from '../agent/bridge-client.ts';
+import { connectKube } from '../clients/kube/client.ts';
+import type { KubeObject } from '../clients/kube/object.ts';
+import { secrets } from '../clients/kube/resources.ts';
+import type { ErrorAnswer } from '../mesh/bridge-api.ts';
+import { BRIDGE_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation.ts';
+import { sourceOf } from './cluster.ts';
+
+/** Where the bridge is and what proves an admin to it: the Secret landbridge-bridge-admin. */
+export interface BridgeAccess {
+  /** `host:port`, tried in turn. */
+  addresses: string[];
+  /** PEM. */
+  caPem: string;
+  certificatePem: string;
+  keyPem: string;
+}
+
+export interface BridgeFlags {
+  kubeconfig?: string;
+  context?: string;
+  namespace: string;
+}
+
+/** The flags of every command that talks to a bridge. */
+export const withBridgeFlags = (command: Command): Command =>
+  command
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG, else ~/.kube/config')
+    .option('--context <name>', "default: the kubeconfig's current one")
+    .option('-n, --namespace <name>', 'where Landbridge is installed', NAMESPACE);
+
+/** Reads the Secret. Throws an Error that says what is missing and what to do. */
+export async function bridgeAccess(flags: BridgeFlags): Promise<BridgeAccess> {
+  const { namespace } = flags;
+  const secret = await connectKube(sourceOf(flags)).get<KubeObject & { data?: Record<string, string> }>(
+    secrets,
+    SECRETS.bridgeAdmin,
+    namespace,
+  );
+  const where = `Secret ${namespace}/${SECRETS.bridgeAdmin}`;
+  if (secret === undefined) {
+    throw new Error(`there is no ${where}: install Landbridge first, or say where it is with --namespace`);
+  }
+  const read = (key: string): string => {
+    const text = Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+    if (text.trim() === '') throw new Error(`${where} has no "${key}": let the bootstrap job run again`);
+    return text;
+  };
+  const addresses = read('addresses')
+    .split(',')
+    .map((address) => address.trim());
+  return { addresses, caPem: read('ca.crt'), certificatePem: read('tls.crt'), keyPem: read('tls.key') };
+}
+
+const CONNECT_MS = 3000;
+const ANSWER_MS = 35_000;
+
+/**
+ * One request to the bridge's admin API, at the first of its addresses that can be reached. Throws an Error: with the
+ * bridge's own sentence when it refuses, else with one that names each address and what happened there.
+ */
+export async function askBridge<T>(access: BridgeAccess, method: string, path: string, body?: object): Promise<T> {
+  const failures: string[] = [];
+  for (const text of access.addresses) {
+    const address = parseAddress(text);
+    if (address === undefined) {
+      failures.push(`${text}: not host:port`);
+      continue;
+    }
+    const answer = await attempt(access, address, method, path, body).catch((error: NodeJS.ErrnoException) => {
+      failures.push(`${text}: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`);
+      return undefined;
+    });
+    if (answer !== undefined) return accepted<T>(answer);
+  }
+  throw new Error(
+    `no bridge answers (${failures.join('; ')}): can this machine reach these addresses, and does the bridge run (kubectl -n ${NAMESPACE} get pods)?`,
+  );
+}
+
+interface Answer {
+  status: number;
+  text: string;
+}
+
+function accepted<T>({ status, text }: Answer): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error(`the answer (HTTP ${status}) is not JSON: is it the bridge that listens there?`);
+  }
+  if (status < 300) return value as T;
+  throw new Error((value as Partial<ErrorAnswer>).message ?? `the bridge answered HTTP ${status}`);
+}
+
+function attempt(
+  { caPem: ca, certificatePem: cert, keyPem: key }: BridgeAccess,
+  { host, port }: Address,
+  method: string,
+  path: string,
+  body: object | undefined,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request({
+      host,
+      port,
+      method,
+      path,
+      ca,
+      cert,
+      key,
+      servername: isIP(host) === 0 ? host : BRIDGE_SERVICE,
+      checkServerIdentity: checkBridge,
+      minVersion: 'TLSv1.2',
+      agent: false,
+      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    });
+    const late = (what: string, ms: number): NodeJS.Timeout =>
+      setTimeout(() => asked.destroy(new Error(`${what} within ${ms / 1000} s`)), ms);
+    const connecting = late('no connection', CONNECT_MS);
+    const answering = late('no answer', ANSWER_MS);
+    asked.once('socket', (socket) => socket.once('secureConnect', () => clearTimeout(connecting)));
+    asked.once('error', reject);
+    asked.once('close', () => [connecting, answering].forEach(clearTimeout));
+    asked.once('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.once('error', reject);
+      response.once('end', () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      );
+    });
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
