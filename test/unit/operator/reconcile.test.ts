@@ -103,7 +103,10 @@ describe('reconcile', () => {
     await walk();
     fake.available = false;
     change({ meshService: undefined, pods: [], previousService: 'sub-svc' });
-    await walk().then(expect.fail, () => undefined);
+    await walk().then(
+      () => expect.fail('the walk should have thrown'),
+      () => undefined,
+    );
     expect(seen.released).to.equal(0);
     fake.available = true;
     await walk();
@@ -114,7 +117,10 @@ describe('reconcile', () => {
     const { fake, catalog, seen, walk } = world();
     fake.available = false;
     catalog.doubtAll();
-    await walk().then(expect.fail, () => undefined);
+    await walk().then(
+      () => expect.fail('the walk should have thrown'),
+      () => undefined,
+    );
     expect(condition(seen.statuses.at(-1), 'Synced')).to.include({ status: 'Unknown', reason: 'ConsulUnavailable' });
   });
 
@@ -159,7 +165,10 @@ describe('reconcile', () => {
   it('shows that no token could be had, and asks to come again', async () => {
     const { seen, walk, noToken } = world();
     noToken('the auth method is not there yet');
-    await walk().then(expect.fail, () => undefined);
+    await walk().then(
+      () => expect.fail('the walk should have thrown'),
+      () => undefined,
+    );
     expect(condition(seen.statuses.at(-1), 'Synced')).to.include({ reason: 'TokenUnavailable' });
   });
 

@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { type RunningLab, runningLab } from '../../lab/running.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
+import { podSpec, podThatServes } from '../support/pods.ts';
+import { eventually } from '../support/eventually.ts';
+
+const inShop = ['--namespace', SAMPLE_NAMESPACE];
+
+const meshService = (name: string, app: string) => ({
+  apiVersion: 'landbridge.dev/v1alpha1',
+  kind: 'MeshService',
+  metadata: { name, namespace: SAMPLE_NAMESPACE },
+  spec: {
+    protocol: 'tcp',
+    port: 8080,
+    workloads: { pods: { selector: { matchLabels: { app } } } },
+    upstreams: [{ service: 'echo-vm', localPort: 9191 }],
+  },
+});
+
+describe('pods with a sidecar', () => {
+  let lab: RunningLab;
+  before(async () => (lab = await runningLab()));
+
+  const apply = (object: object): Promise<string> =>
+    lab.cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(object) });
+  const remove = (...names: string[]): Promise<string> =>
+    lab.cluster.kubectl(['delete', ...names, ...inShop, '--ignore-not-found', '--wait=true', '--timeout=60s']);
+  const seen = (name: string): Promise<string> =>
+    lab.cluster.kubectl(['wait', `secret/${name}-landbridge`, ...inShop, '--for=create', '--timeout=30s']);
+  const status = async (name: string) =>
+    JSON.parse(await lab.cluster.kubectl(['get', 'meshservice', name, ...inShop, '-o', 'jsonpath={.status}'])) as {
+      pods?: string;
+      instances?: { pods?: { withoutSidecar?: number } };
+      conditions?: { type: string; status: string; reason: string; message: string }[];
+    };
+
+  it('lets a Job complete', async () => {
+    try {
+      await apply(meshService('one-shot', 'one-shot'));
+      await seen('one-shot');
+      await apply({
+        apiVersion: 'batch/v1',
+        kind: 'Job',
+        metadata: { name: 'one-shot', namespace: SAMPLE_NAMESPACE },
+        spec: {
+          backoffLimit: 2,
+          template: {
+            metadata: { labels: { app: 'one-shot' } },
+            spec: { restartPolicy: 'Never', ...podSpec(['--connect', '127.0.0.1:9191', '--text', 'from a job']) },
+          },
+        },
+      });
+      // It has no access to echo-vm: what is proved is that the pod ends although its sidecar never would by itself.
+      const ended = await eventually('the job ends', 60_000, async () => {
+        const pods = await lab.cluster.kubectl([
+          'get',
+          'pods',
+          ...inShop,
+          '-l',
+          'app=one-shot',
+          '-o',
+          'jsonpath={.items[*].status.phase}',
+        ]);
+        return /Succeeded|Failed/.test(pods) ? pods : undefined;
+      });
+      expect(ended).to.match(/Succeeded|Failed/);
+    } finally {
+      await remove('job/one-shot', 'meshservice/one-shot');
+    }
+  });
+
+  it('deletes a pod in under 5 s when its app exits at once', async () => {
+    try {
+      await apply(meshService('quick', 'quick'));
+      await seen('quick');
+      const pod = podThatServes('quick');
+      pod.spec = podSpec(['--serve'], [{ name: 'DRAIN_SECONDS', value: '0' }]);
+      await apply(pod);
+      await lab.cluster.kubectl(['wait', 'pod/quick', ...inShop, '--for=condition=Ready', '--timeout=60s']);
+      const started = performance.now();
+      await lab.cluster.kubectl(['delete', 'pod/quick', ...inShop, '--wait=true', '--timeout=60s']);
+      expect(performance.now() - started).to.be.lessThan(5000);
+    } finally {
+      await remove('pod/quick', 'meshservice/quick');
+    }
+  });
+
+  it('counts pods that were there before their MeshService, and says how to mend it', async () => {
+    try {
+      await apply(podThatServes('early'));
+      await lab.cluster.kubectl(['wait', 'pod/early', ...inShop, '--for=condition=Ready', '--timeout=60s']);
+      await apply(meshService('early', 'early'));
+      const injected = await eventually('the status tells', 30_000, async () =>
+        (await status('early')).conditions?.find(({ type, status }) => type === 'Injected' && status === 'False'),
+      );
+      expect(injected).to.include({ reason: 'PodsWithoutSidecar' });
+      expect(injected.message).to.contain('early').and.to.contain('rollout restart');
+      expect((await status('early')).instances?.pods?.withoutSidecar).to.equal(1);
+    } finally {
+      await remove('pod/early', 'meshservice/early');
+    }
+  });
+
+  it('refuses a pod that two MeshServices select, and names both', async () => {
+    try {
+      await apply(meshService('one', 'twice'));
+      await apply(meshService('two', 'twice'));
+      await Promise.all([seen('one'), seen('two')]);
+      const refusal = await apply(podThatServes('twice')).then(
+        () => expect.fail('the pod was admitted'),
+        (error: Error) => error.message,
+      );
+      expect(refusal).to.contain('two MeshServices select this pod, one and two');
+    } finally {
+      await remove('pod/twice', 'meshservice/one', 'meshservice/two');
+    }
+  });
+
+  it('removes all of a MeshService from Consul when it is deleted', async () => {
+    await apply(meshService('passing-by', 'passing-by'));
+    await seen('passing-by');
+    await eventually('it is in Consul', 20_000, async () =>
+      (await status('passing-by')).conditions?.find(({ type, status }) => type === 'Synced' && status === 'True'),
+    );
+    await remove('meshservice/passing-by');
+    const left = await lab.cluster.kubectl(['get', 'secrets', ...inShop, '-o', 'name']);
+    expect(left).not.to.contain('passing-by-landbridge');
+    await apply(meshService('passing-by', 'passing-by'));
+    try {
+      const plan = await eventually('the name is free again', 20_000, async () =>
+        (await status('passing-by')).conditions?.find(({ type, status }) => type === 'Synced' && status === 'True'),
+      );
+      expect(plan.reason).to.equal('Synced');
+    } finally {
+      await remove('meshservice/passing-by');
+    }
+  });
+});

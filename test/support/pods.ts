@@ -1,0 +1,37 @@
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
+
+/** A spec of the sample's image that the restricted standard admits. */
+export function podSpec(args: string[], env: { name: string; value: string }[] = []) {
+  return {
+    automountServiceAccountToken: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      runAsGroup: 65532,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        name: 'app',
+        image: 'landbridge-sample/echo:dev',
+        imagePullPolicy: 'IfNotPresent',
+        args,
+        env,
+        resources: { requests: { cpu: '5m', memory: '16Mi' } },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+      },
+    ],
+  };
+}
+
+/** A pod that waits for connections; selected by `app: NAME`. */
+export const podThatServes = (name: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: SAMPLE_NAMESPACE, labels: { app: name } },
+  spec: podSpec(['--serve']),
+});
