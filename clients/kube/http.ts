@@ -12,6 +12,9 @@ export interface HttpRequest {
   signal?: AbortSignal;
 }
 
+/** By RFC 9110, 9.2.2: doing them twice is doing them once. */
+const repeatable = new Set(['GET', 'PUT', 'DELETE']);
+
 /**
  * Sends a request and gives the answer as soon as its head is there; the body is still to be read. Throws the reason
  * of `signal` when that aborts, else a `retry` KubeError when no answer comes.
@@ -31,6 +34,10 @@ export function openHttp(request: HttpRequest): Promise<http.IncomingMessage> {
     signal?.addEventListener('abort', abort, { once: true });
     outgoing.on('error', (error) => {
       forget();
+      // The server closed a kept connection while the request was on its way. Each try uses up one old connection, so this
+      // ends; a POST or PATCH may have been done, and is the caller's to judge.
+      const again = outgoing.reusedSocket && repeatable.has(method) && !signal?.aborted;
+      if (again && (error as NodeJS.ErrnoException).code === 'ECONNRESET') return resolve(openHttp(request));
       reject(signal?.aborted ? signal.reason : errorOfTransport(name, 'Unreachable', error));
     });
     outgoing.on('response', (response) => {

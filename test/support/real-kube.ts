@@ -70,7 +70,8 @@ export async function startApiServer(): Promise<RealKube> {
     client,
     kubeconfigFor,
     clientFor: async (identity) => connectKube({ kubeconfig: await kubeconfigFor(identity) }),
-    goDown: () => api.end(),
+    // With a watch open it would take a minute to leave by itself.
+    goDown: () => api.end(2000),
     async comeBack() {
       api = startApi();
       await ready(client, etcd, api);

@@ -85,6 +85,28 @@ describe('kube client', () => {
     expect(error.message).to.contain('ECONNREFUSED');
   });
 
+  it('repeats a read, a replace and a delete on a fresh connection when the kept one was closed, but not a create', async () => {
+    const closing = new Set<string>();
+    answer = (request, response) => {
+      if (closing.delete(request.method)) response.socket?.resetAndDestroy();
+      else json(response, 200, {});
+    };
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      await server.client.request('GET', '/');
+      closing.add(method);
+      expect(await server.client.request(method, '/')).to.deep.equal({});
+    }
+    await server.client.request('GET', '/');
+    closing.add('POST');
+    expect(await failureOf(server.client.request('POST', '/'))).to.include({ reason: 'Unreachable' });
+  });
+
+  it('does not repeat what fails on a connection of its own', async () => {
+    answer = (_request, response) => void response.socket?.resetAndDestroy();
+    expect(await failureOf(server.client.request('GET', '/'))).to.include({ reason: 'Unreachable' });
+    expect(server.seen).to.have.length(1);
+  });
+
   it('sees a body that is cut short', async () => {
     answer = (_request, response) => {
       response.writeHead(200, { 'Content-Length': '100' });
