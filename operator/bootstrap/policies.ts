@@ -23,7 +23,8 @@ service "consul" { policy = "write" }
  * | operator | `k8s.<cluster>.` only  | all, write     | write      | none              |
  * | bridge   | `vm.` and `ext.` only  | all, write     | read       | `landbridge/`     |
  *
- * Both need service:write for every name, since a MeshService may have any; the node is what keeps them apart.
+ * Both need service:write for every name, since a MeshService may have any. The nodes keep them apart, as far as Consul
+ * does: it asks for node:write to make, change or delete a node, and not to touch a service on one that is there.
  * Neither has `acl:write`: the tokens of sidecars come by login.
  */
 export const operatorPolicy = (cluster: string): Policy => ({

@@ -117,7 +117,7 @@ describe('bootstrap', () => {
 
   it('gives up with the last reason when Consul does not come', async () => {
     consul.available = false;
-    const error = await failure(run({}, { LANDBRIDGE_BOOTSTRAP_PATIENCE_SECONDS: '0.3' }));
+    const error = await failure(run({}, { LANDBRIDGE_BOOTSTRAP_PATIENCE_SECONDS: '0.05' }));
     expect(error.message).to.match(/^gave up on a Consul leader after [01] s: No Consul server/);
   });
 
