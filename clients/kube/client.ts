@@ -4,6 +4,7 @@ import { loadKubeConfig, namespaceOf, type KubeConfigSource } from './config.ts'
 import { readCredentials, type CredentialsReader } from './credentials.ts';
 import type { KubeError } from './errors.ts';
 import { errorOfStatus, errorOfTransport, type Status } from './errors.ts';
+import { followAbort } from './follow-abort.ts';
 import { nameOf, openHttp, readBody } from './http.ts';
 import { objectVerbs, type ObjectVerbs } from './verbs.ts';
 
@@ -117,19 +118,17 @@ async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ) {
   const controller = new AbortController();
-  const follow = () => controller.abort(outer?.reason);
   const timer = setTimeout(() => {
     controller.abort(errorOfTransport(name, 'Timeout', `no answer within ${timeoutMs} ms`));
   }, timeoutMs);
-  if (outer?.aborted) follow();
-  outer?.addEventListener('abort', follow, { once: true });
+  const forget = followAbort(outer, () => controller.abort(outer?.reason));
   try {
     return await work(controller.signal);
   } catch (error) {
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     clearTimeout(timer);
-    outer?.removeEventListener('abort', follow);
+    forget();
   }
 }
 

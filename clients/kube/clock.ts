@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { followAbort } from './follow-abort.ts';
 
 /** Time as the loops of this folder see it; tests bring their own. */
 export interface Clock {
@@ -13,5 +13,15 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   steady: () => performance.now(),
-  wait: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+  wait: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        forget();
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      const forget = followAbort(signal, end);
+    }),
 };

@@ -1,5 +1,6 @@
 import type { KubeClient } from './client.ts';
 import { systemClock, type Clock } from './clock.ts';
+import { followAbort } from './follow-abort.ts';
 import { openLease, type LeaseHandle } from './lease.ts';
 import type { Log } from './log.ts';
 
@@ -75,19 +76,17 @@ export async function elect(options: ElectionOptions): Promise<void> {
     const leading = new AbortController();
     /** Aborts with `signal`, and when the work fails. */
     const over = new AbortController();
-    const end = () => over.abort();
-    signal.addEventListener('abort', end, { once: true });
+    const forget = followAbort(signal, () => over.abort());
     let failure: { error: unknown } | undefined;
     log.info({ lease: name, identity }, 'leading');
     const work = Promise.resolve()
       .then(() => options.onStartedLeading(leading.signal))
       .catch((error: unknown) => {
         failure = { error };
-        end();
+        over.abort();
       });
-    if (signal.aborted) end();
     await keep(sinceMs, over.signal);
-    signal.removeEventListener('abort', end);
+    forget();
     leading.abort();
     await work;
     log.info({ lease: name, identity }, 'no longer leading');

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { KubeError, errorOfTransport } from './errors.ts';
+import { followAbort } from './follow-abort.ts';
 
 export interface HttpRequest {
   method: string;
@@ -29,9 +30,7 @@ export function openHttp(request: HttpRequest): Promise<http.IncomingMessage> {
       body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
     const outgoing = sender.request(url, { method, agent, headers: { ...headers, ...length } });
     let answer: http.IncomingMessage | undefined;
-    const abort = () => (answer ?? outgoing).destroy(signal?.reason);
-    const forget = () => signal?.removeEventListener('abort', abort);
-    signal?.addEventListener('abort', abort, { once: true });
+    const forget = followAbort(signal, () => (answer ?? outgoing).destroy(signal?.reason));
     outgoing.on('error', (error) => {
       forget();
       // The server closed a kept connection while the request was on its way. Each try uses up one old connection, so this

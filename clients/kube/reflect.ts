@@ -165,7 +165,12 @@ export function reflect<T, O extends KubeObject = KubeObject, Index extends stri
         // Too slow for the server's five minutes of history: take it in one go.
         if (listing && isExpired(error)) unpagedNext = true;
         if (!resumable(error)) position = undefined;
-        log.warn({ err: error, resource: what, relist: position === undefined }, 'reflection interrupted');
+        // A silent watch is nothing to worry about where etcd sends no progress for bookmarks to be made of.
+        const silent = !listing && error instanceof KubeError && error.reason === 'Timeout';
+        log[silent ? 'info' : 'warn'](
+          { err: error, resource: what, relist: position === undefined },
+          'reflection interrupted',
+        );
       }
       await clock.wait(backoff.next(), signal);
     }

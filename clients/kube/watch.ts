@@ -1,5 +1,6 @@
 import type { KubeClient } from './client.ts';
 import { errorOfTransport } from './errors.ts';
+import { followAbort } from './follow-abort.ts';
 import { collectionPath, type Resource } from './resources.ts';
 import { metadataAccept } from './verbs.ts';
 import { watchEvents, type WatchEvent } from './watch-stream.ts';
@@ -33,9 +34,7 @@ export async function* watch(
   const { idleTimeoutMs, maxLineBytes, signal } = options;
   const path = collectionPath(resource, options.namespace);
   const stop = new AbortController();
-  const follow = () => stop.abort(signal.reason);
-  if (signal.aborted) follow();
-  signal.addEventListener('abort', follow, { once: true });
+  const forget = followAbort(signal, () => stop.abort(signal.reason));
   const idle = setTimeout(() => {
     stop.abort(errorOfTransport(`watch ${path}`, 'Timeout', `silent for ${idleTimeoutMs} ms`));
   }, idleTimeoutMs);
@@ -56,7 +55,7 @@ export async function* watch(
     throw stop.signal.aborted ? stop.signal.reason : asKubeError(path, error);
   } finally {
     clearTimeout(idle);
-    signal.removeEventListener('abort', follow);
+    forget();
     stop.abort();
   }
 }

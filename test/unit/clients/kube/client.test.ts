@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { getEventListeners } from 'node:events';
 import { KubeError } from '../../../../clients/kube/errors.ts';
 import { meshServices, pods, secrets } from '../../../../clients/kube/resources.ts';
 import { json, startScriptedServer, status, type ScriptedServer, type Step } from './scripted-server.ts';
@@ -76,6 +77,19 @@ describe('kube client', () => {
     const controller = new AbortController();
     const error = await failureOf(server.client.request('GET', '/api', { signal: controller.signal }));
     expect(error.message).to.equal('enough');
+  });
+
+  it('leaves nothing behind on a signal that outlives many requests, and no warning of a leak', async () => {
+    answer = (_request, response) => json(response, 200, {});
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => void warnings.push(warning);
+    process.on('warning', warn);
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 40 }, () => server.client.request('GET', '/', { signal })));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', warn);
+    expect(getEventListeners(signal, 'abort')).to.have.length(0);
+    expect(warnings).to.deep.equal([]);
   });
 
   it('names a server that cannot be reached', async () => {

@@ -1,0 +1,17 @@
+import { setMaxListeners } from 'node:events';
+
+/**
+ * Calls `onAbort` once when `signal` aborts, at once when it already has. Gives the function that takes this back, which
+ * must be called when the work is over: the signal of a process outlives thousands of requests.
+ */
+export function followAbort(signal: AbortSignal | undefined, onAbort: () => void): () => void {
+  if (!signal) return () => undefined;
+  if (signal.aborted) {
+    onAbort();
+    return () => undefined;
+  }
+  // Node warns of a leak at 11 listeners; a process with more reflectors than that is none.
+  setMaxListeners(0, signal);
+  signal.addEventListener('abort', onAbort, { once: true });
+  return () => signal.removeEventListener('abort', onAbort);
+}
