@@ -43,7 +43,7 @@ export async function namesInRecords(): Promise<string[]> {
 }
 
 export async function removeRecord(name: string): Promise<void> {
-  await rm(recordPath(name), { force: true });
+  for (const path of [recordPath(name), `${recordPath(name)}.new`]) await rm(path, { force: true });
 }
 
 /** The VM as its callers see it. Throws while its power is cut. */

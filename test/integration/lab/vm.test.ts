@@ -153,10 +153,12 @@ describe('a VM of the lab', function () {
   };
   for (const [moment, reached] of Object.entries(moments))
     it(`leaves no trace when whoever started it was killed once ${moment}, and it is removed`, async () => {
+      await stopVm(name);
       const start = new URL('../../../lab/vm/start.ts', import.meta.url).href;
-      const program = `import { findRecord } from '../../../lab/vm/record.ts';
-import { startVm } from '${start}'; await startVm(${JSON.stringify(spec)});`;
-      const child = spawn('node', ['--import', 'tsx', '--input-type=module', '-e', program], { stdio: 'ignore' });
+      const program = `import { startVm } from '${start}'; await startVm(${JSON.stringify(spec)});`;
+      const child = spawn('node', ['--import', 'tsx', '--input-type=module', '-e', program], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
       const ended = once(child, 'exit');
       await until(moment, 20_000, async () => ((await reached()) ? true : undefined));
       child.kill('SIGKILL');
