@@ -9,13 +9,15 @@ export interface BeatOptions {
   /** One beat: composes the request when called, and ends when a bridge has taken it. */
   send: () => Promise<void>;
   failed: (message: string) => void;
+  /** Whether a failure is an answer, and a beat in a moment would get the same one. */
+  final: (error: unknown) => boolean;
 }
 
 export interface BeatLoop {
   /** Something changed: beat at once, or right after the beat that is under way. Calls of one moment become one beat. */
   soon(): void;
-  /** Beats soon; ends when a beat that was composed after this call has been taken. */
-  told(): Promise<void>;
+  /** Beats soon; ends when a beat that was composed after this call has been taken (true) or refused for good (false). */
+  told(): Promise<boolean>;
   stop(): void;
 }
 
@@ -27,12 +29,12 @@ const GATHER_MS = 10;
  * again within a twelfth of a lease: with the time limit of an attempt (see `attemptLimits`) a bridge that is back is
  * found within a third.
  */
-export function startBeats({ clock, random, leaseMs, send, failed }: BeatOptions): BeatLoop {
+export function startBeats({ clock, random, leaseMs, send, failed, final }: BeatOptions): BeatLoop {
   let stopped = false;
   let underWay = false;
   let again = false;
   let failures = 0;
-  let waiting: (() => void)[] = [];
+  let waiting: ((taken: boolean) => void)[] = [];
   let cancel = clock.after(0, () => void beat());
 
   const schedule = (ms: number): void => {
@@ -47,10 +49,11 @@ export function startBeats({ clock, random, leaseMs, send, failed }: BeatOptions
     try {
       await send();
       failures = 0;
-      served.forEach((resolve) => resolve());
+      served.forEach((resolve) => resolve(true));
     } catch (error) {
-      failures += 1;
-      waiting = [...served, ...waiting];
+      if (final(error)) served.forEach((resolve) => resolve(false));
+      else waiting = [...served, ...waiting];
+      failures = final(error) ? 0 : failures + 1;
       failed(messageOf(error));
     }
     underWay = false;
@@ -77,8 +80,11 @@ export function startBeats({ clock, random, leaseMs, send, failed }: BeatOptions
   };
 }
 
-/** Time limits of one attempt at one bridge, in milliseconds. Both are well under a third of a lease. */
+/**
+ * Time limits of one attempt at one bridge, in milliseconds; both under a third of a lease. A bridge that has lost
+ * Consul takes up to 1.5 s to say so: with a lease of 6 s that is heard.
+ */
 export const attemptLimits = (leaseMs: number): { connectMs: number; answerMs: number } => ({
   connectMs: leaseMs / 12,
-  answerMs: leaseMs / 4,
+  answerMs: 0.3 * leaseMs,
 });

@@ -26,6 +26,8 @@ export interface LocalInstanceOptions {
   log: Logger;
   /** Called when anything about it changed. */
   changed: () => void;
+  /** Called when its drain ended by itself. */
+  returned: () => void;
 }
 
 /** One instance of a service on this machine: its app's check, its Envoy, its drain. */
@@ -85,6 +87,14 @@ export class LocalInstance {
     this.draining ??= { listeners: await listenersOn(this.appPort), away: false };
   }
 
+  /** Its Envoy has its configuration, but could not open the public listener because another process has the port. */
+  portTaken(): boolean {
+    const { state, ports, problem } = this.envoy.status;
+    const { sidecarPort } = this;
+    if (state !== 'live' || sidecarPort === undefined || ports.includes(sidecarPort)) return false;
+    return problem?.includes(`cannot bind '0.0.0.0:${sidecarPort}'`) ?? false;
+  }
+
   condition(): Condition {
     const { state, ports, problem } = this.envoy.status;
     const { sidecarPort } = this;
@@ -133,6 +143,7 @@ export class LocalInstance {
     this.draining = afterLook(this.draining, this.#check.checked().state, listeners);
     if (this.draining !== undefined) return;
     this.#options.log.info({ instance: this.id }, 'the app is back, its drain is over');
+    this.#options.returned();
     this.#options.changed();
   }
 }

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { type Logger, pino } from 'pino';
 
 import { startBeats } from './beat-loop.ts';
+import { BridgeRefusal } from './bridge-client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { type Definitions, readDefinitions } from './definitions.ts';
 import { serveLocalApi } from './local-api.ts';
@@ -12,7 +13,6 @@ import { endStrays } from './process-record.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
 import { type HostState, type Identity, type State, openState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
-import { matchTarget } from './target.ts';
 import { watchFolder } from './watch-folder.ts';
 
 /** How long a bridge may stay silent before something that waits for it goes on without. */
@@ -69,6 +69,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     leaseMs: () => supervisor.leaseMs(),
     send: () => member.beat(),
     failed: (message) => member.failed(message),
+    final: (error) => error instanceof BridgeRefusal && error.status < 500,
   });
   urgent = beats.soon;
   const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
@@ -76,20 +77,21 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   await serveLocalApi(
     apiSocket(settings),
     {
-      status: () => ({ ...member.status(), problems, instances: supervisor.status() }),
+      status: () => ({
+        ...member.status(),
+        problems: [...problems, ...supervisor.problems(), ...member.problems()],
+        instances: supervisor.status(),
+      }),
       async drain(target, waitMs) {
-        const instances = matchTarget(supervisor.instances(), target);
-        await Promise.all(instances.map((instance) => instance.drain()));
-        log.info({ instances: instances.map(({ id }) => id) }, 'draining');
+        const drained = await supervisor.drain(target);
         const heard = await told();
         if (heard) await sleep(clock, waitMs, ending.signal);
-        return { drained: instances.map(({ id }) => id), told: heard };
+        return { drained, told: heard };
       },
       async undrain(target) {
-        const instances = matchTarget(supervisor.instances(), target).filter(({ draining }) => draining);
-        for (const instance of instances) instance.draining = undefined;
+        const undrained = await supervisor.undrain(target);
         urgent();
-        return instances.map(({ id }) => id);
+        return undrained;
       },
       async reload() {
         await member.reload();
@@ -129,16 +131,16 @@ async function leaveMesh(parts: {
 }): Promise<void> {
   const { supervisor, settings, clock, log, told } = parts;
   const serving = supervisor.status().some(({ inMesh }) => inMesh === 'passing');
-  await Promise.all(supervisor.instances().map((instance) => instance.drain()));
+  await supervisor.drainAll();
   const heard = await told();
   log.info({ instances: supervisor.instances().length, told: heard }, 'leaving the mesh');
   if (serving) await sleep(clock, settings.drainMs);
 }
 
-/** Whether the promise was kept in time. */
-async function within(clock: Clock, promise: Promise<void>, ms: number): Promise<boolean> {
+/** What the promise gives, or false when it takes longer. */
+async function within(clock: Clock, promise: Promise<boolean>, ms: number): Promise<boolean> {
   const late = new AbortController();
-  const outcome = await Promise.race([promise.then(() => true), sleep(clock, ms, late.signal).then(() => false)]);
+  const outcome = await Promise.race([promise, sleep(clock, ms, late.signal).then(() => false)]);
   late.abort();
   return outcome;
 }

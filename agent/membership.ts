@@ -31,6 +31,7 @@ export class Membership {
   #heldMs: number | undefined;
   #problem: string | undefined;
   #renewTriedMs = -Infinity;
+  #bridgeProblems: string[] = [];
 
   constructor(host: HostState, identity: Identity, parts: MembershipParts) {
     this.#parts = parts;
@@ -44,8 +45,9 @@ export class Membership {
     const { supervisor, clock, log } = this.#parts;
     await this.#renewWhenDue();
     const request = supervisor.beatRequest(await this.#address());
-    const answer = await this.#client.post<BeatAnswer>('/v1/beat', request);
+    const answer = await this.#client.post<BeatAnswer & { problems?: string[] }>('/v1/beat', request);
     this.#heldMs = clock.monotonicMs();
+    this.#bridgeProblems = answer.problems ?? [];
     if (this.#problem !== undefined) log.info({ bridge: this.#client.bridge() }, 'the bridge answers again');
     this.#problem = undefined;
     await supervisor.learn(request, answer);
@@ -54,6 +56,11 @@ export class Membership {
   failed(message: string): void {
     if (this.#problem !== message) this.#parts.log.warn({ message }, 'beat failed; what runs goes on running');
     this.#problem = message;
+  }
+
+  /** What the bridge could not do for this machine at its last beat, and tries again by itself. */
+  problems(): string[] {
+    return this.#bridgeProblems.map((problem) => `the bridge says: ${problem}`);
   }
 
   /** Takes what `vm join` wrote: another certificate, other bridges. */

@@ -1,6 +1,4 @@
-import type { CheckState } from './check-loop.ts';
-import type { EnvoyStatus } from './envoy.ts';
-import type { Health } from './health.ts';
+import type { InstanceStatus } from './instance-status.ts';
 
 /** What GET /status of the agent's local API answers. */
 export interface AgentStatus {
@@ -18,25 +16,7 @@ export interface AgentStatus {
   };
   /** RFC 3339. */
   certificateExpiresAt: string;
-  /** What is wrong in services.d and in the agent's own files, one sentence each. */
+  /** What is wrong in services.d, between the services of this machine, and beyond the bridge; one sentence each. */
   problems: string[];
   instances: InstanceStatus[];
-}
-
-export interface InstanceStatus {
-  id: string;
-  service: string;
-  appPort: number;
-  sidecarPort: number | undefined;
-  /** undefined: a member that only calls others. */
-  check: { state: CheckState; output: string } | undefined;
-  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'problem'>;
-  draining: boolean;
-  refused: string | undefined;
-  /** What the agent makes of it. */
-  now: Health;
-  /** What the bridge has taken of it; undefined: nothing yet. */
-  inMesh: Health['health'] | undefined;
-  /** Bound on 127.0.0.1 by this instance's Envoy. */
-  upstreams: { service: string; localPort: number }[];
 }

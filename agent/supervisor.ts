@@ -5,13 +5,18 @@ import type { BeatAnswer, BeatInstance, BeatRequest } from '../mesh/bridge-api.t
 import type { Clock } from './clock.ts';
 import { sleep } from './clock.ts';
 import type { Definitions } from './definitions.ts';
-import { instanceFolder, instanceId } from './instance-id.ts';
+import type { Drain } from './drain.ts';
+import { readDrains, writeDrains } from './drain-file.ts';
+import { instanceFolder } from './instance-id.ts';
 import { LocalInstance } from './local-instance.ts';
-import { choosePort, isPortFree } from './ports.ts';
+import { localPortConflicts } from './local-port-conflicts.ts';
+import { type PortBook, openPortBook } from './port-book.ts';
 import type { Settings } from './settings.ts';
-import type { HostState, Known, Ports, State } from './state.ts';
-import type { InstanceStatus } from './status.ts';
+import type { HostState, Known, State } from './state.ts';
+import { type InstanceStatus, statusOf } from './instance-status.ts';
+import { matchTarget } from './target.ts';
 import { type TokenShelf, openTokenShelf } from './token-shelf.ts';
+import { wantedInstances } from './wanted-instances.ts';
 
 export interface SupervisorOptions {
   settings: Settings;
@@ -32,23 +37,33 @@ export class Supervisor {
   readonly #retiring = new Map<string, Promise<void>>();
   /** What the bridge has taken, by instance. */
   readonly #told = new Map<string, BeatInstance['health']>();
-  #ports: Ports;
+  readonly #ports: PortBook;
   #known: Known;
+  /** Drains that an agent before this one began. */
+  #drainedBefore: Record<string, Drain>;
+  #problems: string[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: SupervisorOptions, tokens: TokenShelf, ports: Ports, known: Known) {
+  private constructor(
+    options: SupervisorOptions,
+    learnt: { tokens: TokenShelf; ports: PortBook; known: Known; drains: Record<string, Drain> },
+  ) {
     this.#options = options;
-    this.#tokens = tokens;
-    this.#ports = ports;
-    this.#known = known;
+    this.#tokens = learnt.tokens;
+    this.#ports = learnt.ports;
+    this.#known = learnt.known;
+    this.#drainedBefore = learnt.drains;
   }
 
   /** Reads what was learnt before. Throws a Problem when a file is damaged. */
   static async open(options: SupervisorOptions): Promise<Supervisor> {
-    const { state, host, clock } = options;
-    const tokens = await openTokenShelf(state, clock);
-    const known = (await state.readKnown()) ?? { leaseMs: host.leaseMs, services: [] };
-    return new Supervisor(options, tokens, await state.readPorts(), known);
+    const { state, host, clock, settings } = options;
+    return new Supervisor(options, {
+      tokens: await openTokenShelf(state, clock),
+      ports: await openPortBook(state),
+      known: (await state.readKnown()) ?? { leaseMs: host.leaseMs, services: [] },
+      drains: await readDrains(settings.runtimeDir),
+    });
   }
 
   leaseMs(): number {
@@ -62,10 +77,8 @@ export class Supervisor {
   /** Starts, changes and ends instances until they are what the definitions say. */
   apply(definitions: Definitions): Promise<void> {
     return this.#inTurn(async () => {
-      const { host } = this.#options.host;
-      const wanted = [...definitions.values()].flatMap(({ service, instances }) =>
-        instances.map((definition) => ({ id: instanceId(service, host, definition.port), service, definition })),
-      );
+      const { wanted, problems } = wantedInstances(definitions, this.#options.host.host);
+      this.#problems = problems;
       const before = JSON.stringify(this.#beatInstances());
       for (const instance of this.instances()) if (!wanted.some(({ id }) => id === instance.id)) this.#retire(instance);
       for (const { id, service, definition } of wanted) {
@@ -113,30 +126,52 @@ export class Supervisor {
 
   status(): InstanceStatus[] {
     return this.instances().map((instance) => {
-      const { state, pid, restarts } = instance.envoy.status;
-      const { app, sidecarProblem: problem } = instance.condition();
       const plan = this.#known.services.find(({ service }) => service === instance.service);
-      return {
-        id: instance.id,
-        service: instance.service,
-        appPort: instance.appPort,
-        sidecarPort: instance.sidecarPort,
-        check: app && { state: app.state, output: app.output },
-        envoy: { state, pid, restarts, problem },
-        draining: instance.draining !== undefined,
-        refused: instance.refused,
-        now: instance.health(),
-        inMesh: this.#told.get(instance.id),
-        upstreams: this.#bindsUpstreams(instance) ? (plan?.upstreams ?? []) : [],
-      };
+      const upstreams = this.#bindsUpstreams(instance) ? (plan?.upstreams ?? []) : [];
+      return statusOf(instance, this.#told.get(instance.id), upstreams);
     });
   }
 
-  /** Ends all Envoys. The folders stay: `token.json` and the rest are of use to nobody, but their ports are kept. */
+  /** What stands in the way between the services of this machine, one sentence each. */
+  problems(): string[] {
+    return [...this.#problems, ...localPortConflicts(this.#known.services).map(({ message }) => message)];
+  }
+
+  /** Takes the instances that `target` means out of the mesh, see target.ts. Gives their ids. Throws a Problem. */
+  async drain(target: string): Promise<string[]> {
+    const instances = matchTarget(this.instances(), target);
+    await Promise.all(instances.map((instance) => instance.drain()));
+    await this.#saveDrains();
+    const ids = instances.map(({ id }) => id);
+    this.#options.log.info({ instances: ids }, 'draining');
+    return ids;
+  }
+
+  /** Ends drains. Gives the ids of the instances that were drained. Throws a Problem. */
+  async undrain(target: string): Promise<string[]> {
+    const instances = matchTarget(this.instances(), target).filter(({ draining }) => draining);
+    for (const instance of instances) instance.draining = undefined;
+    await this.#saveDrains();
+    return instances.map(({ id }) => id);
+  }
+
+  /** Before the agent ends. An agent that starts afterwards does not remember these drains. */
+  async drainAll(): Promise<void> {
+    await Promise.all(this.instances().map((instance) => instance.drain()));
+  }
+
+  /** Ends all Envoys and removes their folders; ports and tokens are kept. */
   async stop(): Promise<void> {
     await this.#queue;
     await Promise.all([...this.instances().map((instance) => instance.end()), ...this.#retiring.values()]);
     this.#instances.clear();
+  }
+
+  #saveDrains(): Promise<void> {
+    const held = this.instances().flatMap(({ id, draining }) =>
+      draining === undefined ? [] : [[id, draining] as const],
+    );
+    return writeDrains(this.#options.settings.runtimeDir, Object.fromEntries(held));
   }
 
   /** One change at a time. */
@@ -153,14 +188,16 @@ export class Supervisor {
       id,
       service,
       definition,
-      sidecarPort: await this.#choosePort(id),
+      sidecarPort: await this.#ports.choose(id, this.#instances),
       folder: instanceFolder(settings.runtimeDir, id),
       envoyCommand: settings.envoy,
       clock,
       random,
       log,
       changed: () => this.#changed(instance),
+      returned: () => void this.#saveDrains(),
     });
+    instance.draining = this.#drainedBefore[id];
     this.#instances.set(id, instance);
     log.info({ instance: id, sidecarPort: instance.sidecarPort }, 'instance added');
     await this.#serve(instance);
@@ -179,13 +216,15 @@ export class Supervisor {
     this.#retiring.set(id, retired);
   }
 
-  async #choosePort(id: string): Promise<number | undefined> {
-    const others = new Set(this.instances().flatMap((other) => (other.id === id ? [] : (other.sidecarPort ?? []))));
-    const port = await choosePort({ had: this.#ports[id], others, isFree: isPortFree });
-    const kept = Object.entries(this.#ports).filter(([other]) => other !== id && this.#instances.has(other));
-    this.#ports = Object.fromEntries(port === undefined ? kept : [...kept, [id, port]]);
-    await this.#options.state.writePorts(this.#ports);
-    return port;
+  /** Somebody else took the sidecar's port between two runs of its Envoy. Consul hands Envoy the new one: no restart. */
+  #movePort(instance: LocalInstance): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!instance.portTaken()) return;
+      const before = instance.sidecarPort;
+      instance.sidecarPort = await this.#ports.choose(instance.id, this.#instances);
+      this.#options.log.warn({ instance: instance.id, before, now: instance.sidecarPort }, 'sidecar port was taken');
+      this.#options.urgent();
+    });
   }
 
   async #serve(instance: LocalInstance): Promise<void> {
@@ -197,6 +236,7 @@ export class Supervisor {
 
   #changed(instance: LocalInstance): void {
     if (this.#instances.get(instance.id) !== instance) return;
+    if (instance.portTaken()) void this.#movePort(instance);
     if (instance.health().health !== this.#told.get(instance.id)) this.#options.urgent();
   }
 
@@ -207,8 +247,10 @@ export class Supervisor {
     return this.#tokens.wants(service, refusals.length === 0 ? undefined : Math.max(...refusals));
   }
 
+  /** One instance of a service binds its upstreams' ports, and of two services with the same port the first. */
   #bindsUpstreams(instance: LocalInstance): boolean {
-    return this.instances().find(({ service }) => service === instance.service) === instance;
+    if (this.instances().find(({ service }) => service === instance.service) !== instance) return false;
+    return !localPortConflicts(this.#known.services).some(({ loser }) => loser === instance.service);
   }
 
   #beatInstances(): BeatInstance[] {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { readDefinitions } from '../../agent/definitions.ts';
 import { makeBridgeClient } from '../../agent/bridge-client.ts';
 import { type LocalClient, localClient } from '../../agent/local-client.ts';
 import { Problem, messageOf } from '../../agent/problem.ts';
@@ -44,31 +45,38 @@ async function leaveOne(
   agent: LocalClient,
   waitMs: number,
 ): Promise<void> {
+  const folder = definitionsFolder(settings);
+  const { definitions } = await readDefinitions(folder, new Map());
+  if (![...definitions.values()].some((definition) => definition.service === service))
+    throw new Problem(`No service called ${service} is in ${folder}.`);
   const runs = await isRunning(agent);
   if (runs) await agent.drain(service, waitMs);
-  const [gone] = await removeDefinitions(definitionsFolder(settings), [service]);
-  if (gone === undefined) throw new Problem(`No service called ${service} is in ${definitionsFolder(settings)}.`);
-  // First the agent forgets it: a beat that still named it would bring it back.
+  // From here on the bridge refuses what the agent still says of it, so that nothing comes back.
+  await tellBridge(state, [service]).catch((error: unknown) => {
+    throw new Problem(
+      `${service} has not left: ${messageOf(error)} It is drained; try again, or landbridge vm undrain ${service}.`,
+    );
+  });
+  await removeDefinitions(folder, [service]);
   if (runs) await agent.reload();
-  await tellBridge(state, [service]);
   process.stdout.write(`left ${service}\n`);
 }
 
 async function leaveAll(settings: Settings, state: State, agent: LocalClient, waitMs: number): Promise<void> {
   const runs = await isRunning(agent);
   if (runs) await agent.drain('all', waitMs);
-  const services = await removeDefinitions(definitionsFolder(settings), 'all');
-  if (hasAgentUnit()) await removeAgentUnit();
-  else if (runs) await agent.stop();
-  const told = await tellBridge(state, []).then(
+  const failure = await tellBridge(state, []).then(
     () => undefined,
     (error: unknown) => messageOf(error),
   );
+  if (hasAgentUnit()) await removeAgentUnit();
+  else if (runs) await agent.stop();
+  const services = await removeDefinitions(definitionsFolder(settings), 'all');
   await state.clear();
   process.stdout.write(`left ${services.join(', ') || 'with no service'}; this machine is no member any more\n`);
-  if (told !== undefined)
+  if (failure !== undefined)
     throw new Problem(
-      `The bridge was not told (${told}): it drops the machine when its lease runs out; landbridge vm revoke does it now.`,
+      `The bridge does not know yet: ${failure} It takes the instances out when the lease ends; landbridge vm revoke does it now.`,
     );
 }
 

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { localClient } from '../../agent/local-client.ts';
 import { Problem } from '../../agent/problem.ts';
 import { apiSocket, readSettings } from '../../agent/settings.ts';
-import type { AgentStatus, InstanceStatus } from '../../agent/status.ts';
+import type { InstanceStatus } from '../../agent/instance-status.ts';
+import type { AgentStatus } from '../../agent/status.ts';
 import { table } from '../table.ts';
 
 /** `landbridge vm status`: what the agent of this machine says. Exit code 0 also when something is not well. */
@@ -39,7 +40,10 @@ export function statusText(status: AgentStatus): string {
     instance.inMesh ?? '-',
     instance.upstreams.map(({ service, localPort }) => `${service}:${localPort}`).join(' ') || '-',
   ]);
-  const why = instances.flatMap(({ id, now }) => (now.health === 'passing' ? [] : [`${id}: ${now.output}`]));
+  const why = instances.flatMap(({ id, now, envoy }) => {
+    if (now.health !== 'passing') return [`${id}: ${now.output}`];
+    return envoy.problem === undefined ? [] : [`${id}: Envoy: ${envoy.problem}`];
+  });
   return [...lines, ...(rows.length === 0 ? ['no instances'] : ['', table(header, rows).trimEnd()]), ...why, ''].join(
     '\n',
   );

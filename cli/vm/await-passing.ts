@@ -1,6 +1,7 @@
 import type { LocalClient } from '../../agent/local-client.ts';
 import { messageOf } from '../../agent/problem.ts';
-import type { AgentStatus, InstanceStatus } from '../../agent/status.ts';
+import type { InstanceStatus } from '../../agent/instance-status.ts';
+import type { AgentStatus } from '../../agent/status.ts';
 
 export interface Awaited {
   passing: InstanceStatus[];

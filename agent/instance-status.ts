@@ -1,0 +1,45 @@
+import type { CheckState } from './check-loop.ts';
+import type { EnvoyStatus } from './envoy.ts';
+import type { Health } from './health.ts';
+import type { LocalInstance } from './local-instance.ts';
+
+export interface InstanceStatus {
+  id: string;
+  service: string;
+  appPort: number;
+  sidecarPort: number | undefined;
+  /** undefined: a member that only calls others. */
+  check: { state: CheckState; output: string } | undefined;
+  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'problem'>;
+  draining: boolean;
+  refused: string | undefined;
+  /** What the agent makes of it. */
+  now: Health;
+  /** What the bridge has taken of it; undefined: nothing yet. */
+  inMesh: Health['health'] | undefined;
+  /** Bound on 127.0.0.1 by this instance's Envoy. */
+  upstreams: { service: string; localPort: number }[];
+}
+
+export function statusOf(
+  instance: LocalInstance,
+  inMesh: Health['health'] | undefined,
+  upstreams: InstanceStatus['upstreams'],
+): InstanceStatus {
+  const { id, service, appPort, sidecarPort, refused } = instance;
+  const { state, pid, restarts } = instance.envoy.status;
+  const { app, sidecarProblem: problem, draining } = instance.condition();
+  return {
+    id,
+    service,
+    appPort,
+    sidecarPort,
+    check: app && { state: app.state, output: app.output },
+    envoy: { state, pid, restarts, problem },
+    draining,
+    refused,
+    now: instance.health(),
+    inMesh,
+    upstreams,
+  };
+}

@@ -1,0 +1,28 @@
+import { choosePort, isPortFree } from './ports.ts';
+import type { State } from './state.ts';
+
+/** Which sidecar port belongs to which instance; kept on disk, so that a restart changes nothing for callers. */
+export interface PortBook {
+  /** A free port for the instance, the one it had if possible; undefined when none is free. `running`: by id. */
+  choose(id: string, running: ReadonlyMap<string, { sidecarPort: number | undefined }>): Promise<number | undefined>;
+}
+
+/** As many as a machine may have instances: what has not run for long is forgotten first. */
+const MAX_KEPT = 256;
+
+export async function openPortBook(state: State): Promise<PortBook> {
+  let ports = await state.readPorts();
+  return {
+    async choose(id, running) {
+      const used = [...running].flatMap(([other, { sidecarPort }]) => (other === id ? [] : (sidecarPort ?? [])));
+      const promised = Object.entries(ports).flatMap(([other, theirs]) => (other === id ? [] : theirs));
+      const wish = (others: number[]) => ({ had: ports[id], others: new Set(others), isFree: isPortFree });
+      const port = (await choosePort(wish([...used, ...promised]))) ?? (await choosePort(wish(used)));
+      if (port === undefined || port === ports[id]) return port;
+      const kept = Object.entries(ports).filter(([other, theirs]) => other !== id && theirs !== port);
+      ports = Object.fromEntries([...kept, [id, port] as const].slice(-MAX_KEPT));
+      await state.writePorts(ports);
+      return port;
+    },
+  };
+}
