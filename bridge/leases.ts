@@ -1,7 +1,7 @@
 import { setImmediate as pendingInput } from 'node:timers/promises';
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
-import { type BrakeRule, judge, nextLapseMs } from '../mesh/lease.ts';
+import { type BrakeRule, judge, judged, nextLapseMs } from '../mesh/lease.ts';
 import type { Host } from './hosts.ts';
 
 /** The one judge of all leases of a bridge. */
@@ -38,22 +38,16 @@ export function createLeases(options: LeasesOptions): Leases {
     for (const [site, hosts] of bySite(options.hosts())) {
       const leases = hosts.map((host) => host.lease);
       const judgement = judge(leases, now, leaseMs, rule);
+      for (const host of hosts) host.lease = judged(host.lease, judgement, now, leaseMs);
       for (const host of hosts.filter(({ host }) => judgement.lapse.includes(host))) lapse(host);
       if (judgement.brake === 'on') brakes.set(site, judgement.heldByBrake);
     }
     tellBrakes(brakes);
-    const free = options.hosts().filter(({ site, host }) => !brakes.get(site)?.includes(host));
-    const next = nextLapseMs(
-      free.map((host) => host.lease),
-      now,
-      leaseMs,
-    );
-    // A brake is released by hosts being heard; nothing falls due that would wake the judge.
-    return brakes.size === 0 ? next : Math.min(next, leaseMs / 6);
+    const leases = options.hosts().map((host) => host.lease);
+    return nextLapseMs(leases, now, leaseMs);
   }
 
   function lapse(host: Host): void {
-    host.lease.down = true;
     host.diedAtMs ??= clock.now();
     log.warn({ site: host.site, host: host.host, leaseMs }, 'lease lapsed');
     onLapse(host);
@@ -70,17 +64,19 @@ export function createLeases(options: LeasesOptions): Leases {
   /** A bridge that was stopped or starved could not hear anybody: that time is nobody's silence. */
   function forgive(lateMs: number): void {
     if (lateMs < leaseMs / 6) return;
-    for (const { lease } of options.hosts()) {
-      if (!lease.down) lease.heardAtMs = Math.min(clock.steady(), lease.heardAtMs + lateMs);
+    for (const host of options.hosts()) {
+      const { extraMs = 0 } = host.lease;
+      // Who was heard in the meantime needs no more than a lease.
+      const heldUpMs = Math.min(lateMs, clock.steady() - host.lease.heardAtMs);
+      if (!host.lease.down) host.lease = { ...host.lease, extraMs: extraMs + heldUpMs };
     }
     log.warn({ lateMs: Math.round(lateMs) }, 'the bridge was held up: every lease is longer by that');
   }
 
   return {
     heard(host) {
-      host.lease.heardAtMs = clock.steady();
       if (host.lease.down) log.info({ site: host.site, host: host.host }, 'lease held again');
-      host.lease.down = false;
+      host.lease = { host: host.host, heardAtMs: clock.steady(), down: false };
       host.diedAtMs = undefined;
     },
     judgeNow,

@@ -5,6 +5,7 @@
  *
  * A lapsed host's instances turn critical at once. The mass-loss brake: when many hosts of a site lapse together, the
  * bridge assumes that it, not they, lost the network, and marks none of them down until it hears from enough again.
+ * Those it has not heard from by then get one more beat before they lapse: they may be on their way back, too.
  */
 export interface Lease {
   host: string;
@@ -12,6 +13,10 @@ export interface Lease {
   heardAtMs: number;
   /** Marked down in Consul already. */
   down: boolean;
+  /** Only the brake kept it up, when it was judged last. */
+  heldByBrake?: boolean;
+  /** This lease is longer than others by so much: after a brake, or when the bridge itself was held up. Default 0. */
+  extraMs?: number;
 }
 
 export interface BrakeRule {
@@ -32,6 +37,8 @@ export interface Judgement {
   brake: 'off' | 'on';
   /** Silent hosts that only the brake keeps up. */
   heldByBrake: string[];
+  /** Silent hosts that the brake does not hold any more: they get one more beat. */
+  release: string[];
 }
 
 /**
@@ -39,11 +46,13 @@ export interface Judgement {
  * mass loss lapses, all the others are past this mark already: the brake sees them together, whatever their phase.
  */
 const SUSPECT_SHARE = 0.6;
+/** A beat is due every third of a lease; somewhat more, for it has to arrive. */
+const ONE_MORE_BEAT_SHARE = 0.4;
 
-/** Judges all leases of one site. */
+/** Judges all leases of one site. What becomes of each lease says `judged`. */
 export function judge(leases: Lease[], nowMs: number, ttlMs: number, rule: BrakeRule = DEFAULT_BRAKE): Judgement {
   const silenceMs = (lease: Lease): number => nowMs - lease.heardAtMs;
-  const fresh = leases.filter((lease) => !lease.down && silenceMs(lease) >= ttlMs);
+  const fresh = leases.filter((lease) => !lease.down && silenceMs(lease) >= ttlMs + (lease.extraMs ?? 0));
   const suspects = leases.filter(
     (lease) => silenceMs(lease) >= SUSPECT_SHARE * ttlMs && (!lease.down || silenceMs(lease) < 2 * ttlMs),
   );
@@ -52,15 +61,33 @@ export function judge(leases: Lease[], nowMs: number, ttlMs: number, rule: Brake
   const brake = fresh.length > 0 && suspects.length > rule.moreThan && suspects.length > rule.share * live;
   const names = (of: Lease[]): string[] => of.map((lease) => lease.host).sort();
   return {
-    lapse: brake ? [] : names(fresh),
+    lapse: brake ? [] : names(fresh.filter((lease) => !lease.heldByBrake)),
     revive: names(leases.filter((lease) => lease.down && silenceMs(lease) < ttlMs)),
     brake: brake ? 'on' : 'off',
     heldByBrake: brake ? names(fresh) : [],
+    release: brake ? [] : names(fresh.filter((lease) => lease.heldByBrake)),
   };
 }
 
+/** The lease after the judgement of its site at `nowMs`. */
+export function judged(lease: Lease, judgement: Judgement, nowMs: number, ttlMs: number): Lease {
+  const { host, heardAtMs } = lease;
+  if (judgement.lapse.includes(host)) return { ...lease, down: true };
+  if (judgement.revive.includes(host)) return { host, heardAtMs, down: false };
+  if (judgement.heldByBrake.includes(host)) return { ...lease, heldByBrake: true };
+  if (!judgement.release.includes(host)) return lease;
+  return { ...lease, heldByBrake: false, extraMs: nowMs - heardAtMs - ttlMs + ONE_MORE_BEAT_SHARE * ttlMs };
+}
+
+/** How soon a brake that is on is looked at again: what releases it is being heard, which wakes nobody. */
+const BRAKED_SHARE = 1 / 12;
+
 /** When the next lease can lapse: how long a judge may sleep. At least 10 ms, at most ttl. */
 export function nextLapseMs(leases: Lease[], nowMs: number, ttlMs: number): number {
-  const due = leases.filter((lease) => !lease.down).map((lease) => lease.heardAtMs + ttlMs - nowMs);
+  const due = leases
+    .filter((lease) => !lease.down)
+    .map((lease) =>
+      lease.heldByBrake ? BRAKED_SHARE * ttlMs : lease.heardAtMs + ttlMs + (lease.extraMs ?? 0) - nowMs,
+    );
   return Math.max(10, Math.min(ttlMs, ...due));
 }
