@@ -5,76 +5,96 @@ import { deleteCluster } from './cluster.ts';
 import { currentEngine, hostEngineAnswers, stopEngine } from './engine.ts';
 import { endProcess } from './end-process.ts';
 import { attempt, run } from './exec.ts';
-import {
-  labCgroups,
-  labInterfaces,
-  labMounts,
-  labNamespaces,
-  leftovers,
-  mountRoots,
-  type Leftover,
-} from './leftovers.ts';
+import { labCgroups, labInterfaces, labMounts, labNamespaces, leftovers, mountRoots } from './leftovers.ts';
 import { dockerNetwork } from './network.ts';
 import { diskDirectory, kubeconfigFile, stateDirectory } from './paths.ts';
 import { privateEngine } from './private-engine.ts';
-import { markedProcesses, rememberedProcesses } from './state.ts';
+import { ancestry, markedProcesses, rememberedProcesses } from './state.ts';
+import { stopAllVms } from './vm/stop.ts';
+
+/** A piece of the lab, and how to take it away. Safe to call when there is nothing. */
+const pieces: readonly [string, () => Promise<void>][] = [
+  ['what a killed start was doing', endStrays],
+  ['VMs', stopAllVms],
+  ['cluster', emptyEngine],
+  ['engine', stopEngine],
+  ['processes', endAll],
+  ['interfaces', removeInterfaces],
+  ['namespaces', removeNamespaces],
+  ['mounts', unmount],
+  ['cgroups', removeCgroups],
+  ['files', removeFiles],
+];
 
 /**
- * Takes everything of a lab away, in whatever state a stop, a crash or a power cut left it; safe to call again. Gives
- * what is still there after it: nothing, or a reason to look.
+ * Takes everything of a lab away, in whatever state a stop, a crash or a power cut left it; safe to call again. A piece
+ * that resists does not keep the others. Throws when something is still there after it, naming each thing.
  */
-export async function cleanUp(): Promise<Leftover[]> {
-  await endStrays();
-  if (privateEngine.isRunning() || (await hostEngineAnswers())) await emptyEngine();
-  await stopEngine();
-  for (const { id } of [...rememberedProcesses(), ...markedProcesses()]) await endProcess(id);
-  await removeInterfaces();
-  for (const namespace of labNamespaces()) await run('ip', ['netns', 'delete', namespace]);
-  for (const point of labMounts(readFileSync('/proc/self/mountinfo', 'utf8'), mountRoots()))
-    await run('umount', [point]);
-  await leaveNetnsFolder();
-  for (const folder of labCgroups()) await removeCgroup(folder);
-  for (const path of [stateDirectory, diskDirectory, kubeconfigFile]) rmSync(path, { recursive: true, force: true });
-  return leftovers();
+export async function cleanUp(): Promise<void> {
+  const problems: string[] = [];
+  for (const [name, remove] of pieces)
+    await remove().catch((error: Error) => problems.push(`${name}: ${error.message}`));
+  const left = await leftovers();
+  if (left.length === 0) return;
+  const lines = [...left.map(({ kind, name }) => `${kind} ${name}`), ...problems];
+  throw new Error(`left on this machine:\n${lines.map((line) => `  - ${line}`).join('\n')}`);
 }
 
 /**
- * What a killed start was in the middle of. Ended before everything else, or it would go on making what is taken
- * away here. What the lab remembers (the engine, the VMs) has an orderly end of its own.
+ * Ended before everything else, or it would go on making what is taken away here. What the lab remembers (the engine,
+ * the VMs), and what that started, has an orderly end of its own.
  */
 async function endStrays(): Promise<void> {
   const remembered = new Set(rememberedProcesses().map(({ id }) => id.pid));
-  const strays = markedProcesses().filter(({ id }) => !remembered.has(id.pid) && !isOfEngine(id.pid, remembered));
+  const strays = markedProcesses().filter(({ id }) => ![...ancestry(id.pid)].some((pid) => remembered.has(pid)));
   await Promise.all(strays.map(({ id }) => endProcess(id, 2000)));
 }
 
-function isOfEngine(pid: number, remembered: ReadonlySet<number>): boolean {
-  for (let next = pid; next > 1; next = parentOf(next)) if (remembered.has(next)) return true;
-  return false;
+async function endAll(): Promise<void> {
+  const all = [...rememberedProcesses(), ...markedProcesses()];
+  await Promise.all(all.map(({ id }) => endProcess(id)));
 }
 
-function parentOf(pid: number): number {
-  try {
-    return Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
+async function removeNamespaces(): Promise<void> {
+  for (const namespace of labNamespaces()) await run('ip', ['netns', 'delete', namespace]);
 }
 
+async function unmount(): Promise<void> {
+  for (const point of labMounts(readFileSync('/proc/self/mountinfo', 'utf8'), mountRoots()))
+    await run('umount', [point]);
+  await leaveNetnsFolder();
+}
+
+async function removeCgroups(): Promise<void> {
+  for (const folder of labCgroups()) await removeCgroup(folder);
+}
+
+async function removeFiles(): Promise<void> {
+  for (const path of [stateDirectory, diskDirectory, kubeconfigFile]) rmSync(path, { recursive: true, force: true });
+}
+
+/** Before the engine stops, so that the next one does not know of them. */
 async function emptyEngine(): Promise<void> {
+  if (!privateEngine.isRunning() && !(await hostEngineAnswers())) return;
   const engine = await currentEngine();
   await deleteCluster(engine);
   const network = ['network', 'ls', '--quiet', '--filter', `name=^${dockerNetwork}$`];
   if ((await engine.docker(network)) !== '') await engine.docker(['network', 'rm', dockerNetwork]);
 }
 
+/**
+ * One by one: with one end of a pair the other goes too. And by trying: the kernel takes a stopped engine's interfaces
+ * away in its own time, so that one may be listed and gone a moment later.
+ */
 async function removeInterfaces(): Promise<void> {
+  const deadline = Date.now() + 10_000;
   for (;;) {
     const links = await attempt('ip', ['-json', 'link', 'show']);
     const [first] = labInterfaces(links.stdout);
     if (first === undefined) return;
-    // One by one: with one end of a pair the other goes too.
-    await run('ip', ['link', 'delete', first]);
+    const { code, stderr } = await attempt('ip', ['link', 'delete', first]);
+    if (code !== 0 && Date.now() > deadline) throw new Error(`${first} cannot be removed: ${stderr.trim()}`);
+    if (code !== 0) await sleep(50);
   }
 }
 

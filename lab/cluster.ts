@@ -124,10 +124,17 @@ async function writeKubeconfig(engine: Engine, kind: string): Promise<void> {
     const format = `{{(index .NetworkSettings.Networks "${dockerNetwork}").IPAddress}}`;
     const name = `${clusterName}-control-plane`;
     const address = await engine.docker(['inspect', '--format', format, name]);
-    stdout = stdout.replace(`https://${name}:`, `https://${address}:`);
+    stdout = withServer(stdout, name, address);
   }
   mkdirSync(dotLab, { recursive: true });
   writeFileSync(kubeconfigFile, stdout, { mode: 0o600 });
+}
+
+/** A kubeconfig that names the API server's host by another name. Throws when it does not name it by the first. */
+export function withServer(kubeconfig: string, host: string, instead: string): string {
+  const changed = kubeconfig.replaceAll(`https://${host}:`, `https://${instead}:`);
+  if (changed === kubeconfig) throw new Error(`kind's kubeconfig does not name ${host}`);
+  return changed;
 }
 
 interface NodeList {

@@ -27,6 +27,12 @@ if (command === undefined) {
 }
 // Inherited by everything started from here; see state.ts.
 process.env[marker] = stateDirectory;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    console.error(`\n${name}: interrupted. \`npm start\` begins anew, \`npm stop\` takes away what is there.`);
+    process.exit(130);
+  });
+}
 const progress = terminalProgress();
 const begun = Date.now();
 try {

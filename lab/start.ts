@@ -11,6 +11,7 @@ import { parts } from './parts/table.ts';
 import { stateDirectory } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { missing, thisMachine } from './requirements.ts';
+import { step } from './step.ts';
 
 /** A lab that is up. */
 export interface Lab {
@@ -26,7 +27,7 @@ export const readyFile = join(stateDirectory, 'ready');
 export async function start(progress: Progress): Promise<Lab> {
   const docker = await hostEngineAnswers();
   await checkRequirements(docker);
-  await cleanUpBefore(progress);
+  await step(progress, 'clean up what an earlier lab left', cleanUp);
   await installTools(docker ? labTools : [...engineTools, ...labTools], progress);
   await checkSubnet();
   announce(progress);
@@ -45,31 +46,10 @@ export async function start(progress: Progress): Promise<Lab> {
 /** What runs in pods and VMs. */
 const productParts = ['envoy', 'consul', 'node'];
 
-/** A piece of work with a name, shown with the time it took. */
-export async function step<T>(progress: Progress, name: string, work: () => Promise<T>): Promise<T> {
-  const task = progress.begin(name);
-  try {
-    const result = await work();
-    task.done();
-    return result;
-  } catch (error) {
-    task.failed('');
-    throw error;
-  }
-}
-
 async function checkRequirements(docker: boolean): Promise<void> {
   const lines = missing(await thisMachine(docker));
   if (lines.length > 0)
     throw new Error(`the lab cannot start here. Missing:\n${lines.map((line) => `  - ${line}`).join('\n')}`);
-}
-
-async function cleanUpBefore(progress: Progress): Promise<void> {
-  await step(progress, 'clean up what an earlier lab left', async () => {
-    const left = await cleanUp();
-    if (left.length > 0)
-      throw new Error(`cannot be removed: ${left.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`);
-  });
 }
 
 function announce(progress: Progress): void {

@@ -61,7 +61,8 @@ export function markedProcesses(): { id: ProcessId; command: string }[] {
   return found;
 }
 
-function ancestry(pid: number): Set<number> {
+/** A process, its parent, and so on up to the first. */
+export function ancestry(pid: number): Set<number> {
   const seen = new Set<number>();
   for (let next = pid; next > 0 && !seen.has(next); next = parentOf(next)) seen.add(next);
   return seen;
