@@ -28,7 +28,6 @@ export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', i
     sourcesContent: false,
     banner: {
       js: [
-        '#!/usr/bin/env node',
         "import { createRequire as __createRequire } from 'node:module';",
         "import { fileURLToPath as __fileURLToPath } from 'node:url';",
         'const require = __createRequire(import.meta.url);',
