@@ -11,11 +11,11 @@ export interface KubeConfigSource {
 }
 
 /** Reads the configuration from files anew. Throws a `fix` KubeError when it is missing, unreadable or names no cluster. */
-export function loadKubeConfig(source: KubeConfigSource, env: NodeJS.ProcessEnv = process.env): KubeConfig {
+export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
   const config = new KubeConfig();
   try {
     if (source.kubeconfig) config.loadFromFile(source.kubeconfig);
-    else if (env['KUBERNETES_SERVICE_HOST']) config.loadFromCluster();
+    else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
     else config.loadFromDefault();
   } catch (error) {
     throw errorOfUse(`cannot read the kubeconfig: ${(error as Error).message}`);

@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from './clock.ts';
+import { KubeError } from './errors.ts';
 
 /** What a request needs besides its content. */
 export interface Credentials {
@@ -37,13 +38,14 @@ export function readCredentials(
   maxAgeMs = 30_000,
 ): CredentialsReader {
   let current: Credentials | undefined;
+  let config: KubeConfig | undefined;
   let readAt = -Infinity;
   let reading: Promise<Credentials> | undefined;
   let tlsPart = '';
 
   async function read(): Promise<Credentials> {
     const options: https.RequestOptions = {};
-    const config = load();
+    if (!config || !cachesTokens(config)) config = load();
     await config.applyToHTTPSOptions(options);
     const { ca, cert, key, servername, rejectUnauthorized } = options;
     const part = JSON.stringify([ca, cert, key, servername, rejectUnauthorized].map((item) => item?.toString()));
@@ -66,14 +68,27 @@ export function readCredentials(
       try {
         current = await reading;
       } catch (error) {
-        if (!current) throw error;
+        if (!current) throw noCredentials(error);
       }
       return current;
     },
     expire() {
       readAt = -Infinity;
+      config = undefined;
     },
   };
+}
+
+/** Plugins that fetch tokens are slow, and KubeConfig keeps what they gave until it expires: as long as it lives itself. */
+function cachesTokens(config: KubeConfig): boolean {
+  const user = config.getCurrentUser();
+  return Boolean(user?.exec || (user?.authProvider && !user.authProvider.config?.tokenFile));
+}
+
+function noCredentials(error: unknown): KubeError {
+  if (error instanceof KubeError) return error;
+  const message = `cannot read the credentials: ${(error as Error).message}`;
+  return new KubeError({ code: 0, reason: 'NoCredentials', kind: 'fix', message });
 }
 
 function newAgents(server: string, tls: https.AgentOptions): Agents {

@@ -25,7 +25,7 @@ export class KubeError extends Error {
   override readonly name = 'KubeError';
   /** HTTP status; 0 when there was no answer. */
   readonly code: number;
-  /** `Status.reason` (NotFound, Conflict, AlreadyExists, Expired ...); our own are Unreachable, Timeout, BadResponse, BadRequest. */
+  /** `Status.reason` (NotFound, Conflict, AlreadyExists, Expired ...); our own are Unreachable, Timeout, BadResponse, BadRequest, NoCredentials. */
   readonly reason: string;
   readonly kind: KubeErrorKind;
   /** Set when the server said when to come back. */

@@ -29,7 +29,7 @@ export interface ReflectOptions<O extends KubeObject, T, Index extends string> {
   clock?: Clock;
   /** 0 <= random() < 1. Default Math.random. */
   random?: () => number;
-  /** No byte for this long on a watch: reconnect. Bookmarks come about once a minute. Default 90 000. */
+  /** No byte for this long on a watch: reconnect. Default 90 000: bookmarks come once a minute, or seldom where etcd reports no progress. */
   idleTimeoutMs?: number;
   /** Back-off after a failure. Default 200 to 5000, doubling, jittered. */
   backoff?: { baseMs?: number; capMs?: number };

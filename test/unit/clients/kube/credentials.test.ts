@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { KubeConfig } from '@kubernetes/client-node';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -53,6 +53,34 @@ describe('kube credentials', () => {
     await writeFile(file, 'second');
     credentials.expire();
     expect((await credentials.get()).agents).to.equal(agents);
+  });
+
+  it('asks a token plugin again only when its token has expired or was refused', async () => {
+    const calls = join(directory, 'calls');
+    const status = { token: 'from-plugin', expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() };
+    const answer = JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status });
+    const plugin = { command: '/bin/sh', args: ['-c', `echo called >> '${calls}'; echo '${answer}'`] };
+    const load = () => {
+      const config = new KubeConfig();
+      const user = { name: 'u', exec: { apiVersion: 'client.authentication.k8s.io/v1', ...plugin } };
+      config.loadFromClusterAndUser({ name: 'in', server: 'http://127.0.0.1:1', skipTLSVerify: true }, user);
+      return config;
+    };
+    const called = async () => (await readFile(calls, 'utf8')).trim().split('\n').length;
+    const credentials = readCredentials(load, clock, 30_000);
+    expect((await credentials.get()).headers['Authorization']).to.equal('Bearer from-plugin');
+    steadyMs = 60_000;
+    await credentials.get();
+    expect(await called()).to.equal(1);
+    credentials.expire();
+    await credentials.get();
+    expect(await called()).to.equal(2);
+  });
+
+  it('says that there are no credentials when the first reading fails', async () => {
+    const credentials = readCredentials(() => tokenConfig('http://127.0.0.1:1', join(directory, 'none')), clock);
+    const error = await credentials.get().catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(KubeError).and.to.include({ reason: 'NoCredentials', kind: 'fix' });
   });
 
   it('serves on with the old credentials while the files cannot be read', async () => {
