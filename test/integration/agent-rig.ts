@@ -9,7 +9,7 @@ import { type RunningBridge, startBridge } from '../../bridge/start.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { systemClock } from '../../clients/kube/clock.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
-import { encodeInvite } from '../../mesh/invite.ts';
+import { decodeInvite, encodeInvite } from '../../mesh/invite.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 import { type RealConsul, startConsul } from '../support/real-consul.ts';
@@ -26,6 +26,12 @@ export interface Rig {
   facts: Map<string, ServiceFacts>;
   admit(service: string, upstreams?: ServiceFacts['upstreams']): void;
   invite(service: string, ttlMs?: number): Promise<string>;
+  /** The invite with another fingerprint of the bridge authority. */
+  withFingerprint(invite: string, caFingerprint: string): string;
+  /** An intention, as a MeshService's `access` makes one. */
+  letCall(from: string, to: string): Promise<void>;
+  /** Ends a sidecar's token in Consul. */
+  endToken(secretId: string): Promise<void>;
   bridgeDown(): Promise<void>;
   bridgeUp(): Promise<void>;
   stop(): Promise<void>;
@@ -78,6 +84,15 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
       const { caFingerprint } = authority;
       return encodeInvite({ bridges: [bridgeAddress], caFingerprint, id, secret, service, site: SITE });
     },
+    withFingerprint: (word, caFingerprint) => encodeInvite({ ...decodeInvite(word)!, caFingerprint }),
+    async letCall(from, to) {
+      const defaults = { Kind: 'service-defaults', Name: to, Protocol: 'http' };
+      const source = { Name: from, Action: 'allow', Type: 'consul', Precedence: 9 };
+      const intentions = { Kind: 'service-intentions', Name: to, Sources: [source] };
+      const transport = consul.transport();
+      for (const body of [defaults, intentions]) await transport.send({ method: 'PUT', path: '/config', body });
+    },
+    endToken: (secretId) => reader.logout(secretId),
     async bridgeUp() {
       const stop = new AbortController();
       const parts = {
