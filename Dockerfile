@@ -1,5 +1,5 @@
-# The one image of Landbridge: Node and one file. `docker build .` makes all of it;
-# with `npm run build` done before, `docker build --target prebuilt .` takes the file from dist/.
+# The one image of Landbridge: Node and one file. `docker build .` (with BuildKit, which skips `prebuilt`) makes all of
+# it; after `npm run build`, `docker build --target prebuilt .` takes the file from dist/.
 ARG BASE_IMAGE=debian:bookworm-slim
 ARG NODE_IMAGE=node:20-bookworm-slim
 
