@@ -11,8 +11,6 @@ export function addOperatorRbac(scope: Construct): void {
     // `patch` for the finalizer.
     { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['get', 'list', 'watch', 'patch'] },
     { apiGroups: [GROUP], resources: ['meshservices/status'], verbs: ['patch'] },
-    // Asked of whoever sets blockOwnerDeletion (admission plugin OwnerReferencesPermissionEnforcement).
-    { apiGroups: [GROUP], resources: ['meshservices/finalizers'], verbs: ['update'] },
     { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get', 'list', 'watch'] },
     // The sidecars' Secrets lie beside the pods, in whatever namespaces join the mesh. A role can name objects but has no
     // patterns, and `create` cannot be limited by name at all. `list` and `watch` are left out: it cannot look for others.
@@ -32,6 +30,6 @@ export function addOperatorRbac(scope: Construct): void {
   };
   addRole(scope, 'operator', NAMESPACE, [
     { ...lease, verbs: ['create'] },
-    { ...lease, resourceNames: [OPERATOR_LEASE], verbs: ['get', 'update', 'patch'] },
+    { ...lease, resourceNames: [OPERATOR_LEASE], verbs: ['get', 'update'] },
   ]);
 }

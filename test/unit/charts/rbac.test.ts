@@ -51,14 +51,13 @@ describe('RBAC of the chart', () => {
     expect(roles.filter(({ metadata }) => metadata.name === 'landbridge-bridge')).to.have.length(1);
   });
 
-  it('lets the operator write MeshServices only by status and finalizer', () => {
+  it('lets the operator write MeshServices only by patch, for status and finalizer', () => {
     expect(grants('landbridge-operator').filter((grant) => grant.includes('meshservices'))).to.have.members([
       'get meshservices',
       'list meshservices',
       'watch meshservices',
       'patch meshservices',
       'patch meshservices/status',
-      'update meshservices/finalizers',
     ]);
   });
 
