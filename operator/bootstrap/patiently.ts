@@ -11,7 +11,7 @@ export interface Patience {
   patienceMs: number;
 }
 
-const CAP_MS = 2000;
+const CAP_MS = 1000;
 const REPORT_EVERY_MS = 10_000;
 
 /**
