@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Engine } from '../engine.ts';
-import { digestOf, layOut, type Image } from './image.ts';
+import { digestOf, layOut, type Image, type KnownDigests } from './image.ts';
 
 const label = 'dev.landbridge.content';
 
 /** Builds an image unless the engine has one of this tag and this very content. Says whether it built. */
-export async function buildImage(engine: Engine, image: Image): Promise<boolean> {
-  const digest = await digestOf(image);
+export async function buildImage(engine: Engine, image: Image, known?: KnownDigests): Promise<boolean> {
+  const digest = await digestOf(image, known);
   const same = ['images', '--filter', `label=${label}=${digest}`, '--format', '{{.Repository}}:{{.Tag}}'];
   if ((await engine.docker(same)).split('\n').includes(image.tag)) return false;
   const before = await engine.docker(['images', '--quiet', '--no-trunc', image.tag]);

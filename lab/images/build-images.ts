@@ -8,7 +8,7 @@ import { repositoryRoot } from '../paths.ts';
 import type { Progress } from '../progress.ts';
 import { ensureBaseRoot } from './base-root.ts';
 import { buildImage } from './build-image.ts';
-import type { Image } from './image.ts';
+import type { Image, KnownDigests } from './image.ts';
 import type { Sample } from './sample.ts';
 
 /** What images are made from beside the pinned parts. */
@@ -34,9 +34,10 @@ export async function buildImages(engine: Engine, parts: ImageParts, progress: P
   const task = progress.begin('images');
   try {
     let built = 0;
+    const digests: KnownDigests = new Map();
     for (const round of rounds(images)) {
       task.at(round.map(({ tag }) => tag).join(', '));
-      const made = await Promise.all(round.map((image) => buildImage(engine, image)));
+      const made = await Promise.all(round.map((image) => buildImage(engine, image, digests)));
       built += made.filter(Boolean).length;
     }
     task.done(built === 0 ? 'up to date' : `built ${built} of ${images.length}`);

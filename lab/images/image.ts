@@ -19,11 +19,20 @@ export interface Image {
   on?: readonly Image[];
 }
 
+/** Digests of images that were made already; for one run, in which no file changes. */
+export type KnownDigests = Map<Image, Promise<string>>;
+
 /** SHA-256 in hexadecimal of everything that decides what is in the image. */
-export async function digestOf(image: Image): Promise<string> {
+export function digestOf(image: Image, known: KnownDigests = new Map()): Promise<string> {
+  const digest = known.get(image) ?? makeDigest(image, known);
+  known.set(image, digest);
+  return digest;
+}
+
+async function makeDigest(image: Image, known: KnownDigests): Promise<string> {
   const { dockerfile, context, args = {}, target, on = [] } = image;
   const hash = createHash('sha256').update(JSON.stringify([dockerfile, args, target]));
-  for (const base of on) hash.update(await digestOf(base));
+  for (const base of on) hash.update(await digestOf(base, known));
   for (const [path, source] of Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1)))
     for await (const file of filesOf(source, path)) {
       hash.update(`\0${file.path}\0${file.kind}\0`);

@@ -90,7 +90,7 @@ describe('an image', () => {
       { ...image, context: { program: join(folder, 'program'), lib: join(folder, 'lib') } },
       { ...image, on: [{ tag: 'base:dev', dockerfile: 'FROM scratch\nUSER 1\n', context: {} }] },
     ];
-    const digests = await Promise.all(others.map(digestOf));
+    const digests = await Promise.all(others.map((one) => digestOf(one)));
     await chmod(join(folder, 'program'), 0o755);
     digests.push(await digestOf(image));
     expect(new Set(digests)).to.have.length(7);
