@@ -2,7 +2,7 @@
 # Runs the edge until SIGTERM, then drains: /healthz answers 503 for DRAIN_SECONDS (default 3) so that everybody leaves,
 # then nginx finishes what is in flight (SIGQUIT) and this script exits 0.
 #
-# NGINX (default /usr/sbin/nginx) is the binary; the rest of the environment is that of render.sh.
+# NGINX_BINARY (default /usr/sbin/nginx) is the binary; the rest of the environment is that of render.sh.
 set -eu
 
 here="$(dirname "$0")"
@@ -22,7 +22,7 @@ drain() {
     kill -QUIT "$child"
 }
 
-set -- "${NGINX:-/usr/sbin/nginx}" -e stderr -p "$RUN_DIR" -c "$RUN_DIR/nginx.conf"
+set -- "${NGINX_BINARY:-/usr/sbin/nginx}" -e stderr -p "$RUN_DIR" -c "$RUN_DIR/nginx.conf"
 "$@" -t -q # says what is wrong, and ends here
 trap drain TERM INT
 "$@" &

@@ -1,4 +1,3 @@
-import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { execute } from './upstream.ts';
 import type { Outcome, Upstream } from './upstream.ts';
@@ -52,10 +51,6 @@ export async function tryFault(
   // An exit is followed by a restart, so the clean call comes at once: what it finds is what a user would.
   const after = signal.aborted ? undefined : await report(upstream, headers, signal);
   return { status: 200, body: { ...order, ...summary(calls), after, calls } };
-}
-
-export function faultsAreOff(): Reply {
-  return errorReply(403, 'faults are off here: start the frontend with FAULTS=on');
 }
 
 interface Report {

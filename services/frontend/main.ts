@@ -10,7 +10,6 @@ const log = logFor(self);
 try {
   const settings = readSettings(process.env);
   const serving = await startServing(self, settings, routesFor(settings), log);
-  log('info', 'started', { port: serving.port });
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
@@ -23,6 +22,7 @@ try {
   };
   process.on('SIGTERM', () => void stop());
   process.on('SIGINT', () => void stop());
+  log('info', 'started', { port: serving.port });
 } catch (error) {
   log('error', 'cannot start', { cause: (error as Error).message });
   process.exitCode = 2;

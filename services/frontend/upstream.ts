@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { startDeadline } from './deadline.ts';
 import { parseServedBy } from './instance.ts';
 import type { Instance } from './instance.ts';
 
@@ -42,16 +43,18 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64, timeout: 30_000 });
 /** Never rejects: what went wrong is an outcome. */
 export async function execute(upstream: Upstream, call: Call): Promise<Outcome> {
   for (let attempts = 1; ; attempts += 1) {
-    const tooSlow = AbortSignal.timeout(upstream.timeoutMs);
+    const attempt = startDeadline(upstream.timeoutMs, call.signal);
     try {
-      const { status, servedBy, body } = await get(upstream, call, AbortSignal.any([call.signal, tooSlow]));
+      const { status, servedBy, body } = await get(upstream, call, attempt.signal);
       return { ...outcomeOf(status, servedBy, body), attempts };
     } catch (error) {
       const failure = error as NodeJS.ErrnoException;
       if (call.signal.aborted) return { ...timedOut('the whole request ran out of time'), attempts };
-      if (tooSlow.aborted) return { ...timedOut(`no answer in ${upstream.timeoutMs} ms`), attempts };
+      if (attempt.passed()) return { ...timedOut(`no answer in ${upstream.timeoutMs} ms`), attempts };
       const again = attempts <= upstream.retries && (failure.code === 'ECONNREFUSED' || failure.code === 'ECONNRESET');
       if (!again) return { ...failureOf(failure, upstream), attempts };
+    } finally {
+      attempt.clear();
     }
   }
 }

@@ -85,7 +85,8 @@ final class Serving {
     }
 
     private void send(HttpExchange exchange, Reply reply) throws IOException {
-        exchange.getResponseHeaders().putAll(reply.headers());
+        // One by one: putAll would not see that x-served-by and X-Served-By are the same header.
+        reply.headers().forEach((name, values) -> values.forEach(value -> exchange.getResponseHeaders().add(name, value)));
         exchange.getResponseHeaders().add("X-Served-By", self.servedBy());
         if (draining) exchange.getResponseHeaders().set("Connection", "close");
         exchange.sendResponseHeaders(reply.status(), reply.body().length == 0 ? -1 : reply.body().length);

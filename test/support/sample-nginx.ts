@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, mkdtemp } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +13,10 @@ const unpacked = fileURLToPath(new URL('../../node_modules/.cache/nginx', import
  * What `services/edge/run.sh` needs to run here: nginx, a folder, and a port. Where nginx is not installed, the Debian
  * package is unpacked into node_modules/.cache; nothing is installed on the machine.
  */
-export async function nginxBinary(): Promise<Record<string, string>> {
-  return {
-    NGINX: await find(),
-    RUN_DIR: await mkdtemp(join(tmpdir(), 'sample-edge-')),
-    PORT: String(await freePort()),
-  };
+export async function edgeEnvironment(): Promise<Record<string, string>> {
+  const runDir = await mkdtemp(join(tmpdir(), 'sample-edge-'));
+  await chmod(runDir, 0o755); // started by root, nginx works as nobody
+  return { NGINX_BINARY: await find(), RUN_DIR: runDir, PORT: String(await freePort()) };
 }
 
 async function find(): Promise<string> {

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildServices } from '../../services/build.ts';
-import { nginxBinary } from './sample-nginx.ts';
+import { edgeEnvironment } from './sample-nginx.ts';
 
 export type SampleName = 'edge' | 'api-gateway' | 'frontend' | 'add-svc' | 'sub-svc' | 'echo' | 'ledger';
 
@@ -110,7 +110,7 @@ async function commandOf(name: SampleName): Promise<Command> {
     case 'frontend':
       return { file: join(folder, 'node/node'), args: [join(folder, 'frontend.mjs')] };
     case 'edge':
-      return { file: join(folder, 'run.sh'), args: [], env: await nginxBinary() };
+      return { file: join(folder, 'run.sh'), args: [], env: await edgeEnvironment() };
     default:
       return { file: join(folder, name), args: [] };
   }
