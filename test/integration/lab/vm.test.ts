@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { installTools, labTools } from '../../../lab/debian-packages.ts';
 import { attempt, run } from '../../../lab/exec.ts';
 import { silent } from '../../../lab/progress.ts';
 import { cgroupsLeft } from '../../../lab/vm/cgroup.ts';
@@ -37,6 +38,7 @@ describe('a VM of the lab', function () {
   let scratch: string;
 
   before(async () => {
+    await installTools(labTools, silent);
     scratch = await mkdtemp(join(tmpdir(), 'landbridge-test-'));
     await writeFile(join(scratch, 'landbridge.mjs'), 'console.log("landbridge", ...process.argv.slice(2))');
     await attempt('ip', ['netns', 'delete', bed]);
