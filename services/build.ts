@@ -21,9 +21,11 @@ export async function buildServices(outDir: string, log: (line: string) => void)
   const out = resolve(outDir);
   await mkdir(out, { recursive: true });
   const versions = await toolVersions();
+  // A change of how things are made makes them anew, too.
+  const ways = [join(services, 'build.ts'), ...(await filesIn(join(services, 'build'), '.ts'))];
   const make = async (artefact: Artefact): Promise<Built> => {
     const startedMs = performance.now();
-    const built = await bringUpToDate(artefact, out);
+    const built = await bringUpToDate({ ...artefact, sources: [...artefact.sources, ...ways] }, out);
     if (built.made) log(`built ${built.name} in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
     return built;
   };
