@@ -153,6 +153,19 @@ describe('kube client', () => {
     expect(server.seen[1]!.query.get('labelSelector')).to.equal('app in (a,b)');
   });
 
+  it('asks for the whole list at once when its pages expire under it', async () => {
+    const page = (next?: string) => ({
+      metadata: { resourceVersion: '8', continue: next },
+      items: [{ metadata: { name: 'a' } }],
+    });
+    answer = (request, response) => {
+      if (request.query.has('continue')) status(response, 410, 'Expired');
+      else json(response, 200, page(request.query.has('limit') ? 'two' : undefined));
+    };
+    expect((await server.client.list(pods)).items).to.have.length(1);
+    expect(server.seen.map((one) => one.query.get('limit'))).to.deep.equal(['500', '500', null]);
+  });
+
   it('asks for metadata only by content negotiation', async () => {
     answer = (_request, response) => json(response, 200, { metadata: { resourceVersion: '1' }, items: [] });
     await server.client.list(secrets, { metadataOnly: true });
