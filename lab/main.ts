@@ -3,21 +3,60 @@ import { withLock } from './parts/file-lock.ts';
 import { kubeconfigFile, stateDirectory } from './paths.ts';
 import { terminalProgress } from './progress-terminal.ts';
 import type { Progress } from './progress.ts';
-import { readyFile, start } from './start.ts';
+import { runningLab } from './running.ts';
+import { benchmark } from './sample/benchmark.ts';
+import { click } from './sample/click.ts';
+import { echo } from './sample/echo.ts';
+import { fault } from './sample/fault.ts';
+import { prepare, readyFile, start } from './start.ts';
 import { marker } from './state.ts';
 import { stop } from './stop.ts';
 
-const commands: Record<string, (progress: Progress) => Promise<void>> = {
-  start: async (progress) => {
-    if (existsSync(readyFile)) {
-      progress.say('The lab is up already. `npm stop` takes it away.');
-      return;
-    }
-    await start(progress);
-    progress.say(`The lab is up: KUBECONFIG=${kubeconfigFile}`);
+interface LabCommand {
+  /** Changes the lab: one at a time on a machine. */
+  alone?: boolean;
+  run(progress: Progress, args: string[]): Promise<void>;
+}
+
+const commands: Record<string, LabCommand> = {
+  start: {
+    alone: true,
+    run: async (progress) => {
+      if (existsSync(readyFile)) progress.say('The lab is up already; `npm stop` takes it away.');
+      else await start(progress);
+      progress.say(whatNext);
+    },
   },
-  stop,
+  stop: { alone: true, run: stop },
+  parts: { alone: true, run: prepare },
+  click: { run: async ({ say }) => click((await runningLab()).edge, say) },
+  echo: {
+    run: async ({ say }) => {
+      const lab = await runningLab();
+      await echo(lab.cluster, lab.vm('vm1'), say);
+    },
+  },
+  fault: { run: async ({ say }) => fault((await runningLab()).edge, say) },
+  benchmark: {
+    run: async ({ say }, [seconds = '10']) => benchmark((await runningLab()).edge, wholeSeconds(seconds), say),
+  },
 };
+
+const whatNext = `
+Try next:
+  npm run click                                  the same again
+  npm run echo                                   raw TCP, pod to VM and VM to pod
+  npm run landbridge -- status -n shop           every service, pods and VMs
+  npm run landbridge -- vm list --all            what runs outside the cluster
+  export KUBECONFIG=${kubeconfigFile}
+  kubectl -n shop get meshservices
+  npm stop                                       nothing is left`;
+
+function wholeSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 3600) return seconds;
+  throw new Error(`${text} is no number of seconds from 1 to 3600: npm run benchmark -- 30`);
+}
 
 const name = process.argv[2] ?? '';
 const command = commands[name];
@@ -36,12 +75,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 const progress = terminalProgress();
 const begun = Date.now();
 try {
-  await withLock(
-    '/run/landbridge-lab.lock',
-    () => progress.say('Another start or stop is at work.'),
-    () => command(progress),
-  );
-  progress.say(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  const work = (): Promise<void> => command.run(progress, process.argv.slice(3));
+  const waits = (): void => progress.say('Another start or stop is at work.');
+  await (command.alone === true ? withLock('/run/landbridge-lab.lock', waits, work) : work());
+  if (command.alone === true) progress.say(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -1,7 +1,7 @@
 import { buildBundle } from '../build.ts';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, waitForDns } from './cluster.ts';
 import type { Engine } from './engine.ts';
-import { type ImageParts, buildImages } from './images/build-images.ts';
+import { buildImages } from './images/build-images.ts';
 import { ensureSample } from './images/sample.ts';
 import type { LabNetwork } from './network.ts';
 import { podRange } from './network.ts';
@@ -9,41 +9,34 @@ import type { Progress } from './progress.ts';
 import { applySample, waitForSample } from './sample/in-cluster.ts';
 import { install } from './sample/install.ts';
 import { joinVms, registerLedger } from './sample/on-vms.ts';
+import { step } from './step.ts';
 import { ensureVmParts } from './vm/parts.ts';
 import { setPodRoutes } from './vm/pod-routes.ts';
 import { startVms } from './vm/start.ts';
-import type { Vm, VmParts } from './vm/vm.ts';
+import type { Vm } from './vm/vm.ts';
 
-/** What of the product and the sample does not need the cluster: made while that comes up. */
-export interface Made {
-  vmParts: VmParts;
-  images: ImageParts;
+/** What does not need the cluster: made while that comes up. */
+export interface Product {
+  vms: Vm[];
+  /** Tags of the images the cluster runs. */
+  images: string[];
+  /** Folder of the built sample. */
+  sample: string;
 }
 
-export async function makeProduct(progress: Progress): Promise<Made> {
-  const bundle = await buildBundle();
-  const vmParts = await ensureVmParts(bundle, progress);
-  return { vmParts, images: { bundle, sample: await ensureSample(progress) } };
+export async function makeProduct(engine: Engine, network: LabNetwork, progress: Progress): Promise<Product> {
+  const [bundle, sample] = await Promise.all([buildBundle(), ensureSample(progress)]);
+  const vms = await startVms(network, await ensureVmParts(bundle, progress), progress);
+  return { vms, images: await buildImages(engine, { bundle, sample }, progress), sample: sample.folder };
 }
 
-/** Puts Landbridge and the sample on a cluster that is up: images, VMs, the chart, MeshServices, members. */
-export async function bringIn(
-  { engine, network, cluster }: { engine: Engine; network: LabNetwork; cluster: Cluster },
-  made: Made,
-  progress: Progress,
-): Promise<Vm[]> {
-  const [vms, tags] = await Promise.all([
-    startVms(network, made.vmParts, progress),
-    buildImages(engine, made.images, progress),
-  ]);
-  await setPodRoutes(
-    vms,
-    (await cluster.nodes()).map(({ address, podCidr }) => ({ address, podCidr })),
-  );
-  await load(cluster, tags, progress);
+/** Puts Landbridge and the sample on a cluster that is up: images, the chart, MeshServices, members. */
+export async function bringIn(engine: Engine, cluster: Cluster, product: Product, progress: Progress): Promise<void> {
+  await setPodRoutes(product.vms, await cluster.nodes());
+  await load(cluster, product.images, progress);
+  await step(progress, 'CoreDNS', () => waitForDns(cluster));
   await install(engine, cluster, progress);
-  await startSample(cluster, vms, made.images.sample.folder, progress);
-  return vms;
+  await startSample(cluster, product.vms, product.sample, progress);
 }
 
 async function load(cluster: Cluster, tags: string[], progress: Progress): Promise<void> {

@@ -1,50 +1,63 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanUp } from './clean-up.ts';
-import { createCluster, waitForDns, type Cluster } from './cluster.ts';
+import { createCluster } from './cluster.ts';
 import { engineTools, installTools, labTools } from './debian-packages.ts';
-import { hostEngineAnswers, startEngine, type Engine } from './engine.ts';
-import { checkSubnet, startNetwork, type LabNetwork } from './network.ts';
+import { hostEngineAnswers, startEngine } from './engine.ts';
+import { checkSubnet, startNetwork } from './network.ts';
 import { ensureNodeImage } from './node-image/ensure-node-image.ts';
 import { ensurePart, partIsCached } from './parts/ensure-part.ts';
 import { parts } from './parts/table.ts';
-import { stateDirectory } from './paths.ts';
+import { kubeconfigFile, logDirectory, stateDirectory } from './paths.ts';
+import { bringIn, makeProduct } from './product.ts';
 import type { Progress } from './progress.ts';
 import { missing, thisMachine } from './requirements.ts';
+import { click } from './sample/click.ts';
+import { EDGE_PORT } from './sample/on-vms.ts';
 import { step } from './step.ts';
-
-/** A lab that is up. */
-export interface Lab {
-  engine: Engine;
-  network: LabNetwork;
-  cluster: Cluster;
-}
+import { saveJournals } from './vm/journal.ts';
 
 /** Written when a start has come to its end. */
 export const readyFile = join(stateDirectory, 'ready');
 
-/** From nothing to a lab that is up. Throws with the first thing that does not work, and what to do about it. */
-export async function start(progress: Progress): Promise<Lab> {
-  const docker = await hostEngineAnswers();
-  await checkRequirements(docker);
+/**
+ * From nothing to a sample that answers. Throws with the first thing that does not work, and what to do about it.
+ *
+ *   engine -> network -> node image -> cluster ------------------+-> images into the nodes -> Landbridge -> sample -> click
+ *                           \-> bundle, sample, images, VMs ----/
+ */
+export async function start(progress: Progress): Promise<void> {
   await step(progress, 'clean up what an earlier lab left', cleanUp);
-  await installTools(docker ? labTools : [...engineTools, ...labTools], progress);
+  await prepare(progress);
   await checkSubnet();
-  announce(progress);
-  // What the cluster does not wait for goes on beside it.
-  const rest = settled(Promise.all(productParts.map((part) => ensurePart(part, progress))));
   const engine = await startEngine(progress);
-  const [network, image] = await Promise.all([startNetwork(engine), ensureNodeImage(engine, progress)]);
-  const cluster = await createCluster(engine, image, progress);
-  await rest();
-  await step(progress, 'CoreDNS', () => waitForDns(cluster));
+  const network = await startNetwork(engine);
+  // What the cluster does not wait for goes on beside it.
+  const beside = settled(makeProduct(engine, network, progress));
+  const cluster = await createCluster(engine, await ensureNodeImage(engine, progress), progress);
+  const product = await beside();
+  try {
+    await bringIn(engine, cluster, product, progress);
+    await click({ host: network.vmAddress(1), port: EDGE_PORT }, (text) => progress.say(text));
+  } catch (error) {
+    const logs = join(logDirectory, 'vms');
+    await saveJournals(product.vms, logs).catch(() => undefined);
+    throw new Error(
+      `${(error as Error).message}\nThe lab is left as it is, to look at: KUBECONFIG=${kubeconfigFile}, logs of the VMs in ${logs}`,
+    );
+  }
   mkdirSync(stateDirectory, { recursive: true });
   writeFileSync(readyFile, `${new Date().toISOString()}\n`);
-  return { engine, network, cluster };
 }
 
-/** What runs in pods and VMs. */
-const productParts = ['envoy', 'consul', 'node'];
+/** Whatever can be missing, before any work; then the parts, which is all that a test without a lab needs. */
+export async function prepare(progress: Progress): Promise<void> {
+  const docker = await hostEngineAnswers();
+  await checkRequirements(docker);
+  await installTools(docker ? labTools : [...engineTools, ...labTools], progress);
+  announce(progress);
+  await Promise.all(['consul', 'etcd', 'kube-apiserver', 'envoy', 'node'].map((part) => ensurePart(part, progress)));
+}
 
 async function checkRequirements(docker: boolean): Promise<void> {
   const lines = missing(await thisMachine(docker));

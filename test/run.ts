@@ -27,6 +27,8 @@ const STAGES: Stage[] = [
   { name: 'parts', command: [...tsx, 'lab/main.ts', 'parts'], needed: true },
   mocha('contract'),
   mocha('integration'),
+  // A lab that is up already may be of older code.
+  { name: 'lab stop', command: [...tsx, 'lab/main.ts', 'stop'], needed: true },
   { name: 'lab start', command: [...tsx, 'lab/main.ts', 'start'], needed: true },
   mocha('e2e'),
 ];

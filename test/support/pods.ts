@@ -1,7 +1,11 @@
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 
 /** A spec of the sample's image that the restricted standard admits. */
-export function podSpec(args: string[], env: { name: string; value: string }[] = []) {
+export function podSpec(
+  args: string[],
+  env: { name: string; value: string }[] = [],
+  image = 'landbridge-sample/echo:dev',
+) {
   return {
     automountServiceAccountToken: false,
     securityContext: {
@@ -13,7 +17,7 @@ export function podSpec(args: string[], env: { name: string; value: string }[] =
     containers: [
       {
         name: 'app',
-        image: 'landbridge-sample/echo:dev',
+        image,
         imagePullPolicy: 'IfNotPresent',
         args,
         env,
@@ -29,9 +33,9 @@ export function podSpec(args: string[], env: { name: string; value: string }[] =
 }
 
 /** A pod that waits for connections; selected by `app: NAME`. */
-export const podThatServes = (name: string) => ({
+export const podThatServes = (name: string, image?: string, args = ['--serve']) => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace: SAMPLE_NAMESPACE, labels: { app: name } },
-  spec: podSpec(['--serve']),
+  spec: podSpec(args, [], image),
 });

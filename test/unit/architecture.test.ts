@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   agent: ['mesh', 'crds'],
   charts: ['crds', 'mesh'],
   cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
-  lab: ['cli', 'charts', 'services'],
+  lab: ['cli', 'charts', 'mesh', 'services', 'build.ts'],
 };
 
 const files = (folder: string): string[] =>
