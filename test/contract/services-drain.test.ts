@@ -142,7 +142,8 @@ async function sees503(agent: Agent, target: Target): Promise<void> {
   for (;;) {
     const { status } = await hear(agent, target.service.url, { path: target.health });
     if (status === 503) return;
-    if (performance.now() > deadlineMs) throw new Error(`${target.health} still answers ${status}: ${JSON.stringify(target.service.log())}`);
+    if (performance.now() > deadlineMs)
+      throw new Error(`${target.health} still answers ${status}: ${JSON.stringify(target.service.log())}`);
     await pause(10);
   }
 }
