@@ -51,6 +51,7 @@ export type Definitions = ReadonlyMap<string, Definition>;
 
 /** The definition in a YAML text, or one sentence for each thing that is wrong, naming file and field. */
 export function parseDefinition(file: string, text: string): { definition: Definition } | { problems: string[] } {
+  if (text.trim() === '') return { problems: [`${file}: it is empty; service and instances are wanted`] };
   let value: unknown;
   try {
     value = load(text);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { z } from 'zod';
@@ -21,6 +21,8 @@ export async function readDrains(runtimeDir: string): Promise<Record<string, Dra
     return {};
   }
 }
+
+export const removeDrains = (runtimeDir: string): Promise<void> => rm(fileIn(runtimeDir), { force: true });
 
 export const writeDrains = (runtimeDir: string, held: Record<string, Drain>): Promise<void> =>
   atomicWrite(fileIn(runtimeDir), JSON.stringify(held), { mode: 0o640 });

@@ -14,19 +14,17 @@ export interface LocalClient {
   stop(): Promise<void>;
 }
 
-/** Longer than any beat. */
-const PATIENCE_MS = 15_000;
-
-export function localClient(socketPath: string): LocalClient {
-  const ask = async <T>(method: string, path: string, body?: object, patienceMs = PATIENCE_MS): Promise<T> => {
-    const { status, text } = await send(socketPath, method, path, body, patienceMs);
+/** `patienceMs`: default 15 s, longer than any beat. */
+export function localClient(socketPath: string, patienceMs = 15_000): LocalClient {
+  const ask = async <T>(method: string, path: string, body?: object, moreMs = 0): Promise<T> => {
+    const { status, text } = await send(socketPath, method, path, body, patienceMs + moreMs);
     const value = JSON.parse(text) as T & { message?: string };
     if (status !== 200) throw new Problem(value.message ?? `The agent answered ${status}.`);
     return value;
   };
   return {
     status: () => ask('GET', '/status'),
-    drain: (target, waitMs) => ask('POST', '/drain', { target, waitMs }, PATIENCE_MS + waitMs),
+    drain: (target, waitMs) => ask('POST', '/drain', { target, waitMs }, waitMs),
     undrain: (target) => ask('POST', '/undrain', { target }),
     reload: () => ask('POST', '/reload', {}),
     stop: () => ask('POST', '/stop', {}),

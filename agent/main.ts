@@ -5,29 +5,30 @@ import { type Logger, pino } from 'pino';
 import { startBeats } from './beat-loop.ts';
 import { BridgeRefusal } from './bridge-client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
-import { type Definitions, readDefinitions } from './definitions.ts';
-import { serveLocalApi } from './local-api.ts';
+import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts';
+import { type LocalApi, serveLocalApi } from './local-api.ts';
+import { localClient } from './local-client.ts';
 import { Membership } from './membership.ts';
-import { Problem, messageOf } from './problem.ts';
+import { Problem } from './problem.ts';
 import { endStrays } from './process-record.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
 import { type HostState, type Identity, type State, openState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
-import { watchFolder } from './watch-folder.ts';
 
 /** How long a bridge may stay silent before something that waits for it goes on without. */
 const TELL_MS = 10_000;
 
 /**
  * The agent of one machine, until the signal is aborted: then its instances leave the mesh, callers get time to notice,
- * and its Envoys end. Throws a Problem when this machine has not joined, or its state is damaged.
+ * and its Envoys end. Throws a Problem when this machine has not joined, its state is damaged, or an agent runs already.
  */
 export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   const settings = readSettings(env);
   const log = pino({ level: settings.logLevel });
-  const clock = systemClock;
+  const [clock, random] = [systemClock, Math.random];
   const state = openState(settings.stateDir);
   const { host, identity } = await readMembership(state);
+  await mustBeAlone(settings);
   await mkdir(settings.runtimeDir, { recursive: true, mode: 0o750 });
   const strays = await endStrays(settings.runtimeDir, clock);
   if (strays.length > 0) log.warn({ pids: strays }, 'ended Envoys that an agent before this one left behind');
@@ -35,83 +36,95 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   /** Asked to stop over the local API. */
   const stop = new AbortController();
   /** The mesh has been left. */
-  const ending = new AbortController();
+  const left = new AbortController();
   let urgent = (): void => {};
-  const supervisor = await Supervisor.open({
-    settings,
-    state,
-    host,
-    clock,
-    random: Math.random,
-    log,
-    urgent: () => urgent(),
-  });
+  const supervisor = await Supervisor.open({ settings, state, host, clock, random, log, urgent: () => urgent() });
   const member = new Membership(host, identity, { state, supervisor, clock, log });
+  try {
+    const definitions = await followDefinitions({
+      folder: definitionsFolder(settings),
+      apply: (said) => supervisor.apply(said),
+      clock,
+      log,
+      signal: left.signal,
+    });
+    const beats = startBeats({
+      clock,
+      random,
+      leaseMs: () => supervisor.leaseMs(),
+      send: () => member.beat(),
+      failed: (message) => member.failed(message),
+      final: (error) => error instanceof BridgeRefusal && error.status < 500,
+    });
+    urgent = beats.soon;
+    left.signal.addEventListener('abort', beats.stop);
+    const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
+    const api = makeApi({ supervisor, member, definitions, clock, told, urgent, stop, left: left.signal });
+    await serveLocalApi(apiSocket(settings), api, left.signal);
+    log.info({ host: host.host, site: host.site, bridges: host.bridges }, 'agent runs');
 
-  let definitions: Definitions = new Map();
-  let problems: string[] = [];
-  const readServices = async (): Promise<void> => {
-    const read = await readDefinitions(definitionsFolder(settings), definitions);
-    definitions = read.definitions;
-    for (const problem of read.problems.filter((each) => !problems.includes(each)))
-      log.error({ problem }, 'services.d has a mistake; what was there before stays in force');
-    problems = read.problems;
-    await supervisor.apply(definitions);
-  };
-  const readServicesLater = (): void =>
-    void readServices().catch((error: unknown) => log.error({ error: messageOf(error) }, 'services.d was not applied'));
-  await readServices();
-  watchFolder(definitionsFolder(settings), clock, readServicesLater, ending.signal);
+    await aborted(AbortSignal.any([signal, stop.signal]));
+    await leaveMesh({ supervisor, settings, clock, log, told });
+  } finally {
+    left.abort();
+    await supervisor.stop();
+    member.close();
+    log.info('agent ends');
+  }
+}
 
-  const beats = startBeats({
-    clock,
-    random: Math.random,
-    leaseMs: () => supervisor.leaseMs(),
-    send: () => member.beat(),
-    failed: (message) => member.failed(message),
-    final: (error) => error instanceof BridgeRefusal && error.status < 500,
+const aborted = (signal: AbortSignal): Promise<unknown> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', resolve, { once: true });
   });
-  urgent = beats.soon;
-  const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
 
-  await serveLocalApi(
-    apiSocket(settings),
-    {
-      status: () => ({
-        ...member.status(),
-        problems: [...problems, ...supervisor.problems(), ...member.problems()],
-        instances: supervisor.status(),
-      }),
-      async drain(target, waitMs) {
-        const drained = await supervisor.drain(target);
-        const heard = await told();
-        if (heard) await sleep(clock, waitMs, ending.signal);
-        return { drained, told: heard };
-      },
-      async undrain(target) {
-        const undrained = await supervisor.undrain(target);
-        urgent();
-        return undrained;
-      },
-      async reload() {
-        await member.reload();
-        await readServices();
-        urgent();
-      },
-      stop: () => stop.abort(),
+/** A second agent would take the Envoys of the first for strays, and end them. */
+async function mustBeAlone(settings: Settings): Promise<void> {
+  const runs = await localClient(apiSocket(settings), 2000)
+    .status()
+    .then(
+      () => true,
+      () => false,
+    );
+  if (runs) throw new Problem('An agent runs on this machine already: systemctl status landbridge-agent shows it.');
+}
+
+function makeApi(parts: {
+  supervisor: Supervisor;
+  member: Membership;
+  definitions: FollowedDefinitions;
+  clock: Clock;
+  told: () => Promise<boolean>;
+  urgent: () => void;
+  stop: AbortController;
+  left: AbortSignal;
+}): LocalApi {
+  const { supervisor, member, definitions, clock, told, urgent, stop, left } = parts;
+  return {
+    status: () => ({
+      ...member.status(),
+      problems: [...definitions.problems(), ...supervisor.problems(), ...member.problems()],
+      instances: supervisor.status(),
+    }),
+    async drain(target, waitMs) {
+      const drained = await supervisor.drain(target);
+      const heard = await told();
+      if (heard) await sleep(clock, waitMs, left);
+      return { drained, told: heard };
     },
-    ending.signal,
-  );
-  log.info({ host: host.host, site: host.site, bridges: host.bridges }, 'agent runs');
-
-  const stopped = AbortSignal.any([signal, stop.signal]);
-  if (!stopped.aborted) await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));
-  await leaveMesh({ supervisor, settings, clock, log, told });
-  beats.stop();
-  await supervisor.stop();
-  ending.abort();
-  member.close();
-  log.info('agent ends');
+    async undrain(target) {
+      const undrained = await supervisor.undrain(target);
+      urgent();
+      return undrained;
+    },
+    async reload() {
+      await member.reload();
+      await definitions.read();
+      urgent();
+    },
+    stop: () => stop.abort(),
+  };
 }
 
 async function readMembership(state: State): Promise<{ host: HostState; identity: Identity }> {

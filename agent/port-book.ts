@@ -1,4 +1,5 @@
 import { choosePort, isPortFree } from './ports.ts';
+import { messageOf } from './problem.ts';
 import type { State } from './state.ts';
 
 /** Which sidecar port belongs to which instance; kept on disk, so that a restart changes nothing for callers. */
@@ -10,7 +11,8 @@ export interface PortBook {
 /** As many as a machine may have instances: what has not run for long is forgotten first. */
 const MAX_KEPT = 256;
 
-export async function openPortBook(state: State): Promise<PortBook> {
+/** `failed`: a choice could not be written down; it holds until the next restart. */
+export async function openPortBook(state: State, failed: (message: string) => void): Promise<PortBook> {
   let ports = await state.readPorts();
   return {
     async choose(id, running) {
@@ -21,7 +23,7 @@ export async function openPortBook(state: State): Promise<PortBook> {
       if (port === undefined || port === ports[id]) return port;
       const kept = Object.entries(ports).filter(([other, theirs]) => other !== id && theirs !== port);
       ports = Object.fromEntries([...kept, [id, port] as const].slice(-MAX_KEPT));
-      await state.writePorts(ports);
+      await state.writePorts(ports).catch((error: unknown) => failed(messageOf(error)));
       return port;
     },
   };

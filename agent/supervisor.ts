@@ -11,6 +11,7 @@ import { instanceFolder } from './instance-id.ts';
 import { LocalInstance } from './local-instance.ts';
 import { localPortConflicts } from './local-port-conflicts.ts';
 import { type PortBook, openPortBook } from './port-book.ts';
+import { messageOf } from './problem.ts';
 import type { Settings } from './settings.ts';
 import type { HostState, Known, State } from './state.ts';
 import { type InstanceStatus, statusOf } from './instance-status.ts';
@@ -40,7 +41,7 @@ export class Supervisor {
   readonly #ports: PortBook;
   #known: Known;
   /** Drains that an agent before this one began. */
-  #drainedBefore: Record<string, Drain>;
+  readonly #drainedBefore: Map<string, Drain>;
   #problems: string[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -52,15 +53,15 @@ export class Supervisor {
     this.#tokens = learnt.tokens;
     this.#ports = learnt.ports;
     this.#known = learnt.known;
-    this.#drainedBefore = learnt.drains;
+    this.#drainedBefore = new Map(Object.entries(learnt.drains));
   }
 
   /** Reads what was learnt before. Throws a Problem when a file is damaged. */
   static async open(options: SupervisorOptions): Promise<Supervisor> {
-    const { state, host, clock, settings } = options;
+    const { state, host, clock, settings, log } = options;
     return new Supervisor(options, {
       tokens: await openTokenShelf(state, clock),
-      ports: await openPortBook(state),
+      ports: await openPortBook(state, (error) => log.error({ error }, 'ports.json could not be written')),
       known: (await state.readKnown()) ?? { leaseMs: host.leaseMs, services: [] },
       drains: await readDrains(settings.runtimeDir),
     });
@@ -104,11 +105,11 @@ export class Supervisor {
       const known: Known = { leaseMs: answer.leaseMs, services: answer.services };
       if (JSON.stringify(known) !== JSON.stringify(this.#known)) {
         this.#known = known;
-        await state.writeKnown(known);
+        await this.#keep(state.writeKnown(known));
       }
       const refused = new Map(answer.refused.map(({ service, message }) => [service, message]));
-      await this.#tokens.put(answer.tokens);
-      await this.#tokens.drop([...refused.keys()]);
+      await this.#keep(this.#tokens.put(answer.tokens));
+      await this.#keep(this.#tokens.drop([...refused.keys()]));
       const renewed = new Set(answer.tokens.map(({ service }) => service));
       for (const instance of this.instances()) {
         const message = refused.get(instance.service);
@@ -171,7 +172,14 @@ export class Supervisor {
     const held = this.instances().flatMap(({ id, draining }) =>
       draining === undefined ? [] : [[id, draining] as const],
     );
-    return writeDrains(this.#options.settings.runtimeDir, Object.fromEntries(held));
+    return this.#keep(writeDrains(this.#options.settings.runtimeDir, Object.fromEntries(held)));
+  }
+
+  /** A full disk takes nothing out of the mesh: what could not be written is known until the next restart. */
+  async #keep(written: Promise<void>): Promise<void> {
+    await written.catch((error: unknown) => {
+      this.#options.log.error({ error: messageOf(error) }, 'could not be written to disk; what runs goes on running');
+    });
   }
 
   /** One change at a time. */
@@ -197,7 +205,8 @@ export class Supervisor {
       changed: () => this.#changed(instance),
       returned: () => void this.#saveDrains(),
     });
-    instance.draining = this.#drainedBefore[id];
+    instance.draining = this.#drainedBefore.get(id);
+    this.#drainedBefore.delete(id);
     this.#instances.set(id, instance);
     log.info({ instance: id, sidecarPort: instance.sidecarPort }, 'instance added');
     await this.#serve(instance);
@@ -210,6 +219,7 @@ export class Supervisor {
     this.#instances.delete(id);
     this.#told.delete(id);
     log.info({ instance: id }, 'instance removed');
+    if (instance.draining) void this.#saveDrains();
     const retired = sleep(clock, settings.drainMs)
       .then(() => instance.end())
       .then(() => void this.#retiring.delete(id));

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { removeDrains } from '../../agent/drain-file.ts';
 import { readDefinitions } from '../../agent/definitions.ts';
 import { makeBridgeClient } from '../../agent/bridge-client.ts';
 import { type LocalClient, localClient } from '../../agent/local-client.ts';
@@ -73,6 +74,7 @@ async function leaveAll(settings: Settings, state: State, agent: LocalClient, wa
   else if (runs) await agent.stop();
   const services = await removeDefinitions(definitionsFolder(settings), 'all');
   await state.clear();
+  await removeDrains(settings.runtimeDir);
   process.stdout.write(`left ${services.join(', ') || 'with no service'}; this machine is no member any more\n`);
   if (failure !== undefined)
     throw new Problem(
