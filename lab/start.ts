@@ -5,6 +5,7 @@ import { createCluster } from './cluster.ts';
 import { engineTools, installTools, labTools } from './debian-packages.ts';
 import { hostEngineAnswers, startEngine } from './engine.ts';
 import { checkSubnet, startNetwork } from './network.ts';
+import { nodeImageParts } from './node-image/assemble.ts';
 import { ensureNodeImage } from './node-image/ensure-node-image.ts';
 import { ensurePart, partIsCached } from './parts/ensure-part.ts';
 import { parts } from './parts/table.ts';
@@ -56,7 +57,9 @@ export async function prepare(progress: Progress): Promise<void> {
   await checkRequirements(docker);
   await installTools(docker ? labTools : [...engineTools, ...labTools], progress);
   announce(progress);
-  await Promise.all(['consul', 'etcd', 'kube-apiserver', 'envoy', 'node'].map((part) => ensurePart(part, progress)));
+  // All at once: Go builds are made one after the other, and downloads and Debian roots beside them.
+  const wanted = ['consul', 'etcd', 'kube-apiserver', 'envoy', 'node', ...(docker ? [] : nodeImageParts)];
+  await Promise.all(wanted.map((part) => ensurePart(part, progress)));
 }
 
 async function checkRequirements(docker: boolean): Promise<void> {
@@ -65,12 +68,14 @@ async function checkRequirements(docker: boolean): Promise<void> {
     throw new Error(`the lab cannot start here. Missing:\n${lines.map((line) => `  - ${line}`).join('\n')}`);
 }
 
+/** How long a first start will take, so that nobody thinks it hangs. */
 function announce(progress: Progress): void {
-  const made = parts.filter((part) => !partIsCached(part));
-  if (made.length === 0) return;
+  const absent = parts.filter((part) => !partIsCached(part));
+  const minutes = Math.round(absent.reduce((sum, part) => sum + part.coldSeconds, 0) / 60);
+  if (minutes === 0) return;
   progress.say(
-    `First start: ${made.length} of ${parts.length} parts are not in the cache yet (${made.map((part) => part.name).join(', ')}).\n` +
-      'Building them takes about 15 minutes on two cores; it goes on where it was when interrupted. Later starts take a minute or two.',
+    `${absent.length} of ${parts.length} parts are not in the cache: ${absent.map((part) => part.name).join(', ')}.\n` +
+      `Making them takes about ${minutes} minutes on two cores, once. An interrupted start goes on where it was.`,
   );
 }
 

