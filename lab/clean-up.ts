@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { restoreKernelSettings } from './kernel-settings.ts';
 import { deleteCluster } from './cluster.ts';
 import { currentEngine, hostEngineAnswers, stopEngine } from './engine.ts';
 import { endProcess } from './end-process.ts';
@@ -23,6 +24,7 @@ const pieces: readonly [string, () => Promise<void>][] = [
   ['namespaces', removeNamespaces],
   ['mounts', unmount],
   ['cgroups', removeCgroups],
+  ['kernel settings', async () => restoreKernelSettings()],
   ['files', removeFiles],
 ];
 

@@ -8,27 +8,28 @@ import { benchmark } from './sample/benchmark.ts';
 import { click } from './sample/click.ts';
 import { echo } from './sample/echo.ts';
 import { fault } from './sample/fault.ts';
+import { checkMachine, checkRoot } from './requirements.ts';
 import { prepare, readyFile, start } from './start.ts';
 import { marker } from './state.ts';
 import { stop } from './stop.ts';
 
 interface LabCommand {
-  /** Changes the lab: one at a time on a machine. */
-  alone?: boolean;
+  /** Changes the lab: one at a time on a machine. Throws before any work where that cannot be. */
+  alone?: () => Promise<void>;
   run(progress: Progress, args: string[]): Promise<void>;
 }
 
 const commands: Record<string, LabCommand> = {
   start: {
-    alone: true,
+    alone: checkMachine,
     run: async (progress) => {
       if (existsSync(readyFile)) progress.say('The lab is up already; `npm stop` takes it away.');
       else await start(progress);
       progress.say(whatNext);
     },
   },
-  stop: { alone: true, run: stop },
-  parts: { alone: true, run: prepare },
+  stop: { alone: checkRoot, run: stop },
+  parts: { alone: checkMachine, run: prepare },
   click: { run: async ({ say }) => click((await runningLab()).edge, say) },
   echo: {
     run: async ({ say }) => {
@@ -77,8 +78,9 @@ const begun = Date.now();
 try {
   const work = (): Promise<void> => command.run(progress, process.argv.slice(3));
   const waits = (): void => progress.say('Another start or stop is at work.');
-  await (command.alone === true ? withLock('/run/landbridge-lab.lock', waits, work) : work());
-  if (command.alone === true) progress.say(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  await command.alone?.();
+  await (command.alone ? withLock('/run/landbridge-lab.lock', waits, work) : work());
+  if (command.alone) progress.say(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

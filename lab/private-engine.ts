@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { lacksCapabilities } from './capabilities.ts';
 import { endedBy, endProcess } from './end-process.ts';
 import { attempt, launch, run, tail } from './exec.ts';
+import { keepKernelSettings } from './kernel-settings.ts';
 import { ensurePart } from './parts/ensure-part.ts';
 import { cacheDirectory, logDirectory, stateDirectory } from './paths.ts';
 import { isAlive, processId, type ProcessId } from './process-id.ts';
@@ -57,12 +58,15 @@ async function launchDockerd(runtime: string | undefined): Promise<void> {
   // Given so that the host's own /etc/docker/daemon.json is not read.
   const config = join(stateDirectory, 'daemon.json');
   writeFileSync(config, '{}\n');
+  writeFileSync(logFile, '');
+  keepKernelSettings();
   await run('ip', ['netns', 'add', namespace]);
   await run('ip', ['-n', namespace, 'link', 'set', 'lo', 'up']);
   const dockerd = [
     ...['--config-file', config, '--host', socket, '--pidfile', join(stateDirectory, 'docker.pid')],
     ...['--data-root', data, '--exec-root', join(stateDirectory, 'docker')],
-    ...['--cgroup-parent', `/${cgroup}`],
+    // The other driver asks a systemd, which this host need not run and which would own what is made here.
+    ...['--exec-opt', 'native.cgroupdriver=cgroupfs', '--cgroup-parent', `/${cgroup}`],
     // Names of the outside cannot be looked up from in here. A node asks for one before it boots, and would wait five
     // seconds for no answer.
     ...['--dns', '127.0.0.1', '--dns-opt', 'timeout:1', '--dns-opt', 'attempts:1'],

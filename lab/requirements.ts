@@ -1,3 +1,4 @@
+import { hostEngineAnswers } from './engine.ts';
 import { attempt } from './exec.ts';
 
 /** What the lab needs of a machine, as found. */
@@ -24,6 +25,19 @@ const goSwitching = '1.21.0';
 
 const elsewhere = `What works here: \`kind create cluster --config kind-config.yaml\` with Docker and kind installed gives the
 cluster alone, without the VMs.`;
+
+/** Throws naming everything that is missing for a start on this machine. */
+export async function checkMachine(): Promise<void> {
+  const lines = missing(await thisMachine(await hostEngineAnswers()));
+  if (lines.length > 0)
+    throw new Error(`the lab cannot start here. Missing:\n${lines.map((line) => `  - ${line}`).join('\n')}`);
+}
+
+/** Throws unless this process may take a lab away. */
+export async function checkRoot(): Promise<void> {
+  if (process.platform !== 'linux') throw new Error('no lab can be here: it runs on Linux only');
+  if (process.getuid?.() !== 0) throw new Error('taking the lab away needs root: `sudo npm stop`');
+}
 
 /** Looks at this machine. Changes nothing. */
 export async function thisMachine(docker: boolean): Promise<Machine> {

@@ -12,7 +12,6 @@ import { parts } from './parts/table.ts';
 import { kubeconfigFile, logDirectory, stateDirectory } from './paths.ts';
 import { bringIn, makeProduct } from './product.ts';
 import type { Progress } from './progress.ts';
-import { missing, thisMachine } from './requirements.ts';
 import { click } from './sample/click.ts';
 import { EDGE_PORT } from './sample/on-vms.ts';
 import { step } from './step.ts';
@@ -51,21 +50,14 @@ export async function start(progress: Progress): Promise<void> {
   writeFileSync(readyFile, `${new Date().toISOString()}\n`);
 }
 
-/** Whatever can be missing, before any work; then the parts, which is all that a test without a lab needs. */
+/** Debian packages, and then the parts, which is all that a test without a lab needs. */
 export async function prepare(progress: Progress): Promise<void> {
   const docker = await hostEngineAnswers();
-  await checkRequirements(docker);
   await installTools(docker ? labTools : [...engineTools, ...labTools], progress);
   announce(progress);
   // All at once: Go builds are made one after the other, and downloads and Debian roots beside them.
   const wanted = ['consul', 'etcd', 'kube-apiserver', 'envoy', 'node', ...(docker ? [] : nodeImageParts)];
   await Promise.all(wanted.map((part) => ensurePart(part, progress)));
-}
-
-async function checkRequirements(docker: boolean): Promise<void> {
-  const lines = missing(await thisMachine(docker));
-  if (lines.length > 0)
-    throw new Error(`the lab cannot start here. Missing:\n${lines.map((line) => `  - ${line}`).join('\n')}`);
 }
 
 /** How long a first start will take, so that nobody thinks it hangs. */

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stateDirectory } from './paths.ts';
+
+/**
+ * What a kubelet sets for the whole machine when it starts (kubelet's setupKernelTunables): its node is a container
+ * here, but these have no namespace.
+ */
+const settings = [
+  'vm/overcommit_memory',
+  'vm/panic_on_oom',
+  'kernel/panic',
+  'kernel/panic_on_oops',
+  'kernel/keys/root_maxkeys',
+  'kernel/keys/root_maxbytes',
+];
+
+/** Where the values are kept, and where the kernel has them; other folders in tests. */
+export interface Places {
+  file: string;
+  kernel: string;
+}
+
+const here: Places = { file: join(stateDirectory, 'kernel-settings.json'), kernel: '/proc/sys' };
+
+/** Keeps what is set before the first node starts. What was kept before, by a start that was killed, stays. */
+export function keepKernelSettings({ file, kernel }: Places = here): void {
+  if (existsSync(file)) return;
+  mkdirSync(join(file, '..'), { recursive: true });
+  const values = settings
+    .map((name) => [name, join(kernel, name)] as const)
+    .filter(([, path]) => existsSync(path))
+    .map(([name, path]) => [name, readFileSync(path, 'utf8').trim()]);
+  writeFileSync(file, JSON.stringify(Object.fromEntries(values)));
+}
+
+/** Sets what was kept, where it is something else by now. */
+export function restoreKernelSettings({ file, kernel }: Places = here): void {
+  if (!existsSync(file)) return;
+  const values = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
+  for (const [name, value] of Object.entries(values)) {
+    const path = join(kernel, name);
+    if (readFileSync(path, 'utf8').trim() !== value) writeFileSync(path, value);
+  }
+}

@@ -1,0 +1,38 @@
+import { expect } from 'chai';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { keepKernelSettings, restoreKernelSettings, type Places } from '../../../lab/kernel-settings.ts';
+
+describe("the kernel's settings that a node changes for the whole machine", () => {
+  let folder: string;
+  let places: Places;
+  const panic = (): string => join(folder, 'sys/kernel/panic');
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'landbridge-kernel-'));
+    places = { file: join(folder, 'state/kept.json'), kernel: join(folder, 'sys') };
+    mkdirSync(join(folder, 'sys/kernel'), { recursive: true });
+    writeFileSync(panic(), '0\n');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('are what they were when the lab is gone', () => {
+    keepKernelSettings(places);
+    writeFileSync(panic(), '10\n');
+    restoreKernelSettings(places);
+    expect(readFileSync(panic(), 'utf8').trim()).to.equal('0');
+  });
+
+  it('are not taken from a node that a killed start left', () => {
+    keepKernelSettings(places);
+    writeFileSync(panic(), '10\n');
+    keepKernelSettings(places);
+    restoreKernelSettings(places);
+    expect(readFileSync(panic(), 'utf8').trim()).to.equal('0');
+  });
+
+  it('stay as they are when no lab kept any', () => {
+    restoreKernelSettings(places);
+    expect(readFileSync(panic(), 'utf8')).to.equal('0\n');
+  });
+});
