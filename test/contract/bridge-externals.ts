@@ -1,0 +1,184 @@
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import type { RegisterAnswer } from '../../bridge/handlers/register.ts';
+import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
+import { type BridgeUnderTest, SITE } from './bridge-under-test.ts';
+import { eventually } from './bridge-waiting.ts';
+
+/** Machines that nobody may touch: registered by hand, checked by the bridge. */
+export function externalContract(open: () => BridgeUnderTest): void {
+  let app: Server;
+  let status = 200;
+  let asked = 0;
+  const port = (): number => (app.address() as AddressInfo).port;
+  const registration = (more: object = {}) => ({
+    site: SITE,
+    service: 'ledger',
+    address: '127.0.0.1',
+    port: port(),
+    check: { type: 'http', path: '/health', intervalMs: 1000, timeoutMs: 500 },
+    tags: ['legacy'],
+    meta: { team: 'books' },
+    ...more,
+  });
+  const put = (more: object = {}, name = 'ledger') =>
+    open().ask<RegisterAnswer>('PUT', `/v1/external/${name}`, registration(more));
+  const node = (name = 'ledger') => open().reader.readNode(`ext.${SITE}.${name}`);
+  const checkOf = async () => Object.values((await node())!.registrations)[0]!.checks[0]!;
+
+  beforeEach(async () => {
+    status = 200;
+    asked = 0;
+    app = createServer((request, response) => {
+      asked += 1;
+      response.writeHead(request.url === '/health' ? status : 404).end();
+    });
+    await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+  });
+  afterEach(() => {
+    app.close();
+    app.closeAllConnections();
+  });
+
+  it("writes a node with Consul's conventions for external nodes, one service and one check", async () => {
+    expect(await put()).to.deep.include({ name: 'ledger', site: SITE, health: 'passing', problems: [] });
+    const held = await node();
+    expect(held!.Meta).to.include({
+      'external-node': 'true',
+      'external-probe': 'false',
+      'landbridge-owner': `bridge/${SITE}/ledger`,
+    });
+    const [registration, ...others] = Object.values(held!.registrations);
+    expect(others).to.deep.equal([]);
+    expect(registration!.service).to.deep.include({ Service: 'ledger', Address: '127.0.0.1', Port: port() });
+    expect(registration!.service.Tags).to.deep.equal(['legacy']);
+    expect(registration!.service.Meta).to.include({ team: 'books', platform: 'external', site: SITE });
+    expect(registration!.checks).to.have.length(1);
+    expect(await checkOf()).to.include({ Status: 'passing', Output: 'http check: GET /health answered 200' });
+  });
+
+  it('goes on checking, and writes a flip and nothing else', async () => {
+    const bridge = open();
+    await put();
+    const quiet = await bridge.requestsOf(async () => {
+      for (let checks = 0; checks < 3; checks += 1) await checked(bridge);
+    });
+    expect(quiet).to.deep.equal([]);
+    status = 503;
+    const flipped = await bridge.requestsOf(async () => {
+      await checked(bridge);
+      await eventually(async () => expect((await checkOf()).Status).to.equal('critical'));
+      await checked(bridge);
+    });
+    expect(flipped.filter((request) => request.startsWith('PUT'))).to.deep.equal(['PUT /txn']);
+    expect((await checkOf()).Output).to.equal('http check: GET /health answered 503');
+    status = 204;
+    await checked(bridge);
+    await eventually(async () => expect((await checkOf()).Status).to.equal('passing'));
+  });
+
+  it('goes on checking after a restart', async () => {
+    const bridge = open();
+    await put();
+    await bridge.restart();
+    status = 500;
+    await checked(bridge);
+    await eventually(async () => expect((await checkOf()).Status).to.equal('critical'));
+  });
+
+  it('checks TCP, too, and says why a connection fails', async () => {
+    const answer = await put({ check: { type: 'tcp' } });
+    expect(answer).to.include({ health: 'passing', output: `tcp check: connected to port ${port()}` });
+    const refused = await put({ check: { type: 'tcp' }, port: 1 });
+    expect(refused).to.include({ health: 'critical', output: 'tcp check: ECONNREFUSED' });
+    expect(Object.values((await node())!.registrations)[0]!.service.Port).to.equal(1);
+  });
+
+  it('leaves nothing when it is deregistered, and says so when there is nothing', async () => {
+    const bridge = open();
+    await put();
+    expect(await bridge.ask('DELETE', `/v1/external/ledger?site=${SITE}`)).to.deep.equal({
+      name: 'ledger',
+      site: SITE,
+    });
+    expect(await node()).to.equal(undefined);
+    expect(await bridge.reader.kvList('landbridge/external/')).to.deep.equal([]);
+    const before = asked;
+    await bridge.clock.advance(5000);
+    expect(asked).to.equal(before);
+    const again = await bridge.ask('DELETE', `/v1/external/ledger?site=${SITE}`).catch((error: Error) => error.message);
+    expect(again).to.include('no sidecar-less instance "ledger" at site "rack-1"');
+  });
+
+  it('can be deregistered again after a first try that Consul did not take', async () => {
+    const bridge = open();
+    await put();
+    await bridge.consul.goDown();
+    const path = `/v1/external/ledger?site=${SITE}`;
+    expect(await bridge.ask('DELETE', path).catch((error: Error) => error.message)).to.include('ask again');
+    await bridge.consul.comeBack();
+    await eventually(async () => {
+      await bridge.clock.advance(1000);
+      await bridge.ask('DELETE', path);
+    });
+    expect(await node()).to.equal(undefined);
+  });
+
+  it('adds to a name that a MeshService has only where that MeshService admits it, or nobody claimed it', async () => {
+    const bridge = open();
+    bridge.admit('ledger', { workloads: { external: { sites: ['rack-2'] } } });
+    expect(await put().catch((error: Error) => error.message)).to.include(
+      'does not admit instances from site "rack-1"',
+    );
+    bridge.meshServices.list[0]!.sites.push(SITE);
+    expect(await put()).to.include({ health: 'passing' });
+
+    const claim = { 'landbridge-owner': 'k8s/other/shop/billing' };
+    const entry = { Kind: 'service-defaults' as const, Name: 'billing', Protocol: 'http', Meta: claim };
+    await bridge.reader.apply([{ op: 'set-config', entry, modifyIndex: 0 }]);
+    const owned = await put({ service: 'billing' }, 'billing-1').catch((error: Error) => error.message);
+    expect(owned).to.include('"billing" is owned by k8s/other/shop/billing');
+    expect(await put({ service: 'consul' }).catch((error: Error) => error.message)).to.include('Consul itself');
+  });
+
+  it('touches no node of that name that belongs to another', async () => {
+    const bridge = open();
+    const theirs = { Node: `ext.${SITE}.ledger`, Address: '192.0.2.1', Meta: { 'external-node': 'true' } };
+    await bridge.reader.apply([{ op: 'set-node', node: theirs }]);
+    const { problems } = await put();
+    expect(problems[0]).to.include(`Consul node ext.${SITE}.ledger belongs to another owner (unmarked)`);
+    expect(await node()).to.deep.equal({ ...theirs, registrations: {} });
+  });
+
+  it('is listed with what its last check said', async () => {
+    const bridge = open();
+    await put();
+    status = 404;
+    await checked(bridge);
+    await eventually(async () => {
+      const { instances } = await bridge.ask<InstancesAnswer>('GET', '/v1/instances');
+      expect(instances).to.deep.equal([
+        {
+          id: 'ledger',
+          service: 'ledger',
+          platform: 'external',
+          site: SITE,
+          host: 'ledger',
+          address: '127.0.0.1',
+          port: port(),
+          health: 'critical',
+          output: 'http check: GET /health answered 404',
+        },
+      ]);
+    });
+  });
+
+  /** Lets one interval pass, until the check of it is through. */
+  async function checked(bridge: BridgeUnderTest): Promise<void> {
+    const before = asked;
+    await bridge.clock.advance(1000);
+    await eventually(async () => expect(asked).to.be.greaterThan(before));
+    await bridge.clock.advance(0);
+  }
+}

@@ -1,0 +1,27 @@
+import { type BridgeUnderTest, bridgeUnderTest } from './bridge-under-test.ts';
+import { externalContract } from './bridge-externals.ts';
+import { hostContract } from './bridge-hosts.ts';
+import { joinContract } from './bridge-joins.ts';
+
+for (const which of ['the fake', 'the real Consul'] as const) {
+  describe(`a bridge on ${which}`, function () {
+    this.timeout(120_000);
+    let opened: BridgeUnderTest[] = [];
+    const another = async (options = {}): Promise<BridgeUnderTest> => {
+      opened.push(await bridgeUnderTest(which, options));
+      return opened.at(-1)!;
+    };
+
+    beforeEach(async () => {
+      await another();
+    });
+    afterEach(async () => {
+      await Promise.all(opened.map((bridge) => bridge.stop()));
+      opened = [];
+    });
+
+    hostContract(() => opened[0]!, another);
+    joinContract(() => opened[0]!);
+    externalContract(() => opened[0]!);
+  });
+}
