@@ -6,15 +6,19 @@ export interface EnvoyAnswer {
   live: boolean;
   /** Local ports of its open listeners. */
   ports: number[];
+  /** It has a stream to Consul; without one it goes on with what it has. */
+  connected: boolean;
 }
 
 /** Throws when the process does not answer within `timeoutMs`. */
 export async function askEnvoy(socketPath: string, timeoutMs: number): Promise<EnvoyAnswer> {
   const signal = AbortSignal.timeout(timeoutMs);
   const ready = await get(socketPath, '/ready', signal);
-  if (ready.status !== 200) return { live: false, ports: [] };
+  const stats = await get(socketPath, '/stats?filter=^control_plane.connected_state$', signal);
+  const connected = stats.body.trim() === 'control_plane.connected_state: 1';
+  if (ready.status !== 200) return { live: false, ports: [], connected };
   const { body } = await get(socketPath, '/listeners?format=json', signal);
-  return { live: true, ports: portsOf(JSON.parse(body)) };
+  return { live: true, ports: portsOf(JSON.parse(body)), connected };
 }
 
 /** What a listener that the configuration asks for could not do, for example bind its port; undefined = all is well. */

@@ -39,10 +39,16 @@ export interface EnvoyStatus {
   restarts: number;
   /** Ports of its open listeners. */
   ports: number[];
+  /** It has a stream to Consul. */
+  connected: boolean;
   /** One line: why it does not run, or what it refused. */
   problem: string | undefined;
 }
 
+const OFF = { state: 'off', pid: undefined, ports: [], connected: false, problem: undefined } satisfies Omit<
+  EnvoyStatus,
+  'restarts'
+>;
 const RESTART = { firstMs: 100, maxMs: 5000 };
 /** Asked quickly until it is live the first time, so that joining does not wait for the next full second. */
 const ASK_STARTING_MS = 100;
@@ -57,7 +63,7 @@ const TOKEN_REFUSED = /gRPC config stream.*closed: (?:7|16),/;
 
 /** One stock Envoy process, kept running. */
 export class Envoy {
-  status: EnvoyStatus = { state: 'off', pid: undefined, restarts: 0, ports: [], problem: undefined };
+  status: EnvoyStatus = { ...OFF, restarts: 0 };
   /** When Consul last refused the token, on the agent's clock. */
   tokenRefusedMs: number | undefined;
 
@@ -94,14 +100,14 @@ export class Envoy {
       await this.#exited;
       cancel();
     }
-    this.#set({ state: 'off', pid: undefined, ports: [], problem: undefined });
+    this.#set(OFF);
   }
 
   #launch(): void {
     const { id, service, folder, command, clock, log } = this.#options;
     const startedMs = clock.monotonicMs();
     this.#complaint = undefined;
-    this.#set({ state: 'starting', pid: undefined, ports: [] });
+    this.#set({ ...OFF, state: 'starting', problem: this.status.problem });
     const args = ['-c', join(folder, BOOTSTRAP_FILE), '--service-node', sidecarId(id), '--service-cluster', service];
     const child = spawn(command, [...args, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'], {
       cwd: folder,
@@ -136,7 +142,7 @@ export class Envoy {
     const waitMs = backOffMs(RESTART, this.#crashes, random);
     const problem = this.#complaint === undefined ? end : `${end}: ${this.#complaint}`;
     log.warn({ instance: id, problem, restartInMs: Math.round(waitMs) }, 'Envoy ended, restarting it');
-    this.#set({ state: 'waiting', pid: undefined, ports: [], problem });
+    this.#set({ ...OFF, state: 'waiting', problem });
     this.#cancelRestart = clock.after(waitMs, () => {
       this.status = { ...this.status, restarts: this.status.restarts + 1 };
       if (this.#wanted) this.#launch();
@@ -151,12 +157,12 @@ export class Envoy {
     while (child === this.#child) {
       await new Promise<void>((resolve) => clock.after(settled ? ASK_LIVE_MS : ASK_STARTING_MS, resolve));
       try {
-        const { live, ports } = await askEnvoy(this.#socket, HANG_MS / 2);
+        const { live, ports, connected } = await askEnvoy(this.#socket, HANG_MS / 2);
         if (this.#complaint !== undefined && live) this.#complaint = await listenerProblem(this.#socket, HANG_MS / 2);
         if (child !== this.#child) return;
         answeredMs = clock.monotonicMs();
         settled = live && ports.length > 0;
-        this.#set({ state: live ? 'live' : 'starting', ports, problem: this.#complaint });
+        this.#set({ state: live ? 'live' : 'starting', ports, connected, problem: this.#complaint });
       } catch {
         if (child !== this.#child) return;
         if (clock.monotonicMs() - answeredMs < HANG_MS) continue;

@@ -10,7 +10,7 @@ export interface InstanceStatus {
   sidecarPort: number | undefined;
   /** undefined: a member that only calls others. */
   check: { state: CheckState; output: string } | undefined;
-  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'problem'>;
+  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'connected' | 'problem'>;
   draining: boolean;
   refused: string | undefined;
   /** What the agent makes of it. */
@@ -27,7 +27,7 @@ export function statusOf(
   upstreams: InstanceStatus['upstreams'],
 ): InstanceStatus {
   const { id, service, appPort, sidecarPort, refused } = instance;
-  const { state, pid, restarts } = instance.envoy.status;
+  const { state, pid, restarts, connected } = instance.envoy.status;
   const { app, sidecarProblem: problem, draining } = instance.condition();
   return {
     id,
@@ -35,7 +35,7 @@ export function statusOf(
     appPort,
     sidecarPort,
     check: app && { state: app.state, output: app.output },
-    envoy: { state, pid, restarts, problem },
+    envoy: { state, pid, restarts, connected, problem },
     draining,
     refused,
     now: instance.health(),

@@ -56,6 +56,8 @@ export interface State {
   writeHost(host: HostState): Promise<void>;
   /** PEM. undefined when one of the three files is missing. */
   readIdentity(): Promise<Identity | undefined>;
+  /** The key is there before the certificate, so that a join whose answer was lost can be asked again. */
+  readKey(): Promise<string | undefined>;
   /** Key first: a certificate without its key is of no use. */
   writeIdentity(identity: Partial<Identity>): Promise<void>;
   readTokens(): Promise<Tokens>;
@@ -107,6 +109,7 @@ export function openState(folder: string): State {
       );
       return key && certificate && bridgeCa ? { key, certificate, bridgeCa } : undefined;
     },
+    readKey: () => readText(at(FILES.key)),
     async writeIdentity({ key, certificate, bridgeCa }) {
       if (key !== undefined) await write(FILES.key, key, SECRET);
       if (bridgeCa !== undefined) await write(FILES.bridgeCa, bridgeCa, PLAIN);

@@ -49,5 +49,7 @@ export function statusText(status: AgentStatus): string {
   );
 }
 
-const envoyCell = ({ envoy: { state, restarts } }: InstanceStatus): string =>
-  restarts === 0 ? state : `${state} (${restarts} restart${restarts === 1 ? '' : 's'})`;
+function envoyCell({ envoy: { state, restarts, connected } }: InstanceStatus): string {
+  const alone = state === 'live' && !connected ? ', without Consul' : '';
+  return `${state}${alone}${restarts === 0 ? '' : `, ${restarts} restart${restarts === 1 ? '' : 's'}`}`;
+}

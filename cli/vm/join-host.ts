@@ -39,7 +39,7 @@ export async function joinHost(options: JoinOptions): Promise<HostState> {
     throw new Problem('This machine has no route to the bridge: give its address with --address.');
 
   const identity = before && (await state.readIdentity());
-  const key = identity?.key ?? (await makeKey());
+  const key = (await state.readKey()) ?? (await makeKey());
   await state.writeIdentity({ key });
   const client = makeBridgeClient({
     bridges: invite.bridges,

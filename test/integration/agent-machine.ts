@@ -22,10 +22,12 @@ export interface Machine {
   definitions: string;
   /** Runs `landbridge ARGS` to its end. */
   landbridge(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
-  startAgent(): void;
+  startAgent(extra?: NodeJS.ProcessEnv): void;
   /** The running agent. */
   agent(): ChildProcess;
   status(): Promise<AgentStatus>;
+  /** Loses files of its state. */
+  forget(...files: string[]): Promise<void>;
   /** What the agent wrote to its log. */
   log(): string;
   /** Sends the signal, waits for the end of the agent, and gives its exit code. */
@@ -63,15 +65,19 @@ export async function makeMachine(): Promise<Machine> {
           resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
         );
       }),
-    startAgent() {
+    startAgent(extra = {}) {
       log = '';
-      agent = spawn(process.execPath, [...NODE, PROGRAM, 'agent', 'run'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      agent = spawn(process.execPath, [...NODE, PROGRAM, 'agent', 'run'], {
+        env: { ...env, ...extra },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       const keep = (part: Buffer): void => void (log = (log + part.toString()).slice(-200_000));
       agent.stdout?.on('data', keep);
       agent.stderr?.on('data', keep);
     },
     agent: () => agent!,
     status: () => client.status(),
+    forget: async (...files) => void (await Promise.all(files.map((file) => rm(join(stateDir, file))))),
     log: () => log,
     async endAgent(signal) {
       if (agent === undefined || agent.exitCode !== null || agent.signalCode !== null) return agent?.exitCode ?? null;

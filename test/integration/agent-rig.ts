@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 
 import pino from 'pino';
 
+import { makeRequest } from '../../agent/certificate.ts';
 import type { MeshServices, ServiceFacts } from '../../bridge/admission.ts';
 import { openAuthority } from '../../bridge/authority.ts';
 import { createInvite } from '../../bridge/invites.ts';
@@ -30,6 +31,8 @@ export interface Rig {
   withFingerprint(invite: string, caFingerprint: string): string;
   /** An intention, as a MeshService's `access` makes one. */
   letCall(from: string, to: string): Promise<void>;
+  /** A certificate of the host for its key (PEM), as join gave it `ageMs` ago. */
+  certificate(host: string, key: string, ageMs: number): Promise<string>;
   /** Ends a sidecar's token in Consul. */
   endToken(secretId: string): Promise<void>;
   bridgeDown(): Promise<void>;
@@ -92,6 +95,8 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
       const transport = consul.transport();
       for (const body of [defaults, intentions]) await transport.send({ method: 'PUT', path: '/config', body });
     },
+    certificate: async (host, key, ageMs) =>
+      authority.issueHost({ site: SITE, host }, await makeRequest(key, host), Date.now() - ageMs),
     endToken: (secretId) => reader.logout(secretId),
     async bridgeUp() {
       const stop = new AbortController();

@@ -20,7 +20,7 @@ const instance: InstanceStatus = {
   appPort: 7001,
   sidecarPort: 21000,
   check: { state: 'passing', output: '200 OK' },
-  envoy: { state: 'live', pid: 7, restarts: 0, problem: undefined },
+  envoy: { state: 'live', pid: 7, restarts: 0, connected: true, problem: undefined },
   draining: false,
   refused: undefined,
   now: { health: 'passing', output: '200 OK' },
@@ -136,7 +136,7 @@ add-svc-vm2-7001  7001  21000    passing  live   passing  sub-svc:8181
           id: 'x',
           appPort: 0,
           check: undefined,
-          envoy: { ...instance.envoy, restarts: 2, problem: 'cannot bind' },
+          envoy: { ...instance.envoy, restarts: 2, connected: false, problem: 'cannot bind' },
         },
       ],
     });
@@ -145,7 +145,7 @@ add-svc-vm2-7001  7001  21000    passing  live   passing  sub-svc:8181
       'problem: a.yaml: service: wrong',
       'add-svc-vm2-7001: 503',
       'x: Envoy: cannot bind',
-      'live (2 restarts)',
+      'live, without Consul, 2 restarts',
     ])
       expect(text).to.include(line);
   });
