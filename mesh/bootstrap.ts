@@ -122,7 +122,8 @@ function consulCluster(input: BootstrapInput) {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
         explicit_http_config: {
-          http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '5s' } },
+          // Consul hangs up on who pings more often than every 15 s (its gRPC keepalive enforcement policy).
+          http2_protocol_options: { connection_keepalive: { interval: '20s', timeout: '5s' } },
         },
         http_filters: [credentialInjector(input.secretsDirectory), upstreamCodec()],
       },
