@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -99,6 +100,8 @@ function lead(
   log: Log,
   signal: AbortSignal,
 ): Queue {
+  // Every request under way listens to it, and there may be many at once: no leak to be warned of.
+  setMaxListeners(0, signal);
   // Read at each use: a Secret that is changed under a running pod takes effect without a restart.
   const file = (name: string): string => readFileSync(`${settings.LANDBRIDGE_SECRETS}/${name}`, 'utf8').trim();
   const consul = connectConsul({
