@@ -1,10 +1,14 @@
+import { readFileSync, readdirSync } from 'node:fs';
 import { expect } from 'chai';
+import { load } from 'js-yaml';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { customResourceDefinitions, meshServices, namespaces } from '../../clients/kube/resources.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { parseMeshService } from '../../crds/mesh-service.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
+
+const SAMPLES = new URL('../../crds/samples/', import.meta.url);
 
 const good = {
   port: 8080,
@@ -95,6 +99,13 @@ describe('a MeshService on the real API server', function () {
         (error: Error) => error.message,
       );
       expect(refusal).to.match(words);
+    });
+  }
+
+  for (const file of readdirSync(SAMPLES)) {
+    it(`is taken as crds/samples/${file} has it`, async () => {
+      const { metadata, spec } = load(readFileSync(new URL(file, SAMPLES), 'utf8')) as KubeObject & { spec: object };
+      expect((await create(metadata.name, spec)).metadata.name).to.equal(metadata.name);
     });
   }
 
