@@ -39,7 +39,7 @@ const commands: Record<string, LabCommand> = {
   },
   fault: { run: async ({ say }) => fault((await runningLab()).edge, say) },
   benchmark: {
-    run: async ({ say }, [seconds = '10']) => benchmark((await runningLab()).edge, wholeSeconds(seconds), say),
+    run: async (progress, [seconds = '10']) => benchmark((await runningLab()).edge, wholeSeconds(seconds), progress),
   },
 };
 

@@ -1,11 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installTools } from '../debian-packages.ts';
 import { run } from '../exec.ts';
 import { stateDirectory } from '../paths.ts';
+import type { Progress } from '../progress.ts';
 import { EXPRESSION, type Edge } from './chain.ts';
 
 /** `npm run benchmark [-- SECONDS]`: wrk on the whole chain, five threads, five connections. */
-export async function benchmark(edge: Edge, seconds: number, say: (text: string) => void): Promise<void> {
+export async function benchmark(edge: Edge, seconds: number, progress: Progress): Promise<void> {
+  await installTools([{ command: 'wrk', package: 'wrk' }], progress);
   const script = join(stateDirectory, 'click.lua');
   writeFileSync(
     script,
@@ -15,5 +18,5 @@ export async function benchmark(edge: Edge, seconds: number, say: (text: string)
   const { stdout } = await run('wrk', ['-t5', '-c5', '--latency', `-d${seconds}s`, '-s', script, url], {
     timeoutMs: (seconds + 30) * 1000,
   });
-  say(stdout.trim());
+  progress.say(stdout.trim());
 }
