@@ -46,9 +46,10 @@ export async function createCluster(engine: Engine, image: string, progress: Pro
     await writeKubeconfig(engine, kind);
     const cluster = describeCluster(engine, kubectl);
     task.at('waiting for the nodes');
-    await waitForNodes(cluster);
+    const names = (await engine.run(kind, ['get', 'nodes', '--name', clusterName])).stdout.trim().split('\n');
+    await waitForNodes(cluster, names);
     if (engine.kind === 'private') await routePods(await cluster.nodes());
-    task.done('3 nodes Ready');
+    task.done(`${names.length} nodes Ready`);
     return cluster;
   } catch (error) {
     const logs = join(logDirectory, 'kind');
@@ -95,11 +96,16 @@ export async function deleteCluster(engine: Engine): Promise<void> {
   rmSync(kubeconfigFile, { force: true });
 }
 
-async function waitForNodes(cluster: Cluster): Promise<void> {
-  const args = ['wait', '--for=condition=Ready', 'nodes', '--all', `--timeout=${readyMs}ms`];
-  await cluster.kubectl(args).catch(async (error: unknown) => {
-    throw new Error(`not every node is Ready:\n${await whatIsWrong(cluster)}`, { cause: error });
-  });
+async function waitForNodes(cluster: Cluster, names: readonly string[]): Promise<void> {
+  const nodes = names.map((name) => `node/${name}`);
+  const wait = (condition: string): Promise<string> =>
+    cluster.kubectl(['wait', `--for=${condition}`, ...nodes, `--timeout=${readyMs}ms`]);
+  // kind is done when a kubelet has its certificate, which is before it has made itself known as a node.
+  await wait('create')
+    .then(() => wait('condition=Ready'))
+    .catch(async (error: unknown) => {
+      throw new Error(`not every node is Ready:\n${await whatIsWrong(cluster)}`, { cause: error });
+    });
 }
 
 async function whatIsWrong(cluster: Cluster): Promise<string> {
