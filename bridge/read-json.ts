@@ -21,15 +21,24 @@ export async function readJson<T>(request: IncomingMessage, schema: z.ZodType<T>
   throw new Refusal('badRequest', `${where}: ${issue!.message}${more}`.slice(0, 500));
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+/** Not by async iteration: leaving that early destroys the connection, and the refusal would never arrive. */
+function readText(request: IncomingMessage): Promise<string> {
   const tooLarge = new Refusal('bodyTooLarge', `the body is larger than ${MAX_BODY_BYTES} bytes: send less at once`);
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw tooLarge;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return Promise.reject(tooLarge);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) return void chunks.push(chunk);
+      request.pause();
+      request.removeAllListeners('data');
+      reject(tooLarge);
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    request.once('error', reject);
+    request.once('close', () =>
+      reject(new Refusal('bodyCutShort', 'the connection ended before the body did: send it again')),
+    );
+  });
 }

@@ -4,6 +4,8 @@ import type { ErrorAnswer } from '../mesh/bridge-api.ts';
 const REFUSALS = {
   badRequest: 400,
   badJson: 400,
+  bodyCutShort: 400,
+  badHttp: 400,
   badCertificateRequest: 400,
   duplicateInstance: 400,
   certificateNeeded: 401,
@@ -24,7 +26,6 @@ const REFUSALS = {
   nameOwned: 403,
   notFound: 404,
   methodNotAllowed: 405,
-  requestTooSlow: 408,
   hostKnown: 409,
   changedMeanwhile: 409,
   bodyTooLarge: 413,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Server, createServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { constants } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { ConsulDenied, ConsulRefused, ConsulUnavailable } from '../clients/consul/errors.ts';
@@ -37,16 +38,19 @@ export function createApiServer(bridge: Bridge, serving: ServingCertificate): Se
     },
     (request, response) => void serve(bridge, readPeer, request, response),
   );
+  server.on('clientError', refuseUnreadable);
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }
 
+/** Never rejects: nothing that a client sends may end the process. */
 async function serve(
   bridge: Bridge,
   readPeer: ReturnType<typeof peerReader>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const from = request.socket.remoteAddress;
   const path = (request.url ?? '').split('?')[0]!;
   const found = findRoute(request.method ?? '', path);
   const ended = bridge.metrics.requestSeconds.startTimer({ route: found.route?.path ?? 'none' });
@@ -54,7 +58,7 @@ async function serve(
     send(response, 200, await answer(bridge, readPeer, request, found));
   } catch (error) {
     const refusal = refusalOf(bridge, error);
-    bridge.log.info({ path: found.route?.path, code: refusal.code, from: request.socket.remoteAddress }, 'refused');
+    bridge.log.info({ route: found.route?.path, code: refusal.code, from }, 'refused');
     if (refusal.status === 405) response.setHeader('allow', found.methods.join(', '));
     if (refusal.status === 503 || refusal.status === 429) response.setHeader('retry-after', '1');
     send(response, refusal.status, refusal.answer(), request);
@@ -92,16 +96,20 @@ function refusalOf(bridge: Bridge, error: unknown): Refusal {
     bridge.log.error({ err: error }, 'Consul refused');
     return new Refusal('consulRefused', error.message);
   }
-  if (isGone(error)) return new Refusal('requestTooSlow', 'the request ended before its body: send it again');
   bridge.log.error({ err: error }, 'a request failed');
   return new Refusal('internal', 'the bridge failed at this: look at its log');
 }
 
-/** The client closed the connection, or was cut, while its body was read. */
-const isGone = (error: unknown): boolean =>
-  ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException)?.code ?? '');
+/** What is no HTTP never reaches a route; it gets the same shape of answer. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const body = JSON.stringify(new Refusal('badHttp', 'the request cannot be read as HTTP/1.1').answer());
+  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+  socket.end(`${head}\r\nconnection: close\r\n\r\n${body}`);
+}
 
 function send(response: ServerResponse, status: number, body: unknown, unread?: IncomingMessage): void {
+  if (response.destroyed) return;
   // What was not read of a refused request is not read any more: the connection ends with the answer.
   if (unread !== undefined && !unread.complete) response.setHeader('connection', 'close');
   const text = JSON.stringify(body ?? {});

@@ -27,9 +27,12 @@ export function openClient(to: { port: number; caPem: string; certificate?: stri
   });
   const open = new Set<object>();
   const client: Client = {
-    send: (method, path, body, headers = {}) =>
+    send: (method, path, body, given = {}) =>
       new Promise((resolve, reject) => {
         const text = typeof body === 'object' ? JSON.stringify(body) : body;
+        // Node announces no body for GET and DELETE by itself.
+        const length = { 'content-length': String(Buffer.byteLength(text ?? '')) };
+        const headers = 'transfer-encoding' in given ? given : { ...length, ...given };
         const asked = request({ host: '127.0.0.1', port: to.port, method, path, agent, headers }, (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
