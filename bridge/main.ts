@@ -15,8 +15,8 @@ import { startBridge } from './start.ts';
 import { createTelemetryServer } from './telemetry-server.ts';
 
 /**
- * The process `landbridge bridge`: runs until `signal` aborts. One bridge at a time per Consul datacenter: leases are
- * held in memory. Throws an Error with one line of advice when the environment, the secrets or a port are wrong.
+ * The process `landbridge bridge`: runs until `signal` aborts. One bridge at a time per Consul datacenter (see
+ * tenure.ts): leases are held in memory. Throws an Error with one line of advice when the environment, the secrets or a port are wrong.
  */
 export async function runBridge(env: Record<string, string | undefined>, signal: AbortSignal): Promise<void> {
   const settings = readSettings(env);
@@ -54,15 +54,25 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
     },
     signal,
   );
-  const telemetry = createTelemetryServer(running.bridge.metrics.registry, () => !signal.aborted);
+  let serving = true;
+  void running.stopped.then(() => (serving = false));
+  const telemetry = createTelemetryServer(running.bridge.metrics.registry, () => serving && !signal.aborted);
   await listening(telemetry, settings.telemetryPort);
   await running.stopped;
+  // Superseded: to end here would mean to be started again, and to take over in turn. It waits, not ready, to be stopped.
+  await aborted(signal);
   await meshServices.stopped;
   telemetry.close();
   telemetry.closeAllConnections();
   consul.close();
   log.info('bridge stopped');
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 function listening(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -46,6 +46,8 @@ export interface NodeWriterOptions {
   /** 0 <= random() < 1. */
   random: () => number;
   onWrite: (changes: number, ok: boolean) => void;
+  /** Asked before anything is written that no request asked for. Must not throw. */
+  mayMend: () => Promise<boolean>;
 }
 
 interface Kept {
@@ -153,7 +155,7 @@ export function createNodeWriter(options: NodeWriterOptions): NodeWriter {
         continue;
       }
       await clock.wait(backoff.next(), signal);
-      if (signal.aborted) return;
+      if (signal.aborted || !(await options.mayMend())) return;
       const wasLost = consulLost;
       // One asks whether Consul is back; the others follow.
       await flushSoon(broken[0]!);
@@ -167,7 +169,7 @@ export function createNodeWriter(options: NodeWriterOptions): NodeWriter {
   async function verifyLoop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.wait(VERIFY_MS * (0.8 + 0.4 * random()), signal);
-      if (!signal.aborted && !consulLost) await verifyAll();
+      if (!signal.aborted && !consulLost && (await options.mayMend())) await verifyAll();
     }
   }
 

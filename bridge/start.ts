@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:https';
 import { createBackoff } from '../clients/kube/backoff.ts';
@@ -12,7 +13,7 @@ import { createCleanUp } from './clean-up.ts';
 import { trackConnections } from './connections.ts';
 import { createExternals } from './externals.ts';
 import { limitFailedJoins } from './failed-joins.ts';
-import { createHosts } from './hosts.ts';
+import { type Host, createHosts } from './hosts.ts';
 import { createLeases } from './leases.ts';
 import { load } from './load.ts';
 import { createMetrics } from './metrics.ts';
@@ -20,6 +21,7 @@ import { createNodeWriter } from './node-writer.ts';
 import { type Probe, probe as realProbe } from './probe.ts';
 import { createApiServer } from './server.ts';
 import { renewServing, servingNames } from './serving-certificate.ts';
+import { type Tenure, createTenure } from './tenure.ts';
 import { createTokens } from './tokens.ts';
 import { lapsedNode, leaseLostOutput } from './vm-node.ts';
 
@@ -52,22 +54,28 @@ export interface RunningBridge {
   port: number;
   /** Resolves when the records have been read from Consul, and leases are judged. */
   loaded: Promise<void>;
-  /** Resolves when everything has ended after the signal aborted. */
+  /** Resolves when everything has ended, after the signal aborted or a later bridge took over. */
   stopped: Promise<void>;
 }
 
-/** Starts a bridge; it runs until `signal` aborts. Stopping takes nothing out of Consul. Throws when it cannot listen. */
-export async function startBridge(parts: BridgeParts, signal: AbortSignal): Promise<RunningBridge> {
+/** Starts a bridge; it runs until the signal aborts. Stopping takes nothing out of Consul. Throws when it cannot listen. */
+export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promise<RunningBridge> {
   const { clock, log, authority } = parts;
   let isLoaded = false;
-  const bridge = assemble(parts, () => isLoaded);
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  if (outer.aborted) end();
+  outer.addEventListener('abort', end, { once: true });
+  const { signal } = ending;
+  const tenure = createTenure(parts.consul, { id: randomUUID(), log, onLost: end });
+  const bridge = assemble(parts, tenure, () => isLoaded);
   const names = servingNames(parts.advertise, parts.namespace);
   const serving = await authority.issueServing(names, clock.now());
   const server = createApiServer(bridge, serving);
   const port = await listen(server, parts.port, parts.listenOn);
   log.info({ port, names }, 'bridge listens');
 
-  const loaded = loadUntilDone(bridge, parts.random, signal).then(() => {
+  const loaded = loadUntilDone(bridge, tenure, parts.random, signal).then(() => {
     isLoaded = !signal.aborted;
   });
   const loops = Promise.all([
@@ -78,11 +86,12 @@ export async function startBridge(parts: BridgeParts, signal: AbortSignal): Prom
   const stopped = aborted(signal)
     .then(() => close(server))
     .then(() => loops)
-    .then(() => bridge.externals.close());
+    .then(() => bridge.externals.close())
+    .finally(() => outer.removeEventListener('abort', end));
   return { bridge, port, loaded, stopped };
 }
 
-function assemble(parts: BridgeParts, loaded: () => boolean): Bridge {
+function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Bridge {
   const { consul, clock, log, random, leaseMs } = parts;
   const hosts = createHosts(consul);
   const writer = createNodeWriter({
@@ -90,6 +99,7 @@ function assemble(parts: BridgeParts, loaded: () => boolean): Bridge {
     clock,
     log,
     random,
+    mayMend: tenure.holds,
     onWrite: (changes, ok) => bridge.metrics.consulWrites.inc({ result: ok ? 'ok' : 'failed' }, changes),
   });
   const externals = createExternals({ writer, probe: parts.probe ?? realProbe, clock, random });
@@ -103,13 +113,16 @@ function assemble(parts: BridgeParts, loaded: () => boolean): Bridge {
     clock,
     leaseMs,
     log,
-    onLapse: (host) => {
-      const node = writer.wanted(host.node);
-      if (node === undefined) return;
-      void writer.want(host.node, host.owner, lapsedNode(node, leaseLostOutput(host.host, leaseMs)));
-    },
+    onLapse: (host) => void markDown(host),
     onJudged: () => cleanUp(),
   });
+  const markDown = async (host: Host): Promise<void> => {
+    const held = await tenure.holds();
+    const node = writer.wanted(host.node);
+    // Heard while Consul was asked: its beat has the last word.
+    if (!held || !host.lease.down || node === undefined) return;
+    await writer.want(host.node, host.owner, lapsedNode(node, leaseLostOutput(host.host, leaseMs)));
+  };
   const bridge: Bridge = {
     advertise: parts.advertise,
     leaseMs,
@@ -138,10 +151,11 @@ function assemble(parts: BridgeParts, loaded: () => boolean): Bridge {
 }
 
 /** Consul may be down for as long as it likes when a bridge starts. */
-async function loadUntilDone(bridge: Bridge, random: () => number, signal: AbortSignal): Promise<void> {
+async function loadUntilDone(bridge: Bridge, tenure: Tenure, random: () => number, signal: AbortSignal): Promise<void> {
   const backoff = createBackoff({ baseMs: 250, capMs: 5000, random });
   while (!signal.aborted) {
     try {
+      await tenure.claim();
       return await load(bridge);
     } catch (error) {
       bridge.log.warn({ err: error }, 'reading the records from Consul failed');

@@ -305,6 +305,24 @@ export function hostContract(
     expect((await bridge.joinWith(bridge.client(), since, 'vm1', newKey)).status).to.equal(200);
   });
 
+  it('gives way to a bridge that was started after it, before it marks anybody down', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const vm = await bridge.join('vm1', 'web');
+    await vm.beat([anInstance('web', 'vm1')]);
+    const old = bridge.running;
+    await bridge.startSecond();
+    await bridge.clock.advance(LEASE_MS - 1000);
+    const client = bridge.client({ certificate: vm.answer.certificate, key: vm.key });
+    const beat = { address: '127.0.0.1', instances: [anInstance('web', 'vm1')], wantTokens: [] };
+    expect((await client.post('/v1/beat', beat)).status).to.equal(200);
+    // The old one has heard nothing for a whole lease by now.
+    await bridge.clock.advance(LEASE_MS - 1000);
+    await advancing(bridge, old.stopped, LEASE_MS);
+    expect((await checksOf('vm1'))[0]!.Status).to.equal('passing');
+    expect((await client.post('/v1/beat', beat)).status).to.equal(200);
+  });
+
   it('lists instances with how long their host has been silent, and the brake that keeps many silent ones up', async () => {
     const bridge = open();
     bridge.admit('web');

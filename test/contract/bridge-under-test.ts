@@ -44,6 +44,8 @@ export interface BridgeUnderTest {
   requestsOf(work: () => Promise<unknown>): Promise<string[]>;
   /** Ends this bridge and starts another on the same Consul, CA, port and clock. */
   restart(): Promise<void>;
+  /** Starts another beside it, on another port; from now on it is the one that is meant. */
+  startSecond(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -82,6 +84,7 @@ async function openOn(consul: ConsulUnderTest, options: { probe?: Probe; startMs
   const meshServices = { list: [] as ServiceFacts[], hasSynced: true };
   const clients: Client[] = [];
   let stop = new AbortController();
+  const started: RunningBridge[] = [];
 
   const start = (port: number): Promise<RunningBridge> =>
     startBridge(
@@ -170,10 +173,15 @@ async function openOn(consul: ConsulUnderTest, options: { probe?: Probe; startMs
       bridge.running = await start(bridge.running.port);
       await bridge.running.loaded;
     },
+    async startSecond() {
+      started.push(bridge.running);
+      bridge.running = await start(0);
+      await bridge.running.loaded;
+    },
     async stop() {
       for (const client of clients) client.close();
       stop.abort();
-      await bridge.running.stopped;
+      await Promise.all([...started, bridge.running].map(({ stopped }) => stopped));
       reader.close();
       await consul.stop();
     },
