@@ -18,8 +18,10 @@ export interface EnvoyOptions {
   /** The instance's id. */
   id: string;
   service: string;
-  /** Where its files are, see envoy-files.ts. */
+  /** Where its files are. */
   folder: string;
+  /** Writes its files, see envoy-files.ts; called before every start. */
+  prepare: () => Promise<void>;
   /** Path of the Envoy binary. */
   command: string;
   clock: Clock;
@@ -81,12 +83,12 @@ export class Envoy {
     this.#socket = join(options.folder, ADMIN_SOCKET);
   }
 
-  /** Its files must be there. Does nothing when it runs already. */
+  /** Does nothing when it runs already. */
   start(): void {
     if (this.#wanted) return;
     this.#wanted = true;
     this.#crashes = 0;
-    this.#launch();
+    void this.#launch();
   }
 
   /** Ends when the process has ended: SIGTERM, and SIGKILL after 5 s. */
@@ -103,11 +105,17 @@ export class Envoy {
     this.#set(OFF);
   }
 
-  #launch(): void {
-    const { id, service, folder, command, clock, log } = this.#options;
+  async #launch(): Promise<void> {
+    const { id, service, folder, command, prepare, clock, log } = this.#options;
     const startedMs = clock.monotonicMs();
     this.#complaint = undefined;
     this.#set({ ...OFF, state: 'starting', problem: this.status.problem });
+    try {
+      await prepare();
+    } catch (error) {
+      return this.#again(`its files in ${folder} cannot be written (${messageOf(error)})`);
+    }
+    if (!this.#wanted) return;
     const args = ['-c', join(folder, BOOTSTRAP_FILE), '--service-node', sidecarId(id), '--service-cluster', service];
     const child = spawn(command, [...args, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'], {
       cwd: folder,
@@ -133,19 +141,25 @@ export class Envoy {
   }
 
   async #ended(child: ChildProcess, end: string, startedMs: number): Promise<void> {
-    const { id, folder, clock, random, log } = this.#options;
+    const { folder, clock } = this.#options;
     if (child !== this.#child) return;
     this.#child = undefined;
     await removeRecord(folder).catch(() => {});
+    if (clock.monotonicMs() - startedMs > STEADY_MS) this.#crashes = 0;
+    this.#again(this.#complaint === undefined ? end : `${end}: ${this.#complaint}`);
+  }
+
+  /** Starts it once more after a while, unless it is to be off. */
+  #again(problem: string): void {
     if (!this.#wanted) return;
-    this.#crashes = clock.monotonicMs() - startedMs > STEADY_MS ? 1 : this.#crashes + 1;
+    const { id, clock, random, log } = this.#options;
+    this.#crashes += 1;
     const waitMs = backOffMs(RESTART, this.#crashes, random);
-    const problem = this.#complaint === undefined ? end : `${end}: ${this.#complaint}`;
-    log.warn({ instance: id, problem, restartInMs: Math.round(waitMs) }, 'Envoy ended, restarting it');
+    log.warn({ instance: id, problem, restartInMs: Math.round(waitMs) }, 'Envoy does not run, starting it again');
     this.#set({ ...OFF, state: 'waiting', problem });
     this.#cancelRestart = clock.after(waitMs, () => {
       this.status = { ...this.status, restarts: this.status.restarts + 1 };
-      if (this.#wanted) this.#launch();
+      void this.#launch();
     });
   }
 

@@ -43,7 +43,8 @@ export class LocalInstance {
 
   readonly #options: LocalInstanceOptions;
   #check: CheckLoop | undefined;
-  #filesProblem: string | undefined;
+  /** What its Envoy starts from. */
+  #files: EnvoyFiles | undefined;
 
   constructor(options: LocalInstanceOptions) {
     const { id, service, folder, envoyCommand: command, clock, random, log, changed } = options;
@@ -52,7 +53,10 @@ export class LocalInstance {
     this.service = service;
     this.definition = options.definition;
     this.sidecarPort = options.sidecarPort;
-    this.envoy = new Envoy({ id, service, folder, command, clock, random, log, changed });
+    const prepare = async (): Promise<void> => {
+      if (this.#files !== undefined) await writeEnvoyFiles(this.#files);
+    };
+    this.envoy = new Envoy({ id, service, folder, command, prepare, clock, random, log, changed });
     this.#startCheck();
   }
 
@@ -71,16 +75,13 @@ export class LocalInstance {
 
   /** Starts its Envoy, or hands the running one a new token. */
   async serve(files: Omit<EnvoyFiles, 'folder'>): Promise<void> {
-    const { folder, changed } = this.#options;
-    try {
-      if (this.envoy.status.state === 'off') await writeEnvoyFiles({ ...files, folder });
-      else await writeToken(folder, files.token);
-      this.#filesProblem = undefined;
-    } catch (error) {
-      this.#filesProblem = `its files in ${folder} cannot be written: ${messageOf(error)}`;
-      return changed();
-    }
-    this.envoy.start();
+    const { folder, log } = this.#options;
+    const runs = this.envoy.status.state !== 'off';
+    this.#files = { ...files, folder };
+    if (!runs) return this.envoy.start();
+    await writeToken(folder, files.token).catch((error: unknown) =>
+      log.error({ instance: this.id, error: messageOf(error) }, 'the new token could not be handed to Envoy'),
+    );
   }
 
   async drain(): Promise<void> {
@@ -103,7 +104,7 @@ export class LocalInstance {
     return {
       app: this.#check === undefined ? undefined : this.#check.checked(),
       sidecarReady: state === 'live' && sidecarPort !== undefined && ports.includes(sidecarPort),
-      sidecarProblem: this.#filesProblem ?? portProblem ?? problem ?? noToken,
+      sidecarProblem: portProblem ?? problem ?? noToken,
       draining: this.draining !== undefined,
       refused: this.refused,
     };
@@ -117,7 +118,8 @@ export class LocalInstance {
   async end(): Promise<void> {
     this.#check?.stop();
     await this.envoy.stop();
-    await rm(this.#options.folder, { recursive: true, force: true });
+    // In /run: what cannot be removed goes with the next boot.
+    await rm(this.#options.folder, { recursive: true, force: true }).catch(() => {});
   }
 
   #startCheck(): void {

@@ -1,6 +1,6 @@
 import { choosePort, isPortFree } from './ports.ts';
 import { messageOf } from './problem.ts';
-import type { State } from './state.ts';
+import type { Ports, State } from './state.ts';
 
 /** Which sidecar port belongs to which instance; kept on disk, so that a restart changes nothing for callers. */
 export interface PortBook {
@@ -11,9 +11,9 @@ export interface PortBook {
 /** As many as a machine may have instances: what has not run for long is forgotten first. */
 const MAX_KEPT = 256;
 
-/** `failed`: a choice could not be written down; it holds until the next restart. */
-export async function openPortBook(state: State, failed: (message: string) => void): Promise<PortBook> {
-  let ports = await state.readPorts();
+/** `kept`: what was on disk. `failed`: a choice could not be written down; it holds until the next restart. */
+export function openPortBook(state: State, kept: Ports, failed: (message: string) => void): PortBook {
+  let ports = kept;
   return {
     async choose(id, running) {
       const used = [...running].flatMap(([other, { sidecarPort }]) => (other === id ? [] : (sidecarPort ?? [])));
@@ -21,8 +21,8 @@ export async function openPortBook(state: State, failed: (message: string) => vo
       const wish = (others: number[]) => ({ had: ports[id], others: new Set(others), isFree: isPortFree });
       const port = (await choosePort(wish([...used, ...promised]))) ?? (await choosePort(wish(used)));
       if (port === undefined || port === ports[id]) return port;
-      const kept = Object.entries(ports).filter(([other, theirs]) => other !== id && theirs !== port);
-      ports = Object.fromEntries([...kept, [id, port] as const].slice(-MAX_KEPT));
+      const others = Object.entries(ports).filter(([other, theirs]) => other !== id && theirs !== port);
+      ports = Object.fromEntries([...others, [id, port] as const].slice(-MAX_KEPT));
       await state.writePorts(ports).catch((error: unknown) => failed(messageOf(error)));
       return port;
     },

@@ -131,7 +131,7 @@ export function openState(folder: string): State {
   };
 }
 
-const DELETE_IT = 'delete it, and the agent makes it anew';
+const DELETE_IT = 'the agent makes it anew';
 
 async function readText(path: string): Promise<string | undefined> {
   try {

@@ -2,22 +2,23 @@ import type { Logger } from 'pino';
 
 import type { BeatAnswer, BeatInstance, BeatRequest } from '../mesh/bridge-api.ts';
 
+import { beatInstances } from './beat-instances.ts';
 import type { Clock } from './clock.ts';
-import { sleep } from './clock.ts';
 import type { Definitions } from './definitions.ts';
 import type { Drain } from './drain.ts';
 import { readDrains, writeDrains } from './drain-file.ts';
 import { instanceFolder } from './instance-id.ts';
 import { LocalInstance } from './local-instance.ts';
-import { localPortConflicts } from './local-port-conflicts.ts';
 import { type PortBook, openPortBook } from './port-book.ts';
 import { messageOf } from './problem.ts';
 import type { Settings } from './settings.ts';
 import type { HostState, Known, State } from './state.ts';
 import { type InstanceStatus, statusOf } from './instance-status.ts';
+import { Roster } from './roster.ts';
 import { matchTarget } from './target.ts';
 import { type TokenShelf, openTokenShelf } from './token-shelf.ts';
-import { wantedInstances } from './wanted-instances.ts';
+import { upstreamBinders } from './upstream-binders.ts';
+import { type WantedInstance, wantedInstances } from './wanted-instances.ts';
 
 export interface SupervisorOptions {
   settings: Settings;
@@ -34,11 +35,9 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #tokens: TokenShelf;
-  readonly #instances = new Map<string, LocalInstance>();
-  readonly #retiring = new Map<string, Promise<void>>();
+  readonly #roster: Roster;
   /** What the bridge has taken, by instance. */
   readonly #told = new Map<string, BeatInstance['health']>();
-  readonly #ports: PortBook;
   #known: Known;
   /** Drains that an agent before this one began. */
   readonly #drainedBefore: Map<string, Drain>;
@@ -51,18 +50,29 @@ export class Supervisor {
   ) {
     this.#options = options;
     this.#tokens = learnt.tokens;
-    this.#ports = learnt.ports;
+    const { settings, clock, log } = options;
+    const make = (wanted: WantedInstance, port: number | undefined): LocalInstance => this.#make(wanted, port);
+    this.#roster = new Roster({ ports: learnt.ports, make, drainMs: settings.drainMs, clock, log });
     this.#known = learnt.known;
     this.#drainedBefore = new Map(Object.entries(learnt.drains));
   }
 
-  /** Reads what was learnt before. Throws a Problem when a file is damaged. */
+  /** Reads what was learnt before. A damaged file is as good as none: all of it can be learnt again. */
   static async open(options: SupervisorOptions): Promise<Supervisor> {
     const { state, host, clock, settings, log } = options;
+    const mend =
+      <T>(empty: T) =>
+      (error: unknown): T => {
+        log.error({ problem: messageOf(error) }, 'it is made anew');
+        return empty;
+      };
+    const known = await state.readKnown().catch(mend(undefined));
     return new Supervisor(options, {
-      tokens: await openTokenShelf(state, clock),
-      ports: await openPortBook(state, (error) => log.error({ error }, 'ports.json could not be written')),
-      known: (await state.readKnown()) ?? { leaseMs: host.leaseMs, services: [] },
+      tokens: openTokenShelf(state, await state.readTokens().catch(mend({})), clock),
+      ports: openPortBook(state, await state.readPorts().catch(mend({})), (error) =>
+        log.error({ error }, 'ports.json could not be written'),
+      ),
+      known: known ?? { leaseMs: host.leaseMs, services: [] },
       drains: await readDrains(settings.runtimeDir),
     });
   }
@@ -71,8 +81,9 @@ export class Supervisor {
     return this.#known.leaseMs;
   }
 
+  /** By service and port. */
   instances(): LocalInstance[] {
-    return [...this.#instances.values()].sort((a, b) => a.service.localeCompare(b.service) || a.appPort - b.appPort);
+    return this.#roster.all();
   }
 
   /** Starts, changes and ends instances until they are what the definitions say. */
@@ -81,12 +92,10 @@ export class Supervisor {
       const { wanted, problems } = wantedInstances(definitions, this.#options.host.host);
       this.#problems = problems;
       const before = JSON.stringify(this.#beatInstances());
-      for (const instance of this.instances()) if (!wanted.some(({ id }) => id === instance.id)) this.#retire(instance);
-      for (const { id, service, definition } of wanted) {
-        const running = this.#instances.get(id);
-        if (running) running.redefine(definition);
-        else await this.#add(id, service, definition);
-      }
+      const { added, removed } = await this.#roster.change(wanted);
+      for (const { id } of removed) this.#told.delete(id);
+      if (removed.some(({ draining }) => draining)) await this.#saveDrains();
+      for (const instance of added) await this.#serve(instance);
       if (JSON.stringify(this.#beatInstances()) !== before) this.#options.urgent();
     });
   }
@@ -115,8 +124,8 @@ export class Supervisor {
         const message = refused.get(instance.service);
         if (message !== undefined && instance.refused === undefined) {
           log.warn({ instance: instance.id, message }, 'the mesh does not admit this service');
-          instance.refused = message;
-          await instance.envoy.stop();
+          // Not waited for: one that hangs takes seconds to end, and the next beat is due.
+          void instance.envoy.stop();
         }
         instance.refused = message;
         if (renewed.has(instance.service) || instance.envoy.status.state === 'off') await this.#serve(instance);
@@ -126,16 +135,17 @@ export class Supervisor {
   }
 
   status(): InstanceStatus[] {
+    const binders = this.#binders().ids;
     return this.instances().map((instance) => {
       const plan = this.#known.services.find(({ service }) => service === instance.service);
-      const upstreams = this.#bindsUpstreams(instance) ? (plan?.upstreams ?? []) : [];
+      const upstreams = binders.has(instance.id) ? (plan?.upstreams ?? []) : [];
       return statusOf(instance, this.#told.get(instance.id), upstreams);
     });
   }
 
   /** What stands in the way between the services of this machine, one sentence each. */
   problems(): string[] {
-    return [...this.#problems, ...localPortConflicts(this.#known.services).map(({ message }) => message)];
+    return [...this.#problems, ...this.#binders().problems];
   }
 
   /** Takes the instances that `target` means out of the mesh, see target.ts. Gives their ids. Throws a Problem. */
@@ -164,8 +174,7 @@ export class Supervisor {
   /** Ends all Envoys and removes their folders; ports and tokens are kept. */
   async stop(): Promise<void> {
     await this.#queue;
-    await Promise.all([...this.instances().map((instance) => instance.end()), ...this.#retiring.values()]);
-    this.#instances.clear();
+    await this.#roster.stop();
   }
 
   #saveDrains(): Promise<void> {
@@ -189,14 +198,13 @@ export class Supervisor {
     return turn;
   }
 
-  async #add(id: string, service: string, definition: LocalInstance['definition']): Promise<void> {
+  #make({ id, service, definition }: WantedInstance, sidecarPort: number | undefined): LocalInstance {
     const { settings, clock, random, log } = this.#options;
-    await this.#retiring.get(id);
     const instance: LocalInstance = new LocalInstance({
       id,
       service,
       definition,
-      sidecarPort: await this.#ports.choose(id, this.#instances),
+      sidecarPort,
       folder: instanceFolder(settings.runtimeDir, id),
       envoyCommand: settings.envoy,
       clock,
@@ -207,34 +215,7 @@ export class Supervisor {
     });
     instance.draining = this.#drainedBefore.get(id);
     this.#drainedBefore.delete(id);
-    this.#instances.set(id, instance);
-    log.info({ instance: id, sidecarPort: instance.sidecarPort }, 'instance added');
-    await this.#serve(instance);
-  }
-
-  /** Out of the next beat at once; its Envoy stays until callers have left. */
-  #retire(instance: LocalInstance): void {
-    const { clock, settings, log } = this.#options;
-    const { id } = instance;
-    this.#instances.delete(id);
-    this.#told.delete(id);
-    log.info({ instance: id }, 'instance removed');
-    if (instance.draining) void this.#saveDrains();
-    const retired = sleep(clock, settings.drainMs)
-      .then(() => instance.end())
-      .then(() => void this.#retiring.delete(id));
-    this.#retiring.set(id, retired);
-  }
-
-  /** Somebody else took the sidecar's port between two runs of its Envoy. Consul hands Envoy the new one: no restart. */
-  #movePort(instance: LocalInstance): Promise<void> {
-    return this.#inTurn(async () => {
-      if (!instance.portTaken()) return;
-      const before = instance.sidecarPort;
-      instance.sidecarPort = await this.#ports.choose(instance.id, this.#instances);
-      this.#options.log.warn({ instance: instance.id, before, now: instance.sidecarPort }, 'sidecar port was taken');
-      this.#options.urgent();
-    });
+    return instance;
   }
 
   async #serve(instance: LocalInstance): Promise<void> {
@@ -245,9 +226,19 @@ export class Supervisor {
   }
 
   #changed(instance: LocalInstance): void {
-    if (this.#instances.get(instance.id) !== instance) return;
-    if (instance.portTaken()) void this.#movePort(instance);
+    if (!this.#roster.has(instance)) return;
+    if (instance.portTaken()) this.#movePort(instance);
     if (instance.health().health !== this.#told.get(instance.id)) this.#options.urgent();
+  }
+
+  /** Consul hands Envoy the listener on the new port: no restart. */
+  #movePort(instance: LocalInstance): void {
+    const { log, urgent } = this.#options;
+    this.#inTurn(async () => {
+      if (!instance.portTaken()) return;
+      await this.#roster.movePort(instance);
+      urgent();
+    }).catch((error: unknown) => log.error({ error: messageOf(error) }, 'no other sidecar port was chosen'));
   }
 
   #wantsToken(service: string): boolean {
@@ -257,19 +248,11 @@ export class Supervisor {
     return this.#tokens.wants(service, refusals.length === 0 ? undefined : Math.max(...refusals));
   }
 
-  /** One instance of a service binds its upstreams' ports, and of two services with the same port the first. */
-  #bindsUpstreams(instance: LocalInstance): boolean {
-    if (this.instances().find(({ service }) => service === instance.service) !== instance) return false;
-    return !localPortConflicts(this.#known.services).some(({ loser }) => loser === instance.service);
+  #binders(): ReturnType<typeof upstreamBinders> {
+    return upstreamBinders(this.instances(), this.#known.services);
   }
 
   #beatInstances(): BeatInstance[] {
-    return this.instances().flatMap((instance) => {
-      const { id, service, appPort, sidecarPort, definition } = instance;
-      // Without a port there is nothing that others could reach, nor anything to register.
-      if (sidecarPort === undefined) return [];
-      const bindsUpstreams = this.#bindsUpstreams(instance);
-      return [{ id, service, appPort, sidecarPort, ...instance.health(), version: definition.version, bindsUpstreams }];
-    });
+    return beatInstances(this.instances(), this.#binders().ids);
   }
 }

@@ -2,7 +2,7 @@ import type { BeatAnswer } from '../mesh/bridge-api.ts';
 
 import { isPastHalf } from './certificate.ts';
 import type { Clock } from './clock.ts';
-import type { State } from './state.ts';
+import type { State, Tokens } from './state.ts';
 
 /** The Consul tokens of this machine's services, kept on disk so that a start needs no bridge. */
 export interface TokenShelf {
@@ -19,8 +19,9 @@ export interface TokenShelf {
 /** A refusal soon after a new token may still be about the one before. */
 const SETTLE_MS = 10_000;
 
-export async function openTokenShelf(state: State, clock: Clock): Promise<TokenShelf> {
-  const tokens = await state.readTokens();
+/** `kept`: what was on disk. */
+export function openTokenShelf(state: State, kept: Tokens, clock: Clock): TokenShelf {
+  const tokens = { ...kept };
   const putMs = new Map<string, number>();
   return {
     get: (service) => tokens[service]?.token,

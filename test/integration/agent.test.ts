@@ -1,4 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -152,6 +152,15 @@ describe('the agent on a machine outside the cluster', function () {
     expect((await instance(a))?.now.health).to.equal('passing');
     await define(a, appA.port);
     await eventually('the mistake is forgotten', 3000, async () => (await a.status()).problems.length === 0);
+  });
+
+  it('goes on with the same Envoy when a definition was away for a moment', async () => {
+    const { envoy } = (await instance(a))!;
+    await rm(join(a.definitions, 'add-svc.yaml'));
+    await eventually('it is out of the mesh', 3000, async () => (await check('vm-a', appA.port)) === undefined);
+    await define(a, appA.port);
+    expect((await live(a)).envoy.pid).to.equal(envoy.pid);
+    await inConsul('vm-a', appA.port, 'passing');
   });
 
   it('repairs a killed Envoy on the same port', async () => {

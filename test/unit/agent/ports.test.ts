@@ -43,17 +43,16 @@ describe("a sidecar's port", () => {
 });
 
 describe('the book of ports', () => {
-  const book = async (ports: Ports) => {
+  const open = (ports: Ports) => {
     const kept = { ports };
     const state = {
-      readPorts: async () => kept.ports,
       writePorts: async (written: Ports) => void (kept.ports = written),
-    } as Pick<State, 'readPorts' | 'writePorts'> as State;
-    return { kept, book: await openPortBook(state, (message) => expect.fail(message)) };
+    } as Pick<State, 'writePorts'> as State;
+    return { kept, book: openPortBook(state, ports, (message) => expect.fail(message)) };
   };
 
   it('does not promise a new instance the port of one that is not running just now', async () => {
-    const { book: ports, kept } = await book({ old: 21000 });
+    const { book: ports, kept } = open({ old: 21000 });
     const port = await ports.choose('new', new Map());
     expect(port).to.be.within(21001, 21255);
     expect(kept.ports).to.deep.equal({ old: 21000, new: port });
@@ -61,7 +60,7 @@ describe('the book of ports', () => {
   });
 
   it('remembers no more than a machine may have', async () => {
-    const { book: ports, kept } = await book(Object.fromEntries(all.map((port, index) => [`i${index}`, port])));
+    const { book: ports, kept } = open(Object.fromEntries(all.map((port, index) => [`i${index}`, port])));
     expect(await ports.choose('one-more', new Map())).to.be.within(21000, 21255);
     expect(Object.keys(kept.ports)).to.have.length(256);
   });

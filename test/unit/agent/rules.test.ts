@@ -10,6 +10,7 @@ import { localPortConflicts } from '../../../agent/local-port-conflicts.ts';
 import { Problem } from '../../../agent/problem.ts';
 import { readSettings } from '../../../agent/settings.ts';
 import { matchTarget } from '../../../agent/target.ts';
+import { upstreamBinders } from '../../../agent/upstream-binders.ts';
 import { wantedInstances } from '../../../agent/wanted-instances.ts';
 
 describe('the health of an instance', () => {
@@ -141,6 +142,30 @@ describe('services that share local ports', () => {
       expect(conflicts.map(({ loser }) => loser)).to.deep.equal(['b']);
       expect(conflicts[0]?.message).to.match(/^b and a both want 127\.0\.0\.1:1 /);
     }
+  });
+});
+
+describe('who binds the local ports of upstreams', () => {
+  const at = (service: string, appPort: number) => ({ id: `${service}-${appPort}`, service, appPort });
+  const plan = (service: string, localPort: number) => ({
+    service,
+    protocol: 'http' as const,
+    upstreams: [{ service: 'x', localPort }],
+  });
+
+  it('is the instance with the lowest port of each service, however they are ordered', () => {
+    const { ids } = upstreamBinders([at('a', 7002), at('b', 7003), at('a', 7001)], [plan('a', 1), plan('b', 2)]);
+    expect([...ids].sort()).to.deep.equal(['a-7001', 'b-7003']);
+  });
+
+  it('is nobody of a service whose ports another one has, unless that one is not here any more', () => {
+    const plans = [plan('a', 1), plan('b', 1)];
+    const both = upstreamBinders([at('a', 7001), at('b', 7002)], plans);
+    expect([...both.ids]).to.deep.equal(['a-7001']);
+    expect(both.problems).to.have.length(1);
+    const one = upstreamBinders([at('b', 7002)], plans);
+    expect([...one.ids]).to.deep.equal(['b-7002']);
+    expect(one.problems).to.deep.equal([]);
   });
 });
 

@@ -64,7 +64,7 @@ describe('the state of a machine', () => {
     ],
     ['host.json', '', () => openState(folder).readHost(), /host\.json is damaged \(not JSON\)/],
     ['host.json', JSON.stringify({ ...HOST, bridges: [] }), () => openState(folder).readHost(), /damaged \(bridges: /],
-    ['ports.json', '{"a": 99999}', () => openState(folder).readPorts(), /ports\.json is damaged \(a: .*delete it/],
+    ['ports.json', '{"a": 99999}', () => openState(folder).readPorts(), /ports\.json is damaged \(a: .*makes it anew/],
     ['tokens.json', '[]', () => openState(folder).readTokens(), /tokens\.json is damaged \(top level: /],
     ['known.json', '{}', () => openState(folder).readKnown(), /known\.json is damaged \(leaseMs: /],
   ];

@@ -10,10 +10,9 @@ async function shelf(before: Tokens = {}) {
   const clock = fakeClock();
   const disk = { tokens: before };
   const state = {
-    readTokens: async () => structuredClone(disk.tokens),
     writeTokens: async (tokens: Tokens) => void (disk.tokens = structuredClone(tokens)),
-  } as Pick<State, 'readTokens' | 'writeTokens'> as State;
-  const tokens = await openTokenShelf(state, clock);
+  } as Pick<State, 'writeTokens'> as State;
+  const tokens = openTokenShelf(state, before, clock);
   const issued = (token: string) => [
     { service: 'add-svc', token, expiresAt: new Date(clock.now().getTime() + HOUR_MS).toISOString() },
   ];
@@ -37,7 +36,7 @@ describe('the tokens of a machine', () => {
     const { disk, state, clock, tokens, issued } = await shelf();
     await tokens.put(issued('one'));
     expect(disk.tokens['add-svc']?.token).to.equal('one');
-    expect((await openTokenShelf(state, clock)).get('add-svc')).to.equal('one');
+    expect(openTokenShelf(state, disk.tokens, clock).get('add-svc')).to.equal('one');
     await tokens.drop(['add-svc', 'unknown']);
     expect(disk.tokens).to.deep.equal({});
   });
