@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { applyPatch } from 'rfc6902';
 import type { Container, Pod } from '../../../crds/kubernetes.ts';
-import type { SKIP_REASONS} from '../../../mesh/inject/decide.ts';
+import type { SKIP_REASONS } from '../../../mesh/inject/decide.ts';
 import { decide } from '../../../mesh/inject/decide.ts';
 import { injected, injectionPatch } from '../../../mesh/inject/patch.ts';
 import { aMeshService, aPod } from '../../support/builders.ts';
@@ -58,7 +58,9 @@ const podArbitrary: fc.Arbitrary<Pod> = fc
   .record({
     containers: fc.array(containerArbitrary, { minLength: 1, maxLength: 3 }),
     initContainers: fc.option(fc.array(containerArbitrary, { maxLength: 2 }), { nil: undefined }),
-    volumes: fc.option(fc.constant<{ name: string; emptyDir: object }[]>([{ name: 'data', emptyDir: {} }]), { nil: undefined }),
+    volumes: fc.option(fc.constant<{ name: string; emptyDir: object }[]>([{ name: 'data', emptyDir: {} }]), {
+      nil: undefined,
+    }),
   })
   .map((spec) => JSON.parse(JSON.stringify(aPod('p', { app: 'web' }, spec))) as Pod);
 
