@@ -62,15 +62,14 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 
   /** A bridge that was stopped or starved could not hear anybody: that time is nobody's silence. */
-  function forgive(lateMs: number): void {
-    if (lateMs < leaseMs / 6) return;
+  function forgive(lostMs: number): void {
     for (const host of options.hosts()) {
       const { extraMs = 0 } = host.lease;
       // Who was heard in the meantime needs no more than a lease.
-      const heldUpMs = Math.min(lateMs, clock.steady() - host.lease.heardAtMs);
+      const heldUpMs = Math.min(lostMs, clock.steady() - host.lease.heardAtMs);
       if (!host.lease.down) host.lease = { ...host.lease, extraMs: extraMs + heldUpMs };
     }
-    log.warn({ lateMs: Math.round(lateMs) }, 'the bridge was held up: every lease is longer by that');
+    log.warn({ lostMs: Math.round(lostMs) }, 'the bridge was held up: every lease is longer by that');
   }
 
   return {
@@ -83,13 +82,15 @@ export function createLeases(options: LeasesOptions): Leases {
     brakes: () => [...braked].map(([site, held]) => ({ site, held })),
     async run(signal) {
       while (!signal.aborted) {
-        const sleepMs = judgeNow();
+        // Short naps: of the nap that was too long, nobody knows when it was that the bridge stopped.
+        const sleepMs = Math.min(judgeNow(), leaseMs / 6);
         options.onJudged();
         const dueMs = clock.steady() + sleepMs;
         await clock.wait(sleepMs, signal);
         // Beats that have arrived already are read before anybody is judged.
         await pendingInput();
-        forgive(clock.steady() - dueMs);
+        const lateMs = clock.steady() - dueMs;
+        if (lateMs >= leaseMs / 6) forgive(sleepMs + lateMs);
       }
     },
   };
