@@ -30,6 +30,8 @@ export function statusText(status: AgentStatus): string {
     ...(bridge.problem === undefined ? [] : [`bridge: ${bridge.problem}`]),
     ...problems.map((problem) => `problem: ${problem}`),
   ];
+  // Nobody took what we said for a whole lease: what the mesh makes of this machine is not known here.
+  const lapsed = bridge.leaseAgeMs !== undefined && bridge.leaseAgeMs > leaseMs;
   const header = ['INSTANCE', 'PORT', 'SIDECAR', 'CHECK', 'ENVOY', 'IN MESH', 'UPSTREAMS'];
   const rows = instances.map((instance) => [
     instance.id,
@@ -37,7 +39,7 @@ export function statusText(status: AgentStatus): string {
     String(instance.sidecarPort ?? '-'),
     instance.check?.state ?? '-',
     envoyCell(instance),
-    instance.inMesh ?? '-',
+    lapsed ? 'unknown' : (instance.inMesh ?? '-'),
     instance.upstreams.map(({ service, localPort }) => `${service}:${localPort}`).join(' ') || '-',
   ]);
   const why = instances.flatMap(({ id, now, envoy }) => {

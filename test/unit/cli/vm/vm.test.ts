@@ -124,6 +124,11 @@ add-svc-vm2-7001  7001  21000    passing  live   passing  sub-svc:8181
     );
   });
 
+  it('does not claim to know what the mesh thinks when the lease is over', () => {
+    expect(statusText({ ...status, bridge: { ...status.bridge, leaseAgeMs: 5999 } })).to.match(/live +passing/);
+    expect(statusText({ ...status, bridge: { ...status.bridge, leaseAgeMs: 6001 } })).to.match(/live +unknown/);
+  });
+
   it('says what is not well', () => {
     const text = statusText({
       ...status,
