@@ -7,7 +7,7 @@ import { inParallel } from '../clients/consul/in-parallel.ts';
 import { diff } from '../mesh/diff.ts';
 import { type NodeEntry, OWNER_META } from '../mesh/entry.ts';
 import { type Change, describeChange } from '../mesh/plan.ts';
-import { afterChange } from './held-node.ts';
+import { nodeAfter } from '../mesh/after.ts';
 
 /**
  * Keeps Consul nodes as they are wanted. What Consul holds of each is cached, so that wanting the same again costs no
@@ -100,7 +100,7 @@ export function createNodeWriter(options: NodeWriterOptions): NodeWriter {
   async function write(node: Kept, changes: Change[]): Promise<void> {
     const outcomes = await consul.apply(changes);
     const failed = outcomes.filter((outcome) => !outcome.ok);
-    for (const { change, ok } of outcomes) if (ok) node.held = afterChange(node.held, change);
+    for (const { change, ok } of outcomes) if (ok) node.held = nodeAfter(node.held, change);
     if (failed.length > 0) node.certain = false;
     node.problems = failed.map((outcome) => (outcome.ok ? '' : outcome.error));
     options.onWrite(changes.length, failed.length === 0);

@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+import { registration } from '../../../cli/commands/register.ts';
+import { inviteText, secondsOf } from '../../../cli/commands/vm-invite.ts';
+import { listText } from '../../../cli/commands/vm-list.ts';
+import { externalRequest } from '../../../mesh/bridge-api.ts';
+
+const flags = { address: '10.0.0.9', port: '8080', check: 'http:/health', site: 'rack-1', tag: [], meta: [] };
+
+describe('the commands of an admin', () => {
+  it('print the line to paste first and alone', () => {
+    const text = inviteText({ invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z' }, 'web', 'rack-1');
+    expect(text.split('\n').slice(0, 2)).to.deep.equal(['landbridge vm join lb1.abc', '']);
+  });
+
+  it('read how long an invite can be used', () => {
+    expect(['90s', '15m', '24h'].map(secondsOf)).to.deep.equal([90, 900, 86_400]);
+    for (const bad of ['', '15', '59s', '25h', '1d', '-1m', '1e3m']) {
+      expect(() => secondsOf(bad), bad).to.throw('give 1m to 24h');
+    }
+  });
+
+  it('make of flags what the bridge takes', () => {
+    const body = registration('ledger', { ...flags, tag: ['legacy'], meta: ['team=books', 'k=a=b'], interval: '5000' });
+    expect(externalRequest.parse(body)).to.deep.equal({
+      site: 'rack-1',
+      service: 'ledger',
+      address: '10.0.0.9',
+      port: 8080,
+      check: { type: 'http', path: '/health', intervalMs: 5000, timeoutMs: 1000 },
+      tags: ['legacy'],
+      meta: { team: 'books', k: 'a=b' },
+    });
+  });
+
+  it('say which flag is wrong', () => {
+    expect(() => registration('x', { ...flags, check: 'icmp' })).to.throw(
+      '--check icmp: give tcp, or http: and a path',
+    );
+    expect(() => registration('x', { ...flags, port: '80a' })).to.throw('--port 80a: give a whole number');
+    expect(() => registration('x', { ...flags, meta: ['team'] })).to.throw('--meta team: give KEY=VALUE');
+  });
+
+  it('list instances in columns: how long their host was silent, why they are critical, and where a brake is on', () => {
+    const vm = {
+      service: 'web',
+      platform: 'vm',
+      site: 'rack-1',
+      host: 'vm1',
+      address: '10.0.0.5',
+      port: 8080,
+    } as const;
+    const text = listText({
+      instances: [
+        { ...vm, id: 'web-vm1-8080', health: 'passing', output: '200', silentMs: 1234 },
+        {
+          ...vm,
+          id: 'web-vm1-0',
+          port: 0,
+          address: 'fd00::5',
+          health: 'critical',
+          output: 'lease lost\nmore',
+          silentMs: 61_000,
+        },
+        { ...vm, id: 'ledger', platform: 'external', host: 'ledger', health: 'passing', output: '200' },
+      ],
+      brakes: [{ site: 'rack-1', held: ['vm1', 'vm2'] }],
+    });
+    expect(text.split('\n').map((line) => line.split(/ {2,}/))).to.deep.equal([
+      ['INSTANCE', 'SERVICE', 'SITE', 'HOST', 'ADDRESS', 'HEALTH', 'SILENT', 'WHY'],
+      ['web-vm1-8080', 'web', 'rack-1', 'vm1', '10.0.0.5:8080', 'passing', '1.2s'],
+      ['web-vm1-0', 'web', 'rack-1', 'vm1', '[fd00::5]', 'critical', '61.0s', 'lease lost'],
+      ['ledger', 'web', 'rack-1', 'ledger', '10.0.0.5:8080', 'passing', '-'],
+      ['site rack-1: the mass-loss brake keeps 2 silent hosts up (vm1, vm2): has the bridge lost its network to them?'],
+      [''],
+    ]);
+    expect(listText({ instances: [], brakes: [] })).to.include('landbridge vm invite');
+  });
+});
