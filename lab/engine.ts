@@ -1,4 +1,5 @@
 import { attempt, output, run, type RunOptions, type RunResult } from './exec.ts';
+import { changeKernelSettings } from './kernel-settings.ts';
 import type { Progress } from './progress.ts';
 import { launchPrivateEngine, privateEngine, stopPrivateEngine } from './private-engine.ts';
 
@@ -24,6 +25,7 @@ export async function hostEngineAnswers(): Promise<boolean> {
 
 /** The engine that is there, or else a private one, which is started. */
 export async function startEngine(progress: Progress): Promise<Engine> {
+  changeKernelSettings();
   if (await hostEngineAnswers()) return hostEngine();
   await launchPrivateEngine(progress);
   return engine('private', privateEngine.env, privateEngine.netns);

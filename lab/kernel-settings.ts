@@ -6,7 +6,7 @@ import { stateDirectory } from './paths.ts';
  * What a kubelet sets for the whole machine when it starts (kubelet's setupKernelTunables): its node is a container
  * here, but these have no namespace.
  */
-const settings = [
+const changedByNodes = [
   'vm/overcommit_memory',
   'vm/panic_on_oom',
   'kernel/panic',
@@ -14,6 +14,15 @@ const settings = [
   'kernel/keys/root_maxkeys',
   'kernel/keys/root_maxbytes',
 ];
+
+/**
+ * What three nodes and three VMs need, all being root's: each systemd, kubelet, containerd and pod watches files. With
+ * the kernel's usual 128 instances a kubelet ends with "inotify_init: too many open files".
+ */
+const least: Record<string, number> = {
+  'fs/inotify/max_user_instances': 1024,
+  'fs/inotify/max_user_watches': 524_288,
+};
 
 /** Where the values are kept, and where the kernel has them; other folders in tests. */
 export interface Places {
@@ -23,11 +32,21 @@ export interface Places {
 
 const here: Places = { file: join(stateDirectory, 'kernel-settings.json'), kernel: '/proc/sys' };
 
-/** Keeps what is set before the first node starts. What was kept before, by a start that was killed, stays. */
-export function keepKernelSettings({ file, kernel }: Places = here): void {
-  if (existsSync(file)) return;
+/**
+ * Raises what a lab needs more of, and keeps what all settings were before the first node started. What was kept
+ * before, by a start that was killed, stays.
+ */
+export function changeKernelSettings({ file, kernel }: Places = here): void {
+  if (!existsSync(file)) keep({ file, kernel });
+  for (const [name, wanted] of Object.entries(least)) {
+    const path = join(kernel, name);
+    if (existsSync(path) && Number(readFileSync(path, 'utf8')) < wanted) writeFileSync(path, String(wanted));
+  }
+}
+
+function keep({ file, kernel }: Places): void {
   mkdirSync(join(file, '..'), { recursive: true });
-  const values = settings
+  const values = [...changedByNodes, ...Object.keys(least)]
     .map((name) => [name, join(kernel, name)] as const)
     .filter(([, path]) => existsSync(path))
     .map(([name, path]) => [name, readFileSync(path, 'utf8').trim()]);

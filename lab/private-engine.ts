@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { lacksCapabilities } from './capabilities.ts';
 import { endedBy, endProcess } from './end-process.ts';
 import { attempt, launch, run, tail } from './exec.ts';
-import { keepKernelSettings } from './kernel-settings.ts';
 import { ensurePart } from './parts/ensure-part.ts';
 import { cacheDirectory, logDirectory, stateDirectory } from './paths.ts';
 import { isAlive, processId, type ProcessId } from './process-id.ts';
@@ -59,7 +58,6 @@ async function launchDockerd(runtime: string | undefined): Promise<void> {
   const config = join(stateDirectory, 'daemon.json');
   writeFileSync(config, '{}\n');
   writeFileSync(logFile, '');
-  keepKernelSettings();
   await run('ip', ['netns', 'add', namespace]);
   await run('ip', ['-n', namespace, 'link', 'set', 'lo', 'up']);
   const dockerd = [

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keepKernelSettings, restoreKernelSettings, type Places } from '../../../lab/kernel-settings.ts';
+import { changeKernelSettings, restoreKernelSettings, type Places } from '../../../lab/kernel-settings.ts';
 
 describe("the kernel's settings that a node changes for the whole machine", () => {
   let folder: string;
@@ -17,18 +17,30 @@ describe("the kernel's settings that a node changes for the whole machine", () =
   afterEach(() => rmSync(folder, { recursive: true }));
 
   it('are what they were when the lab is gone', () => {
-    keepKernelSettings(places);
+    changeKernelSettings(places);
     writeFileSync(panic(), '10\n');
     restoreKernelSettings(places);
     expect(readFileSync(panic(), 'utf8').trim()).to.equal('0');
   });
 
   it('are not taken from a node that a killed start left', () => {
-    keepKernelSettings(places);
+    changeKernelSettings(places);
     writeFileSync(panic(), '10\n');
-    keepKernelSettings(places);
+    changeKernelSettings(places);
     restoreKernelSettings(places);
     expect(readFileSync(panic(), 'utf8').trim()).to.equal('0');
+  });
+
+  it('are raised to what a lab needs, and never lowered', () => {
+    mkdirSync(join(folder, 'sys/fs/inotify'), { recursive: true });
+    const instances = join(folder, 'sys/fs/inotify/max_user_instances');
+    const watches = join(folder, 'sys/fs/inotify/max_user_watches');
+    writeFileSync(instances, '128\n');
+    writeFileSync(watches, '1048576\n');
+    changeKernelSettings(places);
+    expect([instances, watches].map((path) => Number(readFileSync(path, 'utf8')))).to.deep.equal([1024, 1_048_576]);
+    restoreKernelSettings(places);
+    expect(Number(readFileSync(instances, 'utf8'))).to.equal(128);
   });
 
   it('stay as they are when no lab kept any', () => {
