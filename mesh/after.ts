@@ -1,4 +1,5 @@
 import type { ActualState } from './diff.ts';
+import type { NodeEntry } from './entry.ts';
 import type { Change } from './plan.ts';
 
 /**
@@ -6,37 +7,38 @@ import type { Change } from './plan.ts';
  * index is Consul's to give. So a flip costs its one write and no read.
  */
 export function after(actual: ActualState, change: Change): ActualState | 'unknown' {
-  const { node } = actual;
+  if (change.op === 'set-config' || change.op === 'delete-config') return 'unknown';
+  return { ...actual, node: nodeAfter(actual.node, change) };
+}
+
+/** The same for a node alone; changes of config entries do not concern it. */
+export function nodeAfter(held: NodeEntry | undefined, change: Change): NodeEntry | undefined {
   switch (change.op) {
-    case 'set-config':
-    case 'delete-config':
-      return 'unknown';
     case 'delete-node':
-      return { ...actual, node: undefined };
+      return undefined;
     case 'set-node':
-      return { ...actual, node: { registrations: {}, ...node, ...change.node } };
-    case 'register': {
-      const { service } = change.registration;
-      const held = node ?? { ...change.node, registrations: {} };
-      return {
-        ...actual,
-        node: { ...held, registrations: { ...held.registrations, [service.ID]: change.registration } },
-      };
-    }
+      return { ...change.node, registrations: held?.registrations ?? {} };
     case 'delete-service': {
-      if (node === undefined) return actual;
-      const { [change.id]: _gone, ...registrations } = node.registrations;
-      return { ...actual, node: { ...node, registrations } };
+      if (held === undefined) return undefined;
+      const { [change.id]: _gone, ...registrations } = held.registrations;
+      return { ...held, registrations };
+    }
+    case 'register': {
+      const { service, checks } = change.registration;
+      const before = held?.registrations[service.ID]?.checks ?? [];
+      // A registration adds and replaces checks; it takes none away.
+      const kept = before.filter((check) => !checks.some((other) => other.CheckID === check.CheckID));
+      const registration = { service, checks: [...kept, ...checks] };
+      return { ...change.node, registrations: { ...held?.registrations, [service.ID]: registration } };
     }
     case 'set-check': {
-      const held = node?.registrations[change.check.ServiceID];
-      if (node === undefined || held === undefined) return 'unknown';
-      const checks = [...held.checks.filter((check) => check.CheckID !== change.check.CheckID), change.check];
-      checks.sort((a, b) => (a.CheckID < b.CheckID ? -1 : 1));
-      return {
-        ...actual,
-        node: { ...node, registrations: { ...node.registrations, [change.check.ServiceID]: { ...held, checks } } },
-      };
+      const registration = held?.registrations[change.check.ServiceID];
+      if (held === undefined || registration === undefined) return held;
+      const others = registration.checks.filter((check) => check.CheckID !== change.check.CheckID);
+      const changed = { ...registration, checks: [...others, change.check] };
+      return { ...held, registrations: { ...held.registrations, [registration.service.ID]: changed } };
     }
+    default:
+      return held;
   }
 }
