@@ -109,6 +109,8 @@ export interface BeatAnswer {
   tokens: { service: string; token: string; expiresAt: string }[];
   /** Services of the host that no MeshService admits (any more), each with the sentence to show. */
   refused: { service: string; message: string }[];
+  /** What could not be written or issued just now, one sentence each. It is tried again without being asked. */
+  problems: string[];
 }
 
 export const leaveRequest = z.strictObject({

@@ -6,9 +6,6 @@ import type { HostCall } from '../call.ts';
 import { Refusal } from '../refusal.ts';
 import { flippedNode, vmNodeEntry } from '../vm-node.ts';
 
-/** `problems`: what could not be written or issued just now, one sentence each. It is tried again without being asked. */
-export type BeatAnswerWithProblems = BeatAnswer & { problems: string[] };
-
 const LOGINS_AT_A_TIME = 8;
 /** A beat has to be answered within a quarter of a lease, when the agent gives up on it. */
 const PATIENCE_SHARE = 1 / 8;
@@ -17,7 +14,7 @@ const PATIENCE_SHARE = 1 / 8;
  * POST /v1/beat: holds the lease, and makes Consul hold what the host says. Nothing is awaited before it is known what
  * is wanted, so that a revocation that comes meanwhile has the last word.
  */
-export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswerWithProblems> {
+export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   const { bridge, host, body } = call;
   bridge.leases.heard(host);
   bridge.metrics.beats.inc();
