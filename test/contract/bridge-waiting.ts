@@ -1,8 +1,8 @@
 import type { FakeClock } from '../unit/bridge/fake-clock.ts';
 
-/** Until it holds; at most 10 s. */
-export async function eventually(assertion: () => Promise<unknown>): Promise<void> {
-  const endMs = performance.now() + 10_000;
+/** Until it holds; at most `withinMs`, default 10 s. */
+export async function eventually(assertion: () => Promise<unknown>, withinMs = 10_000): Promise<void> {
+  const endMs = performance.now() + withinMs;
   for (;;) {
     try {
       await assertion();
