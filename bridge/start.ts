@@ -22,6 +22,7 @@ import { type Probe, probe as realProbe } from './probe.ts';
 import { createApiServer } from './server.ts';
 import { renewServing, servingNames } from './serving-certificate.ts';
 import { type Tenure, createTenure } from './tenure.ts';
+import { openTokenVault } from './token-vault.ts';
 import { createTokens } from './tokens.ts';
 import { lapsedNode, leaseLostOutput } from './vm-node.ts';
 
@@ -116,6 +117,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     onLapse: (host) => void markDown(host),
     onJudged: () => cleanUp(),
   });
+  const vault = openTokenVault(consul, parts.signingKeyPem);
   const markDown = async (host: Host): Promise<void> => {
     const held = await tenure.holds();
     const node = writer.wanted(host.node);
@@ -136,7 +138,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     leases,
     writer,
     externals,
-    tokens: createTokens({ consul, signingKeyPem: parts.signingKeyPem, clock, log, mayHold }),
+    tokens: createTokens({ consul, vault, signingKeyPem: parts.signingKeyPem, clock, log, mayHold }),
     connections: trackConnections(),
     failedJoins: limitFailedJoins(clock),
     metrics: createMetrics({
@@ -156,7 +158,9 @@ async function loadUntilDone(bridge: Bridge, tenure: Tenure, random: () => numbe
   while (!signal.aborted) {
     try {
       await tenure.claim();
-      return await load(bridge);
+      await load(bridge);
+      // Only now is it known who may hold one.
+      return await bridge.tokens.restore();
     } catch (error) {
       bridge.log.warn({ err: error }, 'reading the records from Consul failed');
       await bridge.clock.wait(backoff.next(), signal);

@@ -5,6 +5,7 @@ import { serviceJwt } from '../clients/consul/service-token.ts';
 import type { BeatAnswer } from '../mesh/bridge-api.ts';
 import type { HostIdentity } from './authority.ts';
 import { Refusal } from './refusal.ts';
+import type { HeldToken, TokenVault } from './token-vault.ts';
 
 /** The Consul auth method of bridges; its JWTs carry the same name as issuer. */
 export const AUTH_METHOD = 'landbridge-bridge';
@@ -17,14 +18,13 @@ export interface Tokens {
   settle(host: HostIdentity, service: string): void;
   /** Ends the tokens of the services for which `ended` says so. */
   end(host: HostIdentity, ended: (service: string) => boolean): void;
-  /** Ends what could not be ended yet. */
+  /** Ends what could not be ended yet, and forgets what has expired. */
   retry(): Promise<void>;
+  /** Takes up the tokens of an earlier life of the bridge. Throws what Consul throws. */
+  restore(): Promise<void>;
 }
 
-interface Issued {
-  service: string;
-  secretId: string;
-  expiresAt: string;
+interface Issued extends HeldToken {
   issuedAtMs: number;
 }
 
@@ -35,17 +35,20 @@ const DEFAULT_TTL_MS = 3_600_000;
 
 export function createTokens(options: {
   consul: Pick<Consul, 'login' | 'logout'>;
+  vault: TokenVault;
   signingKeyPem: string;
   clock: Clock;
   log: Log;
   /** Whether the host is still a member with that service: asked when a login is through. */
   mayHold: (host: HostIdentity, service: string) => boolean;
 }): Tokens {
-  const { consul, signingKeyPem, clock, log, mayHold } = options;
+  const { consul, vault, signingKeyPem, clock, log, mayHold } = options;
+  /** By host, oldest first. */
   const issued = new Map<string, Issued[]>();
   const underWay = new Map<string, Promise<Issued>>();
   let ending: Issued[] = [];
   const keyOf = ({ site, host }: HostIdentity): string => `${site}/${host}`;
+  const hasExpired = ({ expiresAt }: Issued): boolean => Date.parse(expiresAt) <= clock.now();
 
   /** Those for which `ended` holds are no longer the host's, and are logged out as soon as that can be done. */
   function drop(host: HostIdentity, ended: (token: Issued, newest: boolean) => boolean): void {
@@ -57,41 +60,48 @@ export function createTokens(options: {
     if (left.length === 0) issued.delete(keyOf(host));
     else issued.set(keyOf(host), left);
     ending.push(...gone);
-    void retry();
+    void endAll();
   }
 
-  async function retry(): Promise<void> {
-    const now = clock.now();
-    const trying = ending.filter((token) => Date.parse(token.expiresAt) > now);
+  async function endAll(): Promise<void> {
+    const trying = ending;
     ending = [];
     for (const token of trying) {
       try {
-        await consul.logout(token.secretId);
+        if (!hasExpired(token)) await consul.logout(token.secretId);
+        await vault.forget(token.accessorId);
       } catch (error) {
         ending.push(token);
-        log.warn({ err: error, service: token.service }, 'ending a Consul token failed');
+        log.warn({ err: error, host: token.host, service: token.service }, 'ending a Consul token failed');
       }
     }
   }
 
-  async function logIn(host: HostIdentity, service: string): Promise<Issued> {
+  async function logIn({ site, host }: HostIdentity, service: string): Promise<Issued> {
     const nowSeconds = Math.floor(clock.now() / 1000);
     const jwt = serviceJwt({ signingKeyPem, issuer: AUTH_METHOD, service, nowSeconds });
-    const login = await consul.login(AUTH_METHOD, jwt, { site: host.site, host: host.host });
+    const { accessorId, secretId, expiresAt } = await consul.login(AUTH_METHOD, jwt, { site, host });
     const token: Issued = {
+      site,
+      host,
       service,
-      secretId: login.secretId,
-      expiresAt: login.expiresAt ?? new Date(clock.now() + DEFAULT_TTL_MS).toISOString(),
+      accessorId,
+      secretId,
+      expiresAt: expiresAt ?? new Date(clock.now() + DEFAULT_TTL_MS).toISOString(),
       issuedAtMs: clock.steady(),
     };
-    if (!mayHold(host, service)) {
+    if (!mayHold(token, service)) {
       ending.push(token);
-      void retry();
-      throw new Refusal('hostUnknown', `host "${host.host}" left or was revoked meanwhile`);
+      void endAll();
+      throw new Refusal('hostUnknown', `host "${host}" left or was revoked meanwhile`);
     }
-    issued.set(keyOf(host), [...(issued.get(keyOf(host)) ?? []), token]);
+    enter(token);
+    // Not waited for: what is lost with it is that a restarted bridge could end this token before it expires.
+    void vault.keep(token).catch((error: unknown) => log.warn({ err: error, host, service }, 'sealing a token failed'));
     return token;
   }
+
+  const enter = (token: Issued): void => void issued.set(keyOf(token), [...(issued.get(keyOf(token)) ?? []), token]);
 
   return {
     async issue(host, service) {
@@ -105,8 +115,20 @@ export function createTokens(options: {
     },
     settle: (host, service) => drop(host, (token, newest) => token.service === service && !newest),
     end: (host, ended) => drop(host, (token) => ended(token.service)),
-    retry,
+    async retry() {
+      for (const [token] of issued.values()) if (token !== undefined && hasExpired(token)) drop(token, hasExpired);
+      await endAll();
+    },
+    async restore() {
+      const found = await vault.list();
+      for (const token of found.sort((a, b) => (a.expiresAt < b.expiresAt ? -1 : 1))) {
+        const held = { ...token, issuedAtMs: -Infinity };
+        if (mayHold(token, token.service)) enter(held);
+        else ending.push(held);
+      }
+      void endAll();
+    },
   };
 }
 
-const answerOf = ({ service, secretId, expiresAt }: Issued) => ({ service, token: secretId, expiresAt });
+const answerOf = ({ service, secretId, expiresAt }: HeldToken) => ({ service, token: secretId, expiresAt });

@@ -290,6 +290,20 @@ export function hostContract(
     expect(await node('vm1')).to.equal(undefined);
   });
 
+  it('ends the tokens of a host that it issued before a restart', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const vm = await bridge.join('vm1', 'web');
+    await vm.beat([anInstance('web', 'vm1')], { wantTokens: ['web'] });
+    await eventually(async () => expect(await bridge.reader.kvList('landbridge/tokens/')).to.have.length(1));
+    await bridge.restart();
+    await bridge.ask('POST', '/v1/revoke', { site: SITE, host: 'vm1' });
+    await eventually(async () => {
+      expect(await bridge.reader.acl.listTokens({ authMethod: 'landbridge-bridge' })).to.have.length(0);
+      expect(await bridge.reader.kvList('landbridge/tokens/')).to.have.length(0);
+    });
+  });
+
   it('lets a revoked name come back with a new key and an invite made since, and not with less', async () => {
     const bridge = open();
     bridge.admit('web');

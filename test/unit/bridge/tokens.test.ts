@@ -1,14 +1,18 @@
 import { expect } from 'chai';
 import pino from 'pino';
 import { makeKey } from '../../../agent/certificate.ts';
+import { type TokenVault, openTokenVault } from '../../../bridge/token-vault.ts';
 import { type Tokens, createTokens } from '../../../bridge/tokens.ts';
 import { ConsulUnavailable } from '../../../clients/consul/errors.ts';
+import { type FakeConsul, fakeConsul } from '../../support/fake-consul.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 
 const VM = { site: 'rack-1', host: 'vm1' };
 
 describe('the tokens of hosts', () => {
   let clock: FakeClock;
+  let fake: FakeConsul;
+  let vault: TokenVault;
   let tokens: Tokens;
   let logins: { service: string; finish: () => void }[];
   let ended: string[];
@@ -22,6 +26,8 @@ describe('the tokens of hosts', () => {
 
   beforeEach(() => {
     clock = fakeClock();
+    fake = fakeConsul();
+    vault = openTokenVault(fake.consul, signingKeyPem);
     [logins, ended, available, member] = [[], [], true, true];
     tokens = createTokens({
       consul: {
@@ -31,7 +37,9 @@ describe('the tokens of hosts', () => {
               service: string;
             };
             const expiresAt = new Date(clock.now() + 3_600_000).toISOString();
-            const finish = (): void => resolve({ accessorId: 'a', secretId: `${service}-${logins.length}`, expiresAt });
+            const number = logins.length + 1;
+            const finish = (): void =>
+              resolve({ accessorId: `accessor-${number}`, secretId: `${service}-${number}`, expiresAt });
             logins.push({ service, finish });
           }),
         logout: async (secretId) => {
@@ -39,6 +47,7 @@ describe('the tokens of hosts', () => {
           ended.push(secretId);
         },
       },
+      vault,
       signingKeyPem,
       clock,
       log: pino({ level: 'silent' }),
@@ -107,5 +116,49 @@ describe('the tokens of hosts', () => {
     available = true;
     await tokens.retry();
     expect(ended).to.deep.equal([web]);
+  });
+
+  it('are kept sealed: who reads the KV has no token, and another key opens nothing', async () => {
+    const web = await issue('web');
+    await clock.advance(0);
+    const [entry] = await fake.consul.kvList('landbridge/tokens/');
+    expect(Buffer.from(entry!.value, 'base64').toString('latin1')).not.to.include(web);
+    expect(await vault.list()).to.have.length(1);
+    expect(await openTokenVault(fake.consul, await makeKey()).list()).to.deep.equal([]);
+    await fake.consul.kvCas(entry!.key, `${entry!.value.slice(0, -8)}AAAAAAA=`, entry!.modifyIndex);
+    expect(await vault.list()).to.deep.equal([]);
+  });
+
+  it('are taken up by the next life of the bridge, and those of hosts that are no members any more are ended', async () => {
+    const [web, db] = [await issue('web'), await issue('db')];
+    await clock.advance(0);
+    const next = (mayHold: (service: string) => boolean) =>
+      createTokens({
+        consul: {
+          login: () => Promise.reject(new Error('not asked')),
+          logout: async (secretId) => void ended.push(secretId),
+        },
+        vault,
+        signingKeyPem,
+        clock,
+        log: pino({ level: 'silent' }),
+        mayHold: (_host, service) => mayHold(service),
+      });
+    const restarted = next((service) => service === 'web');
+    await restarted.restore();
+    await clock.advance(0);
+    expect(ended).to.deep.equal([db]);
+    restarted.end(VM, () => true);
+    await clock.advance(0);
+    expect(ended).to.deep.equal([db, web]);
+    expect(await fake.consul.kvList('landbridge/tokens/')).to.deep.equal([]);
+  });
+
+  it('leave nothing in the KV once they have expired', async () => {
+    await issue('web');
+    await clock.advance(3_600_000);
+    await tokens.retry();
+    expect(ended).to.deep.equal([]);
+    expect(await fake.consul.kvList('landbridge/tokens/')).to.deep.equal([]);
   });
 });
