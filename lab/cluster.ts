@@ -4,7 +4,7 @@ import { output, type RunOptions } from './exec.ts';
 import type { Engine } from './engine.ts';
 import { dockerNetwork, routePods } from './network.ts';
 import { ensurePart } from './parts/ensure-part.ts';
-import { diskDirectory, dotLab, kubeconfigFile, logDirectory, repositoryRoot, stateDirectory } from './paths.ts';
+import { dotLab, kubeconfigFile, logDirectory, repositoryRoot, stateDirectory } from './paths.ts';
 import type { Progress } from './progress.ts';
 
 export interface Cluster {
@@ -14,8 +14,6 @@ export interface Cluster {
   /** `kubectl ARGS`; gives standard output without white space at its ends. */
   kubectl(args: readonly string[], options?: RunOptions): Promise<string>;
   nodes(): Promise<ClusterNode[]>;
-  /** Copies images the engine holds into the workers; pods ask for them with imagePullPolicy Never or IfNotPresent. */
-  loadImages(images: readonly string[]): Promise<void>;
 }
 
 export interface ClusterNode {
@@ -25,6 +23,7 @@ export interface ClusterNode {
   podCidr: string;
 }
 
+export const kindConfig = join(repositoryRoot, 'kind-config.yaml');
 /** As kind-config.yaml has it. */
 export const clusterName = 'landbridge';
 const readyMs = 120_000;
@@ -36,7 +35,7 @@ export async function createCluster(engine: Engine, image: string, progress: Pro
   const task = progress.begin(`kind cluster ${clusterName}`);
   const env = { KIND_EXPERIMENTAL_DOCKER_NETWORK: dockerNetwork };
   const unused = join(stateDirectory, 'kind-kubeconfig');
-  const args = ['create', 'cluster', '--config', join(repositoryRoot, 'kind-config.yaml')];
+  const args = ['create', 'cluster', '--config', kindConfig];
   try {
     mkdirSync(stateDirectory, { recursive: true });
     await engine.run(kind, [...args, '--image', image, '--retain', '--kubeconfig', unused], {
@@ -44,7 +43,7 @@ export async function createCluster(engine: Engine, image: string, progress: Pro
       onStderrLine: (line) => task.at(line.replace(/^\W+/, '').trim()),
     });
     await writeKubeconfig(engine, kind);
-    const cluster = describeCluster(engine, kubectl);
+    const cluster = describeCluster(kubectl);
     task.at('waiting for the nodes');
     const names = (await engine.run(kind, ['get', 'nodes', '--name', clusterName])).stdout.trim().split('\n');
     await waitForNodes(cluster, names);
@@ -60,7 +59,7 @@ export async function createCluster(engine: Engine, image: string, progress: Pro
 }
 
 /** Also for a cluster that is there already. */
-export function describeCluster(engine: Engine, kubectlPath: string): Cluster {
+export function describeCluster(kubectlPath: string): Cluster {
   const kubectl: Cluster['kubectl'] = (args, options) =>
     output(kubectlPath, [`--kubeconfig=${kubeconfigFile}`, ...args], options);
   const nodes = async (): Promise<ClusterNode[]> => readNodes(await kubectl(['get', 'nodes', '-o', 'json']));
@@ -69,14 +68,6 @@ export function describeCluster(engine: Engine, kubectlPath: string): Cluster {
     kubeconfig: kubeconfigFile,
     kubectl,
     nodes,
-    loadImages: async (images) => {
-      const workers = (await nodes()).filter((node) => node.role === 'worker');
-      await loadImages(
-        engine,
-        images,
-        workers.map((node) => node.name),
-      );
-    },
   };
 }
 
@@ -159,19 +150,4 @@ export function readNodes(json: string): ClusterNode[] {
     address: status.addresses?.find((one) => one.type === 'InternalIP')?.address ?? '',
     podCidr: spec.podCIDR ?? '',
   }));
-}
-
-/** Reads the images once and hands them to all nodes at the same time; `kind load` does one node after the other. */
-async function loadImages(engine: Engine, images: readonly string[], nodes: readonly string[]): Promise<void> {
-  const archive = join(diskDirectory, `images-${process.pid}.tar`);
-  mkdirSync(diskDirectory, { recursive: true });
-  try {
-    await engine.docker(['save', '--output', archive, ...images]);
-    const ctr = 'ctr --namespace=k8s.io images import --digests --snapshotter=overlayfs -';
-    await Promise.all(
-      nodes.map((node) => engine.run('sh', ['-c', `exec docker exec -i "$1" ${ctr} <"$2"`, 'load', node, archive])),
-    );
-  } finally {
-    rmSync(archive, { force: true });
-  }
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { withLock } from './parts/file-lock.ts';
 import { kubeconfigFile, stateDirectory } from './paths.ts';
 import { terminalProgress } from './progress-terminal.ts';
@@ -9,7 +8,7 @@ import { click } from './sample/click.ts';
 import { echo } from './sample/echo.ts';
 import { fault } from './sample/fault.ts';
 import { checkMachine, checkRoot } from './requirements.ts';
-import { prepare, readyFile, start } from './start.ts';
+import { labIsUp, prepare, start } from './start.ts';
 import { marker } from './state.ts';
 import { stop } from './stop.ts';
 
@@ -23,7 +22,7 @@ const commands: Record<string, LabCommand> = {
   start: {
     alone: checkMachine,
     run: async (progress) => {
-      if (existsSync(readyFile)) progress.say('The lab is up already; `npm stop` takes it away.');
+      if (await labIsUp()) progress.say('The lab is up already; `npm stop` takes it away.');
       else await start(progress);
       progress.say(whatNext);
     },
@@ -83,5 +82,6 @@ try {
   if (command.alone) progress.say(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  // What goes on beside the piece that failed need not come to its end.
+  process.exit(1);
 }

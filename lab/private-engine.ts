@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lacksCapabilities } from './capabilities.ts';
 import { endedBy, endProcess } from './end-process.ts';
@@ -25,12 +25,17 @@ export const privateEngine = {
 };
 
 /**
- * Process 1 of the engine's own process namespace. It reaps what containers leave behind, and hides a containerd of
- * the host, which dockerd would use otherwise. When it dies the kernel ends everything that runs on the engine and
- * takes its mounts away: nothing can be left, however the lab ends.
+ * Process 1 of the engine's own process namespace. It reaps what containers leave behind. /run is its own but for the
+ * lab's folder: dockerd writes there beside what it is told, and would use a containerd of the host. When it dies the
+ * kernel ends everything that runs on the engine and takes its mounts away: nothing can be left, however the lab ends.
  */
 const init = `
-if [ -d /run/containerd ]; then mount -t tmpfs tmpfs /run/containerd; fi
+set -e
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/${basename(stateDirectory)}
+mount --bind ${stateDirectory} /mnt/${basename(stateDirectory)}
+mount --no-mtab --move /mnt /run
+set +e
 dockerd "$@" &
 dockerd=$!
 trap 'kill -TERM $dockerd' TERM

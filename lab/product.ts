@@ -30,19 +30,12 @@ export async function makeProduct(engine: Engine, network: LabNetwork, progress:
   return { vms, images: await buildImages(engine, { bundle, sample }, progress), sample: sample.folder };
 }
 
-/** Puts Landbridge and the sample on a cluster that is up: images, the chart, MeshServices, members. */
+/** Puts Landbridge and the sample on a cluster that is up and has the images: the chart, MeshServices, members. */
 export async function bringIn(engine: Engine, cluster: Cluster, product: Product, progress: Progress): Promise<void> {
   await setPodRoutes(product.vms, await cluster.nodes());
-  await load(cluster, product.images, progress);
   await step(progress, 'CoreDNS', () => waitForDns(cluster));
   await install(engine, cluster, progress);
   await startSample(cluster, product.vms, product.sample, progress);
-}
-
-async function load(cluster: Cluster, tags: string[], progress: Progress): Promise<void> {
-  const task = progress.begin('load images into the nodes');
-  await cluster.loadImages(tags);
-  task.done(`${tags.length} images`);
 }
 
 async function startSample(cluster: Cluster, vms: Vm[], folder: string, progress: Progress): Promise<void> {

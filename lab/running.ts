@@ -34,7 +34,7 @@ export async function runningLab(): Promise<RunningLab> {
   return {
     engine,
     network,
-    cluster: describeCluster(engine, await ensurePart('kubectl', silent)),
+    cluster: describeCluster(await ensurePart('kubectl', silent)),
     vms,
     vm(name) {
       const found = vms.find((vm) => vm.name === name);

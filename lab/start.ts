@@ -1,9 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanUp } from './clean-up.ts';
 import { createCluster } from './cluster.ts';
 import { engineTools, installTools, labTools } from './debian-packages.ts';
 import { hostEngineAnswers, startEngine } from './engine.ts';
+import { attempt } from './exec.ts';
+import { loadImages } from './load-images.ts';
 import { checkSubnet, startNetwork } from './network.ts';
 import { nodeImageParts } from './node-image/assemble.ts';
 import { ensureNodeImage } from './node-image/ensure-node-image.ts';
@@ -11,7 +13,7 @@ import { ensurePart, partIsCached } from './parts/ensure-part.ts';
 import { parts } from './parts/table.ts';
 import { kubeconfigFile, logDirectory, stateDirectory } from './paths.ts';
 import { bringIn, makeProduct } from './product.ts';
-import type { Progress } from './progress.ts';
+import { type Progress, silent } from './progress.ts';
 import { click } from './sample/click.ts';
 import { EDGE_PORT } from './sample/on-vms.ts';
 import { step } from './step.ts';
@@ -20,11 +22,18 @@ import { saveJournals } from './vm/journal.ts';
 /** Written when a start has come to its end. */
 export const readyFile = join(stateDirectory, 'ready');
 
+/** Whether a start has come to its end and its cluster still answers. */
+export async function labIsUp(): Promise<boolean> {
+  if (!existsSync(readyFile)) return false;
+  const args = [`--kubeconfig=${kubeconfigFile}`, 'get', '--raw', '/readyz', '--request-timeout=5s'];
+  return (await attempt(await ensurePart('kubectl', silent), args)).code === 0;
+}
+
 /**
  * From nothing to a sample that answers. Throws with the first thing that does not work, and what to do about it.
  *
- *   engine -> network -> node image -> cluster ------------------+-> images into the nodes -> Landbridge -> sample -> click
- *                           \-> bundle, sample, images, VMs ----/
+ *   engine -> network -> node image -> cluster ------------------------------+-> Landbridge -> sample -> click
+ *                    \-> bundle, sample, VMs, images -> images into nodes ---/
  */
 export async function start(progress: Progress): Promise<void> {
   await step(progress, 'clean up what an earlier lab left', cleanUp);
@@ -34,8 +43,11 @@ export async function start(progress: Progress): Promise<void> {
   const network = await startNetwork(engine);
   // What the cluster does not wait for goes on beside it.
   const beside = settled(makeProduct(engine, network, progress));
-  const cluster = await createCluster(engine, await ensureNodeImage(engine, progress), progress);
+  const nodeImage = await ensureNodeImage(engine, progress);
+  const loaded = settled(beside().then(({ images }) => loadImages(engine, images, progress)));
+  const cluster = await createCluster(engine, nodeImage, progress);
   const product = await beside();
+  await loaded();
   try {
     await bringIn(engine, cluster, product, progress);
     await click({ host: network.vmAddress(1), port: EDGE_PORT }, (text) => progress.say(text));

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { readNodes, withServer } from '../../../lab/cluster.ts';
+import { readFileSync } from 'node:fs';
+import { kindConfig, readNodes, withServer } from '../../../lab/cluster.ts';
+import { workersIn } from '../../../lab/load-images.ts';
 
 describe("the lab's cluster", () => {
   it('is described by its nodes', () => {
@@ -21,6 +23,11 @@ describe("the lab's cluster", () => {
       { name: 'control', role: 'control-plane', address: '10.89.0.2', podCidr: '10.244.0.0/24' },
       { name: 'worker', role: 'worker', address: '10.89.0.3', podCidr: '10.244.1.0/24' },
     ]);
+  });
+
+  it('has two workers', () => {
+    expect(workersIn(readFileSync(kindConfig, 'utf8'))).to.equal(2);
+    expect(workersIn('kind: Cluster\nnodes:\n  - role: control-plane\n')).to.equal(0);
   });
 
   it('is reached from the host by an address, where its name is known on the network of the nodes only', () => {
