@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { load } from 'js-yaml';
+import { loadAll } from 'js-yaml';
 
 /** `landbridge manifests`: what `kubectl apply -f -` installs. */
 export function manifestsCommand(): Command {
@@ -19,5 +19,12 @@ export function manifestsCommand(): Command {
 
 function readValues(file: string | undefined): unknown {
   if (file === undefined) return {};
-  return load(readFileSync(file === '-' ? 0 : file, 'utf8'));
+  try {
+    // A file of comments only has no document at all: every default.
+    const [values = {}, ...more] = loadAll(readFileSync(file === '-' ? 0 : file, 'utf8'));
+    if (more.length > 0) throw new Error('it has more than one YAML document');
+    return values;
+  } catch (error) {
+    throw new Error(`the values file ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
