@@ -1,0 +1,17 @@
+import type { CounterOptions } from './counter.ts';
+import type { GateState } from './gate.ts';
+
+/** What the measuring process asks of the gate's. */
+export type GateRequest = { id: number } & (
+  | { do: 'start'; options: CounterOptions }
+  | { do: 'turn'; state: GateState }
+  | { do: 'count'; on: boolean }
+  | { do: 'take' }
+  | { do: 'delay'; ms: number }
+);
+
+export interface GateReply {
+  id: number;
+  value?: string | string[] | void;
+  error?: string;
+}

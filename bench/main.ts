@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { buildBundle } from '../build.ts';
+import { type Finding, type Measure, verdictOf } from './measure.ts';
+import { MEASURES } from './measures/all.ts';
+import { type Options, readOptions, USAGE } from './options.ts';
+import { type Rig, startRig } from './rig/rig.ts';
+import { summarise } from './summary.ts';
+import { tableOf } from './table.ts';
+
+const names = MEASURES.map(({ name }) => name);
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** Ends every part that was started, the last first. Empty when nothing runs. */
+const undo: (() => Promise<void>)[] = [];
+async function stopAll(): Promise<void> {
+  for (const end of undo.splice(0).reverse())
+    await end().catch((error: Error) => say(`could not end: ${error.message}`));
+}
+
+async function main(): Promise<void> {
+  let options: Options;
+  try {
+    options = readOptions(process.argv.slice(2), names);
+  } catch (error) {
+    say(`${(error as Error).message}\n${USAGE}${names.join(', ')}`);
+    process.exitCode = 2;
+    return;
+  }
+  const bundle = await buildBundle();
+  const machine = describeMachine();
+  const findings: Finding[] = [];
+  const failures: { measure: string; error: string }[] = [];
+  let rig: Rig | undefined;
+  try {
+    for (const measure of MEASURES.filter(({ name }) => options.only.includes(name))) {
+      const started = performance.now();
+      try {
+        if (measure.apart) await stopAll();
+        if (undo.length === 0) rig = await startRig(bundle, undo);
+        await make(measure, rig!, options, findings);
+      } catch (error) {
+        failures.push({ measure: measure.name, error: (error as Error).message });
+        // Nobody knows what it left behind.
+        await stopAll();
+      }
+      say(`${measure.name} took ${Math.round((performance.now() - started) / 1000)} s`);
+    }
+  } finally {
+    await stopAll();
+  }
+  console.log(`${machine}${options.quick ? '; quick' : ''}\n\n${tableOf(findings)}\n`);
+  for (const { measure, parameters, note } of findings) if (note) console.log(`${measure}, ${parameters}: ${note}`);
+  for (const { measure, error } of failures) console.log(`${measure} could not be measured: ${error}`);
+  if (options.json !== undefined) await writeFile(options.json, asJson(machine, options, findings, failures));
+  const short = findings.some((finding) => verdictOf(finding) === 'short');
+  process.exitCode = failures.length > 0 || (options.strict && short) ? 1 : 0;
+}
+
+async function make(measure: Measure, rig: Rig, { scale }: Options, findings: Finding[]): Promise<void> {
+  await measure.run(rig, scale, (finding) => {
+    findings.push({ measure: measure.name, ...finding });
+    const { p50, p99, max } = summarise(finding.samples);
+    const verdict = verdictOf(finding);
+    say(
+      `${measure.name}: ${finding.parameters}: ${[p50, p99, max].map((value) => value.toFixed(2)).join(' ')} ${verdict}`,
+    );
+  });
+}
+
+function describeMachine(): string {
+  const revision = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
+  const memory = Math.round(totalmem() / 1024 ** 3);
+  const load = loadavg()[0]!.toFixed(1);
+  const when = new Date().toISOString().slice(0, 16);
+  return `${when}Z, ${revision}, Node ${process.version}, ${cpus().length} cores, ${memory} GiB, load before ${load}`;
+}
+
+const asJson = (machine: string, { scale }: Options, findings: Finding[], failures: object[]): string =>
+  `${JSON.stringify(
+    {
+      machine,
+      scale,
+      failures,
+      findings: findings.map((finding) => ({
+        ...finding,
+        summary: summarise(finding.samples),
+        verdict: verdictOf(finding),
+      })),
+    },
+    undefined,
+    2,
+  )}\n`;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAll().finally(() => process.exit(130)));
+}
+await main();

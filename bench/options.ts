@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { FULL, QUICK, type Scale } from './scale.ts';
+
+export interface Options {
+  scale: Scale;
+  quick: boolean;
+  /** Measures to make, in the order of the table. */
+  only: string[];
+  /** Where the findings are written as JSON. */
+  json: string | undefined;
+  /** What is short counts as a failure. */
+  strict: boolean;
+}
+
+export const USAGE = `npm run bench -- [--quick] [--only NAME,...] [--sizes 10,100,...] [--json FILE] [--strict]
+
+  --quick    small numbers, about a minute
+  --only     these measures: `;
+
+/** Throws one sentence about what cannot be understood. */
+export function readOptions(args: string[], measures: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      sizes: { type: 'string' },
+      json: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+    },
+  });
+  const base = values.quick ? QUICK : FULL;
+  const only = values.only?.split(',') ?? measures;
+  const unknown = only.find((name) => !measures.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no measure "${unknown}"; there are ${measures.join(', ')}`);
+  return {
+    scale: { ...base, sizes: values.sizes === undefined ? base.sizes : readSizes(values.sizes) },
+    quick: values.quick,
+    only: measures.filter((name) => only.includes(name)),
+    json: values.json,
+    strict: values.strict,
+  };
+}
+
+function readSizes(text: string): number[] {
+  const sizes = text.split(',').map(Number);
+  if (sizes.some((size) => !Number.isInteger(size) || size < 1)) {
+    throw new Error(`--sizes ${text}: want numbers of pods, such as 10,100`);
+  }
+  return sizes;
+}

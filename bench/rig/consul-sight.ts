@@ -1,0 +1,77 @@
+import { Agent, request } from 'node:https';
+import type { RealConsul } from '../../test/support/real-consul.ts';
+
+export interface SeenCheck {
+  ServiceID: string;
+  Status: string;
+}
+
+/**
+ * Looks at Consul itself, past the gate, by blocking queries: what it tells is there at the moment Consul tells it, not
+ * at the next turn of a poll.
+ */
+export interface ConsulSight {
+  look(service: string, filter?: string): Promise<Look>;
+  /**
+   * Resolves when the checks of `service` are as `wanted` says. `filter` is Consul's own (`ServiceID == "web-1"`): it keeps
+   * the answers small where the service is large. Throws at the deadline, in ms from now, default 60 000.
+   */
+  until(service: string, wanted: (checks: SeenCheck[]) => boolean, options?: SightOptions): Promise<void>;
+  close(): void;
+}
+
+export interface Look {
+  /** From where `until` goes on. */
+  index: string;
+  checks: SeenCheck[];
+}
+
+export interface SightOptions {
+  filter?: string;
+  /** Of an earlier look: nothing is asked but the blocking query, so what is measured is not disturbed. Default: look first. */
+  index?: string;
+  deadlineMs?: number;
+}
+
+export function lookAtConsul(consul: RealConsul): ConsulSight {
+  const [host, port] = consul.address.split(':');
+  const agent = new Agent({ keepAlive: true, ca: consul.caPem, servername: consul.serverName });
+
+  const ask = (path: string): Promise<Look> =>
+    new Promise((resolve, reject) => {
+      const headers = { 'x-consul-token': consul.token ?? '' };
+      const asked = request({ host, port, agent, path, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          if (response.statusCode !== 200) return reject(new Error(`GET ${path}: ${response.statusCode} ${text}`));
+          resolve({ index: String(response.headers['x-consul-index']), checks: JSON.parse(text) as SeenCheck[] });
+        });
+      });
+      asked.on('error', reject);
+      asked.end();
+    });
+
+  const look = (service: string, query: Record<string, string | undefined>): Promise<Look> => {
+    const asked = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+    return ask(`/v1/health/checks/${service}?${new URLSearchParams(asked)}`);
+  };
+
+  return {
+    look: (service, filter) => look(service, { filter }),
+    async until(service, wanted, { filter, index = '0', deadlineMs = 60_000 } = {}) {
+      const deadline = performance.now() + deadlineMs;
+      for (;;) {
+        const leftMs = deadline - performance.now();
+        if (leftMs <= 0) throw new Error(`${service} in Consul: not as wanted within ${deadlineMs} ms`);
+        // Without `wait` a query that nothing answers would block for five minutes.
+        const seen = await look(service, { index, filter, wait: `${Math.ceil(leftMs)}ms` });
+        if (wanted(seen.checks)) return;
+        index = seen.index;
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
