@@ -12,13 +12,18 @@ export interface PortBook {
 const MAX_KEPT = 256;
 
 /** `kept`: what was on disk. `failed`: a choice could not be written down; it holds until the next restart. */
-export function openPortBook(state: State, kept: Ports, failed: (message: string) => void): PortBook {
+export function openPortBook(
+  state: Pick<State, 'writePorts'>,
+  kept: Ports,
+  failed: (message: string) => void,
+  isFree: (port: number) => Promise<boolean> = isPortFree,
+): PortBook {
   let ports = kept;
   return {
     async choose(id, running) {
       const used = [...running].flatMap(([other, { sidecarPort }]) => (other === id ? [] : (sidecarPort ?? [])));
       const promised = Object.entries(ports).flatMap(([other, theirs]) => (other === id ? [] : theirs));
-      const wish = (others: number[]) => ({ had: ports[id], others: new Set(others), isFree: isPortFree });
+      const wish = (others: number[]) => ({ had: ports[id], others: new Set(others), isFree });
       const port = (await choosePort(wish([...used, ...promised]))) ?? (await choosePort(wish(used)));
       if (port === undefined || port === ports[id]) return port;
       const others = Object.entries(ports).filter(([other, theirs]) => other !== id && theirs !== port);

@@ -22,6 +22,10 @@ export function refusal(
 ): ConsulDenied | ConsulRefused | ConsulUnavailable {
   const said = oneLine(sentence);
   if (said === 'ACL not found') return new ConsulDenied(unknownToken(what));
+  // Between a server's start and the end of the ACL bootstrap, or of their replay after a restart.
+  if (/ACL system must be bootstrapped/.test(said)) {
+    return new ConsulUnavailable(`Consul cannot serve ${what} yet: its ACLs are not set up; it is tried again`);
+  }
   // Consul's wording for any ACL object that is not there, with 403 or 404.
   if (/ACL not found/.test(said)) return new ConsulRefused(`Consul refused ${what}: ${said}`, 404);
   if (/permission denied/i.test(said) || status === 403) return denial(what, said);

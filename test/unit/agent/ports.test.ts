@@ -45,16 +45,16 @@ describe("a sidecar's port", () => {
 describe('the book of ports', () => {
   const open = (ports: Ports) => {
     const kept = { ports };
-    const state = {
-      writePorts: async (written: Ports) => void (kept.ports = written),
-    } as Pick<State, 'writePorts'> as State;
-    return { kept, book: openPortBook(state, ports, (message) => expect.fail(message)) };
+    const state: Pick<State, 'writePorts'> = { writePorts: async (written) => void (kept.ports = written) };
+    const failed = (message: string) => expect.fail(message);
+    // Which ports of this machine are free is none of a unit test's business.
+    return { kept, book: openPortBook(state, ports, failed, async () => true) };
   };
 
   it('does not promise a new instance the port of one that is not running just now', async () => {
     const { book: ports, kept } = open({ old: 21000 });
     const port = await ports.choose('new', new Map());
-    expect(port).to.be.within(21001, 21255);
+    expect(port).to.equal(21001);
     expect(kept.ports).to.deep.equal({ old: 21000, new: port });
     expect(await ports.choose('old', new Map([['new', { sidecarPort: port }]]))).to.equal(21000);
   });

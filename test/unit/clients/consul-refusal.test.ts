@@ -31,6 +31,7 @@ describe('what Consul says no with', () => {
       'Not ready to serve consistent reads',
       'leadership lost while committing log',
       'rpc error making call: EOF',
+      'ACL system must be bootstrapped before making any requests that require authorization: ACL not found',
     ];
     for (const sentence of sentences) {
       expect(refusal(WHAT, 500, sentence), sentence).to.include({ name: 'ConsulUnavailable', kind: 'retry' });
