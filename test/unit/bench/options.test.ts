@@ -1,0 +1,29 @@
+import { expect } from 'chai';
+import { readOptions } from '../../../bench/options.ts';
+import { FULL, QUICK } from '../../../bench/scale.ts';
+
+const MEASURES = ['one', 'two', 'three'];
+
+describe('the options of the benchmarks', () => {
+  it('are the whole table by default', () => {
+    const options = readOptions([], MEASURES);
+    expect(options).to.deep.equal({ scale: FULL, quick: false, only: MEASURES, json: undefined, strict: false });
+  });
+
+  it('take fewer measures in the order of the table', () => {
+    expect(readOptions(['--only', 'three,one'], MEASURES).only).to.deep.equal(['one', 'three']);
+  });
+
+  it('take sizes for either scale', () => {
+    expect(readOptions(['--sizes', '7,9'], MEASURES).scale).to.deep.equal({ ...FULL, sizes: [7, 9] });
+    expect(readOptions(['--quick', '--sizes=7'], MEASURES).scale).to.deep.equal({ ...QUICK, sizes: [7] });
+  });
+
+  it('are refused in one sentence where they are not understood', () => {
+    expect(() => readOptions(['--only', 'four'], MEASURES)).to.throw('no measure "four"; there are one, two, three');
+    for (const sizes of ['0', 'ten', '10,', '-3', '1.5']) {
+      expect(() => readOptions([`--sizes=${sizes}`], MEASURES), sizes).to.throw('want numbers of pods');
+    }
+    expect(() => readOptions(['--fast'], MEASURES)).to.throw("Unknown option '--fast'");
+  });
+});
