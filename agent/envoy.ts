@@ -13,6 +13,7 @@ import { askEnvoy, listenerProblem } from './envoy-admin.ts';
 import { ADMIN_SOCKET } from './instance-id.ts';
 import { codeOf, messageOf } from './problem.ts';
 import { kill, recordOf, removeRecord, writeRecord } from './process-record.ts';
+import { type TokenRefusals, watchTokenRefusals } from './token-refusals.ts';
 
 export interface EnvoyOptions {
   /** The instance's id. */
@@ -60,14 +61,11 @@ const STOP_MS = 5000;
 /** Up for this long, and the next crash counts as the first. */
 const STEADY_MS = 30_000;
 const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|unauthenticated|stream.* closed/i;
-/** Envoy's own words for gRPC status 7 and 16: Consul does not know the token, or not for this. */
-const TOKEN_REFUSED = /gRPC config stream.*closed: (?:7|16),/;
 
 /** One stock Envoy process, kept running. */
 export class Envoy {
   status: EnvoyStatus = { ...OFF, restarts: 0 };
-  /** When Consul last refused the token, on the agent's clock. */
-  tokenRefusedMs: number | undefined;
+  readonly refusals: TokenRefusals;
 
   readonly #options: EnvoyOptions;
   readonly #socket: string;
@@ -80,6 +78,7 @@ export class Envoy {
 
   constructor(options: EnvoyOptions) {
     this.#options = options;
+    this.refusals = watchTokenRefusals(options.clock);
     this.#socket = join(options.folder, ADMIN_SOCKET);
   }
 
@@ -189,9 +188,9 @@ export class Envoy {
   }
 
   #hear(line: string): void {
-    const { id, log, clock } = this.#options;
+    const { id, log } = this.#options;
     log.warn({ instance: id, envoy: line }, 'Envoy says');
-    if (TOKEN_REFUSED.test(line)) this.tokenRefusedMs = clock.monotonicMs();
+    this.refusals.hear(line);
     if (COMPLAINT.test(line)) this.#complaint = withoutPrefix(line);
   }
 

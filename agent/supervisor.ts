@@ -243,7 +243,7 @@ export class Supervisor {
 
   #wantsToken(service: string): boolean {
     const refusals = this.instances().flatMap((instance) =>
-      instance.service === service ? (instance.envoy.tokenRefusedMs ?? []) : [],
+      instance.service === service ? (instance.envoy.refusals.lastMs ?? []) : [],
     );
     return this.#tokens.wants(service, refusals.length === 0 ? undefined : Math.max(...refusals));
   }

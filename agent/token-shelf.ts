@@ -10,13 +10,13 @@ export interface TokenShelf {
   put(tokens: BeatAnswer['tokens']): Promise<void>;
   drop(services: string[]): Promise<void>;
   /**
-   * Whether to ask the bridge for one: there is none, it is past half its life, or Consul refused it (`refusedMs`, on
-   * the monotonic clock) after it was handed out.
+   * Whether to ask the bridge for one: there is none, it is past half its life, or Consul refused it again and again
+   * (`refusedMs`, see token-refusals.ts) after it was handed out.
    */
   wants(service: string, refusedMs: number | undefined): boolean;
 }
 
-/** A refusal soon after a new token may still be about the one before. */
+/** Refusals soon after a new token may still be about a bad one before, until Envoy has read the new one. */
 const SETTLE_MS = 10_000;
 
 /** `kept`: what was on disk. */

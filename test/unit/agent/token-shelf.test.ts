@@ -1,10 +1,15 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 
 import type { State, Tokens } from '../../../agent/state.ts';
 import { openTokenShelf } from '../../../agent/token-shelf.ts';
+import { watchTokenRefusals } from '../../../agent/token-refusals.ts';
 import { fakeClock } from './fake-clock.ts';
 
 const HOUR_MS = 3_600_000;
+/** Envoy's line. */
+const REFUSED =
+  '[2026-01-01 00:00:00.000][7][warning][config] [./source/extensions/config_subscription/grpc/grpc_stream.h:226] DeltaAggregatedResources gRPC config stream to consul closed: 16, unauthenticated: ACL not found';
 
 async function shelf(before: Tokens = {}) {
   const clock = fakeClock();
@@ -41,15 +46,76 @@ describe('the tokens of a machine', () => {
     expect(disk.tokens).to.deep.equal({});
   });
 
-  it('are asked for anew when Consul refused one, but not for what it said about the one before', async () => {
+  it('are asked for anew when Consul goes on refusing one, and not for what it said about the one before', async () => {
     const { clock, tokens, issued } = await shelf();
+    const refusals = watchTokenRefusals(clock);
+    const refusedTwice = async () => {
+      refusals.hear(REFUSED);
+      await clock.advance(500);
+      refusals.hear(REFUSED);
+    };
     await tokens.put(issued('one'));
     await clock.advance(60_000);
-    expect(tokens.wants('add-svc', clock.monotonicMs())).to.equal(true);
+    await refusedTwice();
+    expect(tokens.wants('add-svc', refusals.lastMs)).to.equal(true);
     await tokens.put(issued('two'));
     await clock.advance(5000);
-    expect(tokens.wants('add-svc', clock.monotonicMs()), 'a stream with the old one may still end').to.equal(false);
+    await refusedTwice();
+    expect(tokens.wants('add-svc', refusals.lastMs), 'Envoy may not have read the new one').to.equal(false);
     await clock.advance(6000);
-    expect(tokens.wants('add-svc', clock.monotonicMs())).to.equal(true);
+    await refusedTwice();
+    expect(tokens.wants('add-svc', refusals.lastMs)).to.equal(true);
+  });
+
+  it('are rotated once in half a life, whenever Consul closes the stream that still has the one before', async () => {
+    const HALF_MS = HOUR_MS / 2;
+    const closings = fc.array(fc.integer({ min: 0, max: HALF_MS - 5001 }), { minLength: 1, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(closings, async (closedAfterMs) => {
+        const { clock, tokens, issued } = await shelf();
+        const refusals = watchTokenRefusals(clock);
+        await tokens.put(issued('first'));
+        await clock.advance(HALF_MS);
+        for (const afterMs of closedAfterMs) {
+          expect(tokens.wants('add-svc', refusals.lastMs), 'at half its life').to.equal(true);
+          await tokens.put(issued('next'));
+          await clock.advance(afterMs);
+          refusals.hear(REFUSED);
+          expect(tokens.wants('add-svc', refusals.lastMs), 'after the old stream was closed').to.equal(false);
+          await clock.advance(HALF_MS - afterMs - 1);
+          expect(tokens.wants('add-svc', refusals.lastMs), 'until half its life').to.equal(false);
+          await clock.advance(1);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('are asked for anew at the second refusal of a bad one, whatever the jitter of Envoy', async () => {
+    const jitter = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 2, maxLength: 2 });
+    await fc.assert(
+      fc.asyncProperty(jitter, fc.integer({ min: 10_001, max: 600_000 }), async (jitters, badAfterMs) => {
+        const { clock, tokens, issued } = await shelf();
+        const refusals = watchTokenRefusals(clock);
+        await tokens.put(issued('one'));
+        await clock.advance(badAfterMs);
+        let backOffMs = 500;
+        for (const share of jitters) {
+          refusals.hear(REFUSED);
+          if (tokens.wants('add-svc', refusals.lastMs)) break;
+          await clock.advance(Math.round(share * backOffMs));
+          backOffMs = Math.min(2 * backOffMs, 30_000);
+        }
+        expect(tokens.wants('add-svc', refusals.lastMs)).to.equal(true);
+        expect(clock.monotonicMs() - badAfterMs).to.be.at.most(500);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('are not asked for anew when Consul ends a stream for another reason', () => {
+    const refusals = watchTokenRefusals(fakeClock());
+    for (let times = 0; times < 3; times += 1) refusals.hear(REFUSED.replace(': 16,', ': 14,'));
+    expect(refusals.lastMs).to.equal(undefined);
   });
 });
