@@ -10,12 +10,14 @@ import type { HeldToken, TokenVault } from './token-vault.ts';
 /** The Consul auth method of bridges; its JWTs carry the same name as issuer. */
 export const AUTH_METHOD = 'landbridge-bridge';
 
-/** Consul tokens of the hosts' sidecars, each for one service. They expire by themselves; here they end sooner. */
+/**
+ * Consul tokens of the hosts' sidecars, each for one service. A rotation ends none: a live stream goes on with the token
+ * it was opened with, and Consul closes it when that one ends. So a replaced token lives out the half of its life that is
+ * left, and ends sooner only with what it is for: when the host leaves the service, is revoked, or is no more admitted.
+ */
 export interface Tokens {
   /** Logs in. Asked again within 8 s, because the answer was lost, gives the same token. Throws what Consul throws. */
   issue(host: HostIdentity, service: string): Promise<BeatAnswer['tokens'][number]>;
-  /** The host uses its newest token of `service`: those before are ended. */
-  settle(host: HostIdentity, service: string): void;
   /** Ends the tokens of the services for which `ended` says so. */
   end(host: HostIdentity, ended: (service: string) => boolean): void;
   /** Ends what could not be ended yet, and forgets what has expired. */
@@ -32,6 +34,8 @@ interface Issued extends HeldToken {
 const SAME_TOKEN_MS = 8000;
 /** What the auth method's MaxTokenTTL is by default, for an answer without expiry. */
 const DEFAULT_TTL_MS = 3_600_000;
+/** Live ones of a host for one service. One in use and its successor are two; what a host gone wrong asks for is bounded. */
+const MAX_LIVE = 4;
 
 export function createTokens(options: {
   consul: Pick<Consul, 'login' | 'logout'>;
@@ -51,10 +55,9 @@ export function createTokens(options: {
   const hasExpired = ({ expiresAt }: Issued): boolean => Date.parse(expiresAt) <= clock.now();
 
   /** Those for which `ended` holds are no longer the host's, and are logged out as soon as that can be done. */
-  function drop(host: HostIdentity, ended: (token: Issued, newest: boolean) => boolean): void {
+  function drop(host: HostIdentity, ended: (token: Issued) => boolean): void {
     const tokens = issued.get(keyOf(host)) ?? [];
-    const isNewest = (token: Issued): boolean => tokens.findLast((other) => other.service === token.service) === token;
-    const gone = tokens.filter((token) => ended(token, isNewest(token)));
+    const gone = tokens.filter(ended);
     if (gone.length === 0) return;
     const left = tokens.filter((token) => !gone.includes(token));
     if (left.length === 0) issued.delete(keyOf(host));
@@ -96,6 +99,8 @@ export function createTokens(options: {
       throw new Refusal('hostUnknown', `host "${host}" left or was revoked meanwhile`);
     }
     enter(token);
+    const surplus = issued.get(keyOf(token))!.filter((held) => held.service === service);
+    drop(token, (held) => surplus.slice(0, -MAX_LIVE).includes(held));
     // Not waited for: what is lost with it is that a restarted bridge could end this token before it expires.
     void vault.keep(token).catch((error: unknown) => log.warn({ err: error, host, service }, 'sealing a token failed'));
     return token;
@@ -113,7 +118,6 @@ export function createTokens(options: {
       underWay.set(key, login);
       return answerOf(await login);
     },
-    settle: (host, service) => drop(host, (token, newest) => token.service === service && !newest),
     end: (host, ended) => drop(host, (token) => ended(token.service)),
     async retry() {
       for (const [token] of issued.values()) if (token !== undefined && hasExpired(token)) drop(token, hasExpired);

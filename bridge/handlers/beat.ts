@@ -81,7 +81,6 @@ async function issueTokens(
   patienceMs: number,
 ) {
   const wanted = [...new Set(body.wantTokens)].filter((service) => plans.has(service));
-  for (const service of plans.keys()) if (!wanted.includes(service)) bridge.tokens.settle(host, service);
   const tokens: BeatAnswer['tokens'] = [];
   const problems: string[] = [];
   const waiting = new AbortController();
