@@ -80,6 +80,12 @@ export function meshServiceCrd() {
                   rule: "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 63",
                   message: 'metadata.name is also a name in Consul: at most 63 lower-case letters, digits and dashes',
                 },
+                {
+                  // Consul's own name, and the names of other services' proxies: a token for them would be theirs.
+                  rule: "!((has(self.spec.service) ? self.spec.service : self.metadata.name) == 'consul' || (has(self.spec.service) ? self.spec.service : self.metadata.name).endsWith('-sidecar-proxy'))",
+                  message:
+                    'the name in Consul may not be "consul" nor end in "-sidecar-proxy": give spec.service another name',
+                },
               ],
               properties: {
                 apiVersion: { type: 'string' },

@@ -17,6 +17,7 @@ export const REASONS = {
   NamespaceNotEnabled: 'The namespace has not opted in to the mesh, so its pods get no sidecar.',
   PortNotFound: 'A pod has no container port of the name that spec.port gives.',
   TokenUnavailable: 'No Consul token could be issued for the sidecars.',
+  InvalidSpec: 'This version of Landbridge cannot read the MeshService; what Consul holds for it is left as it is.',
   Deleting: 'The MeshService is being deleted; its entries are being removed from Consul.',
 } as const;
 

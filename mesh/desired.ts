@@ -4,6 +4,7 @@ import { type CatalogState, type ConfigEntry, OWNER_META, configKey } from './en
 import { type Instance, registrationsOf } from './instance.ts';
 import { meshServiceOwner, podsNode } from './names.ts';
 import type { PodFacts } from './pod.ts';
+import { selects } from './selector.ts';
 
 /** What was asked, and the pods behind it: everything the core needs to know of one MeshService. */
 export interface Intent {
@@ -14,8 +15,8 @@ export interface Intent {
   meshService: MeshService | undefined;
   /** Injected pods of the MeshService, any phase. */
   pods: PodFacts[];
-  /** The name in Consul that an earlier walk wrote, for what has to be removed; undefined when there was none. */
-  previousService?: string;
+  /** Names in Consul that earlier walks may have written under: what is no longer asked for is removed there. */
+  formerServices: string[];
 }
 
 /** Something the user has to mend, found while working out what Consul should hold. */
@@ -70,7 +71,9 @@ function podInstance(
   pod: PodFacts,
 ): Instance | undefined | 'portNotFound' {
   if (!pod.injected || pod.ip === undefined || pod.finished) return undefined;
-  const { port = 0, upstreams } = meshService.spec;
+  const { port = 0, upstreams, workloads } = meshService.spec;
+  // A label taken off a pod, or a selector made narrower, takes the pod out although its sidecar stays.
+  if (workloads.pods === undefined || !selects(workloads.pods.selector, pod.labels)) return undefined;
   const appPort = typeof port === 'number' ? port : pod.ports[port];
   if (appPort === undefined) return 'portNotFound';
   const passing = pod.ready && !pod.terminating;

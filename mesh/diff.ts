@@ -85,7 +85,7 @@ function writes(desired: CatalogState, actual: ActualState): Change[] {
   );
   const registers = services.filter((change) => change.op === 'register');
   const flips = services.filter((change) => change.op !== 'register');
-  return [...nodeChange, ...config, ...registers, ...flips];
+  return [...config, ...nodeChange, ...registers, ...flips];
 }
 
 /** Only the checks differ -> only they are written: a readiness flip never re-registers. */

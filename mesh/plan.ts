@@ -1,8 +1,9 @@
 import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.ts';
 
 /**
- * One change to Consul. The order of a plan is the order of writing: removals first, then the node, then config
- * entries, then registrations, then flips.
+ * One change to Consul. The order of a plan is the order of writing: removals first, then config entries
+ * (service-defaults, the claim on the name, before all others: when it fails nothing after it is written), then the
+ * node, then registrations, then flips.
  *
  * | op                | how it is written                             | why                                              |
  * |-------------------|-----------------------------------------------|--------------------------------------------------|

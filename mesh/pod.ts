@@ -9,6 +9,7 @@ export interface PodFacts {
   /** The MeshService it was injected for. */
   meshService: string;
   injected: boolean;
+  labels: Record<string, string>;
   ip: string | undefined;
   node: string | undefined;
   version: string | undefined;
@@ -33,6 +34,7 @@ export function podFacts(pod: Pod): PodFacts {
     uid: metadata.uid ?? '',
     meshService: metadata.labels?.[LABEL_MESH_SERVICE] ?? '',
     injected: metadata.annotations?.[ANNOTATION_INJECTED] === 'true',
+    labels: metadata.labels ?? {},
     ip: status?.podIP || undefined,
     node: spec.nodeName,
     version: metadata.labels?.[LABEL_VERSION] ?? metadata.labels?.version,

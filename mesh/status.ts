@@ -18,6 +18,21 @@ export interface Seen {
   tokenProblem: string | undefined;
 }
 
+/** Of a MeshService that this program cannot read: newer than it, or written under another schema. */
+export function invalidStatus(
+  previous: MeshServiceStatus | undefined,
+  generation: number | undefined,
+  problem: string,
+  now: string,
+): MeshServiceStatus {
+  const message = `${REASONS.InvalidSpec} ${problem}`;
+  const invalid: [ConditionType, Verdict][] = (['Ready', 'Synced'] as const).map((type) => [
+    type,
+    { status: 'False', reason: 'InvalidSpec', message },
+  ]);
+  return { ...previous, observedGeneration: generation, conditions: conditionsOf(invalid, previous, generation, now) };
+}
+
 type Verdict = { status: Condition['status']; reason: Reason; message: string };
 
 /** The whole status of a MeshService. `now` is RFC 3339; a condition keeps its transition time while its status stays. */
@@ -38,6 +53,7 @@ export function statusOf(
     ...(seen.podsWithoutSidecar.length === 0 ? {} : { withoutSidecar: seen.podsWithoutSidecar.length }),
   };
   const synced = syncedVerdict(desired, plan, outcomes, seen);
+  const consul = heldName(intent, desired, plan, outcomes, seen);
   const verdicts: [ConditionType, Verdict][] = [
     ['Ready', readyVerdict(synced, pods.ready + seen.external.ready, pods.total + seen.external.total)],
     ['Synced', synced],
@@ -45,16 +61,42 @@ export function statusOf(
   ];
   return {
     observedGeneration: generation,
-    conditions: verdicts.map(([type, verdict]) => {
-      const before = previous?.conditions?.find((condition) => condition.type === type);
-      const since = before?.status === verdict.status ? before.lastTransitionTime : now;
-      return { type, ...verdict, lastTransitionTime: since, observedGeneration: generation };
-    }),
+    conditions: conditionsOf(verdicts, previous, generation, now),
     instances: { pods, external: seen.external },
     pods: `${pods.ready}/${pods.total}`,
     vms: `${seen.external.ready}/${seen.external.total}`,
-    consul: { service: desired.service ?? '', node: podsNode(intent.cluster, intent.namespace, intent.name) },
+    ...(consul === undefined ? {} : { consul }),
   };
+}
+
+function conditionsOf(
+  verdicts: [ConditionType, Verdict][],
+  previous: MeshServiceStatus | undefined,
+  generation: number | undefined,
+  now: string,
+): Condition[] {
+  return verdicts.map(([type, verdict]) => {
+    const before = previous?.conditions?.find((condition) => condition.type === type);
+    const since = before?.status === verdict.status ? before.lastTransitionTime : now;
+    return { type, ...verdict, lastTransitionTime: since, observedGeneration: generation };
+  });
+}
+
+/**
+ * The name this MeshService holds the claim on. It changes only when a walk came to its end: until then the old name is
+ * what has to be removed, and whoever asks who owns a name gets the answer of before.
+ */
+function heldName(
+  intent: Intent,
+  desired: Desired,
+  plan: Plan,
+  outcomes: Outcome[],
+  seen: Seen,
+): MeshServiceStatus['consul'] {
+  const failed = seen.consulDown !== undefined || outcomes.some((outcome) => !outcome.ok);
+  if (failed) return intent.meshService?.status?.consul;
+  if (plan.conflicts.length > 0 || desired.service === undefined) return undefined;
+  return { service: desired.service, node: podsNode(intent.cluster, intent.namespace, intent.name) };
 }
 
 const verdict = (status: Condition['status'], reason: Reason, detail?: string): Verdict => ({
@@ -85,6 +127,8 @@ function syncedVerdict(desired: Desired, plan: Plan, outcomes: Outcome[], seen: 
 
 function readyVerdict(synced: Verdict, ready: number, total: number): Verdict {
   if (synced.status === 'False') return synced;
+  // What nobody could look up is not known to be gone.
+  if (ready === 0 && synced.status === 'Unknown') return synced;
   if (total === 0) return verdict('False', 'NoInstances');
   if (ready === 0) return verdict('False', 'NoReadyInstances');
   // One that takes traffic is enough for the name to answer; the counts say the rest.

@@ -4,13 +4,13 @@ import type { Catalog } from './catalog.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type Queue, createQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
-import type { operatorSteps } from './steps.ts';
+import type { OperatorSteps } from './steps.ts';
 import type { World } from './world.ts';
 
 export interface ControllerOptions {
   world: World;
   catalog: Catalog;
-  steps: ReturnType<typeof operatorSteps>;
+  steps: OperatorSteps;
   cluster: string;
   metrics: OperatorMetrics;
   /** How often each MeshService is compared with Consul itself; jittered by a quarter. */
@@ -30,7 +30,7 @@ export function runController(options: ControllerOptions): Queue {
   async function work(key: string): Promise<void> {
     const stop = metrics.reconcileSeconds.startTimer();
     try {
-      await reconcile(key, steps);
+      if (!(await steps.refuseInvalid(key))) await reconcile(key, steps);
       metrics.reconciles.inc({ result: 'success' });
     } catch (error) {
       metrics.reconciles.inc({ result: 'error' });

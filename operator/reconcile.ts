@@ -19,6 +19,8 @@ export interface Steps {
   };
   /** Keeps the sidecars' Secret and its token; answers the sentence of what went wrong, if anything did. */
   keepSidecarSecret(intent: Intent): Promise<string | undefined>;
+  /** Ends the token and removes the Secret: who does not own a name gets no token for it. Answers as the above. */
+  dropSidecarSecret(intent: Intent): Promise<string | undefined>;
   /** Facts for the status that neither the object nor the plan holds. */
   look(intent: Intent): Promise<Seen>;
   writeStatus(intent: Intent, status: MeshServiceStatus): Promise<void>;
@@ -45,9 +47,7 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
 
   const desired = desiredState(intent);
   const place = placeOf(intent);
-  const secret = leaving ? undefined : steps.keepSidecarSecret(intent);
   const walk = await consulWalk(steps, place, desired);
-  const tokenProblem = await secret;
   steps.report(intent, walk.plan, walk.outcomes);
 
   const failed = walk.outcomes.find((outcome) => !outcome.ok);
@@ -57,6 +57,7 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
     await steps.releaseObject(intent);
     return;
   }
+  const tokenProblem = await sidecarSecret(steps, intent, walk);
   const seen: Seen = { ...(await steps.look(intent)), consulDown: walk.error?.message, tokenProblem };
   await steps.writeStatus(intent, statusOf(intent, desired, walk.plan, walk.outcomes, seen, steps.now()));
   if (walk.error !== undefined) throw walk.error;
@@ -83,9 +84,16 @@ async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType
   return walk;
 }
 
-/** The name it has now and the one it had when its status was written: a renamed MeshService leaves nothing behind. */
+/** A token for a name goes only to who holds it: not before the claim, and not after a conflict. */
+async function sidecarSecret(steps: Steps, intent: Intent, walk: Walk): Promise<string | undefined> {
+  if (walk.plan.conflicts.length > 0) return steps.dropSidecarSecret(intent);
+  const unclaimed = walk.outcomes.some(({ ok, change }) => !ok && change.op === 'set-config');
+  return walk.error !== undefined || unclaimed ? undefined : steps.keepSidecarSecret(intent);
+}
+
+/** The name it has now and those it had: a renamed MeshService leaves nothing behind. */
 function placeOf(intent: Intent): CatalogPlace {
-  const { cluster, namespace, name, meshService, previousService } = intent;
-  const services = [meshService === undefined ? undefined : consulName(meshService), previousService];
-  return { node: podsNode(cluster, namespace, name), services: services.filter((service) => service !== undefined) };
+  const { cluster, namespace, name, meshService, formerServices } = intent;
+  const services = meshService === undefined ? formerServices : [consulName(meshService), ...formerServices];
+  return { node: podsNode(cluster, namespace, name), services };
 }

@@ -46,6 +46,8 @@ export interface SidecarSecrets {
   remove(namespace: string, name: string): Promise<void>;
   /** Consul has lost the token: the next `keep` gets a new one. */
   forget(namespace: string, name: string): void;
+  /** Somebody may have changed the Secret: the next `keep` writes it again. */
+  doubt(namespace: string, name: string): void;
 }
 
 export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
@@ -53,6 +55,8 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
   const tokens = new Map<string, Token>();
   const written = new Map<string, string>();
   const forgotten = new Set<string>();
+  /** Known to be gone, so that a lasting conflict does not ask again and again. */
+  const removed = new Set<string>();
 
   /** After a restart the Secret itself says which token is in use. */
   async function tokenInUse(key: string, namespace: string, name: string): Promise<Token | undefined> {
@@ -84,6 +88,7 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       const { namespace = '', name } = meshService.metadata;
       const key = `${namespace}/${name}`;
       const service = consulName(meshService);
+      removed.delete(key);
       let token = await tokenInUse(key, namespace, name);
       if (token === undefined || token.service !== service || pastHalfLife(token, nowMs())) {
         token = await login(service);
@@ -98,12 +103,18 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
     },
     async remove(namespace, name) {
       const key = `${namespace}/${name}`;
+      if (removed.has(key)) return;
       const token = await tokenInUse(key, namespace, name);
       // Pods of a deleted MeshService keep their configuration; their streams end with the token.
       if (token !== undefined) await consul.logout(token.secretId);
       await kube.delete(secrets, sidecarSecret(name), namespace);
       tokens.delete(key);
       written.delete(key);
+      removed.add(key);
+    },
+    doubt: (namespace, name) => {
+      written.delete(`${namespace}/${name}`);
+      removed.delete(`${namespace}/${name}`);
     },
     forget(namespace, name) {
       const key = `${namespace}/${name}`;

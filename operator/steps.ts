@@ -2,12 +2,14 @@ import type { Consul } from '../clients/consul/consul.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { isNotFound } from '../clients/kube/errors.ts';
+import { splitKey } from '../clients/kube/object.ts';
 import { meshServices, pods } from '../clients/kube/resources.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
 import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE } from '../mesh/names.ts';
-import { describeChange } from '../mesh/plan.ts';
+import { type Change, describeChange } from '../mesh/plan.ts';
+import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -30,9 +32,17 @@ export interface StepsOptions {
   log: Log;
 }
 
+export interface OperatorSteps extends Steps {
+  /** What was seen and written for a key is looked at anew by its next walk. */
+  forgetLooks(key: string): void;
+  /** True when this program cannot read the object; its status then says so. */
+  refuseInvalid(key: string): Promise<boolean>;
+}
+
 /** What the walk calls, on the real API server and Consul. */
-export function operatorSteps(options: StepsOptions): Steps & { forgetLooks(key: string): void } {
+export function operatorSteps(options: StepsOptions): OperatorSteps {
   const { kube, consul, catalog, world, sidecarSecrets, metrics, log } = options;
+  const stale = new Set<string>();
   const looks = new Map<string, { podsWithoutSidecar: string[]; external: { ready: number; total: number } }>();
   const keyOf = (intent: Intent): string => `${intent.namespace}/${intent.name}`;
 
@@ -49,7 +59,20 @@ export function operatorSteps(options: StepsOptions): Steps & { forgetLooks(key:
     readIntent: (key) => world.readIntent(key),
     now: options.now,
     catalog,
-    forgetLooks: (key) => void looks.delete(key),
+    forgetLooks: (key) => {
+      stale.add(key);
+      const { namespace = '', name } = splitKey(key);
+      sidecarSecrets.doubt(namespace, name);
+    },
+
+    async refuseInvalid(key) {
+      const held = world.meshServices.get(key);
+      if (held?.invalid === undefined || held.metadata.deletionTimestamp !== undefined) return false;
+      const { namespace, name, generation } = held.metadata;
+      const status = invalidStatus(held.status, generation, held.invalid, options.now());
+      if (!equal(held.status, status)) await kube.applyStatus(meshServices, name, namespace, status);
+      return true;
+    },
 
     async holdObject(intent) {
       const { metadata } = intent.meshService!;
@@ -69,18 +92,28 @@ export function operatorSteps(options: StepsOptions): Steps & { forgetLooks(key:
       }
     },
 
+    async dropSidecarSecret({ namespace, name }) {
+      try {
+        await sidecarSecrets.remove(namespace, name);
+        return undefined;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+
     async look(intent) {
       const key = keyOf(intent);
       const namespaceEnabled = world.namespaces.get(intent.namespace) !== undefined;
-      let look = looks.get(key);
-      if (look === undefined) {
+      const known = looks.get(key);
+      let look = known ?? { podsWithoutSidecar: [], external: { ready: 0, total: 0 } };
+      if (known === undefined || stale.has(key)) {
         try {
           look = await lookAround(intent);
           looks.set(key, look);
+          stale.delete(key);
         } catch (error) {
-          // The walk goes on: what could not be counted is counted at the next one.
+          // The walk goes on with what was seen last: what could not be counted is not known to be gone.
           log.warn({ err: error, meshService: key }, 'could not look around');
-          look = { podsWithoutSidecar: [], external: { ready: 0, total: 0 } };
         }
       }
       return { ...look, namespaceEnabled, consulDown: undefined, tokenProblem: undefined };
@@ -125,13 +158,22 @@ export function operatorSteps(options: StepsOptions): Steps & { forgetLooks(key:
       }
       const failed = outcomes.find((outcome) => !outcome.ok);
       if (failed !== undefined && !failed.ok) options.publish(intent, 'Warning', 'ConsulRefused', failed.error);
-      const recreated = plan.changes.some(
-        (change) => change.op === 'set-config' && change.modifyIndex === 0 && change.entry.Kind === 'service-defaults',
-      );
-      if (recreated && intent.meshService?.status?.consul !== undefined) options.onLost(intent);
-      else if (recreated) options.publish(intent, 'Normal', 'Synced', 'registered in Consul');
+      const claimed = outcomes.find(({ ok, change }) => ok && isNewClaim(change))?.change;
+      if (claimed === undefined) return;
+      if (wasHeld(intent, claimed)) options.onLost(intent);
+      else options.publish(intent, 'Normal', 'Synced', 'registered in Consul');
     },
   };
+}
+
+const isNewClaim = (change: Change): boolean =>
+  change.op === 'set-config' && change.modifyIndex === 0 && change.entry.Kind === 'service-defaults';
+
+/** The claim that had to be made anew is one that this MeshService held, and in order: so Consul has lost it. */
+function wasHeld({ meshService }: Intent, claim: Change): boolean {
+  const { consul, conditions } = meshService?.status ?? {};
+  const synced = conditions?.some(({ type, status }) => type === 'Synced' && status === 'True') ?? false;
+  return synced && claim.op === 'set-config' && consul?.service === claim.entry.Name;
 }
 
 /** Names of live pods that the selector matches and that no injection has marked. */

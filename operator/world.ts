@@ -1,9 +1,10 @@
+import { z } from 'zod';
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { type Reflector, reflect } from '../clients/kube/reflect.ts';
 import { meshServices, namespaces, pods } from '../clients/kube/resources.ts';
 import type { Pod } from '../crds/kubernetes.ts';
-import { type MeshService, parseMeshService } from '../crds/mesh-service.ts';
+import { type MeshService, type MeshServiceStatus, parseMeshService } from '../crds/mesh-service.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE } from '../mesh/names.ts';
@@ -14,7 +15,8 @@ export interface HeldMeshService {
   metadata: MeshService['metadata'];
   meshService: MeshService | undefined;
   invalid: string | undefined;
-  previousService: string | undefined;
+  status: MeshServiceStatus | undefined;
+  formerServices: string[];
 }
 
 /** The operator's memory of the API server: MeshServices, pods of the mesh, and namespaces that have opted in. */
@@ -83,15 +85,17 @@ export function watchWorld({ kube, cluster, onChange, signal, log }: WorldOption
       held.by('namespace', namespace).flatMap(({ meshService }) => (meshService === undefined ? [] : [meshService])),
     readIntent(key) {
       const found = held.get(key);
-      if (found === undefined || found.invalid !== undefined) return undefined;
+      if (found === undefined) return undefined;
       const { namespace = '', name, deletionTimestamp } = found.metadata;
+      // One that cannot be read asks for nothing that is known; one that is being deleted asks for nothing at all.
+      if (found.invalid !== undefined && deletionTimestamp === undefined) return undefined;
       return {
         cluster,
         namespace,
         name,
         meshService: deletionTimestamp === undefined ? found.meshService : undefined,
         pods: podMirror.by('meshService', key),
-        previousService: found.previousService,
+        formerServices: found.formerServices,
       };
     },
   };
@@ -104,12 +108,19 @@ type RawPod = Pod & { [field: string]: unknown; metadata: { [field: string]: unk
 function holdMeshService(raw: RawMeshService): HeldMeshService {
   const { managedFields: _dropped, ...rest } = raw.metadata;
   const metadata = rest as MeshService['metadata'];
-  // While it is deleted its old name is still what has to be removed.
-  const previousService = raw.status?.consul?.service || raw.spec.service || metadata.name;
+  // Both: a walk may have written under the new name and not lived to say so.
+  const names = [raw.status?.consul?.service, raw.spec?.service ?? metadata.name];
+  const formerServices = [...new Set(names.filter((service) => service !== undefined && service !== ''))] as string[];
   try {
     const meshService = parseMeshService({ metadata, spec: raw.spec, status: raw.status });
-    return { metadata, meshService, invalid: undefined, previousService };
+    return { metadata, meshService, invalid: undefined, status: raw.status, formerServices };
   } catch (error) {
-    return { metadata, meshService: undefined, invalid: (error as Error).message, previousService };
+    return { metadata, meshService: undefined, invalid: sentenceOf(error), status: raw.status, formerServices };
   }
 }
+
+/** zod lists each field that does not fit. */
+const sentenceOf = (error: unknown): string =>
+  error instanceof z.ZodError
+    ? error.issues.map(({ path, message }) => `spec.${path.join('.')}: ${message}`).join('; ')
+    : (error as Error).message;

@@ -38,12 +38,20 @@ export function planCommand(): Command {
             labelSelector: `${LABEL_MESH_SERVICE}=${name}`,
           });
           const facts = live.items.map((pod) => podFacts(pod));
-          const intent: Intent = { cluster: flags.cluster, namespace, name, meshService, pods: facts };
+          const former = meshService.status?.consul?.service;
+          const intent: Intent = {
+            cluster: flags.cluster,
+            namespace,
+            name,
+            meshService: meshService.metadata.deletionTimestamp === undefined ? meshService : undefined,
+            pods: facts,
+            formerServices: former === undefined || former === '' ? [] : [former],
+          };
           const desired = desiredState(intent);
-          const services = [consulName(meshService), meshService.status?.consul?.service].filter(
-            (s) => s !== undefined && s !== '',
-          );
-          const place = { node: podsNode(flags.cluster, namespace, name), services: services as string[] };
+          const place = {
+            node: podsNode(flags.cluster, namespace, name),
+            services: [consulName(meshService), ...intent.formerServices],
+          };
           const plan = diff(desired, await readActual(consul, place), desired.owner);
           clean &&= plan.changes.length === 0 && plan.conflicts.length === 0;
           process.stdout.write(

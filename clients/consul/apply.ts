@@ -14,6 +14,11 @@ type Register = Extract<Change, { op: 'register' }>;
 /** Requests at a time; a Consul server commits them in one go where it can. */
 const PARALLEL = 8;
 
+/** service-defaults is the claim on a name: without it nothing of the plan may stand under that name. */
+const isClaim = (change: Extract<Change, { op: 'set-config' }>): boolean => change.entry.Kind === 'service-defaults';
+
+const UNCLAIMED = 'not attempted: the name was not claimed';
+
 const RACED = 'somebody else wrote it meanwhile; it is read again before the next try';
 
 /** One run of apply: what became of each change so far, and whether Consul was lost on the way. */
@@ -22,31 +27,41 @@ interface Run {
   errors: Map<Change, string>;
   done: Set<Change>;
   lost: ConsulUnavailable | undefined;
+  /** Why nothing more of this plan may be written. */
+  halted: string | undefined;
 }
 
 /** Consul.apply. The order of the groups is that of mesh/plan.ts. */
 export async function apply(transport: Transport, changes: Change[]): Promise<Outcome[]> {
-  const run: Run = { transport, errors: new Map(), done: new Set(), lost: undefined };
+  const run: Run = { transport, errors: new Map(), done: new Set(), lost: undefined, halted: undefined };
   const of = <Op extends Change['op']>(...ops: Op[]): Extract<Change, { op: Op }>[] =>
     changes.filter((change): change is Extract<Change, { op: Op }> => (ops as string[]).includes(change.op));
 
   await writeTxn(run, of('delete-service', 'delete-node'));
   await writeConfig(run, of('delete-config'), KINDS.toReversed(), deleteConfig);
+  const claims = of('set-config').filter(isClaim);
+  await writeConfig(run, claims, KINDS, setConfig);
+  if (claims.some((change) => run.errors.has(change))) run.halted = UNCLAIMED;
+  await writeConfig(
+    run,
+    of('set-config').filter((change) => !isClaim(change)),
+    KINDS,
+    setConfig,
+  );
   await writeTxn(run, of('set-node'));
-  await writeConfig(run, of('set-config'), KINDS, setConfig);
   await inParallel(of('register'), PARALLEL, (change) => attempt(run, [change], () => register(transport, change)));
   await writeTxn(run, of('set-check'));
 
   if (run.lost !== undefined && run.done.size === 0 && run.errors.size === 0) throw run.lost;
   return changes.map((change) => {
     if (run.done.has(change)) return { change, ok: true };
-    return { change, ok: false, error: run.errors.get(change) ?? run.lost?.message ?? 'not attempted' };
+    return { change, ok: false, error: run.errors.get(change) ?? run.lost?.message ?? run.halted ?? 'not attempted' };
   });
 }
 
 /** Does one write for `changes`. After Consul was lost nothing more is tried: each try could take its whole timeout. */
 async function attempt(run: Run, changes: Change[], write: () => Promise<Map<Change, string> | void>): Promise<void> {
-  if (run.lost !== undefined) return;
+  if (run.lost !== undefined || run.halted !== undefined) return;
   try {
     const errors = (await write()) ?? new Map<Change, string>();
     for (const change of changes) {

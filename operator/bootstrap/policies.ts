@@ -18,10 +18,10 @@ service "consul" { policy = "write" }
 };
 
 /**
- * | who      | nodes it writes        | services       | intentions | keys and sessions |
- * |----------|------------------------|----------------|------------|-------------------|
- * | operator | `k8s.<cluster>.` only  | all, write     | write      | none              |
- * | bridge   | `vm.` and `ext.` only  | all, write     | read       | `landbridge/`     |
+ * | who      | nodes it writes        | services       | intentions | keys          |
+ * |----------|------------------------|----------------|------------|---------------|
+ * | operator | `k8s.<cluster>.` only  | all, write     | write      | none          |
+ * | bridge   | `vm.` and `ext.` only  | all, write     | read       | `landbridge/` |
  *
  * Both need service:write for every name, since a MeshService may have any. The nodes keep them apart, as far as Consul
  * does: it asks for node:write to make, change or delete a node, and not to touch a service on one that is there.
@@ -50,6 +50,5 @@ service_prefix "" {
   intentions = "read"
 }
 key_prefix "landbridge/" { policy = "write" }
-session_prefix "" { policy = "write" }
 `,
 };

@@ -35,6 +35,8 @@ const BAD: [string, object, RegExp][] = [
   ['a port name with capitals', { ...good, port: 'HTTP' }, /name of a container port/],
   ['a service name with dots', { ...good, service: 'a.b' }, /service/],
   ['a service name that is too long', { ...good, service: 'a'.repeat(64) }, /service/],
+  ["Consul's own name", { ...good, service: 'consul' }, /may not be "consul"/],
+  ["the name of another's proxies", { ...good, service: 'pay-sidecar-proxy' }, /-sidecar-proxy/],
   ['an upstream without a port', { ...good, upstreams: [{ service: 'a' }] }, /localPort.*Required/i],
   [
     'an upstream twice',

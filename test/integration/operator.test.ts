@@ -208,6 +208,42 @@ describe('the operator', function () {
     expect((await consul.readConfig('service-defaults', 'taken'))?.entry).to.deep.equal(entry);
   });
 
+  it('gives no token for a name that another owns', async () => {
+    expect(await kube.client.get(secrets, 'taken-landbridge', 'shop')).to.equal(undefined);
+  });
+
+  it('makes a sidecar Secret again that somebody deleted', async () => {
+    await kube.client.delete(secrets, 'web-landbridge', 'shop');
+    await eventually('it is there again', 10_000, async () => kube.client.get(secrets, 'web-landbridge', 'shop'));
+  });
+
+  it('lets go of a pod whose label was taken off', async () => {
+    await kube.client.patchMerge(pods, 'web-2', 'shop', { metadata: { labels: { app: null } } });
+    await holds('nobody', 'web', {});
+    await kube.client.patchMerge(pods, 'web-2', 'shop', { metadata: { labels: { app: 'web' } } });
+    await holds('the pod again', 'web', { 'web-2': 'passing' });
+  });
+
+  it('leaves nothing under the old name of a renamed MeshService, and foreign finalizers alone', async () => {
+    await declare('old-name');
+    await eventually('the claim', 10_000, async () => consul.readConfig('service-defaults', 'old-name'));
+    const other = { metadata: { finalizers: ['landbridge.dev/consul', 'example.com/keep'] } };
+    await kube.client.patchMerge(meshServices, 'old-name', 'shop', other);
+    await declare('old-name', { service: 'new-name' });
+    await eventually('the new claim', 10_000, async () => consul.readConfig('service-defaults', 'new-name'));
+    await eventually('the old one is gone', 10_000, async () =>
+      (await consul.readConfig('service-defaults', 'old-name')) === undefined ? true : undefined,
+    );
+    await kube.client.delete(meshServices, 'old-name', 'shop');
+    const left = await eventually('ours is taken off', 10_000, async () => {
+      const held = await kube.client.get<KubeObject>(meshServices, 'old-name', 'shop');
+      return held?.metadata.finalizers?.includes('landbridge.dev/consul') ? undefined : held;
+    });
+    expect(left.metadata.finalizers).to.deep.equal(['example.com/keep']);
+    expect(await consul.readConfig('service-defaults', 'new-name')).to.equal(undefined);
+    await kube.client.patchMerge(meshServices, 'old-name', 'shop', { metadata: { finalizers: null } });
+  });
+
   it('keeps a deleted MeshService until Consul, which is away, can be told', async () => {
     await server.goDown();
     await kube.client.delete(meshServices, 'web', 'shop');

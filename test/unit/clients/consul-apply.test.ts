@@ -47,7 +47,7 @@ describe('applying changes to Consul', () => {
     expect(Object.keys(held!.registrations).sort()).to.deep.equal(done.sort());
   });
 
-  it('writes removals, then nodes, then config entries, then registrations, then flips', async () => {
+  it('writes removals, then config entries, then nodes, then registrations, then flips', async () => {
     const fake = fakeConsul();
     await fake.consul.apply(registers);
     fake.requests.length = 0;
@@ -64,9 +64,9 @@ describe('applying changes to Consul', () => {
     expect(fake.requests).to.deep.equal([
       'PUT /txn',
       'DELETE /config/service-defaults/gone',
+      'PUT /config',
+      'PUT /config',
       'PUT /txn',
-      'PUT /config',
-      'PUT /config',
       'PUT /catalog/register',
       'PUT /txn',
     ]);

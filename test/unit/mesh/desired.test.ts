@@ -3,7 +3,7 @@ import { desiredState } from '../../../mesh/desired.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 
 const desired = (meshService: ReturnType<typeof aMeshService>, pods = [aPodFacts('sub-svc-1')]) =>
-  desiredState({ cluster: 'lab', namespace: 'shop', name: 'sub-svc', meshService, pods });
+  desiredState({ cluster: 'lab', namespace: 'shop', name: 'sub-svc', meshService, pods, formerServices: [] });
 
 describe('desiredState', () => {
   it('registers the app and its sidecar for an injected pod that has an address', () => {
@@ -29,6 +29,7 @@ describe('desiredState', () => {
     ['a pod without an address yet', { ip: undefined }, 'absent'],
     ['a pod that has finished', { finished: true }, 'absent'],
     ['a pod without a sidecar', { injected: false }, 'absent'],
+    ['a pod whose label was taken off', { labels: {} }, 'absent'],
   ];
   for (const [what, facts, expected] of table) {
     it(`holds ${what} as ${expected}`, () => {
@@ -62,6 +63,7 @@ describe('desiredState', () => {
       name: 'sub-svc',
       meshService: undefined,
       pods: [aPodFacts('p')],
+      formerServices: [],
     });
     expect(gone).to.deep.include({ node: undefined, config: {}, service: undefined });
   });

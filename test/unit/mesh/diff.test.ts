@@ -44,6 +44,7 @@ const desiredOf = ({ spec, pods }: Asked) =>
     name: 'sub-svc',
     meshService: spec === undefined ? undefined : aMeshService('sub-svc', spec),
     pods: pods.map((pod) => aPodFacts(pod.name, pod)),
+    formerServices: [],
   });
 
 /** Consul as far as a plan sees it: the model that `after` leaves to be read again is done here with indexes. */
@@ -91,7 +92,14 @@ describe('diff', () => {
 
   it('writes only checks when only readiness changed, whatever the number of pods', () => {
     const pods = Array.from({ length: 50 }, (_, index) => aPodFacts(`pod-${index}`));
-    const intent = { cluster: 'lab', namespace: 'shop', name: 'sub-svc', meshService: aMeshService('sub-svc'), pods };
+    const intent = {
+      cluster: 'lab',
+      namespace: 'shop',
+      name: 'sub-svc',
+      meshService: aMeshService('sub-svc'),
+      pods,
+      formerServices: [],
+    };
     const held = written(NOTHING, diff(desiredState(intent), NOTHING, OWNER).changes);
     const flipped = desiredState({ ...intent, pods: [{ ...pods[0]!, ready: false }, ...pods.slice(1)] });
     const { changes } = diff(flipped, held, OWNER);

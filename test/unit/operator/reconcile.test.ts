@@ -11,13 +11,14 @@ import { fakeConsul } from '../../support/fake-consul.ts';
 function world() {
   const fake = fakeConsul();
   const catalog = rememberingCatalog(fake.consul);
-  const seen = { statuses: [] as MeshServiceStatus[], released: 0, held: 0, secrets: 0 };
+  const seen = { statuses: [] as MeshServiceStatus[], released: 0, held: 0, secrets: 0, dropped: 0 };
   let intent: Intent | undefined = {
     cluster: 'lab',
     namespace: 'shop',
     name: 'sub-svc',
     meshService: aMeshService('sub-svc', { protocol: 'http', access: [{ from: 'frontend' }] }),
     pods: [aPodFacts('a'), aPodFacts('b')],
+    formerServices: [],
   };
   let tokenProblem: string | undefined;
   const steps: Steps = {
@@ -25,6 +26,7 @@ function world() {
     holdObject: async () => void seen.held++,
     catalog,
     keepSidecarSecret: async () => (seen.secrets++, tokenProblem),
+    dropSidecarSecret: async () => void seen.dropped++ as undefined,
     look: async () => ({
       podsWithoutSidecar: [],
       namespaceEnabled: true,
@@ -90,7 +92,7 @@ describe('reconcile', () => {
   it('removes everything when the MeshService is deleted, and only then lets it go', async () => {
     const { fake, seen, walk, change } = world();
     await walk();
-    change({ meshService: undefined, pods: [], previousService: 'sub-svc' });
+    change({ meshService: undefined, pods: [], formerServices: ['sub-svc'] });
     await walk();
     expect(await fake.consul.readNode('k8s.lab.shop.sub-svc')).to.equal(undefined);
     expect(await fake.consul.listConfig('service-defaults')).to.deep.equal([]);
@@ -102,7 +104,7 @@ describe('reconcile', () => {
     const { fake, seen, walk, change } = world();
     await walk();
     fake.available = false;
-    change({ meshService: undefined, pods: [], previousService: 'sub-svc' });
+    change({ meshService: undefined, pods: [], formerServices: ['sub-svc'] });
     await walk().then(
       () => expect.fail('the walk should have thrown'),
       () => undefined,
@@ -127,13 +129,60 @@ describe('reconcile', () => {
   it('leaves a renamed MeshService nothing under its old name', async () => {
     const { fake, walk, change } = world();
     await walk();
-    change({ meshService: aMeshService('sub-svc', { service: 'renamed' }), previousService: 'sub-svc' });
+    change({ meshService: aMeshService('sub-svc', { service: 'renamed' }), formerServices: ['sub-svc'] });
     await walk();
     expect((await fake.consul.listConfig('service-defaults')).map(({ entry }) => entry.Name)).to.deep.equal([
       'renamed',
     ]);
     expect(await fake.consul.health('sub-svc')).to.deep.equal([]);
     expect(await fake.consul.health('renamed')).to.have.length(2);
+  });
+
+  it('remembers the old name of a rename until the walk has come to its end', async () => {
+    const { fake, catalog, seen, walk, change } = world();
+    await walk();
+    const before = seen.statuses.at(-1);
+    const renamed = aMeshService('sub-svc', { service: 'renamed' });
+    change({ meshService: { ...renamed, status: before }, formerServices: ['sub-svc', 'renamed'] });
+    fake.available = false;
+    catalog.doubtAll();
+    await walk().then(
+      () => expect.fail('the walk should have thrown'),
+      () => undefined,
+    );
+    expect(seen.statuses.at(-1)?.consul?.service).to.equal('sub-svc');
+    fake.available = true;
+    await walk();
+    expect(seen.statuses.at(-1)?.consul?.service).to.equal('renamed');
+    const held = await fake.consul.listConfig('service-defaults');
+    expect(held.map(({ entry }) => entry.Name)).to.deep.equal(['renamed']);
+  });
+
+  it('registers nothing when another claims the name between its read and its write', async () => {
+    const { fake, catalog, seen, walk } = world();
+    await catalog.read({ node: 'k8s.lab.shop.sub-svc', services: ['sub-svc'] });
+    const Meta = { [OWNER_META]: 'k8s/lab/other/x' };
+    const entry = { Kind: 'service-defaults', Name: 'sub-svc', Protocol: 'tcp', Meta } as const;
+    await fake.consul.apply([{ op: 'set-config', entry, modifyIndex: 0 }]);
+    await walk().then(
+      () => expect.fail('the walk should have thrown'),
+      () => undefined,
+    );
+    expect(await fake.consul.health('sub-svc')).to.deep.equal([]);
+    expect(await fake.consul.readConfig('service-intentions', 'sub-svc')).to.equal(undefined);
+    expect(seen.secrets).to.equal(0);
+  });
+
+  it('does not say that instances are gone while nobody can be asked', async () => {
+    const { fake, catalog, seen, walk, change } = world();
+    change({ meshService: aMeshService('sub-svc', { workloads: { external: { sites: ['rack-1'] } } }), pods: [] });
+    fake.available = false;
+    catalog.doubtAll();
+    await walk().then(
+      () => expect.fail('the walk should have thrown'),
+      () => undefined,
+    );
+    expect(condition(seen.statuses.at(-1), 'Ready')).to.include({ status: 'Unknown', reason: 'ConsulUnavailable' });
   });
 
   it('registers nothing under a name that another owns, and names the owner', async () => {
@@ -148,6 +197,7 @@ describe('reconcile', () => {
     await walk();
     expect(await fake.consul.health('sub-svc')).to.deep.equal([]);
     expect((await fake.consul.readConfig('service-defaults', 'sub-svc'))?.entry).to.include({ Protocol: 'tcp' });
+    expect(seen, 'no token for a name that another owns').to.include({ secrets: 0, dropped: 1 });
     const ready = condition(seen.statuses.at(-1), 'Ready');
     expect(ready).to.include({ status: 'False', reason: 'NameOwnedByAnother' });
     expect(ready?.message).to.contain('k8s/lab/other/x');

@@ -1,0 +1,120 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { expect } from 'chai';
+import type { Consul, Login } from '../../../clients/consul/consul.ts';
+import type { KubeObject } from '../../../clients/kube/object.ts';
+import { secrets } from '../../../clients/kube/resources.ts';
+import { sidecarSecrets } from '../../../operator/sidecar-secret.ts';
+import { aMeshService } from '../../support/builders.ts';
+import { type FakeKube, startFakeKube } from '../../support/fake-kube.ts';
+
+const HOUR_MS = 3_600_000;
+const signingKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
+
+describe('the Secret of the sidecars', () => {
+  let kube: FakeKube;
+  let nowMs: number;
+  let logins: string[];
+  let ended: string[];
+  const consul: Pick<Consul, 'login' | 'logout'> = {
+    async login(_method, jwt): Promise<Login> {
+      const claims = JSON.parse(Buffer.from(jwt.split('.')[1]!, 'base64url').toString()) as { service: string };
+      logins.push(claims.service);
+      return {
+        accessorId: 'a',
+        secretId: `token-${logins.length}`,
+        expiresAt: new Date(nowMs + HOUR_MS).toISOString(),
+      };
+    },
+    logout: async (secretId) => void ended.push(secretId),
+  };
+  const keeper = () =>
+    sidecarSecrets({
+      kube: kube.client,
+      consul,
+      cluster: 'lab',
+      datacenter: 'dc1',
+      consulGrpc: { host: 'consul', port: 8503 },
+      serverName: 'server.dc1.consul',
+      consulCaPem: () => 'PEM',
+      signingKeyPem: () => signingKey,
+      nowMs: () => nowMs,
+    });
+  const held = async (): Promise<Record<string, string> | undefined> => {
+    const secret = await kube.client.get<KubeObject & { data: Record<string, string> }>(
+      secrets,
+      'web-landbridge',
+      'shop',
+    );
+    const text = ([key, value]: [string, string]) => [key, Buffer.from(value, 'base64').toString()];
+    return secret === undefined ? undefined : Object.fromEntries(Object.entries(secret.data).map(text));
+  };
+
+  beforeEach(async () => {
+    kube = await startFakeKube({ objects: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }] });
+    nowMs = Date.parse('2026-01-01T00:00:00Z');
+    logins = [];
+    ended = [];
+  });
+  afterEach(() => kube.stop());
+
+  it('holds bootstrap, CA and a token for the service, and is written once', async () => {
+    const kept = keeper();
+    await kept.keep(aMeshService('web', { service: 'shop-web' }));
+    kube.requests.length = 0;
+    await kept.keep(aMeshService('web', { service: 'shop-web' }));
+    expect(kube.requests).to.deep.equal([]);
+    expect(logins).to.deep.equal(['shop-web']);
+    expect(await held()).to.include({ token: 'token-1' });
+    expect((await held())?.['token.json']).to.contain('token-1');
+    expect((await held())?.['ca.json']).to.contain('PEM');
+  });
+
+  it('gets a new token at half of its life, and not before; the old one is left to expire', async () => {
+    const kept = keeper();
+    await kept.keep(aMeshService('web'));
+    nowMs += HOUR_MS / 2 - 1;
+    await kept.keep(aMeshService('web'));
+    expect(logins).to.have.length(1);
+    nowMs += 1;
+    await kept.keep(aMeshService('web'));
+    expect(await held()).to.include({ token: 'token-2' });
+    expect(ended).to.deep.equal([]);
+  });
+
+  it('goes on with the token of the Secret after a restart of the operator', async () => {
+    await keeper().keep(aMeshService('web'));
+    nowMs += HOUR_MS / 4;
+    await keeper().keep(aMeshService('web'));
+    expect(logins).to.have.length(1);
+  });
+
+  it('is made again when somebody deleted it and it is doubted', async () => {
+    const kept = keeper();
+    await kept.keep(aMeshService('web'));
+    await kube.client.delete(secrets, 'web-landbridge', 'shop');
+    kept.doubt('shop', 'web');
+    await kept.keep(aMeshService('web'));
+    expect(await held()).to.include({ token: 'token-1' });
+  });
+
+  it('gets another token when Consul has lost the one it holds', async () => {
+    const kept = keeper();
+    await kept.keep(aMeshService('web'));
+    kept.forget('shop', 'web');
+    await kept.keep(aMeshService('web'));
+    expect(await held()).to.include({ token: 'token-2' });
+  });
+
+  it('goes with its token, also by an operator that did not make it, and asks only once', async () => {
+    await keeper().keep(aMeshService('web'));
+    const another = keeper();
+    await another.remove('shop', 'web');
+    expect(ended).to.deep.equal(['token-1']);
+    expect(await held()).to.equal(undefined);
+    kube.requests.length = 0;
+    await another.remove('shop', 'web');
+    expect(kube.requests).to.deep.equal([]);
+  });
+});
