@@ -22,6 +22,7 @@ export function aPodFacts(name: string, facts: Partial<PodFacts> = {}): PodFacts
     uid: `uid-${name}`,
     meshService: 'sub-svc',
     injected: true,
+    labels: { app: facts.meshService ?? 'sub-svc' },
     ip: '10.244.1.7',
     node: 'worker',
     version: undefined,
