@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg, totalmem } from 'node:os';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { buildBundle } from '../build.ts';
 import { type Finding, type Measure, verdictOf } from './measure.ts';
 import { MEASURES } from './measures/all.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
+import { growthPlot } from './plot.ts';
 import { type Rig, startRig } from './rig/rig.ts';
 import { summarise } from './summary.ts';
 import { tableOf } from './table.ts';
@@ -28,7 +30,10 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const bundle = await buildBundle();
+  const folder = await mkdtemp(join(tmpdir(), 'landbridge-bench-'));
+  // A build in the meantime must not put another operator under a measure that starts it again.
+  const bundle = join(folder, 'landbridge.mjs');
+  await copyFile(await buildBundle(), bundle);
   const machine = describeMachine();
   const findings: Finding[] = [];
   const failures: { measure: string; error: string }[] = [];
@@ -42,6 +47,7 @@ async function main(): Promise<void> {
         await make(measure, rig!, options, findings);
       } catch (error) {
         failures.push({ measure: measure.name, error: (error as Error).message });
+        say(`${(error as Error).stack}\n${rig?.operatorLog() ?? ''}`);
         // Nobody knows what it left behind.
         await stopAll();
       }
@@ -49,11 +55,13 @@ async function main(): Promise<void> {
     }
   } finally {
     await stopAll();
+    await rm(folder, { recursive: true, force: true });
   }
   console.log(`${machine}${options.quick ? '; quick' : ''}\n\n${tableOf(findings)}\n`);
   for (const { measure, parameters, note } of findings) if (note) console.log(`${measure}, ${parameters}: ${note}`);
   for (const { measure, error } of failures) console.log(`${measure} could not be measured: ${error}`);
   if (options.json !== undefined) await writeFile(options.json, asJson(machine, options, findings, failures));
+  if (options.plot !== undefined) await writeFile(options.plot, growthPlot(findings, 'Time until Consul tells of it'));
   const short = findings.some((finding) => verdictOf(finding) === 'short');
   process.exitCode = failures.length > 0 || (options.strict && short) ? 1 : 0;
 }

@@ -10,6 +10,8 @@ export interface Finding {
   measure: string;
   /** What was varied, such as `N = 500`. */
   parameters: string;
+  /** Pods of the service, where the findings of one measure differ in that alone. */
+  n?: number;
   unit: 'calls' | 'writes' | 'ms' | 's' | 'lost' | 'CPU s' | 'MB' | 'KB' | '% of a core';
   samples: number[];
   /** Undefined: for information. */

@@ -8,13 +8,16 @@ export interface Options {
   only: string[];
   /** Where the findings are written as JSON. */
   json: string | undefined;
+  /** Where the growth with the number of pods is drawn, as SVG. */
+  plot: string | undefined;
   /** What is short counts as a failure. */
   strict: boolean;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only NAME,...] [--sizes 10,100,...] [--json FILE] [--strict]
+export const USAGE = `npm run bench -- [--quick] [--only NAME,...] [--sizes 10,100,...] [--json FILE] [--plot FILE.svg] [--strict]
 
   --quick    small numbers, about a minute
+  --strict   what is short fails
   --only     these measures: `;
 
 /** Throws one sentence about what cannot be understood. */
@@ -26,6 +29,7 @@ export function readOptions(args: string[], measures: string[]): Options {
       only: { type: 'string' },
       sizes: { type: 'string' },
       json: { type: 'string' },
+      plot: { type: 'string' },
       strict: { type: 'boolean', default: false },
     },
   });
@@ -38,6 +42,7 @@ export function readOptions(args: string[], measures: string[]): Options {
     quick: values.quick,
     only: measures.filter((name) => only.includes(name)),
     json: values.json,
+    plot: values.plot,
     strict: values.strict,
   };
 }

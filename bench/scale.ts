@@ -60,3 +60,7 @@ export const QUICK: Scale = {
   podsOfEach: 5,
   idleMs: 5000,
 };
+
+/** Each size once, the one that has the bars among them, the smallest first. */
+export const sizesOf = ({ sizes, size }: Pick<Scale, 'sizes' | 'size'>): number[] =>
+  [...new Set([...sizes, size])].sort((a, b) => a - b);

@@ -21,6 +21,8 @@ export interface Rig {
   pods: Pods;
   /** The operator, started again where its verification period (seconds) is another, or where `anew` asks for it. */
   operator(verifySeconds: number, anew?: 'anew'): Promise<OperatorProcess>;
+  /** The end of the operator's log; empty before it was started. */
+  operatorLog(): string;
   /** A MeshService with `size` ready pods, all passing in Consul; made at the first call. Gives its name. */
   population(size: number): Promise<string>;
 }
@@ -87,6 +89,7 @@ export async function startRig(bundle: string, undo: (() => Promise<void>)[]): P
       running = { operator: await startOperator(bundle, env), verifySeconds };
       return running.operator;
     },
+    operatorLog: () => running?.operator.log() ?? '',
     population(size) {
       const made = populations.get(size) ?? populate(size);
       populations.set(size, made);
