@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Server, createServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { constants } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { ConsulDenied, ConsulRefused, ConsulUnavailable } from '../clients/consul/errors.ts';
 import type { ServingCertificate } from './authority.ts';
@@ -11,6 +10,7 @@ import { peerReader } from './peer.ts';
 import { readJson } from './read-json.ts';
 import { Refusal } from './refusal.ts';
 import { findRoute } from './routes.ts';
+import { servingContext } from './serving-certificate.ts';
 
 const MAX_CONNECTIONS = 4096;
 
@@ -22,13 +22,9 @@ export function createApiServer(bridge: Bridge, serving: ServingCertificate): Se
   const readPeer = peerReader(bridge.authority);
   const server = createServer(
     {
-      cert: serving.cert,
-      key: serving.key,
-      ca: bridge.authority.caPem,
+      ...servingContext(bridge.authority, serving),
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
-      secureOptions: constants.SSL_OP_NO_TICKET,
       handshakeTimeout: 10_000,
       headersTimeout: 10_000,
       requestTimeout: 30_000,

@@ -1,4 +1,6 @@
+import { constants } from 'node:crypto';
 import type { Server } from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { type Authority, SERVING_CERTIFICATE_DAYS, type ServingCertificate } from './authority.ts';
@@ -14,6 +16,17 @@ export function servingNames(advertise: string[], namespace: string): string[] {
   const inside = [service, `${service}.${namespace}`, `${service}.${namespace}.svc`, 'localhost', '127.0.0.1'];
   return [...new Set([...hosts, ...inside])];
 }
+
+/** All of it each time: what a new context does not name goes back to Node's default. */
+export const servingContext = (authority: Pick<Authority, 'caPem'>, { cert, key }: ServingCertificate) =>
+  ({
+    cert,
+    key,
+    ca: authority.caPem,
+    minVersion: 'TLSv1.2',
+    // No session is resumed: every connection shows its certificate in its own handshake.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  }) satisfies SecureContextOptions;
 
 /** Replaces the serving certificate at half its life, for new connections at once, until the signal aborts. */
 export async function renewServing(
@@ -32,7 +45,7 @@ export async function renewServing(
     if (signal.aborted || notAfterMs - clock.now() > HALF_LIFE_MS) continue;
     try {
       const next = await authority.issueServing(names, clock.now());
-      server.setSecureContext({ cert: next.cert, key: next.key, ca: authority.caPem, minVersion: 'TLSv1.2' });
+      server.setSecureContext(servingContext(authority, next));
       notAfterMs = next.notAfterMs;
       log.info({ notAfter: new Date(notAfterMs).toISOString() }, 'serving certificate renewed');
     } catch (error) {

@@ -1,9 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import type { SecureContextOptions } from 'node:tls';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { type SecureContextOptions, connect } from 'node:tls';
 import { expect } from 'chai';
 import pino from 'pino';
 import { openAuthority } from '../../../bridge/authority.ts';
-import { renewServing, servingNames } from '../../../bridge/serving-certificate.ts';
+import { renewServing, servingContext, servingNames } from '../../../bridge/serving-certificate.ts';
 import { createAuthority } from '../../../clients/pki/authority.ts';
 import { fakeClock } from './fake-clock.ts';
 
@@ -57,5 +59,46 @@ describe('the serving certificate', () => {
     const certificate = new X509Certificate(served[1]!.cert);
     expect(certificate.subjectAltName).to.equal('DNS:localhost');
     expect(certificate.verify(new X509Certificate(ca.certPem).publicKey)).to.equal(true);
+  });
+
+  it('resumes no session after its replacement either, so that each connection proves itself anew', async () => {
+    const clock = fakeClock(Date.now() - 15 * DAY_MS);
+    const ca = await createAuthority('test', { nowMs: clock.now(), days: 3650 });
+    const authority = openAuthority(ca.certPem, ca.keyPem);
+    const first = await authority.issueServing(['localhost'], clock.now());
+    const server = createServer(servingContext(authority, first), (_request, response) => response.end('hello'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const stop = new AbortController();
+    const replaced = new Promise<void>((resolve) => {
+      const setSecureContext = (options: SecureContextOptions) => {
+        server.setSecureContext(options);
+        resolve();
+      };
+      const parts = { clock, log: pino({ level: 'silent' }) };
+      void renewServing({ setSecureContext }, authority, ['localhost'], first, parts, stop.signal);
+    });
+    try {
+      await clock.advance(15 * DAY_MS);
+      await replaced;
+      const { port } = server.address() as AddressInfo;
+      for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+        const options = { host: '127.0.0.1', port, ca: ca.certPem, servername: 'localhost', maxVersion };
+        const before = connect(options);
+        let session: Buffer | undefined;
+        before.on('session', (given) => (session = given));
+        before.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+        await new Promise((resolve) => before.once('data', resolve));
+        const after = connect({ ...options, session: session ?? before.getSession() });
+        await new Promise((resolve, reject) =>
+          after.once('secureConnect', () => resolve(undefined)).once('error', reject),
+        );
+        expect(after.isSessionReused(), maxVersion).to.equal(false);
+        before.destroy();
+        after.destroy();
+      }
+    } finally {
+      stop.abort();
+      server.close();
+    }
   });
 });
