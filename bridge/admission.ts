@@ -1,4 +1,4 @@
-import { type MeshService, consulName, parseMeshService } from '../crds/mesh-service.ts';
+import { type MeshService, type MeshServiceStatus, consulName, parseMeshService } from '../crds/mesh-service.ts';
 import type { ServicePlan } from '../mesh/bridge-api.ts';
 
 /** What the bridge keeps of a MeshService. */
@@ -11,8 +11,8 @@ export interface ServiceFacts {
   upstreams: ServicePlan['upstreams'];
   /** Sites whose machines may join. */
   sites: string[];
-  /** Another owner holds the name in Consul: this MeshService decides nothing about it. */
-  conflicted: boolean;
+  /** It holds the claim on the name in Consul, as its status says; true also while Consul is away. */
+  holds: boolean;
   deleting: boolean;
   createdAt: string;
 }
@@ -45,7 +45,7 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
   if (meshService === undefined) {
     const raw = object.spec as { service?: unknown } | null | undefined;
     const service = typeof raw?.service === 'string' ? raw.service : name;
-    return { ...identity, service, protocol: 'tcp', upstreams: [], sites: [], conflicted: false };
+    return { ...identity, service, protocol: 'tcp', upstreams: [], sites: [], holds: holdsName(object, service) };
   }
   const { protocol, upstreams, workloads } = meshService.spec;
   return {
@@ -54,11 +54,13 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
     protocol,
     upstreams: upstreams.map(({ service, localPort }) => ({ service, localPort })),
     sites: workloads.external?.sites ?? [],
-    conflicted: (meshService.status?.conditions ?? []).some(
-      (condition) => condition.status !== 'True' && condition.reason === 'NameOwnedByAnother',
-    ),
+    holds: holdsName(object, consulName(meshService)),
   };
 }
+
+/** The operator writes `status.consul.service` when it has claimed the name, and leaves it there over outages. */
+const holdsName = (object: { status?: unknown }, service: string): boolean =>
+  (object.status as MeshServiceStatus | null | undefined)?.consul?.service === service;
 
 function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | undefined {
   try {
@@ -68,10 +70,13 @@ function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | u
   }
 }
 
-/** The MeshService that decides about a Consul name: not in conflict, then the oldest, as the claim in Consul goes. */
+/**
+ * The MeshService that decides about a Consul name: the one that holds the claim on it, whatever else is said of it. Of
+ * those that nobody has claimed yet, the oldest that stays, which is the one that will.
+ */
 export function deciding(meshServices: MeshServices, service: string): ServiceFacts | undefined {
   const order = (facts: ServiceFacts): string =>
-    [Number(facts.conflicted), Number(facts.deleting), facts.createdAt, facts.namespace, facts.name].join(' ');
+    [Number(!facts.holds), Number(facts.deleting), facts.createdAt, facts.namespace, facts.name].join(' ');
   return [...meshServices.by('service', service)].sort((a, b) => (order(a) < order(b) ? -1 : 1))[0];
 }
 

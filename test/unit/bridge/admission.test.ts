@@ -7,11 +7,7 @@ const mirror = (list: ServiceFacts[], hasSynced = true) => ({
   hasSynced,
   by: (_: 'service', service: string) => list.filter((facts) => facts.service === service),
 });
-const conflicted = {
-  conditions: [
-    { type: 'Synced', status: 'False' as const, reason: 'NameOwnedByAnother', message: '', lastTransitionTime: '' },
-  ],
-};
+const holding = (service: string) => ({ consul: { service, node: 'k8s.lab.n.web' } });
 
 describe('admission', () => {
   it('lets in the sites that the MeshService names, under its Consul name, with its protocol and upstreams', () => {
@@ -46,16 +42,50 @@ describe('admission', () => {
     expect(admit(mirror([], false), 'web', 'rack-1')).to.deep.equal({ kind: 'unknown' });
   });
 
-  it('asks, of several MeshServices of one Consul name, the one that owns it: never one in conflict, else the oldest', () => {
-    const one = serviceFacts(
-      aMeshService('web', external('a'), { namespace: 'n1', creationTimestamp: '2026-01-01T00:00:00Z' }),
-    );
-    const two = serviceFacts(
-      aMeshService('web', external('b'), { namespace: 'n2', creationTimestamp: '2026-02-01T00:00:00Z' }),
-    );
-    expect(deciding(mirror([two, one]), 'web')).to.equal(one);
-    const loser = serviceFacts({ ...aMeshService('web', external('a'), { namespace: 'n1' }), status: conflicted });
-    expect(deciding(mirror([loser, two]), 'web')).to.equal(two);
+  describe('of several MeshServices of one Consul name', () => {
+    const older = (spec = external('a')) =>
+      aMeshService('web', spec, { namespace: 'n1', creationTimestamp: '2026-01-01T00:00:00Z' });
+    const younger = (more = {}) =>
+      aMeshService('web', external('b'), { namespace: 'n2', creationTimestamp: '2026-02-01T00:00:00Z', ...more });
+
+    it('asks the oldest that stays, while nobody has claimed the name', () => {
+      const [one, two] = [serviceFacts(older()), serviceFacts(younger())];
+      expect(deciding(mirror([two, one]), 'web')).to.equal(one);
+      expect(deciding(mirror([two, { ...one, deleting: true }]), 'web')).to.equal(two);
+    });
+
+    it('asks the one that holds the claim, though it is younger, being deleted or cannot be read', () => {
+      const pretender = serviceFacts(older());
+      const holder = serviceFacts({ ...younger(), status: holding('web') });
+      expect(deciding(mirror([pretender, holder]), 'web')).to.equal(holder);
+      expect(admit(mirror([pretender, holder]), 'web', 'a')).to.have.property('kind', 'refused');
+      const going = serviceFacts({
+        ...younger({ deletionTimestamp: '2026-03-01T00:00:00Z' }),
+        status: holding('web'),
+      });
+      expect(deciding(mirror([pretender, going]), 'web')).to.equal(going);
+      const unreadable = serviceFacts({ ...younger(), spec: { future: true }, status: holding('web') });
+      expect(deciding(mirror([pretender, unreadable]), 'web')).to.equal(unreadable);
+    });
+
+    it('keeps to the holder while its verdict is about Consul being away, and the pretender has lost its own', () => {
+      const away = {
+        type: 'Synced',
+        status: 'Unknown',
+        reason: 'ConsulUnavailable',
+        message: '',
+        lastTransitionTime: '',
+      };
+      const pretender = serviceFacts({ ...older(), status: { conditions: [away] } });
+      const holder = serviceFacts({ ...younger(), status: { ...holding('web'), conditions: [away] } });
+      expect(deciding(mirror([pretender, holder]), 'web')).to.equal(holder);
+    });
+
+    it('takes a claim on another name for none', () => {
+      const renamed = serviceFacts({ ...younger(), status: holding('www') });
+      const oldest = serviceFacts(older());
+      expect(deciding(mirror([renamed, oldest]), 'web')).to.equal(oldest);
+    });
   });
 
   it('admits nobody to an object that it cannot read, and does not fail at it', () => {
@@ -66,6 +96,9 @@ describe('admission', () => {
     expect(facts).to.deep.include({ service: 'www', sites: [] });
     for (const spec of [null, undefined, 1, {}, []]) {
       expect(serviceFacts({ metadata: { name: 'web' } as never, spec }).sites).to.deep.equal([]);
+    }
+    for (const status of [null, 1, [], { consul: null }, { consul: 'web' }]) {
+      expect(serviceFacts({ ...aMeshService('web'), status }).holds).to.equal(false);
     }
   });
 });
