@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { copyFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { buildBundle } from '../build.ts';
@@ -21,6 +22,10 @@ async function stopAll(): Promise<void> {
     await end().catch((error: Error) => say(`could not end: ${error.message}`));
 }
 
+/** A rig that is being started: on Ctrl-C its parts are not in `undo` yet. */
+let starting: Promise<unknown> = Promise.resolve();
+let interrupted = false;
+
 async function main(): Promise<void> {
   let options: Options;
   try {
@@ -31,6 +36,7 @@ async function main(): Promise<void> {
     return;
   }
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   // A build in the meantime must not put another operator under a measure that starts it again.
   const bundle = join(folder, 'landbridge.mjs');
   await copyFile(await buildBundle(), bundle);
@@ -43,9 +49,10 @@ async function main(): Promise<void> {
       const started = performance.now();
       try {
         if (measure.apart) await stopAll();
-        if (undo.length === 0) rig = await startRig(bundle, undo);
+        if (undo.length === 0) rig = await begin(bundle);
         await make(measure, rig!, options, findings);
       } catch (error) {
+        if (interrupted) return;
         failures.push({ measure: measure.name, error: (error as Error).message });
         say(`${(error as Error).stack}\n${rig?.operatorLog() ?? ''}`);
         // Nobody knows what it left behind.
@@ -55,7 +62,6 @@ async function main(): Promise<void> {
     }
   } finally {
     await stopAll();
-    await rm(folder, { recursive: true, force: true });
   }
   console.log(`${machine}${options.quick ? '; quick' : ''}\n\n${tableOf(findings)}\n`);
   for (const { measure, parameters, note } of findings) if (note) console.log(`${measure}, ${parameters}: ${note}`);
@@ -64,6 +70,12 @@ async function main(): Promise<void> {
   if (options.plot !== undefined) await writeFile(options.plot, growthPlot(findings, 'Time until Consul tells of it'));
   const short = findings.some((finding) => verdictOf(finding) === 'short');
   process.exitCode = failures.length > 0 || (options.strict && short) ? 1 : 0;
+}
+
+function begin(bundle: string): Promise<Rig> {
+  const rig = startRig(bundle, undo);
+  starting = rig.catch(() => undefined);
+  return rig;
 }
 
 async function make(measure: Measure, rig: Rig, { scale }: Options, findings: Finding[]): Promise<void> {
@@ -102,6 +114,9 @@ const asJson = (machine: string, { scale }: Options, findings: Finding[], failur
   )}\n`;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void stopAll().finally(() => process.exit(130)));
+  process.once(signal, () => {
+    interrupted = true;
+    void starting.then(stopAll).finally(() => process.exit(130));
+  });
 }
 await main();
