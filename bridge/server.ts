@@ -75,9 +75,11 @@ async function answer(
   }
   const socket = request.socket as TLSSocket;
   const peer = readPeer(socket);
-  const host = identify(bridge, route.who, peer);
-  if (host !== undefined) bridge.connections.note(host, socket);
+  const known = identify(bridge, route.who, peer);
+  if (known !== undefined) bridge.connections.note(known, socket);
   const body = route.schema === undefined ? undefined : await readJson(request, route.schema);
+  // The body may have come slowly: a host that left or was revoked meanwhile has no more to say.
+  const host = identify(bridge, route.who, peer);
   const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
   const remoteAddress = socket.remoteAddress ?? 'unknown';
   return route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });

@@ -24,6 +24,9 @@ export async function leave({ bridge, host, body }: HostCall<z.output<typeof lea
   if (left.length === 0) {
     await bridge.hosts.erase(host);
     bridge.hosts.remove(host);
+    // A beat that was taken while the record went has written the node again; none is taken from here on. What Consul
+    // does not take now, the writer goes on trying: the host is forgotten and cannot ask again.
+    await bridge.writer.want(node, owner, undefined);
   } else {
     await bridge.hosts.change(host, (record) => ({ ...record, services: left }));
   }

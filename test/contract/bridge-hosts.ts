@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { makeKey, makeRequest } from '../../agent/certificate.ts';
 import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
@@ -265,6 +266,52 @@ export function hostContract(
     expect((await vm.beat(both)).body.code).to.equal('hostUnknown');
   });
 
+  it('leaves nothing of a host that left, though it beat while its record was being removed', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const vm = await bridge.join('vm1', 'web');
+    await vm.beat([anInstance('web', 'vm1')]);
+    const { hosts } = bridge.running.bridge;
+    const { erase } = hosts;
+    hosts.erase = async (host) => {
+      const late = bridge.client({ certificate: vm.answer.certificate, key: vm.key });
+      const beat = { address: '127.0.0.1', instances: [anInstance('web', 'vm1')], wantTokens: [] };
+      expect((await late.post('/v1/beat', beat)).status).to.equal(200);
+      expect(await node('vm1')).not.to.equal(undefined);
+      await erase(host);
+    };
+    expect((await vm.client.post('/v1/leave', { services: [] })).body).to.deep.equal({ services: [] });
+    expect(await node('vm1')).to.equal(undefined);
+    expect(await bridge.reader.kvList('landbridge/hosts/')).to.deep.equal([]);
+  });
+
+  it('takes no beat whose body came after its host had been revoked', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const vm = await bridge.join('vm1', 'web');
+    await vm.beat([anInstance('web', 'vm1')]);
+    // The revocation cannot cut what it does not know of: as when all of the body is there and not read yet.
+    bridge.running.bridge.connections.note = () => undefined;
+    const reply = await slowPost(bridge, vm, '/v1/beat', async () => {
+      const other = await bridge.ask<{ host: string }>('POST', '/v1/revoke', { site: SITE, host: 'vm1' });
+      expect(other.host).to.equal('vm1');
+    });
+    expect(reply).to.include('hostRevoked');
+    expect(await node('vm1')).to.equal(undefined);
+  });
+
+  it('answers a beat in time that asks for a token of a Consul that hangs', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const vm = await bridge.join('vm1', 'web');
+    await vm.beat([anInstance('web', 'vm1')]);
+    bridge.running.bridge.tokens.issue = () => new Promise(() => {});
+    const asked = vm.beat([anInstance('web', 'vm1')], { wantTokens: ['web'] });
+    const reply = await advancing(bridge, asked, LEASE_MS / 4);
+    expect(reply.status).to.equal(200);
+    expect(reply.body.problems).to.deep.equal(['no Consul token for "web" yet: ask again']);
+  });
+
   it('cuts a revoked host off at once: instances, tokens, the live connection and its key', async () => {
     const bridge = open();
     bridge.admit('web');
@@ -352,4 +399,32 @@ export function hostContract(
 
 async function recordOf(bridge: BridgeUnderTest, host: string): Promise<object> {
   return JSON.parse((await bridge.reader.kvGet(`landbridge/hosts/${SITE}/${host}`))!.value) as object;
+}
+
+/** Sends a beat of one instance up to its last byte, does `meanwhile`, and then sends that. Gives the answer as text. */
+async function slowPost(
+  bridge: BridgeUnderTest,
+  vm: { answer: { certificate: string }; key: string },
+  path: string,
+  meanwhile: () => Promise<void>,
+): Promise<string> {
+  const identity = { ca: bridge.caPem, cert: vm.answer.certificate, key: vm.key, servername: 'landbridge-bridge' };
+  const socket = connect({ host: '127.0.0.1', port: bridge.running.port, ...identity });
+  const body = JSON.stringify({ address: '127.0.0.1', instances: [anInstance('web', 'vm1')], wantTokens: [] });
+  const head = `POST ${path} HTTP/1.1\r\nhost: bridge\r\ncontent-length: ${body.length}\r\nexpect: 100-continue\r\n\r\n`;
+  const heard = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      socket.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      socket.once('error', reject);
+    });
+  // The server says "continue" when it has taken the head and waits for the body.
+  const taken = heard();
+  socket.write(head + body.slice(0, -1));
+  expect(await taken).to.include('100 Continue');
+  await meanwhile();
+  const answered = heard();
+  socket.write(body.slice(-1));
+  const answer = await answered;
+  socket.destroy();
+  return answer;
 }
