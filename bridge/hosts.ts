@@ -45,6 +45,8 @@ export function createHosts(consul: Kv): Hosts {
       const written = await writeHostRecord(consul, next, host.held?.modifyIndex ?? 0);
       if (written !== undefined) {
         host.held = written;
+        // It may have been removed while this waited for its turn: what has a record is known.
+        hosts.set(keyOf(host), host);
         return;
       }
       host.held = await readHostRecord(consul, host);

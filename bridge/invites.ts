@@ -74,6 +74,12 @@ export async function spendInvite(consul: Kv, invite: OpenInvite): Promise<void>
   }
 }
 
+/** Puts back an invite that was spent for nothing, so that its rightful host can still use it. */
+export async function returnInvite(consul: Kv, invite: OpenInvite): Promise<void> {
+  const { secretSha256, service, site, expiresAt, createdAt } = invite;
+  await consul.kvCas(invite.key, JSON.stringify({ secretSha256, service, site, expiresAt, createdAt }), 0);
+}
+
 export const secretFits = (secret: string, secretSha256: string): boolean => {
   const given = Buffer.from(sha256(secret));
   const held = Buffer.from(secretSha256);

@@ -6,10 +6,13 @@ import { type RequestedKey, readCertificateRequest, shortFingerprint } from '../
 import type { HostRecord } from '../host-record.ts';
 import type { Host } from '../hosts.ts';
 import { knownHost } from '../identify.ts';
-import { type OpenInvite, findInvite, secretFits, spendInvite } from '../invites.ts';
+import { type OpenInvite, findInvite, returnInvite, secretFits, spendInvite } from '../invites.ts';
 import type { Peer } from '../peer.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal, type RefusalCode } from '../refusal.ts';
 import { requireAdmitted } from '../require-admitted.ts';
+
+/** Only these are limited. An invite whose secret fits is never held up by what others do from the same address. */
+const GUESSES: RefusalCode[] = ['inviteUnknown', 'inviteWrongSecret'];
 
 /**
  * POST /v1/join: spends an invite.
@@ -24,11 +27,10 @@ import { requireAdmitted } from '../require-admitted.ts';
  */
 export async function join(call: Call<JoinRequest>): Promise<JoinAnswer> {
   const { bridge, remoteAddress } = call;
-  bridge.failedJoins.check(remoteAddress);
   try {
     return await joinOnce(call);
   } catch (error) {
-    if (error instanceof Refusal && error.status < 500) bridge.failedJoins.note(remoteAddress);
+    if (error instanceof Refusal && GUESSES.includes(error.code)) bridge.failedJoins.note(remoteAddress);
     throw error;
   }
 }
@@ -41,14 +43,44 @@ async function joinOnce({ bridge, body, peer }: Call<JoinRequest>): Promise<Join
   const invite = await findInvite(bridge.consul, body.invite, bridge.clock.now());
   const identity = { site: invite.site, host: body.host };
   requireAdmitted(bridge, invite.service, invite.site);
-  requireSameMachine(bridge, identity, peer, invite, key);
+  const attempt = { identity, peer, invite, key };
+  requireOwnName(attempt);
+  requireSameMachine(bridge, attempt, bridge.hosts.get(identity)?.held?.record);
   await spendInvite(bridge.consul, invite);
-
-  const host = bridge.hosts.get(identity) ?? bridge.hosts.add(identity, bridge.clock.steady());
-  await bridge.hosts.save(host, (record) => joined(record, identity, invite, key, bridge.clock.now()));
+  const host = await saveJoin(bridge, attempt);
   bridge.leases.heard(host);
   bridge.log.info({ ...identity, service: invite.service, key: shortFingerprint(key.fingerprint) }, 'host joined');
   return answer(bridge, host, invite.service, key);
+}
+
+interface Attempt {
+  identity: HostIdentity;
+  peer: Peer;
+  invite: OpenInvite;
+  key: RequestedKey;
+}
+
+/** Two machines of one name can come this far at once: whose record is there first has the name, and the other is told. */
+async function saveJoin(bridge: Bridge, attempt: Attempt): Promise<Host> {
+  const { identity, invite } = attempt;
+  const known = bridge.hosts.get(identity);
+  const host = known ?? bridge.hosts.add(identity, bridge.clock.steady());
+  try {
+    await bridge.hosts.save(host, (record) => {
+      requireSameMachine(bridge, attempt, record);
+      return joined(record, attempt, bridge.clock.now());
+    });
+  } catch (error) {
+    // A refusal is sure to have written nothing. After any other failure it may have, and then the invite is spent.
+    if (error instanceof Refusal) {
+      await returnInvite(bridge.consul, invite).catch((err: unknown) =>
+        bridge.log.warn({ err, ...identity }, 'an unused invite could not be put back'),
+      );
+    }
+    if (known === undefined && host.held === undefined) bridge.hosts.remove(host);
+    throw error;
+  }
+  return host;
 }
 
 /** The host that spent this very invite with this very key. */
@@ -65,27 +97,27 @@ function answeredBefore(bridge: Bridge, { invite, host }: JoinRequest, key: Requ
   });
 }
 
+/** A client certificate is of a host, and joins as no other. */
+function requireOwnName({ identity, peer }: Attempt): void {
+  if (peer.kind !== 'host') return;
+  if (peer.host !== identity.host) {
+    throw new Refusal('hostMismatch', `the client certificate is that of host "${peer.host}": join as that host`);
+  }
+  if (peer.site !== identity.site) {
+    throw new Refusal(
+      'siteMismatch',
+      `host "${peer.host}" is of site "${peer.site}", and the invite is for site "${identity.site}": ask for one with --site ${peer.site}`,
+    );
+  }
+}
+
 function requireSameMachine(
   bridge: Bridge,
-  identity: HostIdentity,
-  peer: Peer,
-  invite: OpenInvite,
-  key: RequestedKey,
+  { identity, peer, invite, key }: Attempt,
+  record: HostRecord | undefined,
 ): void {
-  const who = `host "${identity.host}" of site "${identity.site}"`;
-  if (peer.kind === 'host') {
-    if (peer.host !== identity.host) {
-      throw new Refusal('hostMismatch', `the client certificate is that of host "${peer.host}": join as that host`);
-    }
-    if (peer.site !== identity.site) {
-      throw new Refusal(
-        'siteMismatch',
-        `host "${peer.host}" is of site "${peer.site}", and the invite is for site "${identity.site}": ask for one with --site ${peer.site}`,
-      );
-    }
-  }
-  const record = bridge.hosts.get(identity)?.held?.record;
   if (record === undefined) return;
+  const who = `host "${identity.host}" of site "${identity.site}"`;
   if (record.revokedAt !== undefined) {
     const late = Date.parse(invite.createdAt) > Date.parse(record.revokedAt);
     if (late && !record.keys.includes(key.fingerprint)) return;
@@ -102,13 +134,7 @@ function requireSameMachine(
   );
 }
 
-function joined(
-  record: HostRecord | undefined,
-  identity: HostIdentity,
-  invite: OpenInvite,
-  key: RequestedKey,
-  nowMs: number,
-): HostRecord {
+function joined(record: HostRecord | undefined, { identity, invite, key }: Attempt, nowMs: number): HostRecord {
   const lastInvite = { id: invite.id, secretSha256: invite.secretSha256, service: invite.service };
   if (record === undefined || record.revokedAt !== undefined) {
     const joinedAt = new Date(nowMs).toISOString();

@@ -9,7 +9,7 @@ export function joinContract(open: () => BridgeUnderTest): void {
     bridge.admit('web');
     const invite = await bridge.invite('web');
     const keys = await Promise.all(Array.from({ length: 50 }, makeKey));
-    bridge.running.bridge.failedJoins.check = () => undefined;
+    bridge.running.bridge.failedJoins.note = () => undefined;
     const replies = await Promise.all(
       keys.map((key, index) => bridge.joinWith(bridge.client(), invite, `vm${index}`, key)),
     );
@@ -102,19 +102,41 @@ export function joinContract(open: () => BridgeUnderTest): void {
     expect((await renewed.post('/v1/beat', beat)).body.refused).to.deep.equal([]);
   });
 
-  it('slows down whoever fails to join again and again', async () => {
+  it('tells who fails to join again and again nothing any more, and lets a good invite from the same address in', async () => {
     const bridge = open();
     bridge.admit('web');
-    const invite = await bridge.invite('web');
-    const key = await makeKey();
-    const stranger = bridge.client();
-    for (let tries = 0; tries < 20; tries += 1) {
-      expect((await bridge.joinWith(stranger, { ...invite, secret: 'guess' }, 'vm1', key)).status).to.equal(403);
-    }
-    const limited = await bridge.joinWith(stranger, invite, 'vm1', key);
+    const [invite, key] = [await bridge.invite('web'), await makeKey()];
+    const guess = () => bridge.joinWith(bridge.client(), { ...invite, secret: 'guess' }, 'vm1', key);
+    for (let tries = 0; tries < 20; tries += 1) expect((await guess()).body.code).to.equal('inviteWrongSecret');
+    const limited = await guess();
     expect(limited).to.deep.include({ status: 429 });
-    expect(limited.body.message).to.include('try again in 60 s');
+    expect(limited.body.message).to.include('told again in 60 s');
+    expect((await bridge.joinWith(bridge.client(), invite, 'vm1', key)).status).to.equal(200);
+    const taken = await bridge.joinWith(bridge.client(), await bridge.invite('web'), 'vm1', await makeKey());
+    expect(taken.body.code, 'what is wrong with the host of a good invite is told').to.equal('hostKnown');
+    expect((await guess()).status).to.equal(429);
     await bridge.clock.advance(60_000);
-    expect((await bridge.joinWith(stranger, invite, 'vm1', key)).status).to.equal(200);
+    expect((await guess()).body.code).to.equal('inviteUnknown');
+  });
+
+  it('gives a name that two machines ask for at once to one of them, and the other its invite back', async () => {
+    const bridge = open();
+    for (const service of ['web', 'cron']) bridge.admit(service);
+    const machines = await Promise.all(
+      ['web', 'cron'].map(async (service) => ({ service, key: await makeKey(), invite: await bridge.invite(service) })),
+    );
+    const replies = await Promise.all(
+      machines.map(({ invite, key }) => bridge.joinWith(bridge.client(), invite, 'vm1', key)),
+    );
+    expect(replies.map(({ status }) => status).sort()).to.deep.equal([200, 409]);
+    const [winner, loser] = replies[0]!.status === 200 ? machines : [...machines].reverse();
+    expect(replies.find(({ status }) => status === 409)!.body.code).to.equal('hostKnown');
+    const { keys, services } = JSON.parse((await bridge.reader.kvGet(`landbridge/hosts/${SITE}/vm1`))!.value) as {
+      keys: string[];
+      services: string[];
+    };
+    expect(keys).to.have.length(1);
+    expect(services).to.deep.equal([winner!.service]);
+    expect((await bridge.joinWith(bridge.client(), loser!.invite, 'vm2', loser!.key)).status).to.equal(200);
   });
 }
