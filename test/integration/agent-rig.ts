@@ -78,7 +78,7 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
         protocol: 'http',
         upstreams,
         sites: [SITE],
-        conflicted: false,
+        holds: true,
         deleting: false,
         createdAt: '2026-01-01T00:00:00Z',
       }),
