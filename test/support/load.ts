@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Edge, compute, failureOf } from '../../lab/sample/chain.ts';
@@ -83,3 +84,32 @@ export const failuresOf = (shots: Shot[]): string[] =>
   shots
     .filter(({ failure }) => failure !== undefined)
     .map(({ sentMs, failure }) => `at ${Math.round(sentMs)} ms: ${failure}`);
+
+export interface Loss {
+  /** For the log. */
+  what: string;
+  /** When it was lost, ms since the load began. */
+  lostMs: number;
+  /** From then on until this much later clicks may fail, by when they were sent. */
+  barMs: number;
+  /** The only hop that may fail, as the sample names it. */
+  hop: string;
+}
+
+/**
+ * Nothing failed before the loss, only its hop failed in the window, and nothing that was sent after it. Prints when the last
+ * failed click was sent, so that logs hold figures.
+ */
+export function expectLossUntil(shots: Shot[], { what, lostMs, barMs, hop }: Loss): void {
+  const failed = shots.filter(({ failure }) => failure !== undefined);
+  const lastMs = Math.max(...failed.map(({ sentMs }) => sentMs - lostMs));
+  const last = failed.length === 0 ? 'none' : `the last sent ${Math.round(lastMs)} ms after it (bar ${barMs} ms)`;
+  console.log(`    ${what}: ${failed.length} of ${shots.length} clicks failed, ${last}`);
+  // One on its way at that moment was sent before it: then it must have ended after it.
+  expect(failuresOf(shots.filter(({ endedMs }) => endedMs < lostMs)), 'before the loss').to.deep.equal([]);
+  const elsewhere = failuresOf(failed.filter(({ failure }) => !failure?.startsWith(`${hop}: `)));
+  expect(elsewhere, `failures of another hop than ${hop}`).to.deep.equal([]);
+  const late = shots.filter(({ sentMs }) => sentMs > lostMs + barMs);
+  expect(late.length, 'clicks after the bar').to.be.greaterThan(50);
+  expect(failuresOf(late), `sent more than ${barMs} ms after the loss`).to.deep.equal([]);
+}
