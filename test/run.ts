@@ -1,12 +1,15 @@
-import { spawn } from 'node:child_process';
+import { type Running, runStage } from './run-stage.ts';
 
 /**
- * `npm test`: every stage, then one line `N passed, N failed`. A stage that cannot run counts as failed, and so does a
- * test that was skipped: a real part that is missing is no excuse. The lab is taken away whatever happened.
+ * `npm test`: every stage, then one line `N passed, N failed`. A stage that cannot run or does not end in its time counts
+ * as failed, and so does a test that was skipped: a real part that is missing is no excuse. The lab is taken away whatever
+ * happened, also on SIGINT and SIGTERM.
  */
 interface Stage {
   name: string;
   command: string[];
+  /** After this it is stopped and counts as failed. */
+  limitMinutes: number;
   /** Mocha prints its own counts; any other command counts as one. */
   mocha?: boolean;
   /** Without this the stages after it cannot run. */
@@ -14,72 +17,69 @@ interface Stage {
 }
 
 const tsx = ['node', '--import', 'tsx'];
-const mocha = (suite: string): Stage => ({
+const mocha = (suite: string, limitMinutes: number): Stage => ({
   name: suite,
   command: ['npm', 'run', '--silent', `test:${suite}`, '--', '--reporter', 'spec'],
+  limitMinutes,
   mocha: true,
+});
+const lab = (command: string, limitMinutes: number): Stage => ({
+  name: command === 'parts' ? command : `lab ${command}`,
+  command: [...tsx, 'lab/main.ts', command],
+  limitMinutes,
+  needed: true,
 });
 
 const STAGES: Stage[] = [
-  { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'] },
-  { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
-  mocha('unit'),
-  { name: 'parts', command: [...tsx, 'lab/main.ts', 'parts'], needed: true },
-  mocha('contract'),
-  mocha('integration'),
+  { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'], limitMinutes: 5 },
+  { name: 'lint', command: ['npm', 'run', '--silent', 'lint'], limitMinutes: 5 },
+  mocha('unit', 5),
+  lab('parts', 45),
+  mocha('contract', 15),
+  mocha('integration', 15),
   // A lab that is up already may be of older code.
-  { name: 'lab stop', command: [...tsx, 'lab/main.ts', 'stop'], needed: true },
-  { name: 'lab start', command: [...tsx, 'lab/main.ts', 'start'], needed: true },
-  mocha('e2e'),
+  lab('stop', 5),
+  lab('start', 15),
+  mocha('e2e', 25),
 ];
-const STOP: Stage = { name: 'lab stop', command: [...tsx, 'lab/main.ts', 'stop'] };
 
 const totals = { passed: 0, failed: 0 };
 const summary: string[] = [];
-let child: ReturnType<typeof spawn> | undefined;
+let running: Running | undefined;
 let interrupted = false;
+let takingAway = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
+    // Nothing stops the taking away.
+    if (!interrupted && !takingAway) running?.stop();
     interrupted = true;
-    child?.kill(signal);
   });
 }
 
 for (const stage of STAGES) {
-  const { failed } = await runStage(stage);
+  const failed = await count(stage);
   if (interrupted || (failed > 0 && stage.needed)) break;
 }
-await runStage(STOP);
+takingAway = true;
+await count(lab('stop', 5));
 
 console.log(`\n${summary.join('\n')}\n`);
-console.log(`${totals.passed} passed, ${totals.failed} failed`);
-process.exitCode = totals.failed === 0 && !interrupted ? 0 : 1;
+console.log(`${totals.passed} passed, ${totals.failed} failed${interrupted ? ', interrupted' : ''}`);
+process.exit(totals.failed === 0 && !interrupted ? 0 : 1);
 
-async function runStage(stage: Stage): Promise<{ failed: number }> {
+/** Runs a stage, adds to the totals, and gives how many failed. */
+async function count(stage: Stage): Promise<number> {
   console.log(`\n=== ${stage.name}`);
-  const started = Date.now();
-  const { code, output } = await execute(stage.command);
+  const started = performance.now();
+  running = runStage(stage.command, stage.limitMinutes * 60_000);
+  const { code, output } = await running.ended;
   const { passed, failed } =
     stage.mocha === true ? mochaCounts(output, code) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
   totals.passed += passed;
   totals.failed += failed;
-  const seconds = ((Date.now() - started) / 1000).toFixed(0);
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
   summary.push(`${stage.name.padEnd(12)} ${passed} passed, ${failed} failed in ${seconds} s`);
-  return { failed };
-}
-
-function execute([command = '', ...args]: string[]): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    const running = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    child = running;
-    let output = '';
-    running.stdout.on('data', (chunk: Buffer) => {
-      process.stdout.write(chunk);
-      output = (output + chunk.toString('utf8')).slice(-200_000);
-    });
-    running.on('error', () => resolve({ code: 127, output }));
-    running.on('close', (code) => resolve({ code: code ?? 1, output }));
-  });
+  return failed;
 }
 
 /** Mocha exits with 0 when tests are skipped; here a skipped test is a failed one. */

@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** What became of a command. */
+export interface Ended {
+  /** Exit code; 1 when a signal ended it, 124 when its time was over, 127 when it could not be started. */
+  code: number;
+  /** The end of its standard output. */
+  output: string;
+}
+
+export interface Running {
+  ended: Promise<Ended>;
+  /** SIGTERM to all of it, and SIGKILL to what is left after the grace. */
+  stop(): void;
+}
+
+const KEPT_CHARACTERS = 200_000;
+
+/**
+ * Starts a command as a process group of its own, so that what it started ends with it; shows its output as it comes.
+ * After `limitMs` it is stopped. `graceMs` lies between SIGTERM and SIGKILL.
+ */
+export function runStage([command = '', ...args]: readonly string[], limitMs: number, graceMs = 10_000): Running {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  let late = false;
+  let kill: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    if (kill !== undefined) return;
+    signalGroup(child, 'SIGTERM');
+    kill = setTimeout(() => {
+      signalGroup(child, 'SIGKILL');
+      // One that left the group may still hold the pipe: nobody waits for it.
+      child.stdout.destroy();
+    }, graceMs);
+  };
+  const limit = setTimeout(() => {
+    late = true;
+    console.log(`\n*** not done after ${limitMs / 1000} s: stopped`);
+    stop();
+  }, limitMs);
+  const ended = new Promise<Ended>((resolve) => {
+    let output = '';
+    const end = (code: number): void => {
+      clearTimeout(limit);
+      clearTimeout(kill);
+      resolve({ code, output });
+    };
+    child.stdout.on('data', (chunk: Buffer) => {
+      process.stdout.write(chunk);
+      output = (output + chunk.toString('utf8')).slice(-KEPT_CHARACTERS);
+    });
+    child.on('error', () => end(127));
+    // Children may outlive the command and keep its output open; `close` comes when they are gone too.
+    child.on('close', (code) => end(late ? 124 : (code ?? 1)));
+  });
+  return { ended, stop };
+}
+
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
