@@ -30,9 +30,12 @@ const toleration = z.strictObject({
   tolerationSeconds: z.int().optional(),
 });
 
+/** Stock Envoy of the version that the suites prove. */
+export const ENVOY_IMAGE = 'envoyproxy/envoy:v1.40.0';
+
 const images = z.strictObject({
   landbridge: z.string().min(1).default('landbridge/landbridge:0.1.0').describe('Operator, bridge and bootstrap job.'),
-  envoy: z.string().min(1).default('envoyproxy/envoy:v1.40.0').describe('The sidecar; Envoy at /usr/local/bin/envoy.'),
+  envoy: z.string().min(1).default(ENVOY_IMAGE).describe('The sidecar; Envoy at /usr/local/bin/envoy.'),
   consul: z.string().min(1).default('hashicorp/consul:1.22.6').describe('The Consul server; `consul` on the PATH.'),
 });
 
