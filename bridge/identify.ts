@@ -13,7 +13,8 @@ export function identify(bridge: Bridge, who: Who, peer: Peer): Host | undefined
     throw new Refusal('certificateNeeded', `a client certificate is needed: use ${what}`);
   }
   if (who !== 'host+' && peer.notAfterMs <= bridge.clock.now()) {
-    const remedy = peer.kind === 'host' ? 'renew it (POST /v1/renew)' : 'run the bootstrap job again';
+    const remedy =
+      peer.kind === 'host' ? 'renew it (POST /v1/renew)' : 'docs/troubleshooting.md, "Run the bootstrap job again"';
     throw new Refusal('certificateExpired', `the client certificate has run out: ${remedy}`);
   }
   if (who === 'admin') {

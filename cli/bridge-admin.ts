@@ -47,7 +47,8 @@ export async function bridgeAccess(flags: BridgeFlags): Promise<BridgeAccess> {
   }
   const read = (key: string): string => {
     const text = Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
-    if (text.trim() === '') throw new Error(`${where} has no "${key}": let the bootstrap job run again`);
+    if (text.trim() === '')
+      throw new Error(`${where} has no "${key}": see docs/troubleshooting.md, "Run the bootstrap job again"`);
     return text;
   };
   const addresses = read('addresses')
