@@ -235,6 +235,59 @@ export function hostContract(
     expect(await node('vm1')).not.to.equal(undefined);
   });
 
+  it('ends the token of a service that is admitted no more', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const vm = await bridge.join('vm1', 'web');
+    await vm.beat([anInstance('web', 'vm1')], { wantTokens: ['web'] });
+    bridge.meshServices.list.length = 0;
+    const reply = await vm.beat([anInstance('web', 'vm1')], { wantTokens: ['web'] });
+    expect(reply.body.tokens).to.deep.equal([]);
+    await eventually(async () =>
+      expect(await bridge.reader.acl.listTokens({ authMethod: 'landbridge-bridge' })).to.have.length(0),
+    );
+  });
+
+  it('knows a key until the one after it has been renewed in its turn, and not longer', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const vm = await bridge.join('vm1', 'web');
+    const first = { certificate: vm.answer.certificate, key: vm.key };
+    const renewed = async (by: { certificate: string; key: string }) => {
+      const key = await makeKey();
+      const reply = await bridge.client(by).post('/v1/renew', { csr: await makeRequest(key, 'vm1') });
+      expect(reply.status, JSON.stringify(reply.body)).to.equal(200);
+      return { certificate: reply.body.certificate as string, key };
+    };
+    const beatOf = async (by: { certificate: string; key: string }) =>
+      (await bridge.client(by).post('/v1/beat', { address: '127.0.0.1', instances: [], wantTokens: [] })).body.code;
+    const second = await renewed(first);
+    // The answer may have been lost: the first key is still good.
+    expect(await beatOf(first)).to.equal(undefined);
+    const third = await renewed(second);
+    expect(await beatOf(third)).to.equal(undefined);
+    expect(await beatOf(first)).to.equal('keyUnknown');
+  });
+
+  it('leaves lapsed hosts lapsed over a restart, and counts them for no mass loss', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const hosts = ['vm1', 'vm2', 'vm3', 'vm4', 'vm5'];
+    for (const host of hosts) {
+      await (await bridge.join(host, 'web')).beat([anInstance('web', host)]);
+      // One after the other: no brake.
+      await bridge.clock.advance(3 * LEASE_MS);
+    }
+    const live = await bridge.join('vm6', 'web');
+    await live.beat([anInstance('web', 'vm6')]);
+    await bridge.restart();
+    await bridge.clock.advance(LEASE_MS + 1000);
+    const { brakes } = await bridge.ask<InstancesAnswer>('GET', '/v1/instances');
+    expect(brakes).to.deep.equal([]);
+    await eventually(async () => expect((await checksOf('vm6'))[0]!.Output).to.match(LOST));
+    for (const host of hosts) expect((await checksOf(host))[0]!.Output).to.match(LOST);
+  });
+
   it('refuses nobody while it has not read the MeshServices, and still writes transitions', async () => {
     const bridge = open();
     bridge.admit('web');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { makeKey } from '../../agent/certificate.ts';
+import { findInvite, spendInvite } from '../../bridge/invites.ts';
 import { type BridgeUnderTest, SITE, anInstance } from './bridge-under-test.ts';
 
 /** Who may join, and who may not and is told why. */
@@ -18,6 +19,17 @@ export function joinContract(open: () => BridgeUnderTest): void {
     expect([...codes].every((code) => ['inviteSpent', 'inviteUnknown'].includes(code))).to.equal(true);
     expect(await bridge.reader.kvList('landbridge/hosts/')).to.have.length(1);
     expect(await bridge.reader.kvList('landbridge/invites/')).to.have.length(0);
+  });
+
+  it('lets exactly one of 50 spend an invite that all of them have found good', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const given = await bridge.invite('web');
+    const { consul } = bridge.running.bridge;
+    const found = await Promise.all(Array.from({ length: 50 }, () => findInvite(consul, given, bridge.clock.now())));
+    const spent = await Promise.allSettled(found.map((invite) => spendInvite(consul, invite)));
+    expect(spent.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+    for (const one of spent) if (one.status === 'rejected') expect(one.reason).to.have.property('code', 'inviteSpent');
   });
 
   it('refuses an invite that is unknown, of another secret, expired or used, each with its own code', async () => {

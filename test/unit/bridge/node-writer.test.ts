@@ -126,6 +126,20 @@ describe('the node writer', () => {
     expect(await inConsul()).to.equal('passing');
   });
 
+  it('reads again what it holds after a write that Consul refused in part, and then writes what is missing', async () => {
+    await writer.want(NAME, OWNER, aNode('passing'));
+    const { apply } = fake.consul;
+    fake.consul.apply = async (changes) => {
+      fake.consul.apply = apply;
+      // As when the service went away under the check: whatever the cache says is wrong now.
+      await apply([{ op: 'delete-service', node: NAME, id: 'web' }]);
+      return changes.map((change) => ({ change, ok: false, error: 'no such service' }));
+    };
+    expect(await writer.want(NAME, OWNER, aNode('critical'))).to.deep.equal(['no such service']);
+    await clock.advance(5000);
+    expect(await inConsul()).to.equal('critical');
+  });
+
   it('takes over what it adopts without a request', async () => {
     await fake.consul.apply([
       { op: 'register', node: aNode('passing'), registration: aNode('passing').registrations['web']! },
