@@ -1,13 +1,13 @@
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 
-/** How the gate treats Consul: `open` passes, `refused` closes every connection, `frozen` keeps them and passes nothing. */
+/** How the gate treats Consul: `open` passes; `refused` is nobody who listens, as the port of a stopped server; `frozen` keeps connections and passes nothing. */
 export type GateState = 'open' | 'refused' | 'frozen';
 
 export interface Gate {
   /** `127.0.0.1:PORT`, what the operator believes to be Consul. */
   address: string;
   /** Every connection is closed when it is told to refuse; when it freezes or opens, those at hand stay. */
-  turn(state: GateState): void;
+  turn(state: GateState): Promise<void>;
   /** Sends later connections to another port of this machine, and closes the present ones. */
   leadTo(port: number): void;
   /** Holds each chunk this long on its way to Consul. */
@@ -26,7 +26,6 @@ export async function startGate(port: number): Promise<Gate> {
   const pairs = new Set<{ near: Socket; far: Socket }>();
 
   const server = createServer({ noDelay: true }, (near) => {
-    if (state === 'refused') return void near.resetAndDestroy();
     const far = connect({ host: '127.0.0.1', port: target, noDelay: true });
     const pair = { near, far };
     pairs.add(pair);
@@ -46,19 +45,28 @@ export async function startGate(port: number): Promise<Gate> {
   const pause = ({ near, far }: { near: Socket; far: Socket }): void => [near, far].forEach((socket) => socket.pause());
   const endAll = (): void => pairs.forEach(({ near }) => near.resetAndDestroy());
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const listen = (on: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(on, '127.0.0.1', resolve);
+    });
+  await listen(0);
+  const own = (server.address() as AddressInfo).port;
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    turn(next) {
+    address: `127.0.0.1:${own}`,
+    async turn(next) {
       state = next;
-      if (next === 'refused') endAll();
+      if (next === 'refused') {
+        const closed = new Promise((resolve) => server.close(resolve));
+        endAll();
+        await closed;
+        return;
+      }
       for (const pair of pairs) {
         if (next === 'frozen') pause(pair);
         else for (const socket of [pair.near, pair.far]) socket.resume();
       }
+      if (!server.listening) await listen(own);
     },
     leadTo(next) {
       target = next;

@@ -57,17 +57,18 @@ describe('the gate in front of Consul', () => {
     const before = open();
     await ask(before, 'hello');
     const closed = close(before);
-    gate.turn('refused');
+    await gate.turn('refused');
     await closed;
-    await close(open());
-    gate.turn('open');
+    const [error] = (await once(open(), 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).to.equal('ECONNREFUSED');
+    await gate.turn('open');
     expect(await ask(open(), 'again')).to.equal('one again');
   });
 
   it('keeps connections and passes nothing while it is frozen; what was sent meanwhile arrives after', async () => {
     const old = open();
     await ask(old, 'hello');
-    gate.turn('frozen');
+    await gate.turn('frozen');
     const heard: string[] = [];
     const later = open();
     for (const socket of [old, later]) {
@@ -79,7 +80,7 @@ describe('the gate in front of Consul', () => {
     expect(heard).to.deep.equal([]);
     expect([old.destroyed, later.destroyed]).to.deep.equal([false, false]);
     const both = Promise.all([once(old, 'data'), once(later, 'data')]);
-    gate.turn('open');
+    await gate.turn('open');
     await both;
     expect(heard).to.deep.equal(['one patience', 'one patience']);
   });
