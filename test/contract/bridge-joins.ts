@@ -137,9 +137,21 @@ export function joinContract(open: () => BridgeUnderTest): void {
     const machines = await Promise.all(
       ['web', 'cron'].map(async (service) => ({ service, key: await makeKey(), invite: await bridge.invite(service) })),
     );
+    // Neither spends its invite before both have found the name free.
+    const { consul } = bridge.running.bridge;
+    const { kvDelete } = consul;
+    let arrived = 0;
+    let release = (): void => undefined;
+    const both = new Promise<void>((resolve) => (release = resolve));
+    consul.kvDelete = async (...args) => {
+      if ((arrived += 1) === 2) release();
+      await both;
+      return kvDelete(...args);
+    };
     const replies = await Promise.all(
       machines.map(({ invite, key }) => bridge.joinWith(bridge.client(), invite, 'vm1', key)),
     );
+    consul.kvDelete = kvDelete;
     expect(replies.map(({ status }) => status).sort()).to.deep.equal([200, 409]);
     const [winner, loser] = replies[0]!.status === 200 ? machines : [...machines].reverse();
     expect(replies.find(({ status }) => status === 409)!.body.code).to.equal('hostKnown');
