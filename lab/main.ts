@@ -46,9 +46,9 @@ const whatNext = `
 Try next:
   npm run click                                  the same again
   npm run echo                                   raw TCP, pod to VM and VM to pod
+  export KUBECONFIG=${kubeconfigFile}
   npm run landbridge -- status -n shop           every service, pods and VMs
   npm run landbridge -- vm list --all            what runs outside the cluster
-  export KUBECONFIG=${kubeconfigFile}
   kubectl -n shop get meshservices
   npm stop                                       nothing is left`;
 
