@@ -58,10 +58,8 @@ describe('an active check', () => {
   });
 
   it('fails within its timeout when nothing answers', async () => {
-    const startMs = performance.now();
     const result = await at(http('/200/hang', 200));
     expect(result).to.deep.equal({ health: 'critical', output: 'http check: no answer within 200 ms' });
-    expect(performance.now() - startMs).to.be.within(190, 1500);
   });
 
   it('fails where nobody listens, and where no HTTP is spoken', async () => {
@@ -81,13 +79,11 @@ describe('an active check', () => {
     expect(result.output).to.match(/^tcp check: (ENOTFOUND|EAI_AGAIN|no answer within 2000 ms)$/);
   });
 
-  it('ends at once when it is stopped', async () => {
+  it('ends when it is stopped, long before its timeout', async () => {
     const stop = new AbortController();
-    const startMs = performance.now();
-    const result = at(http('/200/hang', 30_000), stop.signal);
+    const result = at(http('/200/hang', 600_000), stop.signal);
     setTimeout(() => stop.abort(), 20);
     expect((await result).health).to.equal('critical');
-    expect(performance.now() - startMs).to.be.below(2000);
-    expect((await at(tcp(30_000), stop.signal)).health).to.equal('critical');
-  });
+    expect((await at(tcp(600_000), stop.signal)).health).to.equal('critical');
+  }).timeout(30_000);
 });

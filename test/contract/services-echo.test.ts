@@ -63,7 +63,7 @@ describe('echo', () => {
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     const startedMs = performance.now();
     const { code, stderr } = await ask((server.address() as { port: number }).port, 'x', '--timeout', '300ms');
-    expect(performance.now() - startedMs).to.be.within(290, 5000);
+    expect(performance.now() - startedMs).to.be.at.least(290);
     expect(code).to.equal(1);
     expect(stderr).to.match(/timeout/);
     server.close();

@@ -24,10 +24,10 @@ describe('POST /api/v1/test/fault', () => {
     });
 
     it(`makes ${service} slow`, async () => {
-      const { json } = await post(fault, { service, kind: 'delay', delayMs: 250, count: 2 });
+      const { json } = await post(fault, { service, kind: 'delay', delayMs: 1000, count: 2 });
       expect(json).to.include({ made: 2, succeeded: 2, failed: 0 });
-      for (const call of json.calls) expect(call.ms).to.be.at.least(245);
-      expect(json.after.ms).to.be.below(245);
+      for (const call of json.calls) expect(call.ms).to.be.at.least(995);
+      expect(json.after.ms).to.be.below(995);
     });
 
     it(`makes ${service} too slow to be waited for`, async () => {

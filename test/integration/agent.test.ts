@@ -244,9 +244,7 @@ describe('the agent on a machine outside the cluster', function () {
     await Promise.all([live(a), live(b)]);
     const calls = callSteadily(upstreamPort, 10);
     await eventually('vm-a is called', 5000, async () => appA.served > 0);
-    const started = performance.now();
     expect(await a.endAgent('SIGTERM')).to.equal(0);
-    expect(performance.now() - started).to.be.lessThan(10_000);
     expect((await check('vm-a', appA.port))?.Output).to.equal('draining');
     const { failures } = await calls.stop();
     expect(failures).to.deep.equal([]);
