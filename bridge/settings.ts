@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { BOOTSTRAP_AGAIN } from '../mesh/installation.ts';
 import { DEFAULT_LEASE_MS } from '../mesh/lease.ts';
 
 /** What a bridge is told by its environment. Every duration is in milliseconds. */
@@ -93,7 +94,7 @@ export function readSecrets(folder: string): BridgeSecrets {
         `cannot read ${join(folder, file)} (${(error as NodeJS.ErrnoException).code}): LANDBRIDGE_SECRETS names the folder where the Secret landbridge-bridge is mounted`,
       );
     }
-    if (text === '') throw new Error(`${join(folder, file)} is empty: run the bootstrap job again`);
+    if (text === '') throw new Error(`${join(folder, file)} is empty: ${BOOTSTRAP_AGAIN}`);
     return text;
   };
   return {

@@ -7,7 +7,7 @@ import { connectKube } from '../clients/kube/client.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { secrets } from '../clients/kube/resources.ts';
 import type { ErrorAnswer } from '../mesh/bridge-api.ts';
-import { BRIDGE_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation.ts';
+import { BOOTSTRAP_AGAIN, BRIDGE_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation.ts';
 import { sourceOf } from './cluster.ts';
 
 /** Where the bridge is and what proves an admin to it: the Secret landbridge-bridge-admin. */
@@ -47,8 +47,7 @@ export async function bridgeAccess(flags: BridgeFlags): Promise<BridgeAccess> {
   }
   const read = (key: string): string => {
     const text = Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
-    if (text.trim() === '')
-      throw new Error(`${where} has no "${key}": see docs/troubleshooting.md, "Run the bootstrap job again"`);
+    if (text.trim() === '') throw new Error(`${where} has no "${key}": ${BOOTSTRAP_AGAIN}`);
     return text;
   };
   const addresses = read('addresses')

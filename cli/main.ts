@@ -11,7 +11,7 @@ import { planCommand } from './commands/plan.ts';
 import { deregisterCommand, registerCommand } from './commands/register.ts';
 import { statusCommand } from './commands/status.ts';
 import { vmCommand } from './commands/vm.ts';
-import { sentence } from './sentence.ts';
+import { advice } from './advice.ts';
 
 const program = new Command('landbridge')
   .description('One service mesh for Kubernetes pods and off-cluster workloads, on Consul and stock Envoy')
@@ -38,6 +38,6 @@ for (const command of [
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`error: ${sentence(error)}\n`);
-  process.exitCode = 1;
+  process.stderr.write(`error: ${advice(error)}\n`);
+  process.exitCode ||= 1;
 }

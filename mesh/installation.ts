@@ -41,6 +41,11 @@ export const SECRETS = {
   bridgeAdmin: 'landbridge-bridge-admin',
 } as const;
 
+/** What to do about a Secret that is not whole; docs/troubleshooting.md, "Run the bootstrap job again". */
+export const BOOTSTRAP_AGAIN =
+  `run the bootstrap job again: kubectl -n ${NAMESPACE} delete job -l app.kubernetes.io/component=bootstrap, then ` +
+  'landbridge manifests -f VALUES | kubectl apply --server-side -f - with the values of the installation';
+
 /** Where the operator and the bridge find their Secrets. */
 export const OPERATOR_SECRETS_DIRECTORY = '/etc/landbridge/operator';
 export const BRIDGE_SECRETS_DIRECTORY = '/etc/landbridge/bridge';

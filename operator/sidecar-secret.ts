@@ -11,7 +11,11 @@ import { podsNode, sidecarSecret } from '../mesh/names.ts';
 /** Consul auth method, and issuer of the operator's JWTs. */
 export const OPERATOR_AUTH_METHOD = 'landbridge-operator';
 
-const ANNOTATION_LIFE = 'landbridge.dev/token-life';
+/** When a sidecar's token was issued and when it ends: two RFC 3339 times with a slash between, the second may be `never`. */
+export const ANNOTATION_LIFE = 'landbridge.dev/token-life';
+const MANAGED_BY = 'app.kubernetes.io/managed-by';
+/** Label selector of the Secrets that this makes, and of the installation's own. */
+export const MANAGED = `${MANAGED_BY}=landbridge`;
 const ANNOTATION_SERVICE = 'landbridge.dev/token-service';
 const TOKEN_KEY = 'token';
 
@@ -164,7 +168,7 @@ function secretObject(meshService: MeshService, token: Token, options: SidecarSe
     metadata: {
       name: sidecarSecret(name),
       namespace,
-      labels: { 'app.kubernetes.io/managed-by': 'landbridge' },
+      labels: { [MANAGED_BY]: 'landbridge' },
       annotations: { [ANNOTATION_LIFE]: lifeOf(token), [ANNOTATION_SERVICE]: token.service },
       ownerReferences: [{ apiVersion: API_VERSION, kind: 'MeshService', name, uid, controller: true }],
     },

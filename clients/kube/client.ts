@@ -36,6 +36,8 @@ export interface KubeClient extends ObjectVerbs {
   request<T>(method: string, path: string, options?: RequestOptions): Promise<T>;
   /** Opens a long answer (a watch, a log): resolves with its head, then the bytes come. No timeout but `signal`. */
   stream(path: string, options?: StreamOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** The server's clock in ms, cut to whole seconds, from the Date header of an answer; undefined without one. */
+  dateMs(): Promise<number | undefined>;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -107,7 +109,17 @@ export function createClient(target: {
     throw errorOfAnswer(name, response, await readBody(name, response, maxErrorBytes));
   }
 
-  return { namespace, server, request, stream, ...objectVerbs(request) };
+  async function dateMs(): Promise<number | undefined> {
+    const name = nameOf('GET', `${server}/version`);
+    return withDeadline(name, defaultTimeoutMs, undefined, async (signal) => {
+      const response = await openAuthorised('GET', '/version', { signal }, 'requests');
+      await readBody(name, response, maxErrorBytes);
+      const date = Date.parse(response.headers.date ?? '');
+      return Number.isNaN(date) ? undefined : date;
+    });
+  }
+
+  return { namespace, server, request, stream, dateMs, ...objectVerbs(request) };
 }
 
 /** Runs `work` with a signal that follows `outer` and ends after `timeoutMs`, leaving no listener behind on `outer`. */

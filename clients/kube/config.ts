@@ -18,11 +18,21 @@ export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
     else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
     else config.loadFromDefault();
   } catch (error) {
-    throw errorOfUse(`cannot read the kubeconfig: ${(error as Error).message}`);
+    throw errorOfUse(
+      `cannot read the kubeconfig (${(error as Error).message}): name one with --kubeconfig, or set KUBECONFIG`,
+    );
   }
+  if (isLastResort(config))
+    throw errorOfUse(
+      'there is no kubeconfig: name one with --kubeconfig, set KUBECONFIG, or put one at ~/.kube/config (kind: `kind export kubeconfig`)',
+    );
   if (source.context) config.setCurrentContext(source.context);
-  if (!config.getContextObject(config.getCurrentContext()))
-    throw errorOfUse(`the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}`);
+  if (!config.getContextObject(config.getCurrentContext())) {
+    const known = config.getContexts().map(({ name }) => name);
+    throw errorOfUse(
+      `the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}: choose one of ${known.join(', ') || 'none'} with --context`,
+    );
+  }
   if (!config.getCurrentCluster()) throw errorOfUse('the kubeconfig context names no known cluster');
   return withPlainLoopback(config);
 }
@@ -31,6 +41,10 @@ export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
 export function namespaceOf(config: KubeConfig, source: KubeConfigSource): string {
   return source.namespace || config.getContextObject(config.getCurrentContext())?.namespace?.trim() || 'default';
 }
+
+/** What KubeConfig makes up when it finds no file at all: a plain server on this machine, which is never meant. */
+const isLastResort = (config: KubeConfig): boolean =>
+  config.getCurrentCluster()?.server === 'http://localhost:8080' && config.getCurrentContext() === 'loaded-context';
 
 /** KubeConfig refuses every plain `http:` server that is not marked insecure; `kubectl proxy` and tests are on loopback. */
 function withPlainLoopback(config: KubeConfig): KubeConfig {

@@ -25,6 +25,20 @@ export const namespaces = core('namespaces', 'Namespace', false);
 export const secrets = core('secrets', 'Secret');
 export const configMaps = core('configmaps', 'ConfigMap');
 export const services = core('services', 'Service');
+export const deployments: Resource = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'deployments',
+  kind: 'Deployment',
+  namespaced: true,
+};
+export const storageClasses: Resource = {
+  group: 'storage.k8s.io',
+  version: 'v1',
+  plural: 'storageclasses',
+  kind: 'StorageClass',
+  namespaced: false,
+};
 export const leases: Resource = {
   group: 'coordination.k8s.io',
   version: 'v1',

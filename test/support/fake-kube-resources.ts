@@ -12,7 +12,7 @@ export interface Served extends Resource {
 
 export type Route = { served: Served; namespace?: string; name?: string; subresource?: string };
 
-const withStatus = ['Pod', 'Node', 'Namespace', 'Service', 'CustomResourceDefinition'];
+const withStatus = ['Pod', 'Node', 'Namespace', 'Service', 'Deployment', 'CustomResourceDefinition'];
 
 export function builtInResources(): Served[] {
   return Object.values(known)

@@ -1,0 +1,162 @@
+import type { KubeClient } from '../../clients/kube/client.ts';
+import { KubeError } from '../../clients/kube/errors.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import {
+  customResourceDefinitions,
+  meshServices,
+  mutatingWebhookConfigurations,
+  namespaces,
+} from '../../clients/kube/resources.ts';
+import type { Pod } from '../../crds/kubernetes.ts';
+import { VERSION, type MeshService } from '../../crds/mesh-service.ts';
+import { REASONS, type ConditionType, type Reason } from '../../crds/reasons.ts';
+import { SIDECAR_CONTAINER } from '../../mesh/inject/decide.ts';
+import { NAMESPACE, WEBHOOK_CONFIGURATION } from '../../mesh/installation.ts';
+import { LABEL_MESH } from '../../mesh/names.ts';
+import { WEBHOOK_SECRET } from '../../operator/webhook-certificate.ts';
+import { apiServerChecks } from './api-server.ts';
+import { certificateChecks, readSecret } from './certificates.ts';
+import { type Check, type Verdict, failed, ok, warning } from './check.ts';
+import type { Look } from './look.ts';
+import { machineChecks } from './machines.ts';
+import { cannotTry, dryRunCreate, probePod } from './probe-pod.ts';
+import { residueChecks } from './residue.ts';
+
+export const CRD_NAME = 'meshservices.landbridge.dev';
+
+const INSTALLED: Check[] = [
+  {
+    name: 'the MeshService CRD is installed',
+    hint: 'crd-missing',
+    stopsOthers: true,
+    async run({ kube }) {
+      interface Crd {
+        spec: { versions: { name: string; served: boolean }[] };
+      }
+      const crd = await kube.get<Crd>(customResourceDefinitions, CRD_NAME);
+      if (crd === undefined) return failed(`${CRD_NAME} is not there`);
+      const served = crd.spec.versions.filter((version) => version.served).map(({ name }) => name);
+      return served.includes(VERSION) ? ok(served.join(', ')) : failed(`it does not serve ${VERSION}`);
+    },
+  },
+  { name: 'the operator runs', hint: 'component-not-ready', run: (look) => deploymentReady(look, 'operator') },
+  { name: 'the bridge runs', hint: 'component-not-ready', run: (look) => deploymentReady(look, 'bridge') },
+  {
+    name: 'the injection webhook is trusted by the API server',
+    hint: 'webhook-not-trusted',
+    async run({ kube }) {
+      interface Configuration {
+        webhooks?: { clientConfig: { caBundle?: string } }[];
+      }
+      const found = await kube.get<Configuration>(mutatingWebhookConfigurations, WEBHOOK_CONFIGURATION);
+      const bundle = found?.webhooks?.[0]?.clientConfig.caBundle;
+      if (bundle === undefined) return failed('the operator has not written its CA into the webhook configuration');
+      const own = await readSecret(kube, WEBHOOK_SECRET, 'ca.crt');
+      if (own === undefined) return failed(`there is no Secret ${NAMESPACE}/${WEBHOOK_SECRET}`);
+      return Buffer.from(bundle, 'base64').toString('utf8') === own
+        ? ok()
+        : failed("the webhook configuration names another CA than the operator's certificate has");
+    },
+  },
+  {
+    name: 'the injection webhook answers',
+    hint: 'webhook-not-reachable',
+    async run({ kube }) {
+      const probe = await probeFor(kube);
+      if (probe === undefined) return ok('not asked: it is for namespaces that have opted in, and there is none');
+      const { namespace, labels, meshService } = probe;
+      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
+      const answer = await dryRunCreate<Pod>(kube, path, probePod(labels)).catch(webhookVerdict);
+      if (!('spec' in answer)) return answer;
+      if (meshService === undefined) return ok(`asked for a pod in ${namespace}`);
+      return answer.spec.initContainers?.some(({ name }) => name === SIDECAR_CONTAINER)
+        ? ok(`a pod of ${namespace}/${meshService} would get its sidecar`)
+        : failed(`a pod of ${namespace}/${meshService} would get no sidecar`);
+    },
+  },
+  {
+    name: 'Consul has a leader',
+    hint: 'consul-not-reachable',
+    run: async (look) => ok(await (await look.consul()).leader()),
+  },
+  {
+    name: 'a namespace has opted in to the mesh',
+    hint: 'namespacenotenabled',
+    async run({ kube }) {
+      const names = await meshNamespaces(kube);
+      if (names.length === 0) return warning(`none has: kubectl label namespace NAME ${LABEL_MESH}=enabled`);
+      return ok(names.join(', '));
+    },
+  },
+  {
+    name: 'every MeshService is in Consul as it asks',
+    hint: 'meshservice-not-synced',
+    run: (look) => all(look, 'Synced'),
+  },
+  { name: 'every MeshService is ready', hint: 'meshservice-not-ready', run: (look) => all(look, 'Ready') },
+];
+
+export const afterChecks: Check[] = [
+  ...apiServerChecks,
+  ...INSTALLED,
+  ...certificateChecks,
+  ...residueChecks,
+  ...machineChecks,
+];
+
+async function deploymentReady(look: Look, component: 'operator' | 'bridge'): Promise<Verdict> {
+  const found = await look.deployment(`landbridge-${component}`);
+  // The bridge is asked for by values; an operator there must be.
+  if (found === undefined) return component === 'bridge' ? ok('not installed') : failed('it is not installed');
+  const { spec, status } = found;
+  const ready = status?.readyReplicas ?? 0;
+  const detail = `${ready}/${spec.replicas} ready`;
+  if (ready === 0) return failed(`${detail}: kubectl -n ${NAMESPACE} describe pods`);
+  return ready < spec.replicas ? warning(detail) : ok(detail);
+}
+
+type Listed = MeshService & { metadata: object };
+
+async function all({ kube }: Look, type: ConditionType): Promise<Verdict> {
+  const { items } = await kube.list<Listed>(meshServices);
+  const others = items.flatMap(({ metadata, status }) => {
+    const condition = status?.conditions?.find((one) => one.type === type);
+    const current = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+    if (condition?.status === 'True' && current) return [];
+    const because =
+      condition === undefined || !current
+        ? 'the operator has not looked at it yet'
+        : condition.message || REASONS[condition.reason as Reason];
+    return [`${metadata.namespace}/${metadata.name} (${because})`];
+  });
+  return others.length === 0 ? ok(`${items.length} of them`) : failed(others.join('; '));
+}
+
+async function meshNamespaces(kube: KubeClient): Promise<string[]> {
+  const { items } = await kube.list<KubeObject>(namespaces, {
+    labelSelector: `${LABEL_MESH}=enabled`,
+    metadataOnly: true,
+  });
+  return items.map(({ metadata }) => metadata.name);
+}
+
+/** A pod that would get a sidecar, if any would; else one that the webhook is asked about all the same. */
+async function probeFor(kube: KubeClient) {
+  const enabled = await meshNamespaces(kube);
+  const { items } = await kube.list<Listed>(meshServices);
+  for (const { metadata, spec } of items) {
+    const labels = spec.workloads?.pods?.selector?.matchLabels;
+    if (labels === undefined || spec.workloads.pods!.selector.matchExpressions?.length) continue;
+    const { namespace = '', name } = metadata;
+    if (enabled.includes(namespace)) return { namespace, labels, meshService: name };
+  }
+  return enabled[0] === undefined ? undefined : { namespace: enabled[0], labels: {}, meshService: undefined };
+}
+
+/** Refusing is answering too. */
+function webhookVerdict(error: unknown): Verdict {
+  if (!(error instanceof KubeError)) throw error;
+  if (/failed calling webhook "[^"]*landbridge\.dev"/.test(error.message)) return failed(error.message);
+  if (/admission webhook "[^"]*landbridge\.dev" denied/.test(error.message)) return ok('it refuses the pod asked for');
+  return warning(cannotTry(error));
+}

@@ -1,0 +1,31 @@
+import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
+import { type Check, type Verdict, ok, warning } from './check.ts';
+import { leaseMsOf } from './look.ts';
+
+export const machineChecks: Check[] = [
+  {
+    name: 'every machine outside the cluster is heard of and healthy',
+    hint: 'machines-in-doubt',
+    async run(look) {
+      const answer = await look.instances();
+      return answer === undefined ? ok('not installed') : machinesVerdict(answer, await leaseMsOf(look));
+    },
+  },
+];
+
+/** In doubt is what has missed a beat (three fit in a lease), is critical, or is kept up by the brake alone. */
+export function machinesVerdict({ instances, brakes }: InstancesAnswer, leaseMs: number): Verdict {
+  const braked = brakes.map(({ site, held }) => `site ${site}: the mass-loss brake keeps ${held.join(', ')} up`);
+  const doubtful = instances.flatMap((row) => {
+    const why = doubtOf(row, leaseMs);
+    return why === undefined ? [] : [`${row.id} on ${row.host} (${why})`];
+  });
+  const all = [...braked, ...doubtful];
+  return all.length === 0 ? ok(`${instances.length} instances`) : warning(all.join('; '));
+}
+
+function doubtOf({ health, output, silentMs }: InstanceRow, leaseMs: number): string | undefined {
+  if (health === 'critical') return output.split('\n')[0] || 'critical';
+  if (silentMs !== undefined && silentMs > (leaseMs * 2) / 3) return `silent for ${(silentMs / 1000).toFixed(1)} s`;
+  return undefined;
+}

@@ -1,0 +1,100 @@
+import { expect } from 'chai';
+import { isTooOld, skewVerdict } from '../../../cli/check/api-server.ts';
+import { type Check, type Finding, exitCodeOf, failed, ok, runChecks, warning } from '../../../cli/check/check.ts';
+import { certificateDays } from '../../../cli/check/days-left.ts';
+import type { Look } from '../../../cli/check/look.ts';
+import { machinesVerdict } from '../../../cli/check/machines.ts';
+import { createAuthority } from '../../../clients/pki/authority.ts';
+
+const NOW = Date.parse('2030-01-01T00:00:00Z');
+const DAY = 86_400_000;
+
+const findings = async (checks: Check[]): Promise<Finding[]> => {
+  const all: Finding[] = [];
+  for await (const finding of runChecks(checks, {} as Look)) all.push(finding);
+  return all;
+};
+
+describe('landbridge check', () => {
+  it('says what each check found, with a hint where not all is well', async () => {
+    const all = await findings([
+      { name: 'a', hint: 'h-a', run: async () => ok('fine') },
+      { name: 'b', hint: 'h-b', run: async () => warning('soon') },
+      { name: 'c', hint: 'h-c', run: () => Promise.reject(new Error('broken')) },
+    ]);
+    expect(all).to.deep.equal([
+      { check: 'a', result: 'ok', detail: 'fine' },
+      { check: 'b', result: 'warning', detail: 'soon', hint: 'h-b' },
+      { check: 'c', result: 'failed', detail: 'broken', hint: 'h-c' },
+    ]);
+  });
+
+  it('asks nothing more once a check that stops the others has failed', async () => {
+    const after: Check = { name: 'after', hint: 'x', run: async () => ok() };
+    const first = (result: 'ok' | 'failed'): Check => ({
+      name: 'first',
+      hint: 'x',
+      stopsOthers: true,
+      run: async () => ({ result, detail: '' }),
+    });
+    expect(await findings([first('failed'), after])).to.have.length(1);
+    expect(await findings([first('ok'), after])).to.have.length(2);
+  });
+
+  it('ends with 0 when nothing failed, 1 when something did, 2 when it could not look', () => {
+    const of = (...verdicts: { result: Finding['result']; detail: string }[]) =>
+      verdicts.map((verdict) => ({ check: 'x', ...verdict }));
+    expect(exitCodeOf(of(ok(), warning('w')), true)).to.equal(0);
+    expect(exitCodeOf(of(ok(), failed('f')), true)).to.equal(1);
+    expect(exitCodeOf(of(failed('f')), false)).to.equal(2);
+  });
+
+  it('takes Kubernetes from 1.29 on', () => {
+    for (const old of ['v1.28.9', 'v1.9.0', '', 'v0.0.0-master']) expect(isTooOld(old), old).to.equal(true);
+    for (const good of ['v1.29.0', 'v1.34.2', 'v1.30.1-gke.100', '1.31+']) expect(isTooOld(good), good).to.equal(false);
+  });
+
+  it('forgives clocks what a header in whole seconds and a slow answer cannot tell', () => {
+    const result = (thereMs: number, tookMs = 0) => skewVerdict(thereMs, NOW, NOW + tookMs).result;
+    expect(result(NOW)).to.equal('ok');
+    expect(result(NOW - 10_900)).to.equal('ok');
+    expect(result(NOW - 11_000)).to.equal('warning');
+    expect(result(NOW + 10_000)).to.equal('warning');
+    expect(result(NOW + 10_000, 5000)).to.equal('ok');
+    expect(result(NOW + 30_000)).to.equal('failed');
+    expect(result(NOW - 31_000)).to.equal('failed');
+    expect(skewVerdict(undefined, NOW, NOW).result).to.equal('warning');
+  });
+
+  it('counts the days of a certificate', async () => {
+    const { certPem } = await createAuthority('test', { nowMs: NOW, days: 100 });
+    const at = (days: number) => certificateDays(certPem, 30, NOW + days * DAY);
+    expect(at(0)).to.deep.equal(ok('100 days left'));
+    expect(at(69.9).result).to.equal('ok');
+    expect(at(70.1)).to.deep.equal(warning('29 days left'));
+    expect(at(101.5)).to.deep.equal(failed('it ended 2 days ago'));
+    expect(at(-10).detail).to.match(/^it is good only from .*: do the clocks agree\?$/);
+    expect(certificateDays('nonsense', 30, NOW)).to.deep.equal(failed('it holds no certificate'));
+  });
+
+  it('doubts machines that are critical, that missed a beat, or that only the brake keeps up', () => {
+    const row = { service: 'web', platform: 'vm', site: 'r1', address: '10.0.0.1', port: 1 } as const;
+    const one = (id: string, health: 'passing' | 'critical', silentMs: number, output = '') => ({
+      ...row,
+      id,
+      host: id,
+      health,
+      output,
+      silentMs,
+    });
+    const all = (...instances: ReturnType<typeof one>[]) => machinesVerdict({ instances, brakes: [] }, 6000);
+    expect(all(one('a', 'passing', 2000), one('b', 'passing', 4000))).to.deep.equal(ok('2 instances'));
+    expect(all(one('a', 'passing', 4100))).to.deep.equal(warning('a on a (silent for 4.1 s)'));
+    expect(all(one('a', 'critical', 0, 'GET / answered 500\nmore'))).to.deep.equal(
+      warning('a on a (GET / answered 500)'),
+    );
+    expect(machinesVerdict({ instances: [], brakes: [{ site: 'r1', held: ['x', 'y'] }] }, 6000).detail).to.contain(
+      'keeps x, y up',
+    );
+  });
+});
