@@ -100,7 +100,8 @@ export function createNodeWriter(options: NodeWriterOptions): NodeWriter {
   async function write(node: Kept, changes: Change[]): Promise<void> {
     const outcomes = await consul.apply(changes);
     const failed = outcomes.filter((outcome) => !outcome.ok);
-    for (const { change, ok } of outcomes) if (ok) node.held = nodeAfter(node.held, change);
+    const done = outcomes.filter(({ ok }) => ok).map(({ change }) => change);
+    node.held = nodeAfter(node.held, done);
     if (failed.length > 0) node.certain = false;
     node.problems = failed.map((outcome) => (outcome.ok ? '' : outcome.error));
     options.onWrite(changes.length, failed.length === 0);

@@ -1,44 +1,43 @@
 import type { ActualState } from './diff.ts';
-import type { NodeEntry } from './entry.ts';
+import type { NodeEntry, Registration } from './entry.ts';
 import type { Change } from './plan.ts';
 
 /**
- * What Consul holds after a change that succeeded, or `unknown` when it has to be read again: a config entry's new
+ * What Consul holds after changes that succeeded, or `unknown` when it has to be read again: a config entry's new
  * index is Consul's to give. So a flip costs its one write and no read.
  */
-export function after(actual: ActualState, change: Change): ActualState | 'unknown' {
-  if (change.op === 'set-config' || change.op === 'delete-config') return 'unknown';
-  return { ...actual, node: nodeAfter(actual.node, change) };
+export function after(actual: ActualState, changes: Change[]): ActualState | 'unknown' {
+  if (changes.some(({ op }) => op === 'set-config' || op === 'delete-config')) return 'unknown';
+  return { ...actual, node: nodeAfter(actual.node, changes) };
 }
 
-/** The same for a node alone; changes of config entries do not concern it. */
-export function nodeAfter(held: NodeEntry | undefined, change: Change): NodeEntry | undefined {
-  switch (change.op) {
-    case 'delete-node':
-      return undefined;
-    case 'set-node':
-      return { ...change.node, registrations: held?.registrations ?? {} };
-    case 'delete-service': {
-      if (held === undefined) return undefined;
-      const { [change.id]: _gone, ...registrations } = held.registrations;
-      return { ...held, registrations };
+/** The same for a node alone; changes of config entries do not concern it. Copies once, however many changes. */
+export function nodeAfter(held: NodeEntry | undefined, changes: Change[]): NodeEntry | undefined {
+  let node: Omit<NodeEntry, 'registrations'> | undefined = held;
+  let registrations: Record<string, Registration> = { ...held?.registrations };
+  for (const change of changes) {
+    if (change.op === 'delete-node') {
+      node = undefined;
+      registrations = {};
+    } else if (change.op === 'set-node') node = change.node;
+    else if (change.op === 'delete-service') delete registrations[change.id];
+    else if (change.op === 'register') {
+      const { service } = change.registration;
+      node = change.node;
+      registrations[service.ID] = registered(registrations[service.ID], change.registration);
+    } else if (change.op === 'set-check') {
+      const { ServiceID, CheckID } = change.check;
+      const before = registrations[ServiceID];
+      if (before === undefined) continue;
+      const others = before.checks.filter((check) => check.CheckID !== CheckID);
+      registrations[ServiceID] = { ...before, checks: [...others, change.check] };
     }
-    case 'register': {
-      const { service, checks } = change.registration;
-      const before = held?.registrations[service.ID]?.checks ?? [];
-      // A registration adds and replaces checks; it takes none away.
-      const kept = before.filter((check) => !checks.some((other) => other.CheckID === check.CheckID));
-      const registration = { service, checks: [...kept, ...checks] };
-      return { ...change.node, registrations: { ...held?.registrations, [service.ID]: registration } };
-    }
-    case 'set-check': {
-      const registration = held?.registrations[change.check.ServiceID];
-      if (held === undefined || registration === undefined) return held;
-      const others = registration.checks.filter((check) => check.CheckID !== change.check.CheckID);
-      const changed = { ...registration, checks: [...others, change.check] };
-      return { ...held, registrations: { ...held.registrations, [registration.service.ID]: changed } };
-    }
-    default:
-      return held;
   }
+  return node === undefined ? undefined : { ...node, registrations };
+}
+
+/** A registration adds and replaces checks; it takes none away. */
+function registered(before: Registration | undefined, written: Registration): Registration {
+  const kept = (before?.checks ?? []).filter(({ CheckID }) => !written.checks.some((one) => one.CheckID === CheckID));
+  return kept.length === 0 ? written : { service: written.service, checks: [...kept, ...written.checks] };
 }

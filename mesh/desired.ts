@@ -1,6 +1,6 @@
 import type { Reason } from '../crds/reasons.ts';
 import { type MeshService, SIDECAR_PORT, consulName } from '../crds/mesh-service.ts';
-import { type CatalogState, type ConfigEntry, OWNER_META, configKey } from './entry.ts';
+import { type CatalogState, type ConfigEntry, OWNER_META, type Registration, configKey } from './entry.ts';
 import { type Instance, registrationsOf } from './instance.ts';
 import { meshServiceOwner, podsNode } from './names.ts';
 import type { PodFacts } from './pod.ts';
@@ -40,11 +40,12 @@ export function desiredState(intent: Intent): Desired {
 
   const service = consulName(meshService);
   const problems: Problem[] = [];
-  const instances = intent.pods.flatMap((pod) => {
-    const instance = podInstance(cluster, service, meshService, pod);
-    if (instance === 'portNotFound') problems.push(portNotFound(meshService, pod));
-    return instance === undefined || instance === 'portNotFound' ? [] : [instance];
-  });
+  const registrations: Record<string, Registration> = {};
+  for (const pod of intent.pods) {
+    const made = podRegistrations(cluster, service, meshService, pod);
+    if (made === 'portNotFound') problems.push(portNotFound(meshService, pod));
+    else for (const registration of made) registrations[registration.service.ID] = registration;
+  }
   const config = [serviceDefaults(meshService, owner), ...intentions(meshService, owner)];
   return {
     owner,
@@ -54,13 +55,30 @@ export function desiredState(intent: Intent): Desired {
       // Never used: each registration carries its own address. Consul wants one all the same.
       Address: '127.0.0.1',
       Meta: { 'synthetic-node': 'true', [OWNER_META]: owner },
-      registrations: Object.fromEntries(
-        instances.flatMap(registrationsOf).map((registration) => [registration.service.ID, registration]),
-      ),
+      registrations,
     },
     config: Object.fromEntries(config.map((entry) => [configKey(entry), entry])),
     problems,
   };
+}
+
+type Made = Registration[] | 'portNotFound';
+
+/**
+ * What was made before for the same pod of the same spec: both are replaced, never changed, when anything about them
+ * does. So a walk makes anew what changed alone, and the diff knows the rest by identity. Nothing is kept that nobody
+ * else keeps.
+ */
+const madeBefore = new WeakMap<PodFacts, { spec: MeshService['spec']; cluster: string; service: string; made: Made }>();
+
+function podRegistrations(cluster: string, service: string, meshService: MeshService, pod: PodFacts): Made {
+  const before = madeBefore.get(pod);
+  const { spec } = meshService;
+  if (before?.spec === spec && before.service === service && before.cluster === cluster) return before.made;
+  const instance = podInstance(cluster, service, meshService, pod);
+  const made = instance === undefined ? [] : instance === 'portNotFound' ? instance : registrationsOf(instance);
+  madeBefore.set(pod, { spec, cluster, service, made });
+  return made;
 }
 
 /** A pod takes part from its first IP until it is gone; it takes traffic while it is ready and not terminating. */

@@ -1,4 +1,11 @@
-import { type CatalogState, type ConfigEntry, type NodeEntry, OWNER_META, type Registration } from './entry.ts';
+import {
+  type CatalogState,
+  type CheckEntry,
+  type ConfigEntry,
+  type NodeEntry,
+  OWNER_META,
+  type Registration,
+} from './entry.ts';
 import { equal } from './equal.ts';
 import type { Change, Conflict, Plan } from './plan.ts';
 
@@ -52,10 +59,10 @@ function removals(desired: CatalogState, actual: ActualState): Change[] {
   if (actual.node !== undefined && desired.node?.Node !== actual.node.Node) {
     changes.push({ op: 'delete-node', node: actual.node.Node });
   } else if (actual.node !== undefined) {
-    for (const id of sortedKeys(actual.node.registrations)) {
-      if (desired.node?.registrations[id] === undefined) {
-        changes.push({ op: 'delete-service', node: actual.node.Node, id });
-      }
+    const { Node: node, registrations } = actual.node;
+    const gone = Object.keys(registrations).filter((id) => desired.node?.registrations[id] === undefined);
+    for (const id of gone.sort()) {
+      changes.push({ op: 'delete-service', node, id, service: registrations[id]!.service.Service });
     }
   }
   for (const key of sortedKeys(actual.config)) {
@@ -67,7 +74,10 @@ function removals(desired: CatalogState, actual: ActualState): Change[] {
   return changes;
 }
 
-/** Config entries before registrations: an instance is known under its protocol from its first moment. */
+/**
+ * Config entries before registrations: an instance is known under its protocol from its first moment. Flips before
+ * registrations: what takes no more traffic does not wait behind hundreds that are new.
+ */
 function writes(desired: CatalogState, actual: ActualState): Change[] {
   const config: Change[] = sortedKeys(desired.config).flatMap((key) => {
     const entry = desired.config[key]!;
@@ -80,13 +90,24 @@ function writes(desired: CatalogState, actual: ActualState): Change[] {
   const held = actual.node?.Node === node.Node ? actual.node : undefined;
   const nodeSame = held !== undefined && held.Address === node.Address && equal(held.Meta, node.Meta);
   const nodeChange: Change[] = nodeSame ? [] : [{ op: 'set-node', node }];
-  const services = sortedKeys(registrations).flatMap((id) =>
-    registrationChanges(node, registrations[id]!, held?.registrations[id]),
-  );
+  const differing = Object.keys(registrations).filter((id) => !holds(held?.registrations[id], registrations[id]!));
+  const services = differing
+    .sort()
+    .flatMap((id) => registrationChanges(node, registrations[id]!, held?.registrations[id]));
   const registers = services.filter((change) => change.op === 'register');
   const flips = services.filter((change) => change.op !== 'register');
-  return [...config, ...nodeChange, ...registers, ...flips];
+  return [...config, ...nodeChange, ...flips, ...registers];
 }
+
+/** The usual case, for which nothing is made: what is held is the very object that was asked for, or equals it. */
+const holds = (held: Registration | undefined, wanted: Registration): boolean =>
+  held === wanted ||
+  (held !== undefined &&
+    equal(held.service, wanted.service) &&
+    wanted.checks.every((check) => equal(checkOf(held, check), check)));
+
+const checkOf = (held: Registration, { CheckID }: CheckEntry): CheckEntry | undefined =>
+  held.checks.find((check) => check.CheckID === CheckID);
 
 /** Only the checks differ -> only they are written: a readiness flip never re-registers. */
 function registrationChanges(
@@ -97,9 +118,8 @@ function registrationChanges(
   if (held === undefined || !equal(held.service, wanted.service)) {
     return [{ op: 'register', node, registration: wanted }];
   }
-  const heldById = new Map(held.checks.map((check) => [check.CheckID, check]));
   return wanted.checks
-    .filter((check) => !equal(heldById.get(check.CheckID), check))
+    .filter((check) => !equal(checkOf(held, check), check))
     .map((check) => ({ op: 'set-check', node: node.Node, check }));
 }
 

@@ -3,11 +3,12 @@ import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.t
 /**
  * One change to Consul. The order of a plan is the order of writing: removals first, then config entries
  * (service-defaults, the claim on the name, before all others: when it fails nothing after it is written), then the
- * node, then registrations, then flips.
+ * node, then flips, then registrations.
  *
  * | op                | how it is written                             | why                                              |
  * |-------------------|-----------------------------------------------|--------------------------------------------------|
- * | delete-service    | PUT /v1/txn `service delete`                  | one raft write for up to 128                     |
+ * | delete-service    | PUT /v1/txn `service delete`                  | one raft write for up to 128; Consul's ACL check |
+ * |                   |                                               | goes by the name `service`, so it is carried     |
  * | delete-node       | PUT /v1/txn `node delete`                     | removes node, services and checks                |
  * | delete-config     | DELETE /v1/config/:kind/:name?cas=ModifyIndex | never removes what another wrote meanwhile       |
  * | set-node          | PUT /v1/txn `node set`                        |                                                  |
@@ -16,7 +17,7 @@ import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.t
  * | set-check         | PUT /v1/txn `check set`                       | a flip is one raft write whatever the number     |
  */
 export type Change =
-  | { op: 'delete-service'; node: string; id: string }
+  | { op: 'delete-service'; node: string; id: string; service: string }
   | { op: 'delete-node'; node: string }
   | { op: 'delete-config'; kind: ConfigEntry['Kind']; name: string; modifyIndex: number }
   | { op: 'set-node'; node: Omit<NodeEntry, 'registrations'> }

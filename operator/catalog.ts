@@ -1,9 +1,10 @@
 import type { Consul } from '../clients/consul/consul.ts';
-import type { ConfigEntry } from '../mesh/entry.ts';
+import type { CatalogState, ConfigEntry } from '../mesh/entry.ts';
 import { after } from '../mesh/after.ts';
 import type { ActualState } from '../mesh/diff.ts';
 import { configKey } from '../mesh/entry.ts';
 import type { Change, Outcome } from '../mesh/plan.ts';
+import { shared } from '../mesh/share.ts';
 
 /** Where a MeshService's entries are: its node, and the names its config entries have or had. */
 export interface CatalogPlace {
@@ -19,7 +20,8 @@ const KINDS: ConfigEntry['Kind'][] = ['service-defaults', 'service-intentions'];
  * until a write fails or the timer says to look again; any doubt drops the memory.
  */
 export interface Catalog {
-  read(place: CatalogPlace): Promise<ActualState>;
+  /** What is there already of `desired` is remembered as those very objects. */
+  read(place: CatalogPlace, desired: CatalogState): Promise<ActualState>;
   apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
   /** The next read asks Consul. */
   doubt(node: string): void;
@@ -40,19 +42,20 @@ export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig
     remembers: (place) => remembered(place) !== undefined,
     doubt: (node) => void held.delete(node),
     doubtAll: () => held.clear(),
-    async read(place) {
-      const actual = remembered(place) ?? (await readActual(consul, place));
+    async read(place, desired) {
+      const known = remembered(place);
+      if (known !== undefined) return known;
+      const actual = shared(await readActual(consul, place), desired);
       held.set(place.node, { services: namesOf(place), actual });
       return actual;
     },
     async apply(place, changes) {
-      let actual: ActualState | 'unknown' = remembered(place) ?? 'unknown';
+      const before = remembered(place);
       // Forgotten while the write is under way: if it is cut off, nobody knows what Consul holds.
       held.delete(place.node);
       const outcomes = await consul.apply(changes);
-      for (const { ok, change } of outcomes) {
-        if (actual !== 'unknown') actual = ok ? after(actual, change) : 'unknown';
-      }
+      const certain = before !== undefined && outcomes.every(({ ok }) => ok);
+      const actual = certain ? after(before, changes) : 'unknown';
       if (actual !== 'unknown') held.set(place.node, { services: namesOf(place), actual });
       return outcomes;
     },

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { connectConsul } from '../clients/consul/connect.ts';
@@ -14,12 +13,14 @@ import { OPERATOR_LEASE } from '../mesh/installation.ts';
 import { rememberingCatalog } from './catalog.ts';
 import { runController } from './controller.ts';
 import { type Environment, readEnvironment } from './environment.ts';
+import { fileReader } from './file-reader.ts';
 import { runInjector } from './injector.ts';
 import { operatorMetrics } from './metrics.ts';
 import { serveProbes } from './probes.ts';
 import type { Queue } from './queue.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
 import { operatorSteps } from './steps.ts';
+import { type StatusWriter, statusWriter } from './status-writer.ts';
 import { watchWorld } from './world.ts';
 
 /**
@@ -39,9 +40,14 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     kube,
     cluster: settings.LANDBRIDGE_CLUSTER,
     onChange: (key) => queue?.add(key),
+    // Somebody else's status is put right; our own needs no walk.
+    onStatus: (key, status) => {
+      if (!statuses.isOwn(key, status)) queue?.add(key);
+    },
     signal,
     log,
   });
+  const statuses = statusWriter(kube, (key) => world.meshServices.get(key)?.status);
   const probes = await serveProbes({
     port: settings.LANDBRIDGE_PROBE_PORT,
     notReadyBecause: () => (admitting ? undefined : 'the caches are still filling'),
@@ -75,7 +81,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     identity: `${settings.POD_NAME}_${randomUUID().slice(0, 8)}`,
     onStartedLeading: (leading) => {
       metrics.leading.set(1);
-      queue = lead(settings, kube, world, metrics, log, leading);
+      queue = lead(settings, kube, world, statuses, metrics, log, leading);
       injector.refresh();
     },
     onStoppedLeading: () => {
@@ -96,14 +102,14 @@ function lead(
   settings: Environment,
   kube: KubeClient,
   world: ReturnType<typeof watchWorld>,
+  statuses: StatusWriter,
   metrics: ReturnType<typeof operatorMetrics>,
   log: Log,
   signal: AbortSignal,
 ): Queue {
   // Every request under way listens to it, and there may be many at once: no leak to be warned of.
   setMaxListeners(0, signal);
-  // Read at each use: a Secret that is changed under a running pod takes effect without a restart.
-  const file = (name: string): string => readFileSync(`${settings.LANDBRIDGE_SECRETS}/${name}`, 'utf8').trim();
+  const file = fileReader(settings.LANDBRIDGE_SECRETS, Date.now);
   const consul = connectConsul({
     addresses: [settings.LANDBRIDGE_CONSUL_HTTP],
     caPem: file('consul-ca.crt'),
@@ -136,6 +142,7 @@ function lead(
     catalog,
     world,
     sidecarSecrets: secretsOfSidecars,
+    statuses,
     metrics,
     publish: (intent, type, reason, note) =>
       events.record({ regarding: regarding(intent, world), type, reason, action: 'Reconcile', note }),

@@ -2,6 +2,7 @@ import type { MeshServiceStatus } from '../crds/mesh-service.ts';
 import { consulName } from '../crds/mesh-service.ts';
 import { type Intent, desiredState } from '../mesh/desired.ts';
 import { type ActualState, diff } from '../mesh/diff.ts';
+import type { CatalogState } from '../mesh/entry.ts';
 import { podsNode } from '../mesh/names.ts';
 import type { Change, Outcome, Plan } from '../mesh/plan.ts';
 import { type Seen, statusOf } from '../mesh/status.ts';
@@ -14,7 +15,7 @@ export interface Steps {
   /** Marks the object, so that it cannot go before its entries have. */
   holdObject(intent: Intent): Promise<void>;
   catalog: {
-    read(place: CatalogPlace): Promise<ActualState>;
+    read(place: CatalogPlace, desired: CatalogState): Promise<ActualState>;
     apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
   };
   /** Keeps the sidecars' Secret and its token; answers the sentence of what went wrong, if anything did. */
@@ -76,7 +77,7 @@ interface Walk {
 async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType<typeof desiredState>): Promise<Walk> {
   const walk: Walk = { plan: { changes: [], conflicts: [] }, outcomes: [], error: undefined };
   try {
-    walk.plan = diff(desired, await steps.catalog.read(place), desired.owner);
+    walk.plan = diff(desired, await steps.catalog.read(place, desired), desired.owner);
     if (walk.plan.changes.length > 0) walk.outcomes = await steps.catalog.apply(place, walk.plan.changes);
   } catch (error) {
     walk.error = error as Error;

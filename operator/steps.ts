@@ -6,7 +6,6 @@ import { splitKey } from '../clients/kube/object.ts';
 import { meshServices, pods } from '../clients/kube/resources.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
-import { equal } from '../mesh/equal.ts';
 import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE } from '../mesh/names.ts';
 import { type Change, describeChange } from '../mesh/plan.ts';
 import { invalidStatus } from '../mesh/status.ts';
@@ -15,6 +14,7 @@ import type { Catalog } from './catalog.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
 import type { SidecarSecrets } from './sidecar-secret.ts';
+import type { StatusWriter } from './status-writer.ts';
 import type { World } from './world.ts';
 
 export interface StepsOptions {
@@ -23,6 +23,7 @@ export interface StepsOptions {
   catalog: Catalog;
   world: World;
   sidecarSecrets: SidecarSecrets;
+  statuses: StatusWriter;
   metrics: OperatorMetrics;
   /** Publishes an Event; never fails. */
   publish: (intent: Intent, type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -41,7 +42,7 @@ export interface OperatorSteps extends Steps {
 
 /** What the walk calls, on the real API server and Consul. */
 export function operatorSteps(options: StepsOptions): OperatorSteps {
-  const { kube, consul, catalog, world, sidecarSecrets, metrics, log } = options;
+  const { kube, consul, catalog, world, sidecarSecrets, statuses, metrics, log } = options;
   const stale = new Set<string>();
   const looks = new Map<string, { podsWithoutSidecar: string[]; external: { ready: number; total: number } }>();
   const keyOf = (intent: Intent): string => `${intent.namespace}/${intent.name}`;
@@ -68,9 +69,8 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     async refuseInvalid(key) {
       const held = world.meshServices.get(key);
       if (held?.invalid === undefined || held.metadata.deletionTimestamp !== undefined) return false;
-      const { namespace, name, generation } = held.metadata;
-      const status = invalidStatus(held.status, generation, held.invalid, options.now());
-      if (!equal(held.status, status)) await kube.applyStatus(meshServices, name, namespace, status);
+      const { generation } = held.metadata;
+      await statuses.write(key, invalidStatus(held.status, generation, held.invalid, options.now()));
       return true;
     },
 
@@ -119,14 +119,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       return { ...look, namespaceEnabled, consulDown: undefined, tokenProblem: undefined };
     },
 
-    async writeStatus(intent, status) {
-      if (equal(intent.meshService!.status, status)) return;
-      try {
-        await kube.applyStatus(meshServices, intent.name, intent.namespace, status);
-      } catch (error) {
-        if (!isNotFound(error)) throw error;
-      }
-    },
+    writeStatus: (intent, status) => statuses.write(keyOf(intent), status),
 
     async releaseObject(intent) {
       await sidecarSecrets.remove(intent.namespace, intent.name);

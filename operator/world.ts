@@ -1,23 +1,14 @@
-import { z } from 'zod';
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { type Reflector, reflect } from '../clients/kube/reflect.ts';
 import { meshServices, namespaces, pods } from '../clients/kube/resources.ts';
 import type { Pod } from '../crds/kubernetes.ts';
-import { type MeshService, type MeshServiceStatus, parseMeshService } from '../crds/mesh-service.ts';
+import type { MeshService, MeshServiceStatus } from '../crds/mesh-service.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE } from '../mesh/names.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
-
-/** A MeshService as it was read; `invalid` when it does not fit the schema of this program (an older or newer CRD). */
-export interface HeldMeshService {
-  metadata: MeshService['metadata'];
-  meshService: MeshService | undefined;
-  invalid: string | undefined;
-  status: MeshServiceStatus | undefined;
-  formerServices: string[];
-}
+import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
 
 /** The operator's memory of the API server: MeshServices, pods of the mesh, and namespaces that have opted in. */
 export interface World {
@@ -35,15 +26,21 @@ export interface WorldOptions {
   cluster: string;
   /** A MeshService, one of its pods or its namespace changed. */
   onChange: (key: string) => void;
+  /** Nothing but the status of a MeshService changed. */
+  onStatus: (key: string, status: MeshServiceStatus | undefined) => void;
   signal: AbortSignal;
   log: Log;
 }
 
-export function watchWorld({ kube, cluster, onChange, signal, log }: WorldOptions): World {
+export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: WorldOptions): World {
   const held = reflect<HeldMeshService, RawMeshService, 'namespace'>(kube, meshServices, {
     trim: holdMeshService,
     indexes: { namespace: ({ metadata }) => [metadata.namespace ?? ''] },
-    onChange: (key, next) => {
+    onChange: (key, next, previous) => {
+      if (!asksAnew(next, previous)) {
+        if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
+        return;
+      }
       if (next?.invalid !== undefined)
         log.warn({ meshService: key, problem: next.invalid }, 'a MeshService cannot be read');
       onChange(key);
@@ -53,11 +50,10 @@ export function watchWorld({ kube, cluster, onChange, signal, log }: WorldOption
   });
   const podMirror = reflect<PodFacts, RawPod, 'meshService'>(kube, pods, {
     labelSelector: LABEL_MESH_SERVICE,
-    trim: podFacts,
+    trim: holdPod,
     indexes: { meshService: (pod) => [`${pod.namespace}/${pod.meshService}`] },
     onChange: (_key, next, previous) => {
-      // A kubelet writes a pod's status often; only what the core reads makes a walk.
-      if (equal(next, previous)) return;
+      if (next === previous) return;
       for (const pod of [next, previous]) if (pod !== undefined) onChange(`${pod.namespace}/${pod.meshService}`);
     },
     signal,
@@ -101,26 +97,10 @@ export function watchWorld({ kube, cluster, onChange, signal, log }: WorldOption
   };
 }
 
-type RawMeshService = MeshService & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 type RawPod = Pod & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 
-/** Must not throw: one object that does not fit must not stop the mirror of all others. */
-function holdMeshService(raw: RawMeshService): HeldMeshService {
-  const { managedFields: _dropped, ...rest } = raw.metadata;
-  const metadata = rest as MeshService['metadata'];
-  // Both: a walk may have written under the new name and not lived to say so.
-  const names = [raw.status?.consul?.service, raw.spec?.service ?? metadata.name];
-  const formerServices = [...new Set(names.filter((service) => service !== undefined && service !== ''))] as string[];
-  try {
-    const meshService = parseMeshService({ metadata, spec: raw.spec, status: raw.status });
-    return { metadata, meshService, invalid: undefined, status: raw.status, formerServices };
-  } catch (error) {
-    return { metadata, meshService: undefined, invalid: sentenceOf(error), status: raw.status, formerServices };
-  }
+/** A kubelet writes a pod's status often; only what the core reads makes another pod of it. */
+function holdPod(raw: RawPod, held: PodFacts | undefined): PodFacts {
+  const facts = podFacts(raw);
+  return held !== undefined && equal(facts, held) ? held : facts;
 }
-
-/** zod lists each field that does not fit. */
-const sentenceOf = (error: unknown): string =>
-  error instanceof z.ZodError
-    ? error.issues.map(({ path, message }) => `spec.${path.join('.')}: ${message}`).join('; ')
-    : (error as Error).message;

@@ -20,7 +20,7 @@ export const repairTime: Measure = {
       services.map(async (service) => {
         const id = podName(service, 0);
         const node = podsNode(CLUSTER, NAMESPACE, service);
-        const [outcome] = await rig.consul.apply([{ op: 'delete-service', node, id }]);
+        const [outcome] = await rig.consul.apply([{ op: 'delete-service', node, id, service }]);
         if (!outcome?.ok) throw new Error(`${id} could not be deleted by hand`);
         return (await timed(() => rig.sight.until(service, (checks) => checks.length === 1))) / 1000;
       }),

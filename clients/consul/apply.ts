@@ -1,6 +1,5 @@
 import { type ConfigEntry, configKey } from '../../mesh/entry.ts';
 import type { Change, Outcome } from '../../mesh/plan.ts';
-import { readServices } from './catalog-read.ts';
 import { configPath } from './config-read.ts';
 import { ConsulUnavailable } from './errors.ts';
 import { inParallel } from './in-parallel.ts';
@@ -49,8 +48,8 @@ export async function apply(transport: Transport, changes: Change[]): Promise<Ou
     setConfig,
   );
   await writeTxn(run, of('set-node'));
-  await inParallel(of('register'), PARALLEL, (change) => attempt(run, [change], () => register(transport, change)));
   await writeTxn(run, of('set-check'));
+  await inParallel(of('register'), PARALLEL, (change) => attempt(run, [change], () => register(transport, change)));
 
   if (run.lost !== undefined && run.done.size === 0 && run.errors.size === 0) throw run.lost;
   return changes.map((change) => {
@@ -76,43 +75,13 @@ async function attempt(run: Run, changes: Change[], write: () => Promise<Map<Cha
 }
 
 async function writeTxn(run: Run, changes: TxnChange[]): Promise<void> {
-  const names = await serviceNames(run, changes);
-  const present = changes.filter((change) => {
-    if (change.op !== 'delete-service' || names.has(`${change.node}/${change.id}`)) return true;
-    // Looked for and not there, which is what was asked for.
-    if (run.lost === undefined && !run.errors.has(change)) run.done.add(change);
-    return false;
-  });
-  const operations = present.map((change) =>
-    txnOperation(change, change.op === 'delete-service' ? names.get(`${change.node}/${change.id}`) : undefined),
-  );
-  for (const batch of txnBatches(operations)) {
+  for (const batch of txnBatches(changes.map(txnOperation))) {
     const changesOf = batch.map((operation) => operation.change);
     await attempt(run, changesOf, async () => {
       const failed = await sendTxn(run.transport, batch);
       return new Map([...failed].map(([operation, error]) => [operation.change, error]));
     });
   }
-}
-
-/** Names, by `node/id`, of the services to delete: a txn needs them. One read for each node. */
-async function serviceNames(run: Run, changes: TxnChange[]): Promise<Map<string, string>> {
-  const names = new Map<string, string>();
-  const nodes = new Map<string, Change[]>();
-  for (const change of changes) {
-    if (change.op === 'delete-service') nodes.set(change.node, [...(nodes.get(change.node) ?? []), change]);
-  }
-  await inParallel([...nodes], PARALLEL, async ([node, asking]) => {
-    if (run.lost !== undefined) return;
-    try {
-      const held = await readServices(run.transport, node);
-      for (const service of held?.Services ?? []) names.set(`${node}/${service.ID}`, service.Service);
-    } catch (error) {
-      if (error instanceof ConsulUnavailable) run.lost = error;
-      else for (const change of asking) run.errors.set(change, (error as Error).message);
-    }
-  });
-  return names;
 }
 
 /**

@@ -22,11 +22,10 @@ interface RawTxnError {
   What: string;
 }
 
-/** `serviceName` is needed to delete a service: Consul's ACL check goes by it. */
-export function txnOperation(change: TxnChange, serviceName = ''): TxnOperation {
+export function txnOperation(change: TxnChange): TxnOperation {
   switch (change.op) {
     case 'delete-service': {
-      const Service = { ID: change.id, Service: serviceName };
+      const Service = { ID: change.id, Service: change.service };
       return { change, body: { Service: { Verb: 'delete', Node: change.node, Service } } };
     }
     case 'delete-node':

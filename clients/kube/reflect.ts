@@ -15,8 +15,11 @@ export interface ReflectOptions<O extends KubeObject, T, Index extends string> {
   fieldSelector?: string;
   /** Ask the server for metadata only. */
   metadataOnly?: boolean;
-  /** What is kept of an object: pure, and must not throw. The rest is let go at once, so memory follows what is used. */
-  trim: (object: O) => T;
+  /**
+   * What is kept of an object: pure, and must not throw. The rest is let go at once, so memory follows what is used.
+   * `held` is what is kept of it so far: what did not change may be taken over from there, or `held` itself given back.
+   */
+  trim: (object: O, held: T | undefined) => T;
   /**
    * Called after the store has changed, in the order of the server's events; `next` undefined is a deletion, `previous`
    * undefined an addition; with different uids the object was replaced by another of its name. Not called for objects that a new list shows unchanged. What it throws is logged, no more.
@@ -94,7 +97,7 @@ export function reflect<T, O extends KubeObject = KubeObject, Index extends stri
 
   function put(object: O): void {
     const key = keyOf(object);
-    const next = trim(object);
+    const next = trim(object, store.get(key));
     const previous = store.set(key, next);
     versions.set(key, object.metadata.resourceVersion ?? '');
     tell(key, next, previous);

@@ -63,15 +63,15 @@ export function catalogContract(given: () => ConsulUnderTest): void {
   it('removes an instance with its checks, and nothing else of the node', async () => {
     const [one, two] = [appOf('rm-1', 'rm'), appOf('rm-2', 'rm')];
     await consul.apply(nodeWith('k8s.t.shop.rm', one, two).changes);
-    const outcomes = await consul.apply([{ op: 'delete-service', node: 'k8s.t.shop.rm', id: 'rm-1' }]);
+    const outcomes = await consul.apply([{ op: 'delete-service', node: 'k8s.t.shop.rm', id: 'rm-1', service: 'rm' }]);
     expect(errorsOf(outcomes)).to.deep.equal([undefined]);
     expect(await consul.readNode('k8s.t.shop.rm')).to.deep.equal(nodeWith('k8s.t.shop.rm', two).entry);
   });
 
   it('counts the removal of what is not there as done', async () => {
     const changes: Change[] = [
-      { op: 'delete-service', node: 'k8s.t.shop.rm', id: 'never-there' },
-      { op: 'delete-service', node: 'k8s.t.nobody', id: 'never-there' },
+      { op: 'delete-service', node: 'k8s.t.shop.rm', id: 'never-there', service: 'rm' },
+      { op: 'delete-service', node: 'k8s.t.nobody', id: 'never-there', service: 'rm' },
       { op: 'delete-node', node: 'k8s.t.nobody' },
     ];
     expect(errorsOf(await consul.apply(changes))).to.deep.equal([undefined, undefined, undefined]);
@@ -141,8 +141,10 @@ export function catalogContract(given: () => ConsulUnderTest): void {
     expect((await consul.health('big')).filter((instance) => instance.status === 'critical')).to.have.length(300);
 
     given().requests.length = 0;
-    await consul.apply(apps.map((app) => ({ op: 'delete-service', node: entry.Node, id: app.service.ID })));
-    expect(given().requests.filter((request) => request === 'PUT /txn')).to.have.length(3);
+    await consul.apply(
+      apps.map((app) => ({ op: 'delete-service', node: entry.Node, id: app.service.ID, service: 'big' })),
+    );
+    expect(given().requests).to.deep.equal(['PUT /txn', 'PUT /txn', 'PUT /txn']);
     expect((await consul.readNode(entry.Node))?.registrations).to.deep.equal({});
   });
 

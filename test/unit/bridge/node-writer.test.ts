@@ -132,7 +132,7 @@ describe('the node writer', () => {
     fake.consul.apply = async (changes) => {
       fake.consul.apply = apply;
       // As when the service went away under the check: whatever the cache says is wrong now.
-      await apply([{ op: 'delete-service', node: NAME, id: 'web' }]);
+      await apply([{ op: 'delete-service', node: NAME, id: 'web', service: 'web' }]);
       return changes.map((change) => ({ change, ok: false, error: 'no such service' }));
     };
     expect(await writer.want(NAME, OWNER, aNode('critical'))).to.deep.equal(['no such service']);

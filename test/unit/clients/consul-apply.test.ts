@@ -47,12 +47,12 @@ describe('applying changes to Consul', () => {
     expect(Object.keys(held!.registrations).sort()).to.deep.equal(done.sort());
   });
 
-  it('writes removals, then config entries, then nodes, then registrations, then flips', async () => {
+  it('writes removals, then config entries, then nodes, then flips, then registrations', async () => {
     const fake = fakeConsul();
-    await fake.consul.apply(registers);
+    await fake.consul.apply([...registers, ...nodeWith('n2', appOf('b0', 'b')).changes]);
     fake.requests.length = 0;
     const inAnyOrder: Change[] = [
-      { op: 'set-check', node: 'n2', check: checkOf('b1', 'critical') },
+      { op: 'set-check', node: 'n2', check: checkOf('b0', 'critical') },
       { op: 'register', node: nodeOf('n2'), registration: appOf('b1', 'b') },
       { op: 'set-config', entry: { Kind: 'service-splitter', Name: 'b', Meta: {}, Splits: [] }, modifyIndex: 0 },
       { op: 'set-config', entry: { Kind: 'service-defaults', Name: 'b', Meta: {}, Protocol: 'http' }, modifyIndex: 0 },
@@ -67,8 +67,8 @@ describe('applying changes to Consul', () => {
       'PUT /config',
       'PUT /config',
       'PUT /txn',
-      'PUT /catalog/register',
       'PUT /txn',
+      'PUT /catalog/register',
     ]);
     expect(outcomes.map((outcome) => outcome.change)).to.deep.equal(inAnyOrder);
     expect(outcomes.map((outcome) => outcome.ok)).to.deep.equal([true, true, true, true, true, false, true]);
@@ -107,7 +107,7 @@ describe('applying changes to Consul', () => {
 
     const outcomes = await fake.connect(secretId).apply([
       { op: 'delete-node', node: 'foreign' },
-      { op: 'delete-service', node: 'n1', id: 'a0' },
+      { op: 'delete-service', node: 'n1', id: 'a0', service: 'a' },
       { op: 'set-check', node: 'n1', check: checkOf('never-there') },
       { op: 'set-check', node: 'n1', check: checkOf('a1', 'critical') },
     ]);

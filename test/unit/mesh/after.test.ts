@@ -38,7 +38,7 @@ describe('the cached node', () => {
     fc.assert(
       fc.property(node, node, (held, wanted) => {
         const { changes } = diff({ node: wanted, config: {} }, { node: held, config: {} }, OWNER);
-        const after = changes.reduce(nodeAfter, held);
+        const after = nodeAfter(held, changes);
         expect(after).to.deep.equal(wanted);
         expect(diff({ node: wanted, config: {} }, { node: after, config: {} }, OWNER).changes).to.deep.equal([]);
       }),
@@ -49,7 +49,7 @@ describe('the cached node', () => {
     fc.assert(
       fc.property(node, node, (held, wanted) => {
         const before = structuredClone(held);
-        diff({ node: wanted, config: {} }, { node: held, config: {} }, OWNER).changes.reduce(nodeAfter, held);
+        nodeAfter(held, diff({ node: wanted, config: {} }, { node: held, config: {} }, OWNER).changes);
         expect(held).to.deep.equal(before);
       }),
     );

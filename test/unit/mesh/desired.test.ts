@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { desiredState } from '../../../mesh/desired.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 
@@ -66,5 +67,39 @@ describe('desiredState', () => {
       formerServices: [],
     });
     expect(gone).to.deep.include({ node: undefined, config: {}, service: undefined });
+  });
+
+  it('is the same whether pods were seen before or not, under any spec', () => {
+    // The same objects over and over, as the mirror hands them out; their copies are unknown to any memory.
+    const pods = [
+      aPodFacts('a'),
+      aPodFacts('b', { ready: false, version: 'v2' }),
+      aPodFacts('c', { ports: { web: 81 } }),
+    ];
+    const specs = [
+      aMeshService('sub-svc'),
+      aMeshService('sub-svc', { upstreams: [{ service: 'add-svc', localPort: 9191 }] }),
+      aMeshService('sub-svc', { service: 'renamed' }),
+      aMeshService('sub-svc', { port: 'web' }),
+      aMeshService('other', { workloads: { pods: { selector: { matchLabels: { app: 'sub-svc' } } } } }),
+    ];
+    const turn = fc.record({ meshService: fc.constantFrom(...specs), of: fc.subarray(pods) });
+    fc.assert(
+      fc.property(fc.array(turn), (turns) => {
+        for (const { meshService, of } of turns) {
+          expect(desired(meshService, of)).to.deep.equal(desired(meshService, structuredClone(of)));
+        }
+      }),
+    );
+  });
+
+  it('makes anew only what belongs to a pod that changed', () => {
+    const meshService = aMeshService('sub-svc');
+    const [a, b] = [aPodFacts('a'), aPodFacts('b')];
+    const before = desired(meshService, [a, b]).node!.registrations;
+    const now = desired({ ...meshService, status: { pods: '1/2' } }, [a, { ...b, ready: false }]).node!.registrations;
+    expect(now['a']).to.equal(before['a']);
+    expect(now['a-sidecar']).to.equal(before['a-sidecar']);
+    expect(now['b']).not.to.deep.equal(before['b']);
   });
 });

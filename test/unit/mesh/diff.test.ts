@@ -59,7 +59,7 @@ function written(actual: ActualState, changes: Change[]): ActualState {
       const { [configKey({ Kind: change.kind, Name: change.name })]: _gone, ...config } = state.config;
       return { ...state, config };
     }
-    const next = after(state, change);
+    const next = after(state, [change]);
     if (next === 'unknown') throw new Error(`${change.op} must not need a read`);
     return next;
   }, actual);

@@ -160,7 +160,7 @@ describe('reconcile', () => {
 
   it('registers nothing when another claims the name between its read and its write', async () => {
     const { fake, catalog, seen, walk } = world();
-    await catalog.read({ node: 'k8s.lab.shop.sub-svc', services: ['sub-svc'] });
+    await catalog.read({ node: 'k8s.lab.shop.sub-svc', services: ['sub-svc'] }, { node: undefined, config: {} });
     const Meta = { [OWNER_META]: 'k8s/lab/other/x' };
     const entry = { Kind: 'service-defaults', Name: 'sub-svc', Protocol: 'tcp', Meta } as const;
     await fake.consul.apply([{ op: 'set-config', entry, modifyIndex: 0 }]);
@@ -206,7 +206,7 @@ describe('reconcile', () => {
   it('repairs what somebody deleted by hand once it looks again', async () => {
     const { fake, catalog, walk } = world();
     await walk();
-    await fake.consul.apply([{ op: 'delete-service', node: 'k8s.lab.shop.sub-svc', id: 'a' }]);
+    await fake.consul.apply([{ op: 'delete-service', node: 'k8s.lab.shop.sub-svc', id: 'a', service: 'sub-svc' }]);
     catalog.doubt('k8s.lab.shop.sub-svc');
     await walk();
     expect(await fake.consul.health('sub-svc')).to.have.length(2);
