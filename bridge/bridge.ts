@@ -12,6 +12,7 @@ import type { Leases } from './leases.ts';
 import type { Metrics } from './metrics.ts';
 import type { NodeWriter } from './node-writer.ts';
 import type { Tokens } from './tokens.ts';
+import type { VmFiles } from './vm-files.ts';
 
 /** The parts of a running bridge, put together once in start.ts. */
 export interface Bridge {
@@ -31,6 +32,8 @@ export interface Bridge {
   externals: Externals;
   connections: Connections;
   failedJoins: FailedJoins;
+  /** What machines fetch before they join. */
+  vmFiles: VmFiles;
   metrics: Metrics;
   /** Whether the records have been read from Consul: before that nobody can be told from a stranger. */
   loaded: () => boolean;

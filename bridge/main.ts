@@ -13,6 +13,7 @@ import { consulTokenReader } from './consul-token.ts';
 import { readSecrets, readSettings } from './settings.ts';
 import { startBridge } from './start.ts';
 import { createTelemetryServer } from './telemetry-server.ts';
+import { openVmFiles } from './vm-files.ts';
 
 /**
  * The process `landbridge bridge`: runs until `signal` aborts. One bridge at a time per Consul datacenter (see
@@ -51,6 +52,11 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
       clock: systemClock,
       log,
       random: Math.random,
+      vmFiles: openVmFiles({
+        folder: settings.vmFiles,
+        node: { path: process.execPath, arch: process.arch },
+        bundle: ownBundle(),
+      }),
     },
     signal,
   );
@@ -67,6 +73,9 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
   consul.close();
   log.info('bridge stopped');
 }
+
+/** This very program, when it is the one file that production runs. */
+const ownBundle = (): string | undefined => (process.argv[1]?.endsWith('.mjs') ? process.argv[1] : undefined);
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -18,6 +18,7 @@ import { leave } from './handlers/leave.ts';
 import { register } from './handlers/register.ts';
 import { renew } from './handlers/renew.ts';
 import { revoke } from './handlers/revoke.ts';
+import { vmFile } from './handlers/vm-file.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 /** `host+` also takes a host's certificate that has run out. */
@@ -43,6 +44,7 @@ export const ROUTES: Route[] = [
   route('PUT', '/v1/external/:name', 'admin', externalRequest, register),
   route('DELETE', '/v1/external/:name', 'admin', undefined, deregister),
   route('POST', '/v1/revoke', 'admin', revokeRequest, revoke),
+  route('GET', '/v1/vm/:name', 'anyone', undefined, vmFile),
 ];
 
 function route<Body>(

@@ -5,8 +5,9 @@ import type { TLSSocket } from 'node:tls';
 import { ConsulDenied, ConsulRefused, ConsulUnavailable } from '../clients/consul/errors.ts';
 import type { ServingCertificate } from './authority.ts';
 import type { Bridge } from './bridge.ts';
+import { Download, type SendDownload, limitDownloads } from './download.ts';
 import { identify } from './identify.ts';
-import { peerReader } from './peer.ts';
+import { type PeerReader, peerReader } from './peer.ts';
 import { readJson } from './read-json.ts';
 import { Refusal } from './refusal.ts';
 import { findRoute } from './routes.ts';
@@ -20,6 +21,7 @@ const MAX_CONNECTIONS = 4096;
  */
 export function createApiServer(bridge: Bridge, serving: ServingCertificate): Server {
   const readPeer = peerReader(bridge.authority);
+  const sendDownload = limitDownloads();
   const server = createServer(
     {
       ...servingContext(bridge.authority, serving),
@@ -32,7 +34,7 @@ export function createApiServer(bridge: Bridge, serving: ServingCertificate): Se
       maxHeaderSize: 16 * 1024,
       connectionsCheckingInterval: 5000,
     },
-    (request, response) => void serve(bridge, readPeer, request, response),
+    (request, response) => void serve({ bridge, readPeer, sendDownload }, request, response),
   );
   server.on('clientError', refuseUnreadable);
   server.maxConnections = MAX_CONNECTIONS;
@@ -41,8 +43,7 @@ export function createApiServer(bridge: Bridge, serving: ServingCertificate): Se
 
 /** Never rejects: nothing that a client sends may end the process. */
 async function serve(
-  bridge: Bridge,
-  readPeer: ReturnType<typeof peerReader>,
+  { bridge, readPeer, sendDownload }: { bridge: Bridge; readPeer: PeerReader; sendDownload: SendDownload },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -51,7 +52,9 @@ async function serve(
   const found = findRoute(request.method ?? '', path);
   const ended = bridge.metrics.requestSeconds.startTimer({ route: found.route?.path ?? 'none' });
   try {
-    send(response, 200, await answer(bridge, readPeer, request, found));
+    const given = await answer(bridge, readPeer, request, found);
+    if (given instanceof Download) await sendDownload(response, given);
+    else send(response, 200, given);
   } catch (error) {
     const refusal = refusalOf(bridge, error);
     bridge.log.info({ route: found.route?.path, code: refusal.code, from }, 'refused');
@@ -64,7 +67,7 @@ async function serve(
 
 async function answer(
   bridge: Bridge,
-  readPeer: ReturnType<typeof peerReader>,
+  readPeer: PeerReader,
   request: IncomingMessage,
   { route, methods, name }: ReturnType<typeof findRoute>,
 ): Promise<unknown> {

@@ -16,6 +16,8 @@ export interface BridgeSettings {
   leaseMs: number;
   /** From a host's death until its instances leave the catalog. */
   deregisterAfterMs: number;
+  /** Folder with what machines fetch before they join, see vm-files.ts; it need not be there. */
+  vmFiles: string;
   pod: { name: string; namespace: string };
   port: number;
   telemetryPort: number;
@@ -39,6 +41,7 @@ const environment = z.object({
   LANDBRIDGE_CONSUL_GRPC_ADVERTISE: addresses,
   LANDBRIDGE_LEASE_MS: z.coerce.number().int().min(500).max(600_000).default(DEFAULT_LEASE_MS),
   LANDBRIDGE_DEREGISTER_AFTER_HOURS: z.coerce.number().positive().max(8760).default(72),
+  LANDBRIDGE_VM_FILES: z.string().startsWith('/', 'not an absolute path').default('/vm-files'),
   LANDBRIDGE_BRIDGE_PORT: z.coerce.number().int().min(0).max(65535).default(8443),
   LANDBRIDGE_TELEMETRY_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   LANDBRIDGE_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
@@ -68,6 +71,7 @@ export function readSettings(env: Record<string, string | undefined>): BridgeSet
     consulGrpc: value.LANDBRIDGE_CONSUL_GRPC_ADVERTISE,
     leaseMs: value.LANDBRIDGE_LEASE_MS,
     deregisterAfterMs: value.LANDBRIDGE_DEREGISTER_AFTER_HOURS * HOUR_MS,
+    vmFiles: value.LANDBRIDGE_VM_FILES,
     pod: { name: value.POD_NAME, namespace: value.POD_NAMESPACE },
     port: value.LANDBRIDGE_BRIDGE_PORT,
     telemetryPort: value.LANDBRIDGE_TELEMETRY_PORT,

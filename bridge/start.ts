@@ -24,6 +24,7 @@ import { renewServing, servingNames } from './serving-certificate.ts';
 import { type Tenure, createTenure } from './tenure.ts';
 import { openTokenVault } from './token-vault.ts';
 import { createTokens } from './tokens.ts';
+import type { VmFiles } from './vm-files.ts';
 import { lapsedNode, leaseLostOutput } from './vm-node.ts';
 
 /** All that a bridge works with. Every duration is in milliseconds. */
@@ -45,6 +46,8 @@ export interface BridgeParts {
   log: Log;
   /** 0 <= random() < 1. */
   random: () => number;
+  /** What machines fetch before they join. Default: nothing. */
+  vmFiles?: VmFiles;
   /** Default: real checks over the network. */
   probe?: Probe;
 }
@@ -141,6 +144,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     tokens: createTokens({ consul, vault, signingKeyPem: parts.signingKeyPem, clock, log, mayHold }),
     connections: trackConnections(),
     failedJoins: limitFailedJoins(clock),
+    vmFiles: parts.vmFiles ?? { list: () => Promise.resolve([]) },
     metrics: createMetrics({
       leases: () => judged().map(({ site, lease }) => ({ site, down: lease.down })),
       brakes: leases.brakes,

@@ -15,6 +15,7 @@ import { z } from 'zod';
  * | PUT  /v1/external/:name     | admin                     | registers a sidecar-less instance                  |
  * | DELETE /v1/external/:name   | admin                     | removes it                                         |
  * | POST /v1/revoke             | admin                     | the host may not come back; its instances go       |
+ * | GET  /v1/vm/:name           | anyone                    | what a machine needs to join, see install-script   |
  */
 
 export const name = z
@@ -127,6 +128,8 @@ export type InviteRequest = z.output<typeof inviteRequest>;
 export interface InviteAnswer {
   invite: string;
   expiresAt: string;
+  /** Where a machine without `landbridge` gets it; absent when the bridge serves no files. See install-script.ts. */
+  install?: { bridges: string[]; sha256: string };
 }
 
 export const renewRequest = z.strictObject({ csr: z.string().max(8192) });

@@ -1,6 +1,7 @@
 import type { InviteAnswer, InviteRequest } from '../../mesh/bridge-api.ts';
 import { encodeInvite } from '../../mesh/invite.ts';
 import type { Call } from '../call.ts';
+import { installOf } from '../install.ts';
 import { createInvite } from '../invites.ts';
 import { requireAdmitted } from '../require-admitted.ts';
 
@@ -8,6 +9,7 @@ import { requireAdmitted } from '../require-admitted.ts';
 export async function invite({ bridge, body }: Call<InviteRequest>): Promise<InviteAnswer> {
   const { service, site, ttlSeconds } = body;
   requireAdmitted(bridge, service, site);
+  const install = await installOf(bridge);
   const made = await createInvite(bridge.consul, { service, site, ttlMs: ttlSeconds * 1000 }, bridge.clock.now());
   bridge.log.info({ service, site, invite: made.id, expiresAt: made.expiresAt }, 'invite made');
   return {
@@ -20,5 +22,6 @@ export async function invite({ bridge, body }: Call<InviteRequest>): Promise<Inv
       site,
     }),
     expiresAt: made.expiresAt,
+    ...(install && { install: { bridges: bridge.advertise, sha256: install.sha256 } }),
   };
 }

@@ -1,26 +1,42 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { InviteAnswer } from '../../mesh/bridge-api.ts';
+import { installCommand } from '../../mesh/install-script.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
+import { FORMATS, type Format, written } from '../vm/invite-formats.ts';
+import { type InstanceFlags, withInstanceFlags, wordsOf } from '../vm/instance-flags.ts';
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600 };
 
-/** `landbridge vm invite`: one word that lets one machine join, once. */
+interface InviteFlags extends BridgeFlags, InstanceFlags {
+  site: string;
+  ttl: string;
+  format: Format;
+  output: string;
+}
+
+/** `landbridge vm invite`: one line that makes one machine a member, once. */
 export function vmInviteCommand(): Command {
-  return withBridgeFlags(new Command('invite'))
+  return withInstanceFlags(withBridgeFlags(new Command('invite')))
     .description('make an invite: one machine may join once as an instance of a service')
     .argument('<service>', 'Consul name of the service')
     .requiredOption('--site <site>', 'where the machine is; the MeshService must admit it')
     .option('--ttl <duration>', 'how long the invite can be used, 1m to 24h', '15m')
+    .addOption(new Option('--format <format>', 'how the machine gets it').choices(FORMATS).default('line'))
     .option('-o, --output <format>', 'text or json', 'text')
-    .action(async (service: string, flags: BridgeFlags & { site: string; ttl: string; output: string }) => {
-      const { site, output } = flags;
+    .action(async (service: string, flags: InviteFlags) => {
+      const { site, output, format } = flags;
       const ttlSeconds = secondsOf(flags.ttl);
+      const words = wordsOf(flags);
       const answer = await askBridge<InviteAnswer>(await bridgeAccess(flags), 'POST', '/v1/invites', {
         service,
         site,
         ttlSeconds,
       });
-      process.stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : inviteText(answer, service, site));
+      process.stdout.write(
+        output === 'json'
+          ? `${JSON.stringify({ ...answer, command: commandOf(answer, words) })}\n`
+          : inviteText(answer, { service, site, format, words }),
+      );
     });
 }
 
@@ -32,10 +48,29 @@ export function secondsOf(text: string): number {
   throw new Error(`--ttl ${text}: give 1m to 24h, for example 90s, 15m or 2h`);
 }
 
-/** The line to paste comes first and alone, so that it can be copied whole. */
-export const inviteText = ({ invite, expiresAt }: InviteAnswer, service: string, site: string): string =>
-  `landbridge vm join ${invite}
+/** What the machine runs: with what the bridge serves, or with the `landbridge` that is installed there. */
+const commandOf = ({ invite, install }: InviteAnswer, words: string[]): string[] =>
+  install === undefined
+    ? ['landbridge', 'vm', 'join', invite, ...words]
+    : installCommand({ ...install, words: [invite, ...words] });
 
-Paste that line on the machine, as root, with --port PORT for each instance of ${service} that runs there.
-It works once, for one machine of site ${site}, until ${expiresAt}.
+export interface Invitation {
+  service: string;
+  site: string;
+  format: Format;
+  /** Flags of `landbridge vm join`. */
+  words: string[];
+}
+
+/** The line to paste comes first and alone, so that it can be copied whole; a document comes alone. */
+export function inviteText(answer: InviteAnswer, { service, site, format, words }: Invitation): string {
+  const text = written[format](commandOf(answer, words), service);
+  if (format !== 'line') return text;
+  const port = words.includes('--port') ? '' : `, with --port PORT for each instance of ${service} that runs there`;
+  const needs = answer.install === undefined ? 'It needs landbridge there' : 'It needs a shell, curl and systemd there';
+  return `${text}
+
+Paste that line on the machine, as root${port}.
+${needs}. It works once, for one machine of site ${site}, until ${answer.expiresAt}.
 `;
+}

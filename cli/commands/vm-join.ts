@@ -14,14 +14,10 @@ import { decodeInvite } from '../../mesh/invite.ts';
 import { agentOwner, hasSystemd, installAgentUnit, thisProgram } from '../vm/agent-unit.ts';
 import { awaitPassing } from '../vm/await-passing.ts';
 import { addInstances } from '../vm/definition-file.ts';
+import { type InstanceFlags, withInstanceFlags } from '../vm/instance-flags.ts';
 import { joinHost } from '../vm/join-host.ts';
 
-interface JoinFlags {
-  port: string[];
-  check?: string;
-  version?: string;
-  hostName?: string;
-  address?: string;
+interface JoinFlags extends InstanceFlags {
   systemd: boolean;
 }
 
@@ -29,24 +25,12 @@ const DEADLINE_MS = 30_000;
 
 /** `landbridge vm join`: makes this machine a member, and its service an instance in the mesh. */
 export function vmJoinCommand(): Command {
-  return new Command('join')
+  return withInstanceFlags(new Command('join'))
     .description('join this machine: run as root on the machine itself')
     .argument('<invite>', 'what landbridge vm invite printed')
-    .option(
-      '--port <port>',
-      'where the app listens on 127.0.0.1; repeat for more instances; none: it only calls others',
-      collect,
-      [],
-    )
-    .option('--check <check>', 'http:PATH or tcp', 'tcp')
-    .option('--version <version>', 'version of the app, for traffic splitting')
-    .option('--host-name <name>', 'name of this machine in the mesh; default: its host name')
-    .option('--address <address>', 'where other sidecars reach this machine; default: its address towards the bridge')
     .option('--no-systemd', 'install no unit; run the agent yourself')
     .action(join);
 }
-
-const collect = (value: string, before: string[]): string[] => [...before, value];
 
 async function join(word: string, flags: JoinFlags): Promise<void> {
   const startedMs = performance.now();

@@ -3,6 +3,7 @@ import pino from 'pino';
 import { makeKey, makeRequest } from '../../agent/certificate.ts';
 import { type ServiceFacts, serviceFacts } from '../../bridge/admission.ts';
 import { openAuthority } from '../../bridge/authority.ts';
+import type { VmFiles } from '../../bridge/vm-files.ts';
 import type { Probe } from '../../bridge/probe.ts';
 import { type RunningBridge, startBridge } from '../../bridge/start.ts';
 import { type BridgeAccess, askBridge } from '../../cli/bridge-admin.ts';
@@ -17,6 +18,8 @@ import { type FakeClock, fakeClock } from '../unit/bridge/fake-clock.ts';
 import { type Client, type Reply, openClient } from './bridge-client.ts';
 import { type ConsulUnderTest, underTest } from './consul-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
+
+import { freePorts } from '../support/real-consul-ports.ts';
 
 export const LEASE_MS = 6000;
 export const DEREGISTER_AFTER_MS = 72 * 3_600_000;
@@ -56,9 +59,16 @@ export interface Joined {
   beat(instances: BeatInstance[], more?: Partial<BeatRequest>): Promise<Reply>;
 }
 
+export interface BridgeOptions {
+  probe?: Probe;
+  startMs?: number;
+  /** It serves these to machines, at the address that it advertises. */
+  vmFiles?: VmFiles;
+}
+
 export async function bridgeUnderTest(
   which: 'the fake' | 'the real Consul',
-  options: { probe?: Probe; startMs?: number } = {},
+  options: BridgeOptions = {},
 ): Promise<BridgeUnderTest> {
   const consul = await underTest(which);
   try {
@@ -69,7 +79,7 @@ export async function bridgeUnderTest(
   }
 }
 
-async function openOn(consul: ConsulUnderTest, options: { probe?: Probe; startMs?: number }): Promise<BridgeUnderTest> {
+async function openOn(consul: ConsulUnderTest, options: BridgeOptions): Promise<BridgeUnderTest> {
   const reader = consul.connect();
   // A server has a leader a moment before it has an ACL system.
   await eventually(() => reader.acl.bootstrap(consul.management));
@@ -104,7 +114,7 @@ async function openOn(consul: ConsulUnderTest, options: { probe?: Probe; startMs
           datacenter: 'dc1',
           caPem: ca.certPem,
         },
-        advertise: ['127.0.0.1:30443'],
+        advertise: [`127.0.0.1:${port || 30443}`],
         namespace: 'landbridge',
         leaseMs: LEASE_MS,
         deregisterAfterMs: DEREGISTER_AFTER_MS,
@@ -114,11 +124,13 @@ async function openOn(consul: ConsulUnderTest, options: { probe?: Probe; startMs
         log: pino({ level: process.env['BRIDGE_LOG'] ?? 'silent' }),
         random: () => 0.5,
         probe: options.probe,
+        vmFiles: options.vmFiles,
       },
       stop.signal,
     );
 
-  const running = await start(0);
+  const [port = 0] = options.vmFiles === undefined ? [] : await freePorts(1);
+  const running = await start(port);
   await running.loaded;
   const bridge: BridgeUnderTest = {
     running,

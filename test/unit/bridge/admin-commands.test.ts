@@ -1,15 +1,37 @@
 import { expect } from 'chai';
+import { load } from 'js-yaml';
 import { registration } from '../../../cli/commands/register.ts';
 import { inviteText, secondsOf } from '../../../cli/commands/vm-invite.ts';
 import { listText } from '../../../cli/commands/vm-list.ts';
+import type { Format } from '../../../cli/vm/invite-formats.ts';
+import { installCommand } from '../../../mesh/install-script.ts';
 import { externalRequest } from '../../../mesh/bridge-api.ts';
 
 const flags = { address: '10.0.0.9', port: '8080', check: 'http:/health', site: 'rack-1', tag: [], meta: [] };
 
 describe('the commands of an admin', () => {
   it('print the line to paste first and alone', () => {
-    const text = inviteText({ invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z' }, 'web', 'rack-1');
-    expect(text.split('\n').slice(0, 2)).to.deep.equal(['landbridge vm join lb1.abc', '']);
+    const answer = { invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z' };
+    const invitation = { service: 'web', site: 'rack-1', format: 'line' as const, words: ['--port', '8080'] };
+    const text = inviteText(answer, invitation);
+    expect(text.split('\n').slice(0, 2)).to.deep.equal(['landbridge vm join lb1.abc --port 8080', '']);
+    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
+    const [line, blank] = inviteText({ ...answer, install }, invitation).split('\n');
+    expect(line).to.match(/^sh -ec '.*' landbridge lb1\.abc --port 8080$/);
+    expect(line).to.include('https://$b/v1/vm/install.sh').and.to.include(install.sha256);
+    expect(blank).to.equal('');
+  });
+
+  it('write a document for cloud-init and a playbook for Ansible that run the very command of the line', () => {
+    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
+    const answer = { invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z', install };
+    const words = ['--check', "exec:it's fine"];
+    const command = installCommand({ ...install, words: ['lb1.abc', ...words] });
+    const textOf = (format: Format) => inviteText(answer, { service: 'web', site: 'rack-1', format, words });
+    expect(textOf('cloud-init').split('\n')[0], 'cloud-init knows it by this').to.equal('#cloud-config');
+    expect(load(textOf('cloud-init'))).to.deep.equal({ runcmd: [command] });
+    const [play] = load(textOf('ansible')) as { tasks: Record<string, unknown>[] }[];
+    expect(play!.tasks[0]!['ansible.builtin.command']).to.deep.include({ argv: command });
   });
 
   it('read how long an invite can be used', () => {

@@ -1,0 +1,22 @@
+import { INSTALL_SCRIPT } from '../../mesh/install-script.ts';
+import type { Call } from '../call.ts';
+import { Download } from '../download.ts';
+import { installOf } from '../install.ts';
+import { Refusal } from '../refusal.ts';
+
+/**
+ * GET /v1/vm/:name: what a machine needs before it can prove anything, so anyone may have it; none of it is secret.
+ * What it costs is bounded by download.ts.
+ */
+export async function vmFile({ bridge, name }: Call): Promise<Download> {
+  if (name === INSTALL_SCRIPT) {
+    const install = await installOf(bridge);
+    if (install !== undefined) return new Download({ text: install.script });
+  }
+  const files = await bridge.vmFiles.list();
+  const file = files.find((one) => one.name === name);
+  if (file !== undefined) return new Download({ path: file.path, size: file.size });
+  const here =
+    files.length === 0 ? 'it serves none' : `it serves ${[INSTALL_SCRIPT, ...files.map((one) => one.name)].join(', ')}`;
+  throw new Refusal('notFound', `the bridge has no file "${name}" for machines: ${here} (docs/vms.md)`);
+}
