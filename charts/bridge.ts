@@ -56,7 +56,7 @@ export function addBridge(scope: Construct, values: Values): void {
 function bridgeContainer(values: Values): k8s.Container {
   return {
     name: 'bridge',
-    image: values.images.landbridge,
+    image: values.images.bridge,
     args: ['bridge'],
     env: processEnv(values, {
       LANDBRIDGE_BRIDGE_ADVERTISE: values.bridge.advertise.join(','),

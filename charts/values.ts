@@ -34,7 +34,14 @@ const toleration = z.strictObject({
 export const ENVOY_IMAGE = 'envoyproxy/envoy:v1.40.0';
 
 const images = z.strictObject({
-  landbridge: z.string().min(1).default('landbridge/landbridge:0.1.0').describe('Operator, bridge and bootstrap job.'),
+  landbridge: z.string().min(1).default('landbridge/landbridge:0.1.0').describe('Operator and bootstrap job.'),
+  bridge: z
+    .string()
+    .min(1)
+    .default('landbridge/bridge:0.1.0')
+    .describe(
+      'The bridge: the same, and Envoy for machines that join; `images.landbridge` does when it need serve none.',
+    ),
   envoy: z.string().min(1).default(ENVOY_IMAGE).describe('The sidecar; Envoy at /usr/local/bin/envoy.'),
   consul: z.string().min(1).default('hashicorp/consul:1.22.6').describe('The Consul server; `consul` on the PATH.'),
 });

@@ -46,7 +46,7 @@ cat >"$work/ca.crt" <<'PEM'
 ${bridgeCaPem.trim()}
 PEM
 
-fetch() {
+get_file() {
   sum=$(printf '%s\\n' "$sums" | sed -n "s/  $1\\$//p")
   [ -n "$sum" ] || fail "the bridge serves no $1: put that file into its folder of VM files (docs/vms.md)"
   [ "$(sha256sum "$2" 2>/dev/null | cut -c1-64)" != "$sum" ] || return 0
@@ -61,9 +61,9 @@ fetch() {
   fail "$1 could not be fetched from $bridges: can this machine reach these addresses?"
 }
 mkdir -p "$lib" "$prefix/bin"
-fetch "node-linux-$arch" "$lib/node"
-fetch "envoy-linux-$arch" "$lib/envoy"
-fetch landbridge.mjs "$lib/landbridge.mjs"
+get_file "node-linux-$arch" "$lib/node"
+get_file "envoy-linux-$arch" "$lib/envoy"
+get_file landbridge.mjs "$lib/landbridge.mjs"
 "$lib/node" --version >/dev/null || fail 'Node does not run here: it needs glibc 2.28 or later and libstdc++ 6'
 "$lib/envoy" --version >/dev/null || fail 'Envoy does not run here: it needs glibc 2.31 or later'
 cat >"$work/landbridge" <<LAUNCHER

@@ -21,6 +21,7 @@ export interface ImageParts {
 /** The images the cluster runs, by what they are. */
 export const imageTags = {
   landbridge: 'landbridge/landbridge:dev',
+  bridge: 'landbridge/bridge:dev',
   envoy: `landbridge/envoy:${partWith('envoy').part.version}`,
   consul: `landbridge/consul:${partWith('consul').part.version}`,
 };
@@ -46,16 +47,18 @@ export async function buildImages(engine: Engine, parts: ImageParts, progress: P
     throw error;
   }
   const bases = new Set(images.flatMap(({ on = [] }) => on.map(({ tag }) => tag)));
-  return images.map(({ tag }) => tag).filter((tag) => !bases.has(tag));
+  const run = new Set(Object.values(imageTags));
+  return images.map(({ tag }) => tag).filter((tag) => run.has(tag) || !bases.has(tag));
 }
 
 async function describeImages({ bundle, sample }: ImageParts, progress: Progress): Promise<Image[]> {
-  const [baseTar, node, envoy, consul, product] = await Promise.all([
+  const [baseTar, node, envoy, consul, product, productBridge] = await Promise.all([
     ensureBaseRoot(progress),
     ensurePart('node', progress),
     ensurePart('envoy', progress),
     ensurePart('consul', progress),
     readFile(join(repositoryRoot, 'Dockerfile'), 'utf8'),
+    readFile(join(repositoryRoot, 'Dockerfile.bridge'), 'utf8'),
   ]);
   const base: Image = {
     tag: 'landbridge/base:dev',
@@ -71,10 +74,18 @@ async function describeImages({ bundle, sample }: ImageParts, progress: Progress
     target: 'prebuilt',
     on: [base, nodejs],
   };
+  const sidecar = program(imageTags.envoy, base, 'envoy', envoy);
+  const bridge: Image = {
+    tag: imageTags.bridge,
+    dockerfile: productBridge,
+    context: {},
+    args: { LANDBRIDGE_IMAGE: landbridge.tag, ENVOY_IMAGE: sidecar.tag, VM_ARCH: process.arch },
+    on: [landbridge, sidecar],
+  };
   const samples = sample.images.map((name) => sampleImage(name, join(sample.folder, name), base));
   return [
-    ...[base, nodejs, landbridge],
-    ...[program(imageTags.envoy, base, 'envoy', envoy), program(imageTags.consul, base, 'consul', consul)],
+    ...[base, nodejs, landbridge, sidecar, bridge],
+    program(imageTags.consul, base, 'consul', consul),
     ...(await Promise.all(samples)),
   ];
 }

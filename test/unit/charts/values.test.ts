@@ -17,6 +17,7 @@ const merge = (base: object, over: object): object => {
 const table: [key: string, values: ValuesInput, shows: string][] = [
   ['cluster', { cluster: 'prod-eu' }, '"LANDBRIDGE_CLUSTER","value":"prod-eu"'],
   ['images.landbridge', { images: { landbridge: 'a/landbridge:7' } }, '"image":"a/landbridge:7"'],
+  ['images.bridge', { images: { bridge: 'a/bridge:7' } }, '"image":"a/bridge:7"'],
   ['images.envoy', { images: { envoy: 'a/envoy:7' } }, '"LANDBRIDGE_SIDECAR_IMAGE","value":"a/envoy:7"'],
   ['images.consul', { images: { consul: 'a/consul:7' } }, '"image":"a/consul:7"'],
   ['imagePullPolicy', { imagePullPolicy: 'Always' }, '"LANDBRIDGE_SIDECAR_PULL_POLICY","value":"Always"'],
