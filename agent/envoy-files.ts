@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../mesh/bootstrap.ts';
-import type { ConsulAccess } from '../mesh/bridge-api.ts';
+import type { ConsulAccess, PlannedProxy } from '../mesh/bridge-api.ts';
 import { vmNode } from '../mesh/names.ts';
 
 import { parseAddress } from './address.ts';
@@ -17,6 +17,7 @@ export interface EnvoyFiles {
   service: string;
   consul: ConsulAccess;
   token: string;
+  proxy: PlannedProxy;
 }
 
 const SECRET = { mode: 0o600 };
@@ -40,6 +41,7 @@ export async function writeEnvoyFiles(files: EnvoyFiles): Promise<void> {
     secretsDirectory: folder,
     admin: { socket: join(folder, ADMIN_SOCKET) },
     readyPort: undefined,
+    stats: files.proxy.stats,
   });
   await writeToken(folder, token);
   await atomicWrite(join(folder, CA_FILE), JSON.stringify(caSecret(consul.caPem)), { mode: 0o640 });

@@ -4,9 +4,6 @@ import { createInterface } from 'node:readline';
 
 import type { Logger } from 'pino';
 
-import { BOOTSTRAP_FILE } from '../mesh/bootstrap.ts';
-import { sidecarId } from '../mesh/names.ts';
-
 import { backOffMs } from './back-off.ts';
 import type { Clock } from './clock.ts';
 import { askEnvoy, listenerProblem } from './envoy-admin.ts';
@@ -18,11 +15,10 @@ import { type TokenRefusals, watchTokenRefusals } from './token-refusals.ts';
 export interface EnvoyOptions {
   /** The instance's id. */
   id: string;
-  service: string;
   /** Where its files are. */
   folder: string;
-  /** Writes its files, see envoy-files.ts; called before every start. */
-  prepare: () => Promise<void>;
+  /** Writes its files, see envoy-files.ts, and gives the options it is started with; called before every start. */
+  prepare: () => Promise<string[]>;
   /** Path of the Envoy binary. */
   command: string;
   clock: Clock;
@@ -105,18 +101,18 @@ export class Envoy {
   }
 
   async #launch(): Promise<void> {
-    const { id, service, folder, command, prepare, clock, log } = this.#options;
+    const { id, folder, command, prepare, clock, log } = this.#options;
     const startedMs = clock.monotonicMs();
     this.#complaint = undefined;
     this.#set({ ...OFF, state: 'starting', problem: this.status.problem });
+    let args: string[];
     try {
-      await prepare();
+      args = await prepare();
     } catch (error) {
       return this.#again(`its files in ${folder} cannot be written (${messageOf(error)})`);
     }
     if (!this.#wanted) return;
-    const args = ['-c', join(folder, BOOTSTRAP_FILE), '--service-node', sidecarId(id), '--service-cluster', service];
-    const child = spawn(command, [...args, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'], {
+    const child = spawn(command, args, {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       // A session of its own: Ctrl-C on a terminal must reach the agent only, which drains before it stops its Envoys.
@@ -189,6 +185,7 @@ export class Envoy {
 
   #hear(line: string): void {
     const { id, log } = this.#options;
+    if (line.startsWith('{')) return log.info({ instance: id, access: line }, 'Envoy served');
     log.warn({ instance: id, envoy: line }, 'Envoy says');
     this.refusals.hear(line);
     if (COMPLAINT.test(line)) this.#complaint = withoutPrefix(line);

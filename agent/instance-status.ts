@@ -1,3 +1,5 @@
+import type { ServicePlan } from '../mesh/bridge-api.ts';
+
 import type { CheckState } from './check-loop.ts';
 import type { EnvoyStatus } from './envoy.ts';
 import type { Health } from './health.ts';
@@ -18,7 +20,7 @@ export interface InstanceStatus {
   /** What the bridge has taken of it; undefined: nothing yet. */
   inMesh: Health['health'] | undefined;
   /** Bound on 127.0.0.1 by this instance's Envoy. */
-  upstreams: { service: string; localPort: number }[];
+  upstreams: ServicePlan['upstreams'];
 }
 
 export function statusOf(

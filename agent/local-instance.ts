@@ -1,6 +1,11 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import type { Logger } from 'pino';
+
+import { BOOTSTRAP_FILE } from '../mesh/bootstrap.ts';
+import { envoyArguments } from '../mesh/envoy-arguments.ts';
+import { sidecarId } from '../mesh/names.ts';
 
 import { runCheck } from './check.ts';
 import { type CheckLoop, UNCHECKED, startCheckLoop } from './check-loop.ts';
@@ -43,7 +48,7 @@ export class LocalInstance {
 
   readonly #options: LocalInstanceOptions;
   #check: CheckLoop | undefined;
-  /** What its Envoy starts from. */
+  /** What its Envoy starts from; there before it is started. */
   #files: EnvoyFiles | undefined;
 
   constructor(options: LocalInstanceOptions) {
@@ -53,10 +58,12 @@ export class LocalInstance {
     this.service = service;
     this.definition = options.definition;
     this.sidecarPort = options.sidecarPort;
-    const prepare = async (): Promise<void> => {
-      if (this.#files !== undefined) await writeEnvoyFiles(this.#files);
+    const prepare = async (): Promise<string[]> => {
+      const { proxy } = this.#files!;
+      await writeEnvoyFiles(this.#files!);
+      return envoyArguments({ bootstrap: join(folder, BOOTSTRAP_FILE), node: sidecarId(id), service, proxy });
     };
-    this.envoy = new Envoy({ id, service, folder, command, prepare, clock, random, log, changed });
+    this.envoy = new Envoy({ id, folder, command, prepare, clock, random, log, changed });
     this.#startCheck();
   }
 
@@ -73,7 +80,7 @@ export class LocalInstance {
     this.#startCheck();
   }
 
-  /** Starts its Envoy, or hands the running one a new token. */
+  /** Starts its Envoy, or hands the running one a new token; what else is new it takes over when it starts next. */
   async serve(files: Omit<EnvoyFiles, 'folder'>): Promise<void> {
     const { folder, log } = this.#options;
     const runs = this.envoy.status.state !== 'off';

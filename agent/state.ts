@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
+import { proxySettings } from '../crds/proxy.ts';
+
 import { atomicWrite } from './atomic-write.ts';
 import { Problem, codeOf } from './problem.ts';
 
@@ -39,7 +41,14 @@ const known = z.object({
     z.object({
       service: z.string(),
       protocol: z.enum(['tcp', 'http', 'http2', 'grpc']),
-      upstreams: z.array(z.object({ service: z.string(), localPort: z.number() })),
+      upstreams: z.array(
+        z.object({
+          service: z.string(),
+          localPort: z.number(),
+          variable: z.object({ name: z.string(), value: z.string() }).optional(),
+        }),
+      ),
+      proxy: proxySettings.unwrap().omit({ resources: true }).optional(),
     }),
   ),
 });

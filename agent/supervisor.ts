@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
-import type { BeatAnswer, BeatInstance, BeatRequest } from '../mesh/bridge-api.ts';
+import { proxySettings } from '../crds/proxy.ts';
+import type { BeatAnswer, BeatInstance, BeatRequest, ServicePlan } from '../mesh/bridge-api.ts';
 
 import { beatInstances } from './beat-instances.ts';
 import type { Clock } from './clock.ts';
@@ -18,6 +19,7 @@ import { Roster } from './roster.ts';
 import { matchTarget } from './target.ts';
 import { type TokenShelf, openTokenShelf } from './token-shelf.ts';
 import { upstreamBinders } from './upstream-binders.ts';
+import { writeVariableFiles } from './variable-files.ts';
 import { type WantedInstance, wantedInstances } from './wanted-instances.ts';
 
 export interface SupervisorOptions {
@@ -96,6 +98,7 @@ export class Supervisor {
       for (const { id } of removed) this.#told.delete(id);
       if (removed.some(({ draining }) => draining)) await this.#saveDrains();
       for (const instance of added) await this.#serve(instance);
+      if (added.length > 0 || removed.length > 0) await this.#writeVariables();
       if (JSON.stringify(this.#beatInstances()) !== before) this.#options.urgent();
     });
   }
@@ -112,9 +115,11 @@ export class Supervisor {
       const { state, log } = this.#options;
       for (const { id, health } of request.instances) this.#told.set(id, health);
       const known: Known = { leaseMs: answer.leaseMs, services: answer.services };
-      if (JSON.stringify(known) !== JSON.stringify(this.#known)) {
+      const news = JSON.stringify(known) !== JSON.stringify(this.#known);
+      if (news) {
         this.#known = known;
         await this.#keep(state.writeKnown(known));
+        await this.#writeVariables();
       }
       const refused = new Map(answer.refused.map(({ service, message }) => [service, message]));
       await this.#keep(this.#tokens.put(answer.tokens));
@@ -128,7 +133,7 @@ export class Supervisor {
           void instance.envoy.stop();
         }
         instance.refused = message;
-        if (renewed.has(instance.service) || instance.envoy.status.state === 'off') await this.#serve(instance);
+        if (news || renewed.has(instance.service) || instance.envoy.status.state === 'off') await this.#serve(instance);
         this.#changed(instance); // While the beat was under way it may have become what it was before.
       }
     });
@@ -137,8 +142,7 @@ export class Supervisor {
   status(): InstanceStatus[] {
     const binders = this.#binders().ids;
     return this.instances().map((instance) => {
-      const plan = this.#known.services.find(({ service }) => service === instance.service);
-      const upstreams = binders.has(instance.id) ? (plan?.upstreams ?? []) : [];
+      const upstreams = binders.has(instance.id) ? (this.#plan(instance.service)?.upstreams ?? []) : [];
       return statusOf(instance, this.#told.get(instance.id), upstreams);
     });
   }
@@ -222,7 +226,19 @@ export class Supervisor {
     const token = this.#tokens.get(instance.service);
     if (token === undefined || instance.refused !== undefined) return;
     const { site, host, consul } = this.#options.host;
-    await instance.serve({ site, host, service: instance.service, consul, token });
+    const proxy = this.#plan(instance.service)?.proxy ?? proxySettings.parse(undefined);
+    await instance.serve({ site, host, service: instance.service, consul, token, proxy });
+  }
+
+  #plan(service: string): ServicePlan | undefined {
+    return this.#known.services.find((plan) => plan.service === service);
+  }
+
+  #writeVariables(): Promise<void> {
+    const { ids } = this.#binders();
+    const bound = new Set(this.instances().flatMap(({ id, service }) => (ids.has(id) ? [service] : [])));
+    const plans = this.#known.services.filter(({ service }) => bound.has(service));
+    return this.#keep(writeVariableFiles(this.#options.settings.runtimeDir, plans));
   }
 
   #changed(instance: LocalInstance): void {

@@ -1,5 +1,13 @@
-import { type MeshService, type MeshServiceStatus, consulName, parseMeshService } from '../crds/mesh-service.ts';
-import type { ServicePlan } from '../mesh/bridge-api.ts';
+import {
+  type MeshService,
+  type MeshServiceSpec,
+  type MeshServiceStatus,
+  consulName,
+  parseMeshService,
+} from '../crds/mesh-service.ts';
+import { proxySettings } from '../crds/proxy.ts';
+import type { PlannedProxy, ServicePlan } from '../mesh/bridge-api.ts';
+import { upstreamVariables } from '../mesh/upstream-variables.ts';
 
 /** What the bridge keeps of a MeshService. */
 export interface ServiceFacts {
@@ -8,7 +16,8 @@ export interface ServiceFacts {
   /** The name in Consul. */
   service: string;
   protocol: ServicePlan['protocol'];
-  upstreams: ServicePlan['upstreams'];
+  upstreams: MeshServiceSpec['upstreams'];
+  proxy: PlannedProxy;
   /** Sites whose machines may join. */
   sites: string[];
   /** It holds the claim on the name in Consul, as its status says; true also while Consul is away. */
@@ -45,17 +54,24 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
   if (meshService === undefined) {
     const raw = object.spec as { service?: unknown } | null | undefined;
     const service = typeof raw?.service === 'string' ? raw.service : name;
-    return { ...identity, service, protocol: 'tcp', upstreams: [], sites: [], holds: holdsName(object, service) };
+    const nothing = { protocol: 'tcp' as const, upstreams: [], proxy: plannedProxy(undefined), sites: [] };
+    return { ...identity, ...nothing, service, holds: holdsName(object, service) };
   }
-  const { protocol, upstreams, workloads } = meshService.spec;
+  const { protocol, upstreams, workloads, proxy } = meshService.spec;
   return {
     ...identity,
     service: consulName(meshService),
     protocol,
-    upstreams: upstreams.map(({ service, localPort }) => ({ service, localPort })),
+    upstreams,
+    proxy: plannedProxy(proxy),
     sites: workloads.external?.sites ?? [],
     holds: holdsName(object, consulName(meshService)),
   };
+}
+
+function plannedProxy(proxy: unknown): PlannedProxy {
+  const { resources: _inPodsOnly, ...planned } = proxySettings.parse(proxy);
+  return planned;
 }
 
 /** The operator writes `status.consul.service` when it has claimed the name, and leaves it there over outages. */
@@ -94,5 +110,16 @@ export function admit(meshServices: MeshServices, service: string, site: string)
   if (!facts.sites.includes(site)) {
     return { kind: 'refused', message: `${of} does not admit instances from site "${site}": ${add}` };
   }
-  return { kind: 'admitted', plan: { service, protocol: facts.protocol, upstreams: facts.upstreams } };
+  return { kind: 'admitted', plan: planOf(meshServices, facts) };
+}
+
+function planOf(meshServices: MeshServices, facts: ServiceFacts): ServicePlan {
+  const { service, protocol, proxy } = facts;
+  const variables = upstreamVariables(facts, (name) => deciding(meshServices, name)?.protocol);
+  const upstreams = facts.upstreams.map((upstream) => {
+    const found = variables.find((variable) => variable.service === upstream.service);
+    const variable = found && { name: found.name, value: found.value };
+    return { service: upstream.service, localPort: upstream.localPort, ...(variable && { variable }) };
+  });
+  return { service, protocol, upstreams, proxy };
 }

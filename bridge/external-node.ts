@@ -22,6 +22,7 @@ export function externalNodeEntry(name: string, wanted: ExternalRequest, result:
     health: result.health,
     output: result.output,
     upstreams: [],
+    accessLog: 'none',
   });
   const entry = registration!;
   return {

@@ -45,6 +45,7 @@ const vmInstance = (
   version: instance.version,
   node: host,
   upstreams: instance.bindsUpstreams ? plan.upstreams : [],
+  accessLog: plan.proxy?.accessLog ?? 'none',
 });
 
 /** "200 in 3 ms" and then "200 in 4 ms" is no news: while a check stays passing its first output stays, unwritten. */

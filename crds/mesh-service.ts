@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Condition, ObjectMeta } from './kubernetes.ts';
+import { proxySettings } from './proxy.ts';
 
 export const GROUP = 'landbridge.dev';
 export const VERSION = 'v1alpha1';
@@ -43,10 +44,10 @@ const upstream = z.strictObject({
   env: z
     .string()
     .max(128)
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+    .regex(/^([A-Za-z_][A-Za-z0-9_]*)?$/)
     .optional()
     .describe(
-      'Environment variable set in the containers of injected pods to "http://localhost:PORT" (http, http2), "localhost:PORT" (tcp, grpc). Left alone where the container sets it itself. Default: none.',
+      'Environment variable by which the app finds the upstream: "http://localhost:PORT" (http, http2) or "localhost:PORT" (tcp, grpc). Set in the containers of injected pods, but for those that set it themselves, and on machines in /run/landbridge/SERVICE.env. Default: the service in capitals and _ADDR, as ADD_SVC_ADDR for add-svc; "" for none.',
     ),
 });
 
@@ -110,12 +111,17 @@ export const meshServiceSpec = z
       .default([])
       .describe('Who may call. Default: nobody may.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['from'] }),
+    proxy: proxySettings,
   })
   .meta({
     'x-kubernetes-validations': [
       {
         rule: '!has(self.upstreams) || self.upstreams.all(u, self.upstreams.exists_one(v, v.localPort == u.localPort))',
         message: 'two upstreams have the same localPort: give each its own',
+      },
+      {
+        rule: "!has(self.upstreams) || self.upstreams.all(u, !has(u.env) || u.env == '' || self.upstreams.exists_one(v, has(v.env) && v.env == u.env))",
+        message: 'two upstreams have the same env: give each its own',
       },
       {
         rule: `!has(self.upstreams) || self.upstreams.all(u, !(u.localPort in [${RESERVED_PORTS.join(', ')}]))`,

@@ -1,3 +1,5 @@
+import type { ProxySettings } from '../crds/proxy.ts';
+
 /**
  * Envoy's bootstrap for a sidecar that talks delta ADS straight to the Consul servers.
  * Fields: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
@@ -18,6 +20,7 @@ export interface BootstrapInput {
   admin: { port: number } | { socket: string };
   /** Port of /ready and /stats/prometheus, open to the kubelet and to scrapers; undefined = none. */
   readyPort: number | undefined;
+  stats: ProxySettings['stats'];
   /** Namespace for the stats tags; default `default`. */
   namespace?: string;
 }
@@ -48,9 +51,11 @@ export function envoyBootstrap(input: BootstrapInput): object {
         fixedTag('consul.source.service', input.service),
         fixedTag('consul.source.namespace', input.namespace ?? 'default'),
         fixedTag('consul.source.datacenter', input.datacenter),
+        ...Object.entries(input.stats.tags).map(([name, value]) => fixedTag(name, value)),
       ],
       use_all_default_tags: true,
     },
+    enable_dispatcher_stats: input.stats.extra.includes('eventLoop'),
     dynamic_resources: {
       // 0 s: wait for Consul however long it takes, and be ready only with a configuration.
       lds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' },

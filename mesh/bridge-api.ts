@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { ProxySettings } from '../crds/proxy.ts';
+import type { Variable } from './upstream-variables.ts';
 
 /**
  * What agent, CLI and bridge say to each other: JSON over HTTPS, version 1. Every request body is strict, so that a
@@ -62,8 +64,14 @@ export interface ConsulAccess {
 export interface ServicePlan {
   service: string;
   protocol: 'tcp' | 'http' | 'http2' | 'grpc';
-  upstreams: { service: string; localPort: number }[];
+  /** `variable`: by which the app finds it, unless the MeshService says that there be none. */
+  upstreams: { service: string; localPort: number; variable?: Variable }[];
+  /** A bridge of an earlier version leaves it out. */
+  proxy?: PlannedProxy;
 }
+
+/** Resources of a proxy on a machine are for its service manager to limit. */
+export type PlannedProxy = Omit<ProxySettings, 'resources'>;
 
 export interface JoinAnswer {
   host: string;

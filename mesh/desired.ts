@@ -89,7 +89,7 @@ function podInstance(
   pod: PodFacts,
 ): Instance | undefined | 'portNotFound' {
   if (!pod.injected || pod.ip === undefined || pod.finished) return undefined;
-  const { port = 0, upstreams, workloads } = meshService.spec;
+  const { port = 0, upstreams, workloads, proxy } = meshService.spec;
   // A label taken off a pod, or a selector made narrower, takes the pod out although its sidecar stays.
   if (workloads.pods === undefined || !selects(workloads.pods.selector, pod.labels)) return undefined;
   const appPort = typeof port === 'number' ? port : pod.ports[port];
@@ -109,6 +109,7 @@ function podInstance(
     zone: pod.zone,
     node: pod.node,
     upstreams,
+    accessLog: proxy.accessLog,
   };
 }
 

@@ -32,6 +32,13 @@ export interface ProxyEntry {
   LocalServicePort: number;
   Config?: Record<string, unknown>;
   Upstreams?: UpstreamEntry[];
+  AccessLogs?: AccessLogsEntry;
+}
+
+/** Of one proxy, before those of proxy-defaults: Consul fills in only what is not said here. */
+export interface AccessLogsEntry {
+  Enabled: true;
+  Type: 'stdout';
 }
 
 export interface ServiceEntry {

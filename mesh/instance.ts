@@ -1,3 +1,4 @@
+import type { ProxySettings } from '../crds/proxy.ts';
 import type { CheckEntry, Health, Registration, UpstreamEntry } from './entry.ts';
 import { sidecarId, sidecarService } from './names.ts';
 
@@ -21,6 +22,7 @@ export interface Instance {
   zone?: string;
   node?: string;
   upstreams: { service: string; localPort: number }[];
+  accessLog: ProxySettings['accessLog'];
 }
 
 /** Consul keeps 4 KiB of check output by default (check_output_max_size); longer output would never read back equal. */
@@ -65,6 +67,7 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
         // A stale registration under the same id must not make Envoy bind an address that the machine no longer has.
         Config: { bind_address: '0.0.0.0' },
         ...(instance.upstreams.length === 0 ? {} : { Upstreams: instance.upstreams.map(upstreamEntry) }),
+        ...(instance.accessLog === 'none' ? {} : { AccessLogs: { Enabled: true, Type: 'stdout' } }),
       },
     },
     checks: [check(instance, id, 'sidecar')],

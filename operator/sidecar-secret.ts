@@ -157,6 +157,7 @@ function secretObject(meshService: MeshService, token: Token, options: SidecarSe
     secretsDirectory: SIDECAR_MOUNT,
     admin: { port: SIDECAR_ADMIN_PORT },
     readyPort: SIDECAR_READY_PORT,
+    stats: meshService.spec.proxy.stats,
   });
   const files = {
     [BOOTSTRAP_FILE]: JSON.stringify(bootstrap),

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { writeVariableFiles } from '../../agent/variable-files.ts';
 import { removeDrains } from '../../agent/drain-file.ts';
 import { readDefinitions } from '../../agent/definitions.ts';
 import { makeBridgeClient } from '../../agent/bridge-client.ts';
@@ -75,6 +76,7 @@ async function leaveAll(settings: Settings, state: State, agent: LocalClient, wa
   const services = await removeDefinitions(definitionsFolder(settings), 'all');
   await state.clear();
   await removeDrains(settings.runtimeDir);
+  await writeVariableFiles(settings.runtimeDir, []);
   process.stdout.write(`left ${services.join(', ') || 'with no service'}; this machine is no member any more\n`);
   if (failure !== undefined)
     throw new Problem(

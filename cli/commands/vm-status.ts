@@ -46,9 +46,16 @@ export function statusText(status: AgentStatus): string {
     if (now.health !== 'passing') return [`${id}: ${now.output}`];
     return envoy.problem === undefined ? [] : [`${id}: Envoy: ${envoy.problem}`];
   });
-  return [...lines, ...(rows.length === 0 ? ['no instances'] : ['', table(header, rows).trimEnd()]), ...why, ''].join(
-    '\n',
+  const variables = instances.flatMap(({ service, upstreams }) =>
+    upstreams.flatMap(({ variable }) => (variable ? [`${service}: ${variable.name}=${variable.value}`] : [])),
   );
+  return [
+    ...lines,
+    ...(rows.length === 0 ? ['no instances'] : ['', table(header, rows).trimEnd()]),
+    ...why,
+    ...variables,
+    '',
+  ].join('\n');
 }
 
 function envoyCell({ envoy: { state, restarts, connected } }: InstanceStatus): string {

@@ -1,4 +1,4 @@
-import type { CheckEntry, Health, ProxyEntry, ServiceEntry, UpstreamEntry } from '../../mesh/entry.ts';
+import type { AccessLogsEntry, CheckEntry, Health, ProxyEntry, ServiceEntry, UpstreamEntry } from '../../mesh/entry.ts';
 
 /**
  * Consul's answers carry more than was written: Weights, EnableTagOverride, Proxy.Mode, MeshGateway, Expose, indexes,
@@ -11,6 +11,7 @@ export interface RawProxy {
   LocalServicePort?: number;
   Config?: Record<string, unknown> | null;
   Upstreams?: RawUpstream[] | null;
+  AccessLogs?: object | null;
 }
 
 interface RawUpstream {
@@ -68,6 +69,7 @@ function proxyEntry(raw: RawProxy): ProxyEntry {
   };
   if (!isEmpty(raw.Config)) entry.Config = raw.Config!;
   if (raw.Upstreams && raw.Upstreams.length > 0) entry.Upstreams = raw.Upstreams.map(upstreamEntry);
+  if (!isEmpty(raw.AccessLogs)) entry.AccessLogs = raw.AccessLogs as AccessLogsEntry;
   return entry;
 }
 

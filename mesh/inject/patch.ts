@@ -2,6 +2,7 @@ import { type Operation, createPatch } from 'rfc6902';
 import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import { ANNOTATION_INJECTED, LABEL_MESH_SERVICE } from '../names.ts';
+import { type Variable, upstreamVariables } from '../upstream-variables.ts';
 import { SIDECAR_CONTAINER } from './decide.ts';
 import { SIDECAR_VOLUME, type SidecarSettings, sidecar, sidecarVolume } from './sidecar.ts';
 
@@ -10,7 +11,7 @@ export type ProtocolOf = (service: string) => string | undefined;
 
 /** The pod with its sidecar. Injecting twice gives the same pod as once. */
 export function injected(pod: Pod, meshService: MeshService, settings: SidecarSettings, protocolOf: ProtocolOf): Pod {
-  const env = upstreamEnv(meshService, protocolOf);
+  const env = upstreamVariables(meshService.spec, protocolOf).map(({ name, value }) => ({ name, value }));
   const others = (pod.spec.initContainers ?? []).filter((container) => container.name !== SIDECAR_CONTAINER);
   const volumes = (pod.spec.volumes ?? []).filter((volume) => volume.name !== SIDECAR_VOLUME);
   return {
@@ -23,7 +24,10 @@ export function injected(pod: Pod, meshService: MeshService, settings: SidecarSe
     spec: {
       ...pod.spec,
       // First in the list: other init containers may already call through the mesh.
-      initContainers: [sidecar(consulName(meshService), settings), ...others.map((c) => withEnv(c, env))],
+      initContainers: [
+        sidecar(consulName(meshService), meshService.spec.proxy, settings),
+        ...others.map((c) => withEnv(c, env)),
+      ],
       containers: pod.spec.containers.map((container) => withEnv(container, env)),
       volumes: [...volumes, sidecarVolume(meshService.metadata.name)],
     },
@@ -38,17 +42,8 @@ export const injectionPatch = (
   protocolOf: ProtocolOf,
 ): Operation[] => createPatch(pod, injected(pod, meshService, settings, protocolOf));
 
-function upstreamEnv(meshService: MeshService, protocolOf: ProtocolOf): { name: string; value: string }[] {
-  return meshService.spec.upstreams.flatMap(({ service, localPort, env }) => {
-    if (env === undefined) return [];
-    const protocol = protocolOf(service) ?? meshService.spec.protocol;
-    const scheme = protocol === 'http' || protocol === 'http2' ? 'http://' : '';
-    return [{ name: env, value: `${scheme}localhost:${localPort}` }];
-  });
-}
-
 /** What the container sets itself stays. */
-function withEnv(container: Container, env: { name: string; value: string }[]): Container {
+function withEnv(container: Container, env: Variable[]): Container {
   const own = new Set((container.env ?? []).map((variable) => variable.name));
   const added = env.filter((variable) => !own.has(variable.name));
   return added.length === 0 ? container : { ...container, env: [...(container.env ?? []), ...added] };

@@ -1,6 +1,9 @@
 import type { Container } from '../../crds/kubernetes.ts';
 import { SIDECAR_PORT, SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
-import { sidecarSecret } from '../names.ts';
+import type { ProxySettings } from '../../crds/proxy.ts';
+import { BOOTSTRAP_FILE } from '../bootstrap.ts';
+import { envoyArguments } from '../envoy-arguments.ts';
+import { sidecarId, sidecarSecret } from '../names.ts';
 import { SIDECAR_CONTAINER } from './decide.ts';
 
 export const SIDECAR_VOLUME = 'landbridge';
@@ -17,26 +20,19 @@ export interface SidecarSettings {
  * Stock Envoy as a native sidecar (an init container with restartPolicy Always): the app starts after the startup
  * probe held, Jobs finish, and the proxy outlives the app at shutdown. It meets the `restricted` Pod Security Standard.
  */
-export function sidecar(service: string, settings: SidecarSettings): Container {
+export function sidecar(service: string, proxy: ProxySettings, settings: SidecarSettings): Container {
   return {
     name: SIDECAR_CONTAINER,
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     restartPolicy: 'Always',
     command: ['/usr/local/bin/envoy'],
-    args: [
-      '-c',
-      `${SIDECAR_MOUNT}/bootstrap.json`,
-      '--service-node',
-      '$(POD_NAME)-sidecar',
-      '--service-cluster',
+    args: envoyArguments({
+      bootstrap: `${SIDECAR_MOUNT}/${BOOTSTRAP_FILE}`,
+      node: sidecarId('$(POD_NAME)'),
       service,
-      '--concurrency',
-      '1',
-      '--disable-hot-restart',
-      '--log-level',
-      'warn',
-    ],
+      proxy,
+    }),
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
     ports: [
       { name: 'mesh', containerPort: SIDECAR_PORT, protocol: 'TCP' },
@@ -49,7 +45,7 @@ export function sidecar(service: string, settings: SidecarSettings): Container {
       timeoutSeconds: 1,
       failureThreshold: 3600,
     },
-    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '256Mi' } },
+    resources: proxy.resources,
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,

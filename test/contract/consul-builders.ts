@@ -55,6 +55,7 @@ export const sidecarOf = (id: string, service: string, status: Health = 'passing
           Config: { connect_timeout_ms: 1000 },
         },
       ],
+      AccessLogs: { Enabled: true, Type: 'stdout' },
     },
   },
   checks: [checkOf(`${id}-sidecar`, status)],

@@ -9,6 +9,7 @@ import { createInvite } from '../../bridge/invites.ts';
 import { type RunningBridge, startBridge } from '../../bridge/start.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { systemClock } from '../../clients/kube/clock.ts';
+import { type ProxySettings, proxySettings } from '../../crds/proxy.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
 import { decodeInvite, encodeInvite } from '../../mesh/invite.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
@@ -25,7 +26,7 @@ export interface Rig {
   bridgeAddress: string;
   /** What MeshServices say; change it while it runs. */
   facts: Map<string, ServiceFacts>;
-  admit(service: string, upstreams?: ServiceFacts['upstreams']): void;
+  admit(service: string, upstreams?: ServiceFacts['upstreams'], proxy?: Partial<ProxySettings>): void;
   invite(service: string, ttlMs?: number): Promise<string>;
   /** The invite with another fingerprint of the bridge authority. */
   withFingerprint(invite: string, caFingerprint: string): string;
@@ -70,13 +71,14 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
     reader,
     bridgeAddress,
     facts,
-    admit: (service, upstreams = []) =>
+    admit: (service, upstreams = [], proxy = {}) =>
       void facts.set(service, {
         namespace: 'shop',
         name: service,
         service,
         protocol: 'http',
         upstreams,
+        proxy: proxySettings.parse(proxy),
         sites: [SITE],
         holds: true,
         deleting: false,

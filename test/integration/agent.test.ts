@@ -1,5 +1,6 @@
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
@@ -54,7 +55,8 @@ describe('the agent on a machine outside the cluster', function () {
     appA = await startApp(portA, 'a');
     appB = await startApp(portB, 'b');
     rig = await startRig({ leaseMs: LEASE_MS });
-    rig.admit('add-svc');
+    // Connections leave a listener that changed within a second, so that a test need not wait for it.
+    rig.admit('add-svc', [], { drainTime: '1s' });
     rig.admit('caller', [{ service: 'add-svc', localPort: upstreamPort }]);
     await rig.letCall('caller', 'add-svc');
   });
@@ -127,6 +129,29 @@ describe('the agent on a machine outside the cluster', function () {
       () => expect.fail('a call without mTLS was answered'),
       (error: Error) => expect(error.message).to.match(/hang up|reset/),
     );
+  });
+
+  it('names the upstreams of the caller in a file that its unit can read', async () => {
+    expect(await readFile(join(b.runtimeDir, 'caller.env'), 'utf8')).to.include(
+      `ADD_SVC_ADDR=http://localhost:${upstreamPort}\n`,
+    );
+  });
+
+  it('logs each request as JSON as soon as the MeshService asks for it, and no longer than it does', async () => {
+    rig.admit('add-svc', [], { drainTime: '1s', accessLog: 'json' });
+    const requests = () => a.log().match(/"access":"\{[^\n]*response_code[^\n]*Envoy served/g)?.length ?? 0;
+    await eventually('requests are logged', 10_000, async () => {
+      await call(upstreamPort);
+      return requests() > 0;
+    });
+    rig.admit('add-svc', [], { drainTime: '1s' });
+    await eventually('requests are logged no more', 10_000, async () => {
+      const before = requests();
+      for (let n = 0; n < 10; n += 1) await call(upstreamPort);
+      // Envoy writes its log every second.
+      await delay(1500);
+      return requests() === before;
+    });
   });
 
   it('takes an edited definition without a restart, and tells the mesh of a failing app at once', async () => {
@@ -226,8 +251,9 @@ describe('the agent on a machine outside the cluster', function () {
       const kept = JSON.parse(await readFile(tokensFile, 'utf8')) as typeof old;
       return kept['caller']?.token !== old['caller']?.token && kept;
     });
-    expect(await readFile(join(b.runtimeDir, 'caller-vm-b-0', 'token.json'), 'utf8')).to.include(
-      fresh['caller']!.token,
+    const ofEnvoy = join(b.runtimeDir, 'caller-vm-b-0', 'token.json');
+    await eventually('Envoy has it', 5000, async () =>
+      (await readFile(ofEnvoy, 'utf8')).includes(fresh['caller']!.token),
     );
     await rig.endToken(old['caller']!.token);
     // Consul's restart ends every stream: what Envoy opens next must carry the new token.
@@ -248,9 +274,10 @@ describe('the agent on a machine outside the cluster', function () {
     expect((await check('vm-a', appA.port))?.Output).to.equal('draining');
     const { failures } = await calls.stop();
     expect(failures).to.deep.equal([]);
+    // The variables stay: an app that starts while the agent is away still finds its upstreams.
     expect(
       await readdir(a.runtimeDir).then((files) => files.filter((file) => file.startsWith('add-svc'))),
-    ).to.deep.equal([]);
+    ).to.deep.equal(['add-svc.env']);
   });
 
   it('after SIGKILL ends the Envoys left behind, and serves on the same ports without any bridge', async () => {

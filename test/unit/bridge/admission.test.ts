@@ -17,9 +17,28 @@ describe('admission', () => {
     );
     expect(admit(mirror([facts]), 'www', 'rack-1')).to.deep.equal({
       kind: 'admitted',
-      plan: { service: 'www', protocol: 'http', upstreams: [{ service: 'db', localPort: 5432 }] },
+      plan: {
+        service: 'www',
+        protocol: 'http',
+        upstreams: [{ service: 'db', localPort: 5432, variable: { name: 'DB', value: 'http://localhost:5432' } }],
+        proxy: {
+          ...{ concurrency: 1, logLevel: 'warning', accessLog: 'none', drainTime: '10m' },
+          stats: { tags: {}, extra: [] },
+        },
+      },
     });
     expect(admit(mirror([facts]), 'web', 'rack-1')).to.have.property('kind', 'refused');
+  });
+
+  it('names an upstream by the protocol that its own MeshService says', () => {
+    const upstreams = [{ service: 'db', localPort: 5432 }];
+    const web = serviceFacts(aMeshService('web', { ...external('rack-1'), protocol: 'http', upstreams }));
+    const db = serviceFacts(aMeshService('db', { protocol: 'tcp' }));
+    const admission = admit(mirror([web, db]), 'web', 'rack-1');
+    expect(admission.kind === 'admitted' && admission.plan.upstreams[0]?.variable).to.deep.equal({
+      name: 'DB_ADDR',
+      value: 'localhost:5432',
+    });
   });
 
   it('says what to add where: a MeshService, a site, or to a MeshService that is being deleted', () => {

@@ -13,6 +13,7 @@ const input: BootstrapInput = {
   secretsDirectory: '/etc/landbridge',
   admin: { port: 19000 },
   readyPort: 20200,
+  stats: { tags: {}, extra: [] },
 };
 
 /** All values under a key, wherever it stands. */

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+
+/** Kubernetes' spelling of an amount, https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
+const cpu = z
+  .string()
+  .max(16)
+  .regex(/^([1-9]\d*m|\d+(\.\d{1,3})?)$/);
+const memory = z
+  .string()
+  .max(16)
+  .regex(/^[1-9]\d*(k|Ki|M|Mi|G|Gi)?$/);
+const amounts = z.strictObject({ cpu: cpu.optional(), memory: memory.optional() });
+
+/** Envoy's own names, but for `off`, which YAML 1.1 reads as false. */
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'critical'] as const;
+
+/** The proxy beside each instance. Every default is what a service gets that says nothing. */
+export const proxySettings = z
+  .strictObject({
+    concurrency: z.int().min(1).max(64).default(1).describe('Worker threads of Envoy. 1-64. Default: 1.'),
+    resources: z
+      .strictObject({
+        requests: amounts.default({ cpu: '10m', memory: '32Mi' }).describe('Default: cpu 10m, memory 32Mi.'),
+        limits: amounts.default({ memory: '256Mi' }).describe('Default: memory 256Mi, and no limit of cpu.'),
+      })
+      .prefault({})
+      .describe(
+        'Requests and limits of the container. In pods only: on a machine they are for its own service manager.',
+      ),
+    logLevel: z.enum(LOG_LEVELS).default('warning').describe("Envoy's own log. Default: warning."),
+    accessLog: z
+      .enum(['none', 'json'])
+      .default('none')
+      .describe(
+        'json: one JSON object a request (http) or connection (tcp) on standard output, in both directions. Running proxies take it over for new connections at once, and for others within drainTime. Default: none.',
+      ),
+    drainTime: z
+      .string()
+      .max(16)
+      .regex(/^(\d{1,5}s|\d{1,4}m|1h)$/)
+      .default('10m')
+      .describe(
+        'How long connections may stay on a listener whose settings changed; http connections are asked to leave bit by bit. 1s-1h, for example 30s or 5m. Default: 10m.',
+      ),
+    stats: z
+      .strictObject({
+        tags: z
+          .record(z.string().max(63), z.string().max(128))
+          .default({})
+          .describe('Tags added to every stat of the proxy, for example team: payments. At most 16. Default: none.')
+          .meta({ maxProperties: 16 }),
+        extra: z
+          .array(z.enum(['eventLoop']))
+          .max(1)
+          .default([])
+          .describe('eventLoop: histograms of how long the worker threads take and wait. Default: none.')
+          .meta({ 'x-kubernetes-list-type': 'set' }),
+      })
+      .prefault({})
+      .describe('Statistics beyond those that every proxy has.'),
+  })
+  .prefault({})
+  .describe(
+    'The Envoy beside each instance. A change, but for accessLog, is taken over by pods made from then on, and on machines when the proxy starts next.',
+  )
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: "!has(self.drainTime) || (duration(self.drainTime) >= duration('1s') && duration(self.drainTime) <= duration('1h'))",
+        message: 'proxy.drainTime must be from 1s to 1h',
+      },
+      {
+        rule: "!has(self.stats) || !has(self.stats.tags) || self.stats.tags.all(t, t.matches('^[a-zA-Z_][a-zA-Z0-9_.]*$'))",
+        message: 'the names in proxy.stats.tags begin with a letter and hold letters, digits, dots and underscores',
+      },
+    ],
+  });
+
+export type ProxySettings = z.output<typeof proxySettings>;
+
+const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600 };
+
+/** Seconds of a `drainTime`. */
+export const drainSeconds = ({ drainTime }: Pick<ProxySettings, 'drainTime'>): number =>
+  Number.parseInt(drainTime, 10) * SECONDS[drainTime.at(-1)!]!;

@@ -1,0 +1,29 @@
+import type { MeshServiceSpec } from '../crds/mesh-service.ts';
+
+/** An environment variable by which an app finds an upstream. */
+export interface Variable {
+  name: string;
+  value: string;
+}
+
+/** `ADD_SVC_ADDR` for `add-svc`; `_1ST_ADDR` for `1st`, since no variable begins with a digit. */
+export const defaultVariableName = (service: string): string =>
+  `${service.replaceAll('-', '_').toUpperCase()}_ADDR`.replace(/^(?=\d)/, '_');
+
+/**
+ * The variables of a service's upstreams, in their order. A name that the user gave goes before one made here.
+ * `protocolOf` may not know an upstream that no MeshService here describes: then it is taken to speak as the caller does.
+ */
+export function upstreamVariables(
+  { upstreams, protocol }: Pick<MeshServiceSpec, 'upstreams' | 'protocol'>,
+  protocolOf: (service: string) => string | undefined,
+): (Variable & { service: string })[] {
+  const given = new Set(upstreams.map(({ env }) => env));
+  return upstreams.flatMap(({ service, localPort, env }) => {
+    const name = env ?? defaultVariableName(service);
+    if (name === '' || (env === undefined && given.has(name))) return [];
+    const spoken = protocolOf(service) ?? protocol;
+    const scheme = spoken === 'http' || spoken === 'http2' ? 'http://' : '';
+    return [{ service, name, value: `${scheme}localhost:${localPort}` }];
+  });
+}
