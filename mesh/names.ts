@@ -13,7 +13,10 @@ export const LABEL_ZONE = 'topology.kubernetes.io/zone';
 
 /** Consul node of a MeshService: the boundary of ownership. */
 export const podsNode = (cluster: string, namespace: string, name: string): string =>
-  `k8s.${cluster}.${namespace}.${name}`;
+  `${podsNodePrefix(cluster)}${namespace}.${name}`;
+
+/** What the Consul nodes of all MeshServices of a cluster begin with. */
+export const podsNodePrefix = (cluster: string): string => `k8s.${cluster}.`;
 
 /** Consul node of a VM. */
 export const vmNode = (site: string, host: string): string => `vm.${site}.${host}`;

@@ -3,6 +3,7 @@ import type { CatalogState, ConfigEntry } from '../mesh/entry.ts';
 import { after } from '../mesh/after.ts';
 import type { ActualState } from '../mesh/diff.ts';
 import { configKey } from '../mesh/entry.ts';
+import { equal } from '../mesh/equal.ts';
 import type { Change, Outcome } from '../mesh/plan.ts';
 import { shared } from '../mesh/share.ts';
 
@@ -12,8 +13,8 @@ export interface CatalogPlace {
   services: string[];
 }
 
-/** Kinds of config entry that a MeshService makes. */
-const KINDS: ConfigEntry['Kind'][] = ['service-defaults', 'service-intentions'];
+/** Kinds of config entry that a MeshService makes. The reads and the survey go by this list. */
+export const KINDS: ConfigEntry['Kind'][] = ['service-defaults', 'service-intentions'];
 
 /**
  * What Consul holds for each MeshService, remembered. We are the only writer under our owner mark, so memory is right
@@ -26,20 +27,26 @@ export interface Catalog {
   /** The next read asks Consul. */
   doubt(node: string): void;
   doubtAll(): void;
-  /** True when the next read costs no request. */
-  remembers(place: CatalogPlace): boolean;
+  /** By node. A memory is replaced, never changed, by each write. */
+  memories(): ReadonlyMap<string, Memory>;
+}
+
+/** What is remembered of one node, and of the config entries of `services`. */
+export interface Memory {
+  /** Each once, sorted. */
+  services: string[];
+  actual: ActualState;
 }
 
 export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig' | 'apply'>): Catalog {
-  const held = new Map<string, { services: string; actual: ActualState }>();
-  const namesOf = (place: CatalogPlace): string => [...new Set(place.services)].sort().join(' ');
+  const held = new Map<string, Memory>();
   const remembered = (place: CatalogPlace): ActualState | undefined => {
     const memory = held.get(place.node);
-    return memory?.services === namesOf(place) ? memory.actual : undefined;
+    return memory !== undefined && equal(memory.services, namesOf(place)) ? memory.actual : undefined;
   };
 
   return {
-    remembers: (place) => remembered(place) !== undefined,
+    memories: () => held,
     doubt: (node) => void held.delete(node),
     doubtAll: () => held.clear(),
     async read(place, desired) {
@@ -62,11 +69,13 @@ export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig
   };
 }
 
+const namesOf = (place: CatalogPlace): string[] => [...new Set(place.services)].sort();
+
 export async function readActual(
   consul: Pick<Consul, 'readNode' | 'readConfig'>,
   place: CatalogPlace,
 ): Promise<ActualState> {
-  const names = [...new Set(place.services)].flatMap((name) => KINDS.map((kind) => ({ kind, name })));
+  const names = namesOf(place).flatMap((name) => KINDS.map((kind) => ({ kind, name })));
   const [node, ...entries] = await Promise.all([
     consul.readNode(place.node),
     ...names.map(({ kind, name }) => consul.readConfig(kind, name)),

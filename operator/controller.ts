@@ -1,31 +1,35 @@
+import type { Consul } from '../clients/consul/consul.ts';
+import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
-import { podsNode } from '../mesh/names.ts';
+import { splitKey } from '../clients/kube/object.ts';
+import { podsNode, podsNodePrefix } from '../mesh/names.ts';
 import type { Catalog } from './catalog.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type Queue, createQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
 import type { OperatorSteps } from './steps.ts';
+import { surveyor } from './survey.ts';
+import { verifyInTurns } from './verification.ts';
 import type { World } from './world.ts';
 
 export interface ControllerOptions {
   world: World;
+  consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;
   catalog: Catalog;
   steps: OperatorSteps;
   cluster: string;
   metrics: OperatorMetrics;
-  /** How often each MeshService is compared with Consul itself; jittered by a quarter. */
+  /** How often all is compared with Consul itself. */
   verifyMs: number;
+  clock: Clock;
   random: () => number;
   signal: AbortSignal;
   log: Log;
 }
 
-/** Off-cluster instances come and go without an event of ours; their counts in the status are this old at most. */
-const EXTERNAL_LOOK_MS = 10_000;
-
-/** While this replica leads: every key once, then every change, and each key again on a jittered timer. */
+/** While this replica leads: every key once, then every change, and what verification finds. */
 export function runController(options: ControllerOptions): Queue {
-  const { world, catalog, steps, metrics, random, signal, log, verifyMs } = options;
+  const { world, consul, catalog, steps, cluster, metrics, verifyMs, clock, random, signal, log } = options;
 
   async function work(key: string): Promise<void> {
     const stop = metrics.reconcileSeconds.startTimer();
@@ -41,52 +45,36 @@ export function runController(options: ControllerOptions): Queue {
     }
   }
 
+  /** `namespace/name` of a MeshService -> its Consul node. */
+  const nodeOf = (key: string): string => {
+    const { namespace = '', name } = splitKey(key);
+    return podsNode(cluster, namespace, name);
+  };
+
   const queue = createQueue({
     work,
     onError: (key, error, retryMs) => {
       // After a failed write nobody knows what Consul holds.
-      catalog.doubt(nodeOf(key, options.cluster));
+      catalog.doubt(nodeOf(key));
       log.warn({ meshService: key, problem: (error as Error).message, retryMs: Math.round(retryMs) }, 'walk failed');
     },
     random,
     signal,
   });
-
-  const timers = new Map<string, NodeJS.Timeout>();
-  const verifyLater = (key: string): void => {
-    const external = world.meshServices.get(key)?.meshService?.spec.workloads.external !== undefined;
-    const period = external ? Math.min(verifyMs, EXTERNAL_LOOK_MS) : verifyMs;
-    const timer = setTimeout(
-      () => {
-        if (signal.aborted || world.meshServices.get(key) === undefined) return void timers.delete(key);
-        catalog.doubt(nodeOf(key, options.cluster));
-        steps.forgetLooks(key);
-        queue.add(key);
-        verifyLater(key);
-      },
-      period * (0.75 + 0.5 * random()),
-    );
-    timers.set(key, timer);
-  };
-  signal.addEventListener('abort', () => timers.forEach((timer) => clearTimeout(timer)));
-
-  const watched: Queue = {
-    ...queue,
-    get size() {
-      return queue.size;
-    },
-    add(key) {
-      if (!timers.has(key) && world.meshServices.get(key) !== undefined) verifyLater(key);
-      queue.add(key);
-    },
-  };
-  for (const key of world.meshServices.keys()) watched.add(key);
+  verifyInTurns({
+    meshServices: world.meshServices,
+    survey: surveyor({ consul, catalog, nodePrefix: podsNodePrefix(cluster) }),
+    nodeOf,
+    catalog,
+    steps,
+    walk: (key) => queue.add(key),
+    verifyMs,
+    clock,
+    random,
+    signal,
+    log,
+  });
+  for (const key of world.meshServices.keys()) queue.add(key);
   log.info({ meshServices: world.meshServices.size, pods: world.pods.size }, 'leading');
-  return watched;
-}
-
-/** `namespace/name` of a MeshService -> its Consul node. */
-function nodeOf(key: string, cluster: string): string {
-  const [namespace = '', name = ''] = key.split('/');
-  return podsNode(cluster, namespace, name);
+  return queue;
 }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { connectConsul } from '../clients/consul/connect.ts';
 import { type KubeClient, connectKube } from '../clients/kube/client.ts';
+import { systemClock } from '../clients/kube/clock.ts';
 import { elect } from '../clients/kube/elect.ts';
 import { recordEvents } from '../clients/kube/events.ts';
 import type { Log } from '../clients/kube/log.ts';
@@ -152,15 +153,18 @@ function lead(
       queue.addAfter(`${namespace}/${name}`, 100);
     },
     now: () => new Date().toISOString(),
+    nowMs: Date.now,
     log,
   });
   const queue = runController({
     world,
+    consul,
     catalog,
     steps,
     cluster: settings.LANDBRIDGE_CLUSTER,
     metrics,
     verifyMs: settings.LANDBRIDGE_VERIFY_SECONDS * 1000,
+    clock: systemClock,
     random: Math.random,
     signal,
     log,

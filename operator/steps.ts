@@ -30,12 +30,24 @@ export interface StepsOptions {
   /** The entries of this MeshService were lost by Consul, not by us. */
   onLost: (intent: Intent) => void;
   now: () => string;
+  nowMs: () => number;
   log: Log;
 }
 
+/** A walk that was made for another reason looks around again after this long. */
+const LOOK_GOOD_MS = 30_000;
+
+interface Look {
+  podsWithoutSidecar: string[];
+  external: { ready: number; total: number };
+  atMs: number;
+}
+
 export interface OperatorSteps extends Steps {
-  /** What was seen and written for a key is looked at anew by its next walk. */
+  /** What was seen for a key is looked at anew by its next walk. */
   forgetLooks(key: string): void;
+  /** The next walk of a key writes its Secret, whatever is known of it. */
+  doubtSecret(key: string): void;
   /** True when this program cannot read the object; its status then says so. */
   refuseInvalid(key: string): Promise<boolean>;
 }
@@ -44,7 +56,7 @@ export interface OperatorSteps extends Steps {
 export function operatorSteps(options: StepsOptions): OperatorSteps {
   const { kube, consul, catalog, world, sidecarSecrets, statuses, metrics, log } = options;
   const stale = new Set<string>();
-  const looks = new Map<string, { podsWithoutSidecar: string[]; external: { ready: number; total: number } }>();
+  const looks = new Map<string, Look>();
   const keyOf = (intent: Intent): string => `${intent.namespace}/${intent.name}`;
 
   async function lookAround(intent: Intent) {
@@ -60,8 +72,8 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     readIntent: (key) => world.readIntent(key),
     now: options.now,
     catalog,
-    forgetLooks: (key) => {
-      stale.add(key);
+    forgetLooks: (key) => void stale.add(key),
+    doubtSecret: (key) => {
       const { namespace = '', name } = splitKey(key);
       sidecarSecrets.doubt(namespace, name);
     },
@@ -105,10 +117,10 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       const key = keyOf(intent);
       const namespaceEnabled = world.namespaces.get(intent.namespace) !== undefined;
       const known = looks.get(key);
-      let look = known ?? { podsWithoutSidecar: [], external: { ready: 0, total: 0 } };
-      if (known === undefined || stale.has(key)) {
+      let look: Look = known ?? { podsWithoutSidecar: [], external: { ready: 0, total: 0 }, atMs: 0 };
+      if (known === undefined || stale.has(key) || options.nowMs() - known.atMs > LOOK_GOOD_MS) {
         try {
-          look = await lookAround(intent);
+          look = { ...(await lookAround(intent)), atMs: options.nowMs() };
           looks.set(key, look);
           stale.delete(key);
         } catch (error) {
@@ -116,7 +128,8 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
           log.warn({ err: error, meshService: key }, 'could not look around');
         }
       }
-      return { ...look, namespaceEnabled, consulDown: undefined, tokenProblem: undefined };
+      const { podsWithoutSidecar, external } = look;
+      return { podsWithoutSidecar, external, namespaceEnabled, consulDown: undefined, tokenProblem: undefined };
     },
 
     writeStatus: (intent, status) => statuses.write(keyOf(intent), status),

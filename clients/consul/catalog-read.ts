@@ -37,7 +37,7 @@ function whole<T>(reply: ConsulReply, about: string, isNothing: (body: T) => boo
 
 const isEmpty = (list: unknown[]): boolean => list.length === 0;
 
-export async function readServices(transport: Transport, node: string): Promise<RawNodeServices | undefined> {
+async function readServices(transport: Transport, node: string): Promise<RawNodeServices | undefined> {
   const reply = await readAll(transport, `/catalog/node-services/${encodeURIComponent(node)}`);
   const body = whole<RawNodeServices | null>(reply, `node ${node}`, (held) => !held?.Node);
   return body?.Node ? body : undefined;
@@ -87,4 +87,4 @@ export async function readServiceNames(transport: Transport): Promise<string[]> 
   return Object.keys(reply.body as object).sort(compare);
 }
 
-const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+export const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');

@@ -6,6 +6,7 @@ import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
 import { login, logout } from './login.ts';
 import { readAgentSelf, readCaRoots, readLeader } from './status.ts';
+import { readChecks, readMarks } from './survey.ts';
 import { type Transport, openTransport } from './transport.ts';
 
 /** A client for one Consul cluster. Makes no request by itself. */
@@ -18,6 +19,8 @@ export function consulOver(transport: Transport): Consul {
     listNodes: (prefix) => listNodes(transport, prefix),
     readConfig: (kind, name) => readConfig(transport, kind, name),
     listConfig: (kind) => listConfig(transport, kind),
+    marks: () => readMarks(transport),
+    checks: (nodePrefix) => readChecks(transport, nodePrefix),
     apply: (changes) => apply(transport, changes),
     health: (service, { connect = false } = {}) => readHealth(transport, service, connect),
     services: () => readServiceNames(transport),

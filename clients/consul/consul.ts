@@ -1,4 +1,4 @@
-import type { ConfigEntry, Health, NodeEntry, ServiceEntry } from '../../mesh/entry.ts';
+import type { CheckEntry, ConfigEntry, Health, NodeEntry, ServiceEntry } from '../../mesh/entry.ts';
 import type { Change, Outcome } from '../../mesh/plan.ts';
 
 export interface ConsulOptions {
@@ -131,6 +131,10 @@ export interface Consul {
   readConfig(kind: ConfigEntry['Kind'], name: string): Promise<HeldConfig | undefined>;
   /** All entries of a kind, by name. */
   listConfig(kind: ConfigEntry['Kind']): Promise<HeldConfig[]>;
+  /** Differs from an earlier one when anything in catalog or config entries was changed since, by whomever. */
+  marks(): Promise<string>;
+  /** Checks of services on nodes whose name starts with `prefix`, by node. May be some moments old. */
+  checks(prefix: string): Promise<Map<string, CheckEntry[]>>;
   /**
    * Writes as the table in mesh/plan.ts says. One outcome a change, in the order given. Never throws for a refused
    * change; throws ConsulUnavailable only when nothing was attempted with effect.

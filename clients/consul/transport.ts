@@ -31,6 +31,8 @@ export interface ConsulRequest {
 export interface ConsulReply {
   status: number;
   body: unknown;
+  /** X-Consul-Index: grows with each change of what was asked for. */
+  index: string | undefined;
   /** Consul left something out because the token may not read it. */
   filtered: boolean;
   /** No token was sent to a cluster that denies by default: Consul does not say then whether it left something out. */
@@ -187,7 +189,8 @@ async function exchangeOnce(
     );
     const filtered = res.headers['x-consul-results-filtered-by-acls'] === 'true';
     const anonymous = token === '' && res.headers['x-consul-default-acl-policy'] === 'deny';
-    return { reply: { status: res.statusCode, body: res.body, filtered, anonymous } };
+    const index = res.headers['x-consul-index'];
+    return { reply: { status: res.statusCode, body: res.body, index, filtered, anonymous } };
   } catch (error) {
     return failureOf(error as NodeJS.ErrnoException & { isTimeout?: boolean }, timeoutMs);
   } finally {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { eventually } from '../support/eventually.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import type { Change } from '../../mesh/plan.ts';
 import { appOf, checkOf, errorsOf, nodeOf, nodeWith, sidecarOf } from './consul-builders.ts';
@@ -75,6 +76,42 @@ export function catalogContract(given: () => ConsulUnderTest): void {
       { op: 'delete-node', node: 'k8s.t.nobody' },
     ];
     expect(errorsOf(await consul.apply(changes))).to.deep.equal([undefined, undefined, undefined]);
+  });
+
+  it('shows the checks of services by node, of all nodes of a prefix', async () => {
+    const [one, two] = [appOf('seen-1', 'seen'), appOf('seen-2', 'seen')];
+    await consul.apply([...nodeWith('k8s.seen.a', one).changes, ...nodeWith('k8s.seen.b', two).changes]);
+    await consul.apply(nodeWith('k8s.seenelsewhere.a', appOf('seen-3', 'seen')).changes);
+    const found = await eventually('the server has seen the writes', 5000, async () => {
+      const checks = await consul.checks('k8s.seen.');
+      return checks.size === 2 ? checks : undefined;
+    });
+    expect(Object.fromEntries(found)).to.deep.equal({ 'k8s.seen.a': one.checks, 'k8s.seen.b': two.checks });
+  });
+
+  it('marks each change of nodes, services, checks and config entries, and nothing else', async () => {
+    const node = 'k8s.t.shop.marked';
+    const app = appOf('marked-1', 'marked');
+    const entry = { Kind: 'service-resolver', Name: 'marked', Meta: {} } as const;
+    const changes: Change[] = [
+      { op: 'set-node', node: nodeOf(node) },
+      { op: 'register', node: nodeOf(node), registration: app },
+      { op: 'register', node: nodeOf(node), registration: { ...app, service: { ...app.service, Port: 99 } } },
+      { op: 'set-check', node, check: checkOf('marked-1', 'critical') },
+      { op: 'delete-service', node, id: 'marked-1', service: 'marked' },
+      { op: 'delete-node', node },
+      { op: 'set-config', entry, modifyIndex: 0 },
+    ];
+    for (const change of changes) {
+      const before = await consul.marks();
+      expect(await consul.marks(), 'nothing was changed').to.equal(before);
+      expect(errorsOf(await consul.apply([change]))).to.deep.equal([undefined]);
+      await eventually(`${change.op} is marked`, 5000, async () => (await consul.marks()) !== before || undefined);
+    }
+    const modifyIndex = (await consul.readConfig('service-resolver', 'marked'))!.modifyIndex;
+    const before = await consul.marks();
+    await consul.apply([{ op: 'delete-config', kind: 'service-resolver', name: 'marked', modifyIndex }]);
+    await eventually('delete-config is marked', 5000, async () => (await consul.marks()) !== before || undefined);
   });
 
   it('removes a node with its services and checks', async () => {

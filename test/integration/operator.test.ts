@@ -212,9 +212,18 @@ describe('the operator', function () {
     expect(await kube.client.get(secrets, 'taken-landbridge', 'shop')).to.equal(undefined);
   });
 
-  it('makes a sidecar Secret again that somebody deleted', async () => {
+  it('makes a sidecar Secret again that somebody deleted: soon when a pod waits for it, else in its turn', async () => {
+    const isThere = (deadlineMs: number): Promise<unknown> =>
+      eventually('it is there again', deadlineMs, async () => kube.client.get(secrets, 'web-landbridge', 'shop'));
     await kube.client.delete(secrets, 'web-landbridge', 'shop');
-    await eventually('it is there again', 10_000, async () => kube.client.get(secrets, 'web-landbridge', 'shop'));
+    // Twenty periods of a second at most.
+    await isThere(40_000);
+    await setReady('web-2', 'False', '10.0.0.2');
+    await holds('a pod that waits', 'web', { 'web-2': 'critical' });
+    await kube.client.delete(secrets, 'web-landbridge', 'shop');
+    await isThere(10_000);
+    await setReady('web-2', 'True', '10.0.0.2');
+    await holds('the pod as before', 'web', { 'web-2': 'passing' });
   });
 
   it('lets go of a pod whose label was taken off', async () => {

@@ -114,10 +114,25 @@ export function nodeHealth(state: FakeState, { path, token }: FakeRequest): Fake
 }
 
 export function nodeList(state: FakeState, { query, token }: FakeRequest): FakeReply {
-  const quoted = /^Node matches (".*")$/.exec(query['filter'] ?? '');
+  return ok(nodesOf(state, query, token).map(head));
+}
+
+/** Those that the token may read and the filter lets pass: `Node matches "..."`, or `Node == ""` for none. */
+function nodesOf(state: FakeState, query: FakeRequest['query'], token: string): FakeNode[] {
+  const { filter = '' } = query;
+  if (filter === 'Node == ""') return [];
+  const quoted = /^Node matches (".*")$/.exec(filter);
   const pattern = new RegExp(quoted ? (JSON.parse(quoted[1]!) as string) : '');
   const all = [...state.nodes.values()].filter((node) => may(state, token, 'node', node.Node, 'read'));
-  return ok(all.filter((node) => pattern.test(node.Node)).map(head));
+  return all.filter((node) => pattern.test(node.Node));
+}
+
+/** GET /v1/health/state/any */
+export function stateHealth(state: FakeState, { query, token }: FakeRequest): FakeReply {
+  const checks = nodesOf(state, query, token).flatMap((node) => [...node.checks.values()]);
+  return ok(
+    structuredClone(checks.filter((c) => c.ServiceName === '' || may(state, token, 'service', c.ServiceName, 'read'))),
+  );
 }
 
 export function serviceList(state: FakeState, { token }: FakeRequest): FakeReply {

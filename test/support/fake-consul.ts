@@ -62,7 +62,12 @@ function answer(state: FakeState, request: ConsulRequest, token: string): Awaite
   if (reply.status >= 300 && !request.accept?.includes(reply.status)) {
     throw refusal(`${request.method} /v1${request.path}`, reply.status, String(reply.body));
   }
-  return { ...reply, filtered: reply.filtered ?? false, anonymous: state.acl && token === '' };
+  return {
+    ...reply,
+    index: String(state.index),
+    filtered: reply.filtered ?? false,
+    anonymous: state.acl && token === '',
+  };
 }
 
 function handled(state: FakeState, request: FakeRequest): FakeReply {
@@ -82,6 +87,7 @@ const HANDLERS: Record<string, Handler> = {
   'GET catalog/nodes': catalog.nodeList,
   'GET catalog/services': catalog.serviceList,
   'GET health/node': catalog.nodeHealth,
+  'GET health/state': catalog.stateHealth,
   'GET health/service': catalog.serviceHealth,
   'GET health/connect': catalog.serviceHealth,
   'PUT txn': transact,

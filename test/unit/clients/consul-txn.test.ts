@@ -14,7 +14,7 @@ function answering(...replies: { status: number; body: unknown }[]): { transport
   const transport: Transport = {
     async send({ body }) {
       sizes.push((body as unknown[]).length);
-      return { filtered: false, anonymous: false, ...(replies.shift() ?? { status: 200, body: {} }) };
+      return { index: undefined, filtered: false, anonymous: false, ...(replies.shift() ?? { status: 200, body: {} }) };
     },
     close: () => undefined,
   };

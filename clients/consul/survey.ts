@@ -1,0 +1,41 @@
+import type { CheckEntry } from '../../mesh/entry.ts';
+import { escapeRegex } from './catalog-read.ts';
+import { checkEntry } from './normalise-catalog.ts';
+import type { RawCheck } from './normalise-catalog.ts';
+import type { Transport } from './transport.ts';
+
+/**
+ * What Consul answers with the index of a whole table, asked with a filter that nothing passes: the index comes alone.
+ * https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details
+ */
+const TABLES: [path: string, nothing: string][] = [
+  ['/health/state/any', 'Node == ""'],
+  ['/catalog/services', 'ServiceName == ""'],
+  ['/catalog/nodes', 'Node == ""'],
+  // One index for all kinds of config entry.
+  ['/config/service-defaults', 'Name == ""'],
+];
+
+/** Any server may answer: a survey only raises doubts, and a doubt is settled by a consistent read. */
+const STALE = { stale: '' };
+
+export async function readMarks(transport: Transport): Promise<string> {
+  const replies = await Promise.all(
+    TABLES.map(([path, filter]) => transport.send({ method: 'GET', path, query: { ...STALE, filter } })),
+  );
+  return replies.map(({ index }) => index ?? '').join('/');
+}
+
+export async function readChecks(transport: Transport, nodePrefix: string): Promise<Map<string, CheckEntry[]>> {
+  const filter = `Node matches ${JSON.stringify(`^${escapeRegex(nodePrefix)}`)}`;
+  const reply = await transport.send({ method: 'GET', path: '/health/state/any', query: { ...STALE, filter } });
+  const found = new Map<string, CheckEntry[]>();
+  for (const raw of reply.body as (RawCheck & { Node: string })[]) {
+    // A check without a service belongs to the node, which is none of ours.
+    if (!raw.ServiceID) continue;
+    const checks = found.get(raw.Node);
+    if (checks === undefined) found.set(raw.Node, [checkEntry(raw)]);
+    else checks.push(checkEntry(raw));
+  }
+  return found;
+}

@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+import type { ConfigEntry } from '../../../mesh/entry.ts';
+import { podsNode } from '../../../mesh/names.ts';
+import type { Change } from '../../../mesh/plan.ts';
+import { KINDS, rememberingCatalog } from '../../../operator/catalog.ts';
+import { surveyor } from '../../../operator/survey.ts';
+import { appOf, checkOf, nodeOf, nodeWith } from '../../contract/consul-builders.ts';
+import { fakeConsul } from '../../support/fake-consul.ts';
+
+const NODE = podsNode('lab', 'shop', 'web');
+const OTHER = podsNode('lab', 'shop', 'api');
+const NOTHING = { node: undefined, config: {} };
+
+/** Two MeshServices, written and remembered, and compared once. */
+async function scene() {
+  const fake = fakeConsul();
+  const catalog = rememberingCatalog(fake.consul);
+  for (const [node, service] of [
+    [NODE, 'web'],
+    [OTHER, 'api'],
+  ] as const) {
+    await fake.consul.apply(nodeWith(node, appOf(`${service}-1`, service)).changes);
+    await catalog.read({ node, services: [service] }, NOTHING);
+  }
+  const survey = surveyor({ consul: fake.consul, catalog, nodePrefix: 'k8s.lab.' });
+  expect(await survey()).to.deep.equal([]);
+  fake.requests.length = 0;
+  return { fake, catalog, survey };
+}
+
+const resolver: ConfigEntry = { Kind: 'service-defaults', Name: 'web', Meta: {}, Protocol: 'http' };
+
+describe('the survey', () => {
+  const byHand: [string, Change][] = [
+    ['an instance is deleted', { op: 'delete-service', node: NODE, id: 'web-1', service: 'web' }],
+    ['the node is deleted', { op: 'delete-node', node: NODE }],
+    ['a check is changed', { op: 'set-check', node: NODE, check: checkOf('web-1', 'critical', 'by hand') }],
+    ['an instance is added', { op: 'register', node: nodeOf(NODE), registration: appOf('web-2', 'web') }],
+    ['the mark of the owner is taken off', { op: 'set-node', node: { ...nodeOf(NODE), Meta: {} } }],
+    ['a config entry is written under the name', { op: 'set-config', entry: resolver, modifyIndex: 0 }],
+  ];
+  for (const [what, change] of byHand) {
+    it(`names the one node where ${what} by hand`, async () => {
+      const { fake, survey } = await scene();
+      await fake.consul.apply([change]);
+      expect(await survey()).to.deep.equal([NODE]);
+      expect(await survey(), 'until it is mended').to.deep.equal([NODE]);
+    });
+  }
+
+  it('asks for four indexes and no more while nothing changed, whatever the number of MeshServices', async () => {
+    const { fake, survey } = await scene();
+    expect(await survey()).to.deep.equal([]);
+    expect(fake.requests).to.have.length(4);
+  });
+
+  it('asks for nodes, checks and each kind once when something of anybody changed', async () => {
+    const { fake, survey } = await scene();
+    await fake.consul.apply(nodeWith('vm.rack-1.a', appOf('x', 'x')).changes);
+    fake.requests.length = 0;
+    expect(await survey()).to.deep.equal([]);
+    expect(fake.requests).to.have.length(4 + 2 + KINDS.length);
+  });
+
+  it('does not doubt what the operator itself wrote', async () => {
+    const { fake, catalog, survey } = await scene();
+    const change: Change = { op: 'set-check', node: NODE, check: checkOf('web-1', 'critical') };
+    await catalog.apply({ node: NODE, services: ['web'] }, [change]);
+    expect(await survey()).to.deep.equal([]);
+    expect(await fake.consul.health('web')).to.have.length(1);
+  });
+
+  it('leaves out what is written while it reads, and looks at it the next time', async () => {
+    const { fake, catalog, survey } = await scene();
+    await fake.consul.apply([{ op: 'delete-service', node: NODE, id: 'web-1', service: 'web' }]);
+    const { checks } = fake.consul;
+    fake.consul.checks = async (prefix) => {
+      fake.consul.checks = checks;
+      const seen = await checks(prefix);
+      await catalog.apply({ node: NODE, services: ['web'] }, [
+        { op: 'register', node: nodeOf(NODE), registration: appOf('web-3', 'web') },
+      ]);
+      return seen;
+    };
+    expect(await survey()).to.deep.equal([]);
+    expect(await survey()).to.deep.equal([NODE]);
+  });
+});
