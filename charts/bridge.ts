@@ -1,5 +1,4 @@
 import { k8s } from 'cdk8s-plus-27';
-import type { Construct } from 'constructs';
 import { GROUP } from '../crds/mesh-service.ts';
 import {
   BRIDGE_PORT,
@@ -10,58 +9,74 @@ import {
   SECRETS,
 } from '../mesh/installation.ts';
 import { labels, selectorLabels } from './labels.ts';
-import { podSelector, podTemplate, resourcesOf } from './pod.ts';
+import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
-import { processEnv } from './process-env.ts';
+import { CONSUL_GRPC, processEnv } from './process-env.ts';
 import { addClusterRole, addServiceAccount } from './rbac.ts';
-import type { Values } from './values.ts';
+import { asText, equal, ifGiven, join, type Parts, times, when } from './template/expression.ts';
+import type { Target } from './template/target.ts';
+import { values } from './values/tree.ts';
+
+const { bridge } = values;
 
 /** Admits the machines outside the cluster and holds their leases. */
-export function addBridge(scope: Construct, values: Values): void {
-  addServiceAccount(scope, 'bridge');
-  addClusterRole(scope, 'bridge', [
+export function addBridge(target: Target): void {
+  addServiceAccount(target, 'bridge');
+  addClusterRole(target, 'bridge', [
     { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['get', 'list', 'watch'] },
   ]);
-  new k8s.KubeService(scope, 'bridge-service', {
-    metadata: { name: BRIDGE_SERVICE, namespace: NAMESPACE, labels: labels('bridge') },
+  target.add(k8s.KubeService, 'bridge-service', {
+    metadata: {
+      name: BRIDGE_SERVICE,
+      namespace: NAMESPACE,
+      labels: labels('bridge'),
+      annotations: ifGiven(bridge.serviceAnnotations),
+    },
     spec: {
-      type: 'NodePort',
+      type: bridge.exposure,
       selector: selectorLabels('bridge'),
       ports: [
         {
           name: 'api',
           port: BRIDGE_PORT,
           targetPort: k8s.IntOrString.fromString('api'),
-          nodePort: values.bridge.nodePort,
+          nodePort: when<number>(equal(bridge.exposure, 'NodePort'), bridge.nodePort),
         },
       ],
     },
   });
-  new k8s.KubeDeployment(scope, 'bridge', {
+  target.add(k8s.KubeDeployment, 'bridge', {
     metadata: { name: 'landbridge-bridge', namespace: NAMESPACE, labels: labels('bridge') },
     spec: {
       replicas: 1,
       selector: podSelector('bridge'),
       // Two at a time would judge each other's leases. A new one gives every machine a full lease, so the gap costs none.
       strategy: { type: 'Recreate' },
-      template: podTemplate('bridge', values, {
+      template: podTemplate('bridge', {
         talksToKubernetes: true,
-        container: bridgeContainer(values),
+        observed: true,
+        container: bridgeContainer(),
         volumes: [{ name: 'secrets', secret: { secretName: SECRETS.bridge, defaultMode: 0o440 } }],
       }),
     },
   });
 }
 
-function bridgeContainer(values: Values): k8s.Container {
+function bridgeContainer(): Parts<k8s.Container> {
   return {
     name: 'bridge',
-    image: values.images.bridge,
+    image: imageOf('bridge'),
     args: ['bridge'],
-    env: processEnv(values, {
-      LANDBRIDGE_BRIDGE_ADVERTISE: values.bridge.advertise.join(','),
-      LANDBRIDGE_CONSUL_GRPC_ADVERTISE: values.consul.advertise.join(','),
-      LANDBRIDGE_LEASE_MS: String(values.bridge.leaseSeconds * 1000),
+    env: processEnv({
+      LANDBRIDGE_BRIDGE_ADVERTISE: join(bridge.advertise, ','),
+      // Machines reach external servers where pods do.
+      LANDBRIDGE_CONSUL_GRPC_ADVERTISE: when<string>(
+        values.externalConsul.enabled,
+        CONSUL_GRPC,
+        join(values.consul.advertise, ','),
+      ),
+      LANDBRIDGE_DEREGISTER_AFTER_HOURS: asText(bridge.deregisterAfterHours),
+      LANDBRIDGE_LEASE_MS: asText(times(bridge.leaseSeconds, 1000)),
       LANDBRIDGE_SECRETS: BRIDGE_SECRETS_DIRECTORY,
     }),
     ports: [
@@ -69,7 +84,7 @@ function bridgeContainer(values: Values): k8s.Container {
       { name: 'observe', containerPort: OBSERVE_PORT },
     ],
     ...observeProbes,
-    resources: resourcesOf(values.bridge.resources),
+    resources: resourcesOf(bridge.resources),
     volumeMounts: [{ name: 'secrets', mountPath: BRIDGE_SECRETS_DIRECTORY, readOnly: true }],
   };
 }

@@ -1,5 +1,12 @@
-import { CONSUL_GRPC_TLS_PORT, CONSUL_HTTPS_PORT, DATACENTER } from '../mesh/installation.ts';
-import type { Values } from './values.ts';
+import {
+  CONSUL_GRPC_TLS_PORT,
+  CONSUL_HTTPS_PORT,
+  CONSUL_SERVER_SERVICE,
+  DATACENTER,
+  NAMESPACE,
+} from '../mesh/installation.ts';
+import { equal, when } from './template/expression.ts';
+import { values } from './values/tree.ts';
 
 /** Files of the Secret landbridge-consul-server and of the volume, as the server sees them. */
 export const CONSUL_TLS_DIRECTORY = '/consul/tls';
@@ -7,13 +14,16 @@ export const CONSUL_DATA_DIRECTORY = '/consul/data';
 /** A snippet with the gossip key: a secret, so it is no part of the ConfigMap. */
 export const CONSUL_GOSSIP_FILE = `${CONSUL_TLS_DIRECTORY}/gossip.json`;
 
+const server = (index: number): string => `${CONSUL_SERVER_SERVICE}-${index}.${CONSUL_SERVER_SERVICE}.${NAMESPACE}.svc`;
+
 /**
- * The configuration of the one Consul server. Keys: https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
+ * The configuration of the Consul servers, over the values. Keys: https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */
-export function consulConfig(values: Pick<Values, 'logLevel'>): object {
+export function consulConfig(): object {
   return {
     server: true,
-    bootstrap_expect: 1,
+    bootstrap_expect: values.consul.servers,
+    retry_join: when(equal(values.consul.servers, 3), [server(0), server(1), server(2)]),
     datacenter: DATACENTER,
     primary_datacenter: DATACENTER,
     data_dir: CONSUL_DATA_DIRECTORY,
@@ -22,9 +32,9 @@ export function consulConfig(values: Pick<Values, 'logLevel'>): object {
     log_level: values.logLevel,
     log_json: true,
     disable_update_check: true,
-    // A single server that left would find no quorum when its pod comes back: it only ever pauses.
+    // A server that left would find no quorum when its pod comes back: it only ever pauses.
     leave_on_terminate: false,
-    // By default a server that was down for a week refuses to start. There is no other server to ask here.
+    // By default a server that was down for a week refuses to start. It may be the only one.
     server_rejoin_age_max: '87600h',
     // Elections and heartbeats in 1 s instead of 5 s.
     performance: { raft_multiplier: 1 },

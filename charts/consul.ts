@@ -1,5 +1,4 @@
 import { k8s } from 'cdk8s-plus-27';
-import type { Construct } from 'constructs';
 import {
   CONSUL_GRPC_TLS_PORT,
   CONSUL_HTTPS_PORT,
@@ -11,41 +10,61 @@ import {
 } from '../mesh/installation.ts';
 import { CONSUL_DATA_DIRECTORY, CONSUL_GOSSIP_FILE, CONSUL_TLS_DIRECTORY, consulConfig } from './consul-config.ts';
 import { labels, selectorLabels } from './labels.ts';
-import { podSelector, podTemplate, resourcesOf, serviceAccountName } from './pod.ts';
-import { shortHash } from './short-hash.ts';
-import type { Values } from './values.ts';
+import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
+import { addServiceAccount } from './rbac.ts';
+import {
+  equal,
+  every,
+  hashOf,
+  ifGiven,
+  jsonOf,
+  moreThan,
+  quantity,
+  type Parts,
+  type Symbolic,
+  when,
+} from './template/expression.ts';
+import type { Target } from './template/target.ts';
+import { values } from './values/tree.ts';
 
 const CONFIG_MAP = 'landbridge-consul-config';
 const CONFIG_DIRECTORY = '/consul/config';
 const CONFIG_KEY = 'server.json';
 
+const { consul } = values;
+const several = moreThan(consul.servers, 1);
+
 /**
- * One Consul server with a volume. It starts once the bootstrap job made its certificate. A pod that comes back with
- * another address takes its data up again; meanwhile running sidecars go on with what they know.
+ * One or three Consul servers with a volume each. They start once the bootstrap job made their certificate. A pod that
+ * comes back with another address takes its data up again; meanwhile running sidecars go on with what they know.
  */
-export function addConsul(scope: Construct, values: Values): void {
-  const config = JSON.stringify(consulConfig(values), null, 2);
-  new k8s.KubeServiceAccount(scope, 'consul-account', {
-    metadata: { name: serviceAccountName('consul'), namespace: NAMESPACE, labels: labels('consul') },
-    automountServiceAccountToken: false,
-  });
-  new k8s.KubeConfigMap(scope, 'consul-config', {
+export function addConsul(target: Target): void {
+  const config = consulConfig();
+  addServiceAccount(target, 'consul');
+  target.add(k8s.KubeConfigMap, 'consul-config', {
     metadata: { name: CONFIG_MAP, namespace: NAMESPACE, labels: labels('consul') },
-    data: { [CONFIG_KEY]: config },
+    data: { [CONFIG_KEY]: jsonOf(config) },
   });
-  addServices(scope, values);
-  new k8s.KubeStatefulSet(scope, 'consul', {
+  addServices(target);
+  target.when(every(values.podDisruptionBudgets, several)).add(k8s.KubePodDisruptionBudget, 'consul-budget', {
+    metadata: { name: CONSUL_SERVER_SERVICE, namespace: NAMESPACE, labels: labels('consul') },
+    spec: { maxUnavailable: k8s.IntOrString.fromNumber(1), selector: podSelector('consul') },
+  });
+  target.add(k8s.KubeStatefulSet, 'consul', {
     metadata: { name: CONSUL_SERVER_SERVICE, namespace: NAMESPACE, labels: labels('consul') },
     spec: {
-      replicas: 1,
+      replicas: consul.servers,
+      // Three elect a leader together: none is ready alone.
+      podManagementPolicy: when<string>(several, 'Parallel'),
       serviceName: CONSUL_SERVER_SERVICE,
       selector: podSelector('consul'),
-      template: podTemplate('consul', values, {
+      template: podTemplate('consul', {
+        spread: true,
         talksToKubernetes: false,
         // Consul reads its file at start only.
-        annotations: { 'landbridge.dev/config-hash': shortHash(config) },
+        annotations: { 'landbridge.dev/config-hash': hashOf(config) },
         terminationGracePeriodSeconds: 10,
-        container: serverContainer(values),
+        container: serverContainer(),
         volumes: [
           { name: 'config', configMap: { name: CONFIG_MAP } },
           { name: 'tls', secret: { secretName: SECRETS.consulServer, defaultMode: 0o440 } },
@@ -56,8 +75,8 @@ export function addConsul(scope: Construct, values: Values): void {
           metadata: { name: 'data', labels: selectorLabels('consul') },
           spec: {
             accessModes: ['ReadWriteOnce'],
-            storageClassName: values.consul.storageClass,
-            resources: { requests: { storage: k8s.Quantity.fromString(values.consul.storage) } },
+            storageClassName: ifGiven(consul.storageClass),
+            resources: { requests: { storage: quantity(consul.storage) as Symbolic<k8s.Quantity> } },
           },
         },
       ],
@@ -65,11 +84,11 @@ export function addConsul(scope: Construct, values: Values): void {
   });
 }
 
-function serverContainer(values: Values): k8s.Container {
+function serverContainer(): Parts<k8s.Container> {
   const https = (path: string): k8s.HttpGetAction => ({ scheme: 'HTTPS', path, port: port('https') });
   return {
     name: 'consul',
-    image: values.images.consul,
+    image: imageOf('consul'),
     command: ['consul', 'agent'],
     args: [
       `-config-file=${CONFIG_DIRECTORY}/${CONFIG_KEY}`,
@@ -98,7 +117,7 @@ function serverContainer(values: Values): k8s.Container {
       timeoutSeconds: 5,
       failureThreshold: 6,
     },
-    resources: resourcesOf(values.consul.resources),
+    resources: resourcesOf(consul.resources),
     volumeMounts: [
       { name: 'data', mountPath: CONSUL_DATA_DIRECTORY },
       { name: 'config', mountPath: CONFIG_DIRECTORY, readOnly: true },
@@ -107,28 +126,29 @@ function serverContainer(values: Values): k8s.Container {
   };
 }
 
-function addServices(scope: Construct, values: Values): void {
+function addServices(target: Target): void {
   const https: k8s.ServicePort = { name: 'https', port: CONSUL_HTTPS_PORT, targetPort: port('https') };
   const grpc: k8s.ServicePort = { name: 'grpc-tls', port: CONSUL_GRPC_TLS_PORT, targetPort: port('grpc-tls') };
-  const add = (id: string, name: string, spec: k8s.ServiceSpec) =>
-    new k8s.KubeService(scope, id, {
-      metadata: { name, namespace: NAMESPACE, labels: labels('consul') },
-      spec: { selector: selectorLabels('consul'), ...spec },
-    });
-  add('consul-service', CONSUL_SERVICE, { ports: [https, grpc] });
-  // The StatefulSet's own: a stable name for the server, ready or not.
-  add('consul-server-service', CONSUL_SERVER_SERVICE, {
-    clusterIp: 'None',
-    publishNotReadyAddresses: true,
-    ports: [https, grpc],
+  const metadataOf = (name: string) => ({ name, namespace: NAMESPACE, labels: labels('consul') });
+  const selector = selectorLabels('consul');
+  target.add(k8s.KubeService, 'consul-service', {
+    metadata: metadataOf(CONSUL_SERVICE),
+    spec: { selector, ports: [https, grpc] },
   });
-  if (values.bridge.enabled) {
-    // Sidecars outside the cluster ask for their configuration here.
-    add('consul-xds-service', CONSUL_XDS_SERVICE, {
-      type: 'NodePort',
-      ports: [{ ...grpc, nodePort: values.consul.xdsNodePort }],
-    });
-  }
+  // The StatefulSet's own: a stable name for each server, ready or not.
+  target.add(k8s.KubeService, 'consul-server-service', {
+    metadata: metadataOf(CONSUL_SERVER_SERVICE),
+    spec: { selector, clusterIp: 'None', publishNotReadyAddresses: true, ports: [https, grpc] },
+  });
+  // Sidecars outside the cluster ask for their configuration here.
+  target.when(values.bridge.enabled).add(k8s.KubeService, 'consul-xds-service', {
+    metadata: { ...metadataOf(CONSUL_XDS_SERVICE), annotations: ifGiven(consul.serviceAnnotations) },
+    spec: {
+      type: consul.exposure,
+      selector,
+      ports: [{ ...grpc, nodePort: when<number>(equal(consul.exposure, 'NodePort'), consul.xdsNodePort) }],
+    },
+  });
 }
 
 const port = (name: string): k8s.IntOrString => k8s.IntOrString.fromString(name);

@@ -1,30 +1,32 @@
-import { ApiObject, Chart } from 'cdk8s';
-import type { Construct } from 'constructs';
 import { meshServiceCrd } from '../crds/custom-resource-definition.ts';
 import { addBootstrap } from './bootstrap.ts';
 import { addBridge } from './bridge.ts';
 import { addConsul } from './consul.ts';
+import { addCrd } from './crd.ts';
 import { addNamespace } from './namespace.ts';
+import { addNetworkPolicies } from './network-policies.ts';
 import { addOperatorRbac } from './operator-rbac.ts';
 import { addOperator } from './operator.ts';
-import type { Values } from './values.ts';
+import { addPodMonitor } from './pod-monitor.ts';
+import { not } from './template/expression.ts';
+import type { Target } from './template/target.ts';
+import { values } from './values/tree.ts';
 import { addWebhook } from './webhook.ts';
 
 /**
  * An installation of Landbridge. Nothing waits for an order at apply: a pod whose Secret is not there yet is started as
  * soon as the bootstrap job made it. The job comes early in the output, so that this takes little time.
  */
-export class LandbridgeChart extends Chart {
-  constructor(scope: Construct, id: string, values: Values) {
-    super(scope, id, { disableResourceNameHashes: true });
-    addNamespace(this);
-    new ApiObject(this, 'mesh-service-crd', meshServiceCrd());
-    addBootstrap(this, values);
-    addConsul(this, values);
-    addOperatorRbac(this);
-    addOperator(this, values);
-    if (values.bridge.enabled) addBridge(this, values);
-    // Last, so that in a new cluster it refuses pods for as short a time as can be.
-    addWebhook(this);
-  }
+export function addLandbridge(target: Target): void {
+  addNamespace(target);
+  addCrd(target.when(values.crds.install), 'mesh-service-crd', meshServiceCrd());
+  addBootstrap(target);
+  addConsul(target.when(not(values.externalConsul.enabled)));
+  addOperatorRbac(target);
+  addOperator(target);
+  addBridge(target.when(values.bridge.enabled));
+  addPodMonitor(target.when(values.metrics.podMonitor.enabled));
+  addNetworkPolicies(target.when(values.networkPolicies));
+  // Last, so that in a new cluster it refuses pods for as short a time as can be.
+  addWebhook(target);
 }

@@ -1,13 +1,15 @@
 import { k8s } from 'cdk8s-plus-27';
-import type { Construct } from 'constructs';
 import { NAMESPACE } from '../mesh/installation.ts';
 import { labels } from './labels.ts';
-
-export const PRIORITY_CLASS = 'landbridge-control-plane';
+import { equal, every, not } from './template/expression.ts';
+import type { Target } from './template/target.ts';
+import { releaseNamespace, values } from './values/tree.ts';
 
 /** The namespace, and the priority of everything in it. */
-export function addNamespace(scope: Construct): void {
-  new k8s.KubeNamespace(scope, 'namespace', {
+export function addNamespace(target: Target): void {
+  const { createNamespace, priorityClass } = values;
+  // Helm makes the namespace of its release itself, and then refuses a chart that has it too.
+  target.when(every(createNamespace, not(equal(releaseNamespace, NAMESPACE)))).add(k8s.KubeNamespace, 'namespace', {
     metadata: {
       name: NAMESPACE,
       labels: {
@@ -18,9 +20,9 @@ export function addNamespace(scope: Construct): void {
     },
   });
   // Its own, since some providers refuse the system-* classes outside kube-system.
-  new k8s.KubePriorityClass(scope, 'priority', {
-    metadata: { name: PRIORITY_CLASS, labels: labels() },
+  target.when(priorityClass.create).add(k8s.KubePriorityClass, 'priority', {
+    metadata: { name: priorityClass.name, labels: labels() },
     description: 'Landbridge and its Consul server go before the workloads that need them.',
-    value: 1_000_000,
+    value: priorityClass.value,
   });
 }

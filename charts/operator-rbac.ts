@@ -1,13 +1,13 @@
 import type { k8s } from 'cdk8s-plus-27';
-import type { Construct } from 'constructs';
 import { GROUP } from '../crds/mesh-service.ts';
 import { NAMESPACE, OPERATOR_LEASE, WEBHOOK_CONFIGURATION } from '../mesh/installation.ts';
 import { addClusterRole, addRole, addServiceAccount } from './rbac.ts';
+import type { Target } from './template/target.ts';
 
 /** What the operator may do, rule by rule. */
-export function addOperatorRbac(scope: Construct): void {
-  addServiceAccount(scope, 'operator');
-  addClusterRole(scope, 'operator', [
+export function addOperatorRbac(target: Target): void {
+  addServiceAccount(target, 'operator');
+  addClusterRole(target, 'operator', [
     // `patch` for the finalizer.
     { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['get', 'list', 'watch', 'patch'] },
     { apiGroups: [GROUP], resources: ['meshservices/status'], verbs: ['patch'] },
@@ -28,7 +28,7 @@ export function addOperatorRbac(scope: Construct): void {
     apiGroups: ['coordination.k8s.io'],
     resources: ['leases'],
   };
-  addRole(scope, 'operator', NAMESPACE, [
+  addRole(target, 'operator', NAMESPACE, [
     { ...lease, verbs: ['create'] },
     { ...lease, resourceNames: [OPERATOR_LEASE], verbs: ['get', 'update'] },
   ]);

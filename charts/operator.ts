@@ -1,16 +1,17 @@
 import { k8s } from 'cdk8s-plus-27';
-import type { Construct } from 'constructs';
 import { NAMESPACE, OBSERVE_PORT, OPERATOR_SECRETS_DIRECTORY, SECRETS, WEBHOOK_PORT } from '../mesh/installation.ts';
 import { labels } from './labels.ts';
-import { podSelector, podTemplate, resourcesOf } from './pod.ts';
+import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
-import { CONSUL_GRPC_ADDRESS, processEnv } from './process-env.ts';
-import type { Values } from './values.ts';
+import { CONSUL_GRPC, processEnv } from './process-env.ts';
+import { asText, every, moreThan, type Parts } from './template/expression.ts';
+import type { Target } from './template/target.ts';
+import { values } from './values/tree.ts';
 
 /** Reconciles MeshServices and injects sidecars. Every replica answers the webhook; one of them reconciles. */
-export function addOperator(scope: Construct, values: Values): void {
+export function addOperator(target: Target): void {
   const { replicas } = values.operator;
-  new k8s.KubeDeployment(scope, 'operator', {
+  target.add(k8s.KubeDeployment, 'operator', {
     metadata: { name: 'landbridge-operator', namespace: NAMESPACE, labels: labels('operator') },
     spec: {
       replicas,
@@ -20,33 +21,34 @@ export function addOperator(scope: Construct, values: Values): void {
         type: 'RollingUpdate',
         rollingUpdate: { maxUnavailable: k8s.IntOrString.fromNumber(0), maxSurge: k8s.IntOrString.fromNumber(1) },
       },
-      template: spread(
-        podTemplate('operator', values, {
-          talksToKubernetes: true,
-          container: operatorContainer(values),
-          volumes: [{ name: 'secrets', secret: { secretName: SECRETS.operator, defaultMode: 0o440 } }],
-        }),
-      ),
+      template: podTemplate('operator', {
+        talksToKubernetes: true,
+        observed: true,
+        spread: true,
+        container: operatorContainer(),
+        volumes: [{ name: 'secrets', secret: { secretName: SECRETS.operator, defaultMode: 0o440 } }],
+      }),
     },
   });
-  if (replicas > 1) {
-    new k8s.KubePodDisruptionBudget(scope, 'operator-budget', {
+  target
+    .when(every(values.podDisruptionBudgets, moreThan(replicas, 1)))
+    .add(k8s.KubePodDisruptionBudget, 'operator-budget', {
       metadata: { name: 'landbridge-operator', namespace: NAMESPACE, labels: labels('operator') },
       spec: { maxUnavailable: k8s.IntOrString.fromNumber(1), selector: podSelector('operator') },
     });
-  }
 }
 
-function operatorContainer(values: Values): k8s.Container {
+function operatorContainer(): Parts<k8s.Container> {
   return {
     name: 'operator',
-    image: values.images.landbridge,
+    image: imageOf('landbridge'),
     args: ['operator'],
-    env: processEnv(values, {
-      LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC_ADDRESS,
+    env: processEnv({
+      LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
       LANDBRIDGE_SECRETS: OPERATOR_SECRETS_DIRECTORY,
-      LANDBRIDGE_SIDECAR_IMAGE: values.images.envoy,
+      LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
       LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,
+      LANDBRIDGE_VERIFY_SECONDS: asText(values.operator.verifySeconds),
     }),
     ports: [
       { name: 'webhook', containerPort: WEBHOOK_PORT },
@@ -57,21 +59,3 @@ function operatorContainer(values: Values): k8s.Container {
     volumeMounts: [{ name: 'secrets', mountPath: OPERATOR_SECRETS_DIRECTORY, readOnly: true }],
   };
 }
-
-/** Replicas go to different nodes where there are some, and still run where there is one. */
-const spread = (template: k8s.PodTemplateSpec): k8s.PodTemplateSpec => ({
-  ...template,
-  spec: {
-    ...template.spec!,
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: 'kubernetes.io/hostname',
-        whenUnsatisfiable: 'ScheduleAnyway',
-        labelSelector: podSelector('operator'),
-        // Counts the pods of one revision only, or an update would push the new ones together.
-        matchLabelKeys: ['pod-template-hash'],
-      },
-    ],
-  },
-});

@@ -7,24 +7,33 @@ import {
   DATACENTER,
   NAMESPACE,
 } from '../mesh/installation.ts';
-import type { Values } from './values.ts';
+import { type Expression, join, type Symbolic, when } from './template/expression.ts';
+import { values } from './values/tree.ts';
 
-export const CONSUL_HTTPS_ADDRESS = `${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_HTTPS_PORT}`;
-export const CONSUL_GRPC_ADDRESS = `${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_GRPC_TLS_PORT}`;
+const { externalConsul } = values;
+const theirsOr = (theirs: Expression<string>, own: string): Expression<string> =>
+  when<string>(externalConsul.enabled, theirs, own);
+
+const CONSUL_HTTP = theirsOr(
+  join(externalConsul.addresses, ','),
+  `${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_HTTPS_PORT}`,
+);
+/** Where sidecars in the cluster ask for their configuration. */
+export const CONSUL_GRPC = theirsOr(externalConsul.grpc, `${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_GRPC_TLS_PORT}`);
 
 /** The environment of every Landbridge process, and what one of them needs besides. */
-export function processEnv(values: Values, own: Record<string, string> = {}): k8s.EnvVar[] {
-  const fixed = {
+export function processEnv(own: Record<string, Symbolic<string>> = {}): Symbolic<k8s.EnvVar>[] {
+  const all = {
     LANDBRIDGE_CLUSTER: values.cluster,
-    LANDBRIDGE_CONSUL_HTTP: CONSUL_HTTPS_ADDRESS,
-    LANDBRIDGE_CONSUL_SERVER_NAME: CONSUL_SERVER_NAME,
-    LANDBRIDGE_DATACENTER: DATACENTER,
+    LANDBRIDGE_CONSUL_HTTP: CONSUL_HTTP,
+    LANDBRIDGE_CONSUL_SERVER_NAME: theirsOr(externalConsul.serverName, CONSUL_SERVER_NAME),
+    LANDBRIDGE_DATACENTER: theirsOr(externalConsul.datacenter, DATACENTER),
     LANDBRIDGE_LOG_LEVEL: values.logLevel,
     ...own,
   };
   return [
     { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
     { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
-    ...Object.entries(fixed).map(([name, value]) => ({ name, value })),
+    ...Object.entries(all).map(([name, value]) => ({ name, value })),
   ];
 }

@@ -1,13 +1,16 @@
 import { k8s } from 'cdk8s-plus-27';
-import type { Construct } from 'constructs';
 import { NAMESPACE } from '../mesh/installation.ts';
 import { type Component, labels } from './labels.ts';
 import { serviceAccountName } from './pod.ts';
+import type { Symbolic } from './template/expression.ts';
+import type { Target } from './template/target.ts';
 
 const API_GROUP = 'rbac.authorization.k8s.io';
 
-export function addServiceAccount(scope: Construct, component: Component): void {
-  new k8s.KubeServiceAccount(scope, `${component}-account`, {
+export type Rules = readonly Symbolic<k8s.PolicyRule>[];
+
+export function addServiceAccount(target: Target, component: Component): void {
+  target.add(k8s.KubeServiceAccount, `${component}-account`, {
     metadata: { name: serviceAccountName(component), namespace: NAMESPACE, labels: labels(component) },
     // A pod says itself that it wants the token.
     automountServiceAccountToken: false,
@@ -15,11 +18,11 @@ export function addServiceAccount(scope: Construct, component: Component): void 
 }
 
 /** A role for a component in the whole cluster, bound to its service account. */
-export function addClusterRole(scope: Construct, component: Component, rules: k8s.PolicyRule[]): void {
+export function addClusterRole(target: Target, component: Component, rules: Rules): void {
   const name = serviceAccountName(component);
   const metadata = { name, labels: labels(component) };
-  new k8s.KubeClusterRole(scope, `${component}-cluster-role`, { metadata, rules });
-  new k8s.KubeClusterRoleBinding(scope, `${component}-cluster-role-binding`, {
+  target.add(k8s.KubeClusterRole, `${component}-cluster-role`, { metadata, rules });
+  target.add(k8s.KubeClusterRoleBinding, `${component}-cluster-role-binding`, {
     metadata,
     roleRef: { apiGroup: API_GROUP, kind: 'ClusterRole', name },
     subjects: [subject(component)],
@@ -27,11 +30,11 @@ export function addClusterRole(scope: Construct, component: Component, rules: k8
 }
 
 /** A role for a component in one namespace, bound to its service account. */
-export function addRole(scope: Construct, component: Component, namespace: string, rules: k8s.PolicyRule[]): void {
+export function addRole(target: Target, component: Component, namespace: string, rules: Rules): void {
   const name = serviceAccountName(component);
   const metadata = { name, namespace, labels: labels(component) };
-  new k8s.KubeRole(scope, `${component}-role`, { metadata, rules });
-  new k8s.KubeRoleBinding(scope, `${component}-role-binding`, {
+  target.add(k8s.KubeRole, `${component}-role`, { metadata, rules });
+  target.add(k8s.KubeRoleBinding, `${component}-role-binding`, {
     metadata,
     roleRef: { apiGroup: API_GROUP, kind: 'Role', name },
     subjects: [subject(component)],

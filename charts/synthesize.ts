@@ -1,12 +1,21 @@
-import { App } from 'cdk8s';
+import { App, Chart } from 'cdk8s';
 import { dump } from 'js-yaml';
-import { LandbridgeChart } from './landbridge-chart.ts';
-import type { Values } from './values.ts';
+import { addLandbridge } from './landbridge-chart.ts';
+import { constructs } from './template/target.ts';
+import { scopeOf } from './values.ts';
+import type { Values } from './values/schema.ts';
+
+export interface SynthesizeOptions {
+  /** The namespace of a Helm release; objects do not depend on it but for the namespace itself. Default: `default`. */
+  releaseNamespace?: string;
+}
 
 /** The objects of an installation, in the order to apply them. */
-export function synthesize(values: Values): object[] {
+export function synthesize(values: Values, { releaseNamespace }: SynthesizeOptions = {}): object[] {
   // An App writes nothing unless asked; the folder is never made.
-  return new LandbridgeChart(new App({ outdir: 'dist' }), 'landbridge', values).toJson() as object[];
+  const chart = new Chart(new App({ outdir: 'dist' }), 'landbridge', { disableResourceNameHashes: true });
+  addLandbridge(constructs(chart, scopeOf(values, releaseNamespace)));
+  return chart.toJson() as object[];
 }
 
 /** One YAML document an object. */

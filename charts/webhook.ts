@@ -1,19 +1,20 @@
 import { k8s } from 'cdk8s-plus-27';
-import type { Construct } from 'constructs';
 import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_PATH, WEBHOOK_SERVICE } from '../mesh/installation.ts';
 import { LABEL_INJECT, LABEL_MESH } from '../mesh/names.ts';
 import { labels, selectorLabels } from './labels.ts';
+import type { Target } from './template/target.ts';
+import { values } from './values/tree.ts';
 
 /** Asks the operator about every new pod of the namespaces that joined the mesh. */
-export function addWebhook(scope: Construct): void {
-  new k8s.KubeService(scope, 'webhook-service', {
+export function addWebhook(target: Target): void {
+  target.add(k8s.KubeService, 'webhook-service', {
     metadata: { name: WEBHOOK_SERVICE, namespace: NAMESPACE, labels: labels('operator') },
     spec: {
       selector: selectorLabels('operator'),
       ports: [{ name: 'webhook', port: 443, targetPort: k8s.IntOrString.fromString('webhook') }],
     },
   });
-  new k8s.KubeMutatingWebhookConfiguration(scope, 'webhook', {
+  target.add(k8s.KubeMutatingWebhookConfiguration, 'webhook', {
     metadata: { name: WEBHOOK_CONFIGURATION, labels: labels('operator') },
     webhooks: [
       {
@@ -32,12 +33,12 @@ export function addWebhook(scope: Construct): void {
           ],
         },
         objectSelector: { matchExpressions: [{ key: LABEL_INJECT, operator: 'NotIn', values: ['false'] }] },
-        // Without its sidecar a pod would be outside the mesh and say nothing of it: better none.
-        failurePolicy: 'Fail',
+        // By default Fail: without its sidecar a pod would be outside the mesh and say nothing of it. Better none.
+        failurePolicy: values.webhook.failurePolicy,
         // Again after others have changed the pod; the patch of an injected pod is empty.
         reinvocationPolicy: 'IfNeeded',
         sideEffects: 'None',
-        timeoutSeconds: 5,
+        timeoutSeconds: values.webhook.timeoutSeconds,
       },
     ],
   });

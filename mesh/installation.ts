@@ -49,3 +49,5 @@ export const BOOTSTRAP_AGAIN =
 /** Where the operator and the bridge find their Secrets. */
 export const OPERATOR_SECRETS_DIRECTORY = '/etc/landbridge/operator';
 export const BRIDGE_SECRETS_DIRECTORY = '/etc/landbridge/bridge';
+/** Where the bootstrap job finds ca.crt and token of Consul servers that are not its own. */
+export const EXTERNAL_CONSUL_DIRECTORY = '/etc/landbridge/external-consul';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { dump, loadAll } from 'js-yaml';
-import { ENVOY_IMAGE } from '../../charts/values.ts';
+import { ENVOY_IMAGE } from '../../charts/values/schema.ts';
 import type { Pod, PodSpec, ObjectMeta } from '../../crds/kubernetes.ts';
 import { type MeshService, parseMeshService } from '../../crds/mesh-service.ts';
 import { SKIP_REASONS, decide } from '../../mesh/inject/decide.ts';

@@ -1,5 +1,6 @@
 import { synthesize, toYaml } from '../../charts/synthesize.ts';
-import { type Values, parseValues } from '../../charts/values.ts';
+import { parseValues } from '../../charts/values.ts';
+import type { Values } from '../../charts/values/schema.ts';
 import { BRIDGE_SERVICE, CONSUL_SERVER_SERVICE, NAMESPACE, WEBHOOK_CONFIGURATION } from '../../mesh/installation.ts';
 import type { Cluster, ClusterNode } from '../cluster.ts';
 import type { Engine } from '../engine.ts';

@@ -8,6 +8,8 @@ import {
   CONSUL_TLS_DIRECTORY,
   consulConfig,
 } from '../../charts/consul-config.ts';
+import { evaluate } from '../../charts/template/evaluate.ts';
+import { parseValues, scopeOf } from '../../charts/values.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
 import type { SecretData } from '../../operator/bootstrap/secret-store.ts';
@@ -38,7 +40,7 @@ export async function chartConsul(): Promise<ChartConsul> {
   const here = (path: string): string => path.replace(/^\/consul/, directory);
   const [https = 0, grpc = 0, server = 0, serf = 0] = await freePorts(4);
   const config = JSON.parse(
-    JSON.stringify(consulConfig({ logLevel: 'info' })).replaceAll('"/consul/', `"${directory}/`),
+    JSON.stringify(evaluate(consulConfig(), scopeOf(parseValues({})))).replaceAll('"/consul/', `"${directory}/`),
   ) as { ports: object };
   const adapted = {
     ...config,

@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import { synthesize, toYaml } from '../../charts/synthesize.ts';
-import { parseValues, type ValuesInput } from '../../charts/values.ts';
+import { parseValues } from '../../charts/values.ts';
+import type { ValuesInput } from '../../charts/values/schema.ts';
 
 const cases: [file: string, values: ValuesInput][] = [
   ['default', {}],

@@ -1,5 +1,6 @@
 import { synthesize } from '../../../charts/synthesize.ts';
-import { parseValues, type ValuesInput } from '../../../charts/values.ts';
+import { parseValues } from '../../../charts/values.ts';
+import type { ValuesInput } from '../../../charts/values/schema.ts';
 import type { PodSpec } from './restricted.ts';
 
 /** Any object of the chart, as far as the tests look into it. */

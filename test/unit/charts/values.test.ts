@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { parseValues, ValuesError, valuesSchema, type ValuesInput } from '../../../charts/values.ts';
+import { parseValues, ValuesError } from '../../../charts/values.ts';
+import { type ValuesInput, valuesSchema } from '../../../charts/values/schema.ts';
 import { z } from 'zod';
+import { withoutDefault } from '../../../charts/template/values-tree.ts';
 import { chart, everything, named, ofKind } from './objects.ts';
 
 const merge = (base: object, over: object): object => {
@@ -13,43 +15,90 @@ const merge = (base: object, over: object): object => {
   return merged;
 };
 
-/** One row a key: a value that is not the default, and text that must appear in the output with it and not without. */
-const table: [key: string, values: ValuesInput, shows: string][] = [
-  ['cluster', { cluster: 'prod-eu' }, '"LANDBRIDGE_CLUSTER","value":"prod-eu"'],
-  ['images.landbridge', { images: { landbridge: 'a/landbridge:7' } }, '"image":"a/landbridge:7"'],
-  ['images.bridge', { images: { bridge: 'a/bridge:7' } }, '"image":"a/bridge:7"'],
-  ['images.envoy', { images: { envoy: 'a/envoy:7' } }, '"LANDBRIDGE_SIDECAR_IMAGE","value":"a/envoy:7"'],
-  ['images.consul', { images: { consul: 'a/consul:7' } }, '"image":"a/consul:7"'],
-  ['imagePullPolicy', { imagePullPolicy: 'Always' }, '"LANDBRIDGE_SIDECAR_PULL_POLICY","value":"Always"'],
-  ['logLevel', { logLevel: 'debug' }, '"LANDBRIDGE_LOG_LEVEL","value":"debug"'],
-  ['nodeSelector', { nodeSelector: { pool: 'mesh' } }, '"nodeSelector":{"pool":"mesh"}'],
-  ['tolerations', { tolerations: [{ key: 'mesh', operator: 'Exists' }] }, '"tolerations":[{"key":"mesh"'],
-  ['operator.replicas', { operator: { replicas: 3 } }, '"replicas":3'],
-  ['operator.resources', { operator: { resources: { limits: { memory: '333Mi' } } } }, '"memory":"333Mi"'],
-  ['bridge.enabled', { bridge: { enabled: true } }, '"args":["bridge"]'],
-  ['bridge.nodePort', { bridge: { nodePort: 31111 } }, '"nodePort":31111'],
-  ['bridge.advertise', { bridge: { advertise: ['a.example:1', '[2001:db8::1]:2'] } }, '"a.example:1,[2001:db8::1]:2"'],
-  ['bridge.leaseSeconds', { bridge: { leaseSeconds: 9 } }, '"LANDBRIDGE_LEASE_MS","value":"9000"'],
-  ['bridge.resources', { bridge: { resources: { requests: { cpu: '77m' } } } }, '"cpu":"77m"'],
-  ['consul.storageClass', { consul: { storageClass: 'fast' } }, '"storageClassName":"fast"'],
-  ['consul.storage', { consul: { storage: '5Gi' } }, '"storage":"5Gi"'],
-  ['consul.xdsNodePort', { consul: { xdsNodePort: 31112 } }, '"nodePort":31112'],
-  [
-    'consul.advertise',
-    { consul: { advertise: ['b.example:1'] } },
-    '"LANDBRIDGE_CONSUL_GRPC_ADVERTISE","value":"b.example:1"',
-  ],
-  ['consul.tokenTtl', { consul: { tokenTtl: '30m' } }, '"LANDBRIDGE_TOKEN_TTL","value":"30m"'],
-  ['consul.resources', { consul: { resources: { limits: { memory: '777Mi' } } } }, '"memory":"777Mi"'],
+/** Bases under which some value shows that does not show under every other. */
+const bases: ValuesInput[] = [
+  everything,
+  merge(everything, {
+    metrics: { podMonitor: { enabled: true } },
+    externalConsul: {
+      enabled: true,
+      addresses: ['consul.example:8501'],
+      grpc: 'consul.example:8503',
+      ca: { name: 'consul-ca' },
+      token: { name: 'consul-token' },
+    },
+  }),
+  {},
+  {
+    externalConsul: {
+      addresses: ['consul.example:8501'],
+      grpc: 'consul.example:8503',
+      ca: { name: 'consul-ca' },
+      token: { name: 'consul-token' },
+    },
+  },
 ];
 
-/** The keys of the schema, down to where a value is set as a whole. */
-function keysOf(schema: { properties?: Record<string, object> }, prefix = ''): string[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, below]) => {
-    const at = `${prefix}${key}`;
-    const inner = below as { properties?: Record<string, object> };
-    return inner.properties === undefined || key === 'resources' ? [at] : keysOf(inner, `${at}.`);
+const outputs = new Map<ValuesInput, string>();
+function outputOf(base: ValuesInput): string {
+  if (!outputs.has(base)) outputs.set(base, JSON.stringify(chart(base)));
+  return outputs.get(base)!;
+}
+
+/** What a value may be but for its default, where its kind does not say. */
+const special: Record<string, unknown> = {
+  'consul.tokenTtl': '30m',
+  'consul.servers': 3,
+  'metrics.podMonitor.interval': '17s',
+  tolerations: [{ key: 'other', operator: 'Exists' }],
+  affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+};
+
+interface Leaf {
+  key: string;
+  schema: z.ZodType;
+  path: string[];
+}
+
+function leavesOf(schema: z.ZodObject, path: string[] = []): Leaf[] {
+  return Object.entries(schema.shape).flatMap(([key, below]) => {
+    const inner = withoutDefault(below as z.ZodType);
+    const at = [...path, key];
+    return inner instanceof z.ZodObject ? leavesOf(inner, at) : [{ key: at.join('.'), schema: inner, path: at }];
   });
+}
+
+function another(schema: z.ZodType, key: string, old: unknown): unknown {
+  if (key in special) return special[key];
+  if (schema instanceof z.ZodBoolean) return !old;
+  if (schema instanceof z.ZodNumber) return (old as number) + 1;
+  if (schema instanceof z.ZodEnum) return schema.options.find((option) => option !== old);
+  if (schema instanceof z.ZodRecord) return { other: 'value' };
+  const texts = ['other', '99Mi', 'other.example:99'].filter((text) => schema.safeParse(text).success);
+  if (texts.length > 0) return texts[0];
+  return [['other'], ['other.example:99']].find((list) => schema.safeParse(list).success);
+}
+
+const nested = ([first = '', ...rest]: string[], value: unknown): object => ({
+  [first]: rest.length > 0 ? nested(rest, value) : value,
+});
+const at = (values: unknown, path: string[]): unknown =>
+  path.reduce((inner, key) => (inner as Record<string, unknown>)[key], values);
+
+function descriptionAt(path: string[]): string | undefined {
+  const schema = path.reduce<z.ZodType>(
+    (inner, key) => (withoutDefault(inner) as z.ZodObject).shape[key] as z.ZodType,
+    valuesSchema,
+  );
+  return schema.description;
+}
+
+function canBeUsed(values: unknown): boolean {
+  try {
+    return Boolean(parseValues(values));
+  } catch {
+    return false;
+  }
 }
 
 const problemsOf = (input: unknown): string => {
@@ -63,18 +112,23 @@ const problemsOf = (input: unknown): string => {
 };
 
 describe('Values of the chart', () => {
-  for (const [key, values, shows] of table) {
+  for (const { key, schema, path } of leavesOf(valuesSchema)) {
     it(`carries ${key} into the output`, () => {
-      const base =
-        key === 'bridge.enabled' ? { ...everything, bridge: { advertise: ['192.0.2.10:30443'] } } : everything;
-      expect(JSON.stringify(chart(base))).not.to.include(shows);
-      expect(JSON.stringify(chart(merge(base, values)))).to.include(shows);
+      const shows = bases.some((base) => {
+        const old = at(parseValues(base), path);
+        const changed = merge(base, nested(path, another(schema, key, old)));
+        // Some values are needed by others: under one of the bases they are there.
+        if (!canBeUsed(changed)) return false;
+        return JSON.stringify(chart(changed)) !== outputOf(base);
+      });
+      expect(shows).to.equal(true);
     });
   }
 
-  it('has a row in this table for every key', () => {
-    const schema = z.toJSONSchema(valuesSchema, { io: 'input' }) as { properties: Record<string, object> };
-    expect(table.map(([key]) => key)).to.have.members(keysOf(schema));
+  it('has at most 120 keys, each with a reason', () => {
+    const leaves = leavesOf(valuesSchema);
+    expect(leaves.length).to.be.at.most(120);
+    for (const { path, key } of leaves) expect(descriptionAt(path), key).to.match(/^[A-Zh].{10,}\.$/);
   });
 
   it('takes an empty file as all defaults', () => {
@@ -85,9 +139,12 @@ describe('Values of the chart', () => {
   it('names an unknown key and those that are known there', () => {
     expect(problemsOf({ bridge: { adverise: [] } })).to.equal(
       'The values cannot be used:\n' +
-        '  bridge.adverise: there is no such key; known here: enabled, nodePort, advertise, leaseSeconds, resources',
+        '  bridge.adverise: there is no such key; known here: enabled, exposure, nodePort, serviceAnnotations, advertise, ' +
+        'leaseSeconds, deregisterAfterHours, resources',
     );
-    expect(problemsOf({ brige: {} })).to.include('  brige: there is no such key; known here: cluster, images,');
+    expect(problemsOf({ brige: {} })).to.include(
+      '  brige: there is no such key; known here: cluster, createNamespace,',
+    );
     expect(problemsOf({ tolerations: [{ kee: 'a' }] })).to.include(
       'tolerations.0.kee: there is no such key; known here: key',
     );

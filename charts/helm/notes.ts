@@ -1,0 +1,29 @@
+/** What Helm says after an installation or an upgrade. */
+export const NOTES = `Landbridge {{ .Chart.AppVersion }} is being started in the namespace landbridge.
+
+  kubectl -n landbridge rollout status deployment/landbridge-operator
+  helm test {{ .Release.Name }}{{ if ne .Release.Namespace "default" }} -n {{ .Release.Namespace }}{{ end }}
+
+To bring a namespace into the mesh:
+
+  kubectl label namespace NAME landbridge.dev/mesh=enabled
+
+Pods of it get a sidecar when a MeshService selects them and they are made anew.
+{{- if .Values.bridge.enabled }}
+
+Machines outside the cluster join at {{ join ", " .Values.bridge.advertise }}:
+
+  landbridge vm invite --help
+{{- end }}
+{{- if .Values.externalConsul.enabled }}
+
+The Consul servers at {{ join ", " .Values.externalConsul.addresses }} are used.
+{{- if .Values.externalConsul.manageAcls }}
+Once the job landbridge-bootstrap has completed, nothing that runs uses the Secret {{ .Values.externalConsul.token.name }}; an upgrade and the removal do.
+{{- end }}
+{{- end }}
+{{- if .Values.crds.keep }}
+
+helm uninstall leaves the CRDs and all MeshServices; landbridge uninstall takes everything.
+{{- end }}
+`;

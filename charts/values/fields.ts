@@ -1,0 +1,68 @@
+import { z } from 'zod';
+
+/** Kinds of values that occur several times. Patterns keep to what both JavaScript and Helm (RE2) read alike. */
+
+/** Empty or as JSON has it: an empty text, list or map always means that nothing is set. */
+const orEmpty = (pattern: RegExp): RegExp => new RegExp(`^$|${pattern.source}`);
+
+const QUANTITY = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
+export const quantity = z.string().regex(QUANTITY, 'is no quantity such as 100m or 64Mi');
+const perhapsQuantity = z.string().regex(orEmpty(QUANTITY), 'is no quantity such as 100m or 64Mi');
+
+/** Requests and limits of one container. An empty amount sets none. */
+export const resources = (cpu: string, memory: string, memoryLimit: string) =>
+  z
+    .strictObject({
+      requests: z
+        .strictObject({
+          cpu: perhapsQuantity.default(cpu).describe('CPU that the scheduler reserves.'),
+          memory: perhapsQuantity.default(memory).describe('Memory that the scheduler reserves.'),
+        })
+        .prefault({}),
+      limits: z
+        .strictObject({
+          cpu: perhapsQuantity
+            .default('')
+            .describe('Empty: none, for a throttled container makes everything behind it wait.'),
+          memory: perhapsQuantity.default(memoryLimit).describe('Above this the container is killed.'),
+        })
+        .prefault({}),
+    })
+    .prefault({});
+
+const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
+const HOST_PORT_WANTED = 'is no host:port such as 192.0.2.10:30443';
+export const hostPort = z.string().regex(HOST_PORT, HOST_PORT_WANTED);
+export const perhapsHostPort = z.string().regex(orEmpty(HOST_PORT), HOST_PORT_WANTED);
+export const nodePort = z.int().min(1).max(65535);
+
+/** A name in Kubernetes: of a Secret, a class. */
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const NAME_WANTED = 'is no name of lower-case letters, digits, dashes and dots';
+export const name = z.string().regex(NAME, NAME_WANTED);
+export const perhapsName = z.string().regex(orEmpty(NAME), NAME_WANTED);
+
+export const texts = z.record(z.string(), z.string());
+
+export const toleration = z.strictObject({
+  key: z.string().optional(),
+  operator: z.enum(['Equal', 'Exists']).optional(),
+  value: z.string().optional(),
+  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+  tolerationSeconds: z.int().optional(),
+});
+
+/** A key of a Secret in the namespace of the installation. */
+export const secretKey = (key: string, what: string) =>
+  z
+    .strictObject({
+      name: perhapsName.default('').describe(`Secret in the namespace landbridge that holds ${what}.`),
+      key: z.string().min(1).default(key).describe('Key of that Secret.'),
+    })
+    .prefault({});
+
+export const exposure = (what: string) =>
+  z
+    .enum(['NodePort', 'LoadBalancer', 'ClusterIP'])
+    .default('NodePort')
+    .describe(`Type of the Service by which machines outside the cluster reach ${what}.`);

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { consul, externalConsul } from './consul.ts';
+import { exposure, hostPort, name, nodePort, resources, texts, toleration } from './fields.ts';
+
+/** What one may set in a values file: each key with its default and what it is for. */
+
+/** Stock Envoy of the version that the suites prove. */
+export const ENVOY_IMAGE = 'envoyproxy/envoy:v1.40.0';
+
+const image = (image: string, what: string) => z.string().min(1).default(image).describe(what);
+
+const images = z
+  .strictObject({
+    registry: z
+      .string()
+      .default('')
+      .describe('Put before the four names below, such as registry.example/mirror. Empty: as they are.'),
+    landbridge: image('landbridge/landbridge:0.1.0', 'Operator and bootstrap job.'),
+    bridge: image(
+      'landbridge/bridge:0.1.0',
+      'The bridge: the same, and Envoy for machines that join; images.landbridge does when it need serve none.',
+    ),
+    envoy: image(ENVOY_IMAGE, 'The sidecar; Envoy at /usr/local/bin/envoy.'),
+    consul: image('hashicorp/consul:1.22.6', 'The Consul server; `consul` on the PATH.'),
+  })
+  .prefault({});
+
+const priorityClass = z
+  .strictObject({
+    create: z.boolean().default(true).describe('Make the class. Otherwise it has to be there.'),
+    name: name.default('landbridge-control-plane').describe('Priority class of all pods of the installation.'),
+    value: z
+      .int()
+      .min(-1_000_000_000)
+      .max(1_000_000_000)
+      .default(1_000_000)
+      .describe('Pods of lower value make room for these.'),
+  })
+  .prefault({});
+
+const operator = z
+  .strictObject({
+    replicas: z
+      .int()
+      .min(1)
+      .max(5)
+      .default(2)
+      .describe('One leads; all answer the admission webhook, so with 2 a node may go.'),
+    verifySeconds: z
+      .int()
+      .min(1)
+      .max(3600)
+      .default(30)
+      .describe('How often what Consul holds is compared with what it should hold.'),
+    resources: resources('50m', '96Mi', '256Mi'),
+  })
+  .prefault({});
+
+const webhook = z
+  .strictObject({
+    failurePolicy: z
+      .enum(['Fail', 'Ignore'])
+      .default('Fail')
+      .describe('Of new pods in mesh namespaces while no operator answers: refused, or let in without a sidecar.'),
+    timeoutSeconds: z.int().min(1).max(30).default(5).describe('How long the API server waits for an answer.'),
+  })
+  .prefault({});
+
+const bridge = z
+  .strictObject({
+    enabled: z.boolean().default(false).describe('Whether machines outside the cluster may join.'),
+    exposure: exposure('the bridge'),
+    nodePort: nodePort.default(30443).describe('Port on every node, with bridge.exposure NodePort.'),
+    serviceAnnotations: texts.default({}).describe('Annotations of the Service, for a load balancer for instance.'),
+    advertise: z
+      .array(hostPort)
+      .default([])
+      .describe('host:port list under which machines outside the cluster reach the bridge. Needed with the bridge.'),
+    leaseSeconds: z
+      .int()
+      .min(2)
+      .max(300)
+      .default(6)
+      .describe('A machine not heard of for so long gets no more traffic.'),
+    deregisterAfterHours: z
+      .int()
+      .min(1)
+      .max(8760)
+      .default(72)
+      .describe('A machine that died leaves the catalog after so long.'),
+    resources: resources('50m', '96Mi', '256Mi'),
+  })
+  .prefault({});
+
+const metrics = z
+  .strictObject({
+    annotations: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Annotate the pods with prometheus.io/scrape, port and path, for a Prometheus that finds pods by them.',
+      ),
+    podMonitor: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .default(false)
+          .describe('Make a PodMonitor for the Prometheus Operator, whose CRDs must be there.'),
+        interval: z
+          .string()
+          .regex(/^[1-9]\d*(s|m)$/, 'is no number of seconds or minutes such as 30s')
+          .default('30s')
+          .describe('Time between two scrapes.'),
+        labels: texts.default({}).describe('Labels by which your Prometheus selects its monitors.'),
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+export const valuesSchema = z.strictObject({
+  cluster: z
+    .string()
+    .max(63)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'is no name of lower-case letters, digits and dashes')
+    .default('lab')
+    .describe('Name of this cluster in Consul: part of node names, so never change it.'),
+  createNamespace: z
+    .boolean()
+    .default(true)
+    .describe('Make the namespace landbridge, unless the Helm release itself lies in it.'),
+  images,
+  imagePullPolicy: z
+    .enum(['IfNotPresent', 'Always', 'Never'])
+    .default('IfNotPresent')
+    .describe('Of all images, the sidecar included.'),
+  imagePullSecrets: z
+    .array(name)
+    .default([])
+    .describe('Names of Secrets in the namespace landbridge. Pods of the mesh name their own.'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Of all processes.'),
+  nodeSelector: texts.default({}).describe('Labels of the nodes to run on.'),
+  tolerations: z.array(toleration).default([]).describe('Taints to run in spite of.'),
+  affinity: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('Affinity of all pods of the installation, as a pod has it.'),
+  topologyKey: z
+    .string()
+    .min(1)
+    .default('kubernetes.io/hostname')
+    .describe('Node label over whose values replicas are spread, such as topology.kubernetes.io/zone.'),
+  podAnnotations: texts.default({}).describe('Annotations of all pods of the installation.'),
+  priorityClass,
+  podDisruptionBudgets: z
+    .boolean()
+    .default(true)
+    .describe('Let node drains take one replica at a time, where there are several.'),
+  networkPolicies: z
+    .boolean()
+    .default(false)
+    .describe('Let only the ports be reached that are meant to be. Needs a network plugin that enforces them.'),
+  crds: z
+    .strictObject({
+      install: z.boolean().default(true).describe('Install and upgrade the CRDs with the chart.'),
+      keep: z
+        .boolean()
+        .default(true)
+        .describe('Leave the CRDs, and with them all MeshServices, when Helm uninstalls the chart.'),
+    })
+    .prefault({}),
+  operator,
+  webhook,
+  bridge,
+  metrics,
+  consul,
+  externalConsul,
+});
+
+export type ValuesInput = z.input<typeof valuesSchema>;
+export type Values = z.output<typeof valuesSchema>;

@@ -1,0 +1,124 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { synthesize } from '../../charts/synthesize.ts';
+import { parseValues } from '../../charts/values.ts';
+import type { ValuesInput } from '../../charts/values/schema.ts';
+import { arbitraryValues } from '../support/arbitrary-values.ts';
+import { type Helm, helmWithChart } from '../support/helm.ts';
+import { type Manifest } from '../unit/charts/objects.ts';
+
+const machines: ValuesInput = {
+  bridge: { enabled: true, advertise: ['192.0.2.10:30443', '[2001:db8::1]:30443'] },
+  consul: { advertise: ['192.0.2.10:30503'] },
+};
+const external: ValuesInput = {
+  externalConsul: {
+    enabled: true,
+    addresses: ['consul-1.example:8501', 'consul-2.example:8501'],
+    grpc: 'consul.example:8503',
+    ca: { name: 'consul-ca' },
+    token: { name: 'consul-token' },
+  },
+};
+
+/** Value sets that people have; those that no one has are made by fast-check below. */
+const table: [what: string, values: ValuesInput][] = [
+  ['every default', {}],
+  ['machines outside', machines],
+  ['three servers', { ...machines, consul: { servers: 3, advertise: ['192.0.2.10:30503'], storageClass: 'fast' } }],
+  ['external Consul', external],
+  [
+    'external Consul with machines and without ACL rights',
+    { ...machines, externalConsul: { ...external.externalConsul, manageAcls: false } },
+  ],
+  [
+    'load balancers',
+    {
+      ...machines,
+      bridge: { ...machines.bridge, exposure: 'LoadBalancer', serviceAnnotations: { 'a.example/b': 'x: "y" <&>' } },
+    },
+  ],
+  ['one operator and no budgets', { operator: { replicas: 1 }, podDisruptionBudgets: false }],
+  [
+    'placement',
+    {
+      nodeSelector: { pool: 'mesh' },
+      tolerations: [{ key: 'a', operator: 'Exists', tolerationSeconds: 1_000_000 }],
+      affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+    },
+  ],
+  ['a mirror of images', { images: { registry: 'registry.example/mirror' }, imagePullSecrets: ['one', 'two'] }],
+  ['no amounts at all', { operator: { resources: { requests: { cpu: '', memory: '' }, limits: { memory: '' } } } }],
+  [
+    'everything watched and closed',
+    { ...machines, networkPolicies: true, metrics: { podMonitor: { enabled: true, labels: { release: 'p' } } } },
+  ],
+  ['no annotations', { metrics: { annotations: false } }],
+  [
+    'annotations that override ours',
+    { podAnnotations: { 'prometheus.io/port': '1', '{{ .Values.cluster }}': '{{ fail "no" }}' } },
+  ],
+];
+
+const byName = (objects: object[]): Record<string, object> =>
+  Object.fromEntries((objects as Manifest[]).map((object) => [`${object.kind} ${object.metadata.name}`, object]));
+const plain = (objects: object[]): object[] => JSON.parse(JSON.stringify(objects)) as object[];
+
+describe('helm template', function () {
+  this.timeout(300_000);
+  let helm: Helm;
+  before(async () => void (helm = await helmWithChart()));
+  after(() => helm?.remove());
+
+  const expectSame = async (values: ValuesInput, ...args: string[]): Promise<void> => {
+    const releaseNamespace = args[1] ?? 'default';
+    const wanted = plain(synthesize(parseValues(values), { releaseNamespace }));
+    const got = byName(await helm.template(values, '--no-hooks', ...args));
+    expect(Object.keys(got)).to.have.members(Object.keys(byName(wanted)));
+    for (const [name, object] of Object.entries(byName(wanted))) expect(got[name], name).to.deep.equal(object);
+  };
+
+  for (const [what, values] of table) {
+    it(`gives what cdk8s gives: ${what}`, () => expectSame(values));
+  }
+
+  it('leaves the namespace to Helm where the release lies in it', () => expectSame({}, '--namespace', 'landbridge'));
+
+  it('gives what cdk8s gives, or refuses what parseValues refuses, for any values of the schema', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryValues(), async (values) => {
+        let refused: string | undefined;
+        try {
+          parseValues(values);
+        } catch (error) {
+          refused = (error as Error).message;
+        }
+        if (refused === undefined) return expectSame(values as ValuesInput);
+        const said = await helm.template(values).then(
+          () => 'nothing',
+          (error: Error) => error.message,
+        );
+        for (const line of refused.split('\n').slice(1)) expect(said).to.include(line);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  for (const [what, values, says] of [
+    ['an unknown key', { brige: {} }, /additional properties 'brige' not allowed/],
+    ['an unknown key further down', { bridge: { adverise: [] } }, /additional properties 'adverise' not allowed/],
+    ['a default taken away', { cluster: null }, /missing property 'cluster'/],
+    ['a bad name', { cluster: 'Prod' }, /at '\/cluster': 'Prod' does not match pattern/],
+    ['a bridge without addresses', { bridge: { enabled: true } }, /bridge\.advertise: is empty/],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      const error = await helm.template(values).catch((failed: unknown) => failed);
+      expect((error as Error).message).to.match(says);
+      expect(() => parseValues(values)).to.throw();
+    });
+  }
+
+  it('passes helm lint, strictly', async () => {
+    expect(await helm.run('lint', '--strict', helm.directory)).to.include('0 chart(s) failed');
+  });
+});
