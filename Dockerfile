@@ -1,18 +1,23 @@
-# The one image of Landbridge: Node and one file. `docker build .` (with BuildKit, which skips `prebuilt`) makes all of
-# it; after `npm run build`, `docker build --target prebuilt .` takes the file from dist/.
+# The one image of Landbridge: Node and one file.
+#
+#     docker build -t landbridge/landbridge:0.1.0 .
+#
+# makes all of it, with the list of what is in it (CycloneDX) beside the program. After `npm run build`,
+# `docker build --target prebuilt .` takes the program from dist/, as the lab does. The base needs libc and libstdc++.
 ARG BASE_IMAGE=debian:bookworm-slim
 ARG NODE_IMAGE=node:20-bookworm-slim
 
 FROM ${NODE_IMAGE} AS node
 
 FROM ${BASE_IMAGE} AS runtime
+LABEL org.opencontainers.image.title="Landbridge" org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 ENV NODE_ENV=production
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/node", "/app/landbridge.mjs"]
 
 FROM runtime AS prebuilt
-COPY dist/landbridge.mjs /app/landbridge.mjs
+COPY dist/landbridge.mjs dist/landbridge.cdx.json /app/
 
 FROM node AS bundle
 WORKDIR /src
@@ -22,4 +27,4 @@ COPY . .
 RUN npm run build
 
 FROM runtime
-COPY --from=bundle /src/dist/landbridge.mjs /app/landbridge.mjs
+COPY --from=bundle /src/dist/landbridge.mjs /src/dist/landbridge.cdx.json /app/

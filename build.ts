@@ -1,10 +1,14 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
+import { type Lock, billOfMaterials } from './bill-of-materials.ts';
 
 /** The one program: every process of Landbridge is a subcommand of it. */
 export const bundlePath = fileURLToPath(new URL('dist/landbridge.mjs', import.meta.url));
+/** What is in it, beside it. */
+export const billPath = fileURLToPath(new URL('dist/landbridge.cdx.json', import.meta.url));
 
 /**
  * Bundles `cli/main.ts` and all it needs into one file that Node 20 runs with no node_modules beside it.
@@ -12,7 +16,8 @@ export const bundlePath = fileURLToPath(new URL('dist/landbridge.mjs', import.me
  */
 export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', import.meta.url))): Promise<string> {
   await mkdir(new URL('dist/', import.meta.url), { recursive: true });
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: [entry],
     outfile: bundlePath,
     bundle: true,
@@ -37,8 +42,11 @@ export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', i
     },
     logLevel: 'warning',
   });
+  await writeFile(billPath, billOfMaterials(Object.keys(metafile.inputs), readLock()));
   await chmod(bundlePath, 0o755);
   return bundlePath;
 }
+
+const readLock = (): Lock => JSON.parse(readFileSync(new URL('package-lock.json', import.meta.url), 'utf8')) as Lock;
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildBundle();

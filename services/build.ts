@@ -13,7 +13,7 @@ const services = dirname(fileURLToPath(import.meta.url));
 
 /**
  * Makes everything the sample runs from, `outDir/NAME/` each: `jre`, `node`, and one folder a service. A folder with a
- * Dockerfile is a whole image context. What is up to date is left alone; `log` gets a line for each that is made.
+ * Dockerfile is a whole context for its stage `prebuilt`. What is up to date is left alone; `log` gets a line for each that is made.
  *
  * Rejects when a tool is missing (with its remedy) or a build fails (with the tool's words).
  */

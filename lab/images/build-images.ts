@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { billPath } from '../../build.ts';
 import type { Engine } from '../engine.ts';
 import { ensurePart } from '../parts/ensure-part.ts';
 import { partWith } from '../parts/table.ts';
@@ -69,7 +70,7 @@ async function describeImages({ bundle, sample }: ImageParts, progress: Progress
   const landbridge: Image = {
     tag: imageTags.landbridge,
     dockerfile: product,
-    context: { 'dist/landbridge.mjs': bundle },
+    context: { 'dist/landbridge.mjs': bundle, 'dist/landbridge.cdx.json': billPath },
     args: { BASE_IMAGE: base.tag, NODE_IMAGE: nodejs.tag },
     target: 'prebuilt',
     on: [base, nodejs],
@@ -109,7 +110,8 @@ async function sampleImage(name: string, folder: string, base: Image): Promise<I
     tag: `landbridge-sample/${name}:dev`,
     dockerfile: await readFile(join(folder, 'Dockerfile'), 'utf8'),
     context: { '.': folder },
-    args: { BASE_IMAGE: base.tag },
+    args: { BASE_IMAGE: base.tag, SERVICE: name },
+    target: 'prebuilt',
     on: [base],
   };
 }

@@ -12,6 +12,10 @@ export async function filesIn(folder: string, ...ends: string[]): Promise<string
     .map((name) => join(folder, name));
 }
 
+/** How an image of a language is made. The copy in a service's folder makes that a whole context for its stage `prebuilt`. */
+export const dockerfile = (services: string, language: 'go' | 'java' | 'node'): string =>
+  join(services, `${language}.Dockerfile`);
+
 export async function copyInto(folder: string, files: readonly string[]): Promise<void> {
   for (const file of files) await cp(file, join(folder, basename(file)));
 }

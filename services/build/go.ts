@@ -1,6 +1,7 @@
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Artefact } from './artefact.ts';
-import { copyInto, filesIn } from './files.ts';
+import { copyInto, dockerfile, filesIn } from './files.ts';
 import { run } from './tools.ts';
 
 /** One static binary of the Go module in `services`, beside the files that deploy it. */
@@ -10,10 +11,10 @@ export async function goService(services: string, name: string, version: string)
     ...(await filesIn(join(services, 'serving'), '.go')),
     ...(await filesIn(join(services, name), '.go')),
   ];
-  const deploy = await filesIn(join(services, name), 'Dockerfile', '.service');
+  const deploy = await filesIn(join(services, name), '.service');
   return {
     name,
-    sources: [...code, ...deploy],
+    sources: [...code, ...deploy, dockerfile(services, 'go')],
     recipe: [version],
     make: async (folder) => {
       const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' };
@@ -22,6 +23,7 @@ export async function goService(services: string, name: string, version: string)
         env,
       });
       await copyInto(folder, deploy);
+      await copyFile(dockerfile(services, 'go'), join(folder, 'Dockerfile'));
     },
   };
 }

@@ -1,7 +1,7 @@
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Artefact } from './artefact.ts';
-import { copyInto, filesIn } from './files.ts';
+import { copyInto, dockerfile, filesIn } from './files.ts';
 import { run } from './tools.ts';
 
 const modules = ['java.base', 'java.logging', 'java.net.http', 'jdk.httpserver'];
@@ -41,10 +41,10 @@ export async function javaService(
   version: string,
 ): Promise<Artefact> {
   const java = [...(await filesIn(join(services, 'jvm'), '.java')), ...(await filesIn(join(services, name), '.java'))];
-  const deploy = await filesIn(join(services, name), 'Dockerfile', '.service');
+  const deploy = await filesIn(join(services, name), '.service');
   return {
     name,
-    sources: [...java, ...deploy],
+    sources: [...java, ...deploy, dockerfile(services, 'java')],
     recipe: [version, mainClass],
     make: async (folder) => {
       const classes = join(folder, 'classes');
@@ -55,6 +55,7 @@ export async function javaService(
       await run('jar', [...jar, '--main-class', mainClass, '-C', classes, '.']);
       await rm(classes, { recursive: true });
       await copyInto(folder, deploy);
+      await copyFile(dockerfile(services, 'java'), join(folder, 'Dockerfile'));
     },
   };
 }

@@ -79,7 +79,7 @@ describe('the manifests of the sample', () => {
 
       it('runs an image that the build makes, and that never has to be pulled', () => {
         const image = /^landbridge-sample\/([a-z-]+):dev$/.exec(container.image)?.[1];
-        expect(existsSync(`${services}${image}/Dockerfile`), container.image).to.equal(true);
+        expect(existsSync(`${services}${image}`), container.image).to.equal(true);
         expect(container.imagePullPolicy).to.equal('IfNotPresent');
       });
 
