@@ -9,7 +9,7 @@ import { echo } from './sample/echo.ts';
 import { fault } from './sample/fault.ts';
 import { checkMachine, checkRoot } from './requirements.ts';
 import { labIsUp, prepare, start } from './start.ts';
-import { marker } from './state.ts';
+import { labMark, marker } from './state.ts';
 import { stop } from './stop.ts';
 
 interface LabCommand {
@@ -65,7 +65,7 @@ if (command === undefined) {
   process.exit(2);
 }
 // Inherited by everything started from here; see state.ts.
-process.env[marker] = stateDirectory;
+process.env[marker] = labMark;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     console.error(`\n${name}: interrupted. \`npm start\` begins anew, \`npm stop\` takes away what is there.`);

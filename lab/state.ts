@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { stateDirectory } from './paths.ts';
 import { isAlive, processId, type ProcessId } from './process-id.ts';
 
@@ -10,6 +10,12 @@ const processes = join(stateDirectory, 'processes');
  * and can be told from everything else on the machine.
  */
 export const marker = 'LANDBRIDGE_LAB_STATE';
+
+/**
+ * What the marker says: which lab. In a mount namespace of its own (a container, a sandbox) the state folder is another
+ * one by the same name, on another file system; what runs there is seen from here and must be left alone.
+ */
+export const labMark = `${stateDirectory} on device ${statSync(dirname(stateDirectory)).dev}`;
 
 /** Keeps the id of a process that outlives this one, under a name that stop and the next start know it by. */
 export function rememberProcess(name: string, pid: number): void {
@@ -53,7 +59,7 @@ export function markedProcesses(): { id: ProcessId; command: string }[] {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || own.has(pid)) continue;
     const environment = readProc(pid, 'environ');
-    if (!environment.split('\0').includes(`${marker}=${stateDirectory}`)) continue;
+    if (!environment.split('\0').includes(`${marker}=${labMark}`)) continue;
     const id = processId(pid);
     if (id !== undefined)
       found.push({ id, command: readProc(pid, 'cmdline').split('\0').join(' ').trim().slice(0, 120) });

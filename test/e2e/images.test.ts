@@ -1,130 +1,135 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Engine } from '../../lab/engine.ts';
+import { buildImage } from '../../lab/images/build-image.ts';
+import type { Image } from '../../lab/images/image.ts';
 import { repositoryRoot } from '../../lab/paths.ts';
 import { runningLab } from '../../lab/running.ts';
 
 const exec = promisify(execFile);
-const MEGABYTE = 1_000_000;
-/** The bar for the product's image; what it stands on is in it. */
-const PRODUCT_BYTES = 180 * MEGABYTE;
+const text = async (command: string, ...args: string[]): Promise<string> =>
+  (await exec(command, args, { cwd: repositoryRoot, maxBuffer: 1 << 24 })).stdout.trim();
+
+/** The bar for the product's image, with what it stands on. */
+const PRODUCT_BYTES = 180_000_000;
+const BASE_IMAGE = 'landbridge/base:dev';
 
 /**
- * `docker build .` of each Dockerfile whole, as its users run it. The engine may have no way out, so the images that the
- * arguments name are made here: a Debian with the tools of this machine, and npm's cache filled with what the lock file names.
+ * `docker build .` of each Dockerfile whole, from the files that a clone has, as its users run it. The engine may have no
+ * way out, so the images that the arguments name are made here: a Debian with the tools of this machine.
  */
 describe('the Dockerfiles', function () {
   this.timeout(300_000);
   let engine: Engine;
   let folder: string;
+  /** Of kind's nodes, which run a whole Debian: the only image with a shell that is here whatever the engine can reach. */
   let debian: string;
+  let sources: Record<string, string>;
   const made: string[] = [];
 
   before(async () => {
     ({ engine } = await runningLab());
     folder = await mkdtemp(join(tmpdir(), 'landbridge-images-'));
-    // kind's nodes run a whole Debian: the only image with a shell that is here whatever the engine can reach.
-    debian = (
-      await engine.docker(['ps', '--filter', 'label=io.x-k8s.kind.role=worker', '--format', '{{.Image}}'])
-    ).split('\n')[0]!;
+    const nodes = await engine.docker(['ps', '--filter', 'label=io.x-k8s.kind.role=worker', '--format', '{{.Image}}']);
+    debian = nodes.split('\n')[0]!;
+    const files = (await text('git', 'ls-files', '--cached')).split('\n');
+    sources = Object.fromEntries(
+      files.filter((file) => !file.startsWith('lab/go/')).map((file) => [file, join(repositoryRoot, file)]),
+    );
   });
   after(async () => {
     await rm(folder, { recursive: true, force: true });
     if (made.length > 0) await engine.docker(['rmi', '--force', ...made]);
   });
 
-  async function build(tag: string, context: string, ...args: string[]): Promise<void> {
-    await engine.docker(['build', '--quiet', '--tag', tag, ...args, context], { timeoutMs: 280_000 });
+  async function build(name: string, image: Omit<Image, 'tag'>): Promise<string> {
+    const tag = `landbridge-test/${name}:dev`;
+    await buildImage(engine, { tag, ...image });
     made.push(tag);
+    return tag;
   }
-  const run = (tag: string, ...args: string[]): Promise<string> =>
-    engine.docker(['run', '--rm', '--network=none', '--read-only', '--cap-drop=ALL', tag, ...args], {
-      timeoutMs: 30_000,
+  const tools = (name: string, context: Record<string, string>, ...lines: string[]): Promise<string> =>
+    build(name, { dockerfile: [`FROM ${debian}`, 'ENTRYPOINT []', ...lines, ''].join('\n'), context });
+  const whole = async (name: string, file: string, args: Record<string, string>): Promise<string> =>
+    build(name, {
+      dockerfile: await readFile(join(repositoryRoot, file), 'utf8'),
+      context: sources,
+      args: { BASE_IMAGE, ...args },
     });
-  const inspect = async (tag: string) =>
-    (JSON.parse(await engine.docker(['image', 'inspect', tag])) as { Size: number; Config: { User: string } }[])[0]!;
-
-  /** The files of the repository, as a clone has them. */
-  async function clone(): Promise<string> {
-    const to = join(folder, 'clone');
-    const { stdout } = await exec('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-      cwd: repositoryRoot,
-    });
-    for (const file of stdout.split('\n').filter((name) => name !== '' && !name.startsWith('lab/go'))) {
-      await mkdir(dirname(join(to, file)), { recursive: true });
-      await cp(join(repositoryRoot, file), join(to, file)).catch(() => undefined);
-    }
-    return to;
-  }
-
-  /** An image with Node and npm, in which `npm ci` needs no network. */
-  async function nodeImage(): Promise<string> {
-    const context = join(folder, 'node');
-    const npm = (await exec('npm', ['root', '--global'])).stdout.trim();
-    await mkdir(context);
-    await cp(await realpath(process.execPath), join(context, 'node'));
-    await cp(join(npm, 'npm'), join(context, 'npm'), { recursive: true });
-    const scratch = join(folder, 'scratch');
-    await mkdir(scratch);
-    for (const file of ['package.json', 'package-lock.json']) await cp(join(repositoryRoot, file), join(scratch, file));
-    await exec(
-      'npm',
-      ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--cache', join(context, 'cache')],
-      {
-        cwd: scratch,
-      },
+  const run = (tag: string, entrypoint: string, ...args: string[]): Promise<string> =>
+    engine.docker(
+      ['run', '--rm', '--network=none', '--read-only', '--cap-drop=ALL', '--entrypoint', entrypoint, tag, ...args],
+      { timeoutMs: 60_000 },
     );
-    await rm(scratch, { recursive: true });
-    const dockerfile = `FROM ${debian}
-ENTRYPOINT []
-COPY node /usr/local/bin/node
-COPY npm /usr/local/lib/node_modules/npm
-COPY cache /root/.npm
-RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
-ENV npm_config_offline=true npm_config_cache=/root/.npm
-`;
-    await writeFile(join(context, 'Dockerfile'), dockerfile);
-    await build('landbridge-test/node', context);
-    await rm(context, { recursive: true });
-    return 'landbridge-test/node';
+  async function inspect(tag: string): Promise<{ Size: number; Config: { User: string } }> {
+    const [found] = JSON.parse(await engine.docker(['image', 'inspect', tag])) as [Awaited<ReturnType<typeof inspect>>];
+    return found;
   }
 
-  it('make the product from its sources alone: under 180 MB, not root, with its bill of materials', async () => {
-    const source = await clone();
-    const args = { BASE_IMAGE: 'landbridge/base:dev', NODE_IMAGE: await nodeImage() };
-    const flags = Object.entries(args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
-    await build('landbridge-test/product', source, ...flags);
-    const { Size, Config } = await inspect('landbridge-test/product');
+  /** Node and npm, with all that the lock file names in npm's cache. */
+  async function nodeTools(): Promise<string> {
+    const cache = join(folder, 'cache');
+    const install = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--cache', cache];
+    const scratch = await mkdtemp(join(folder, 'install-'));
+    for (const file of ['package.json', 'package-lock.json']) await exec('cp', [join(repositoryRoot, file), scratch]);
+    await exec('npm', install, { cwd: scratch, maxBuffer: 1 << 24 });
+    const npm = '/usr/local/lib/node_modules/npm';
+    return tools(
+      'node',
+      { node: await realpath(process.execPath), npm: join(await text('npm', 'root', '--global'), 'npm'), cache },
+      'COPY node /usr/local/bin/node',
+      `COPY npm ${npm}`,
+      'COPY cache /root/.npm',
+      `RUN ln -s ${npm}/bin/npm-cli.js /usr/local/bin/npm && ln -s ${npm}/bin/npx-cli.js /usr/local/bin/npx`,
+      'ENV npm_config_offline=true npm_config_cache=/root/.npm',
+    );
+  }
+
+  it('make the product of a clone: under 180 MB, not root, with its bill of materials', async () => {
+    const NODE_IMAGE = await nodeTools();
+    const product = await whole('product', 'Dockerfile', { NODE_IMAGE });
+    const { Size, Config } = await inspect(product);
     expect(Size).to.be.below(PRODUCT_BYTES);
     expect(Config.User).to.equal('65532:65532');
     const { version } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string };
-    expect(await run('landbridge-test/product', '--version')).to.equal(version);
+    expect(await run(product, '/usr/local/bin/node', '/app/landbridge.mjs', '--version')).to.equal(version);
     const read = "process.stdout.write(require('fs').readFileSync('/app/landbridge.cdx.json','utf8'))";
-    const bill = await engine.docker([
-      'run',
-      '--rm',
-      '--entrypoint',
-      '/usr/local/bin/node',
-      'landbridge-test/product',
-      '-e',
-      read,
-    ]);
-    expect(JSON.parse(bill)).to.include({ bomFormat: 'CycloneDX' });
+    const bill = JSON.parse(await run(product, '/usr/local/bin/node', '-e', read)) as {
+      components: { name: string }[];
+    };
+    expect(bill.components.map(({ name }) => name)).to.include.members(['js-yaml', '@kubernetes/client-node']);
 
-    await build(
-      'landbridge-test/frontend',
-      source,
-      ...flags,
-      '-f',
-      `${source}/services/node.Dockerfile`,
-      '--build-arg',
-      'SERVICE=frontend',
+    const frontend = await whole('frontend', 'services/node.Dockerfile', { NODE_IMAGE, SERVICE: 'frontend' });
+    expect((await inspect(frontend)).Config.User).to.equal('65532:65532');
+    expect(await run(frontend, '/usr/local/bin/node', '--check', '/app/service.mjs')).to.equal('');
+  });
+
+  it('make a service in Go', async () => {
+    const GO_IMAGE = await tools(
+      'go',
+      { go: await text('go', 'env', 'GOROOT') },
+      'COPY go /usr/local/go',
+      'ENV PATH=/usr/local/go/bin:/usr/bin:/bin GOTOOLCHAIN=local',
     );
-    expect((await inspect('landbridge-test/frontend')).Config.User).to.equal('65532:65532');
-    console.log(`product ${(Size / MEGABYTE).toFixed(0)} MB`);
+    const echo = await whole('echo', 'services/go.Dockerfile', { GO_IMAGE, SERVICE: 'echo' });
+    expect((await inspect(echo)).Config.User).to.equal('65532:65532');
+    await run(echo, '/app/service', '--help').then(
+      () => expect.fail('it takes no --help'),
+      (error: Error) => expect(error.message).to.match(/port/),
+    );
+  });
+
+  it('make a service in Java, with its own runtime', async () => {
+    const home = dirname(dirname(await realpath(await text('which', 'javac'))));
+    const JDK_IMAGE = await tools('jdk', { jdk: home }, 'COPY jdk /opt/jdk', 'ENV PATH=/opt/jdk/bin:/usr/bin:/bin');
+    const args = { JDK_IMAGE, SERVICE: 'add-svc', MAIN_CLASS: 'sample.AddSvc' };
+    const addSvc = await whole('add-svc', 'services/java.Dockerfile', args);
+    expect((await inspect(addSvc)).Config.User).to.equal('65532:65532');
+    const modules = await run(addSvc, '/opt/jre/bin/java', '@/opt/jre/jvm.args', '--list-modules');
+    expect(modules).to.contain('jdk.httpserver').and.not.to.contain('java.desktop');
   });
 });
