@@ -1,5 +1,5 @@
 import { withLock } from './parts/file-lock.ts';
-import { kubeconfigFile, stateDirectory } from './paths.ts';
+import { kubeconfigFile } from './paths.ts';
 import { terminalProgress } from './progress-terminal.ts';
 import type { Progress } from './progress.ts';
 import { runningLab } from './running.ts';
