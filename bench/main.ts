@@ -1,13 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { copyFile, mkdtemp, writeFile } from 'node:fs/promises';
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildBundle } from '../build.ts';
 import { type Finding, type Measure, verdictOf } from './measure.ts';
 import { MEASURES } from './measures/all.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { growthPlot } from './plot.ts';
+import { type Failure, asJson, describeMachine } from './report.ts';
 import { type Rig, startRig } from './rig/rig.ts';
 import { summarise } from './summary.ts';
 import { tableOf } from './table.ts';
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   await copyFile(await buildBundle(), bundle);
   const machine = describeMachine();
   const findings: Finding[] = [];
-  const failures: { measure: string; error: string }[] = [];
+  const failures: Failure[] = [];
   let rig: Rig | undefined;
   try {
     for (const measure of MEASURES.filter(({ name }) => options.only.includes(name))) {
@@ -66,7 +66,8 @@ async function main(): Promise<void> {
   console.log(`${machine}${options.quick ? '; quick' : ''}\n\n${tableOf(findings)}\n`);
   for (const { measure, parameters, note } of findings) if (note) console.log(`${measure}, ${parameters}: ${note}`);
   for (const { measure, error } of failures) console.log(`${measure} could not be measured: ${error}`);
-  if (options.json !== undefined) await writeFile(options.json, asJson(machine, options, findings, failures));
+  if (options.json !== undefined)
+    await writeFile(options.json, asJson(machine, findings, failures, { scale: options.scale }));
   if (options.plot !== undefined) await writeFile(options.plot, growthPlot(findings, 'Time until Consul tells of it'));
   const short = findings.some((finding) => verdictOf(finding) === 'short');
   process.exitCode = failures.length > 0 || (options.strict && short) ? 1 : 0;
@@ -88,30 +89,6 @@ async function make(measure: Measure, rig: Rig, { scale }: Options, findings: Fi
     );
   });
 }
-
-function describeMachine(): string {
-  const revision = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
-  const memory = Math.round(totalmem() / 1024 ** 3);
-  const load = loadavg()[0]!.toFixed(1);
-  const when = new Date().toISOString().slice(0, 16);
-  return `${when}Z, ${revision}, Node ${process.version}, ${cpus().length} cores, ${memory} GiB, load before ${load}`;
-}
-
-const asJson = (machine: string, { scale }: Options, findings: Finding[], failures: object[]): string =>
-  `${JSON.stringify(
-    {
-      machine,
-      scale,
-      failures,
-      findings: findings.map((finding) => ({
-        ...finding,
-        summary: summarise(finding.samples),
-        verdict: verdictOf(finding),
-      })),
-    },
-    undefined,
-    2,
-  )}\n`;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
