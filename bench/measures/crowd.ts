@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Measure } from '../measure.ts';
-import type { OperatorProcess } from '../rig/operator-process.ts';
+import type { OperatorProcess } from '../../test/support/operator-process.ts';
 import { cpuSeconds, residentBytes } from '../rig/process-stat.ts';
 import { NEVER_VERIFY_SECONDS, type Rig } from '../rig/rig.ts';
 import { openWebhook } from '../rig/webhook-client.ts';

@@ -7,7 +7,7 @@ import { type ConsulGate, forkGate } from '../gate/fork-gate.ts';
 import { type ConsulSight, lookAtConsul } from './consul-sight.ts';
 import { type Installation, install } from './installation.ts';
 import { type MeshServiceSight, lookAtMeshServices } from './mesh-service-sight.ts';
-import { type OperatorProcess, startOperator } from './operator-process.ts';
+import { type OperatorProcess, startOperator } from '../../test/support/operator-process.ts';
 import { type Pods, podsOver } from './pods.ts';
 
 /** Real parts with an operator among them, and the hands and eyes that a measure needs. */

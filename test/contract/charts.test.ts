@@ -2,38 +2,14 @@ import { expect } from 'chai';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeError } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { type Resource, mutatingWebhookConfigurations, objectPath, secrets } from '../../clients/kube/resources.ts';
+import { mutatingWebhookConfigurations, objectPath, secrets } from '../../clients/kube/resources.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
 import { NAMESPACE, OPERATOR_LEASE, SECRETS, WEBHOOK_CONFIGURATION } from '../../mesh/installation.ts';
 import { keepMaterial } from '../../operator/bootstrap/material.ts';
 import { secretStore } from '../../operator/bootstrap/secret-store.ts';
+import { applyManifest as apply, resourceOf } from '../support/apply-manifest.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
 import { type Manifest, chart, named, podMakers } from '../unit/charts/objects.ts';
-
-const CLUSTER_WIDE = [
-  'Namespace',
-  'PriorityClass',
-  'CustomResourceDefinition',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'MutatingWebhookConfiguration',
-];
-
-/** Where objects of a kind live; the plurals of the chart's kinds are regular. */
-function resourceOf({ apiVersion = 'v1', kind = '' }: KubeObject): Resource {
-  const [version = '', group = ''] = apiVersion.split('/').reverse();
-  const plural = kind.toLowerCase().replace(/s$/, 'se').replace(/y$/, 'ie') + 's';
-  return { group, version, plural, kind, namespaced: !CLUSTER_WIDE.includes(kind) };
-}
-
-/** As `kubectl apply --server-side` does it, and refusing every field that the server does not know. */
-function apply(client: KubeClient, object: KubeObject, fieldManager = 'installer'): Promise<KubeObject> {
-  return client.request('PATCH', objectPath(resourceOf(object), object.metadata.name, object.metadata.namespace), {
-    body: object,
-    contentType: 'application/apply-patch+yaml',
-    query: { fieldManager, fieldValidation: 'Strict', force: true },
-  });
-}
 
 /** Neither controllers nor kubelets run here: what is looked at is what the API server takes, and whom it lets do what. */
 describe('The chart on a real API server', function () {

@@ -30,6 +30,13 @@ export interface RealConsul {
   goDown(): Promise<void>;
   /** Starts it again, on the same ports with the same data. */
   comeBack(): Promise<void>;
+  /** SIGKILL: it ends in the middle of what it does, and keeps its data. */
+  kill(): Promise<void>;
+  /** SIGSTOP: connections stay open and nothing answers. */
+  pause(): void;
+  resume(): void;
+  /** Starts it again with nothing of what it held; with ACLs, bootstrapped with the same management token. */
+  comeBackEmpty(): Promise<void>;
   /** Ends the server and removes its data, unless `dataDir` was given. */
   stop(): Promise<void>;
 }
@@ -76,6 +83,17 @@ export async function startConsul(
       process_ = launch(binary, directory);
       await ready(consul, process_);
     },
+    async kill() {
+      process_.signal('SIGKILL');
+      await process_.end();
+    },
+    pause: () => process_.signal('SIGSTOP'),
+    resume: () => process_.signal('SIGCONT'),
+    async comeBackEmpty() {
+      await rm(join(directory, 'data'), { recursive: true, force: true });
+      await consul.comeBack();
+      if (consul.token !== undefined) await bootstrap(consul, process_);
+    },
     async stop() {
       await process_.end();
       if (dataDir === undefined) await rm(directory, { recursive: true, force: true });
@@ -97,6 +115,7 @@ const tlsFiles = (tls: ServerTls | undefined): Record<string, string> =>
 interface ServerProcess {
   /** Why it ended by itself; undefined while it runs. */
   ended(): string | undefined;
+  signal(signal: NodeJS.Signals): void;
   end(): Promise<void>;
 }
 
@@ -122,8 +141,11 @@ function launch(binary: string, directory: string): ServerProcess {
   });
   return {
     ended: () => why,
+    signal: (signal) => void child.kill(signal),
     async end() {
       child.kill('SIGTERM');
+      // A stopped process does not act on SIGTERM.
+      child.kill('SIGCONT');
       const patience = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
       await over;
       clearTimeout(patience);
