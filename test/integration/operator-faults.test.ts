@@ -1,0 +1,179 @@
+import { expect } from 'chai';
+import { events, secrets } from '../../clients/kube/resources.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { startGate } from '../../bench/gate/gate.ts';
+import { OPERATOR_LEASE } from '../../mesh/installation.ts';
+import { leases, meshServices, pods } from '../../clients/kube/resources.ts';
+import { eventually } from '../support/eventually.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+
+/** What goes wrong around the operator, on real parts; each story ends in the right state, and no story ends in a token told. */
+describe('the operator under faults', function () {
+  this.timeout(120_000);
+  let rig: OperatorRig;
+  let shop: ReturnType<typeof shopOf>;
+  /** Every secret that the stories met, to look for at the end. */
+  const told = new Set<string>();
+
+  before(async () => {
+    rig = await startOperatorRig();
+    shop = shopOf(rig);
+    await rig.start();
+    const { managementToken, server, operator, bridge } = rig.material;
+    for (const secret of [managementToken, server.token, operator.token, bridge.token]) told.add(secret);
+    for (const { signingKeyPem } of [operator, bridge]) told.add(keyLine(signingKeyPem));
+    await shop.declare('web', { protocol: 'http', access: [{ from: 'edge' }] });
+    await shop.condition('web', 'Synced', 'Synced');
+    for (const index of [1, 2, 3]) await shop.pod(`web-${index}`, 'web', `10.0.0.${index}`);
+    await shop.holds('the pods', 'web', webPods('passing', 'passing', 'passing'));
+  });
+  after(() => rig?.stop());
+
+  const webPods = (...states: string[]): Record<string, string> =>
+    Object.fromEntries(states.map((state, index) => [`web-${index + 1}`, state]));
+  const tokenOf = async (meshService: string): Promise<string> => {
+    const found = await rig.kube.client.get<KubeObject & { data: Record<string, string> }>(
+      secrets,
+      `${meshService}-landbridge`,
+      'shop',
+    );
+    const token = Buffer.from(found?.data.token ?? '', 'base64').toString();
+    if (token !== '') told.add(token);
+    return token;
+  };
+  const holder = async (): Promise<string> => {
+    const lease = await rig.kube.client.get<KubeObject & { spec: { holderIdentity: string } }>(
+      leases,
+      OPERATOR_LEASE,
+      'landbridge',
+    );
+    return lease?.spec.holderIdentity ?? '';
+  };
+
+  it('is right soon after Consul was killed while pods flipped', async () => {
+    await rig.server.kill();
+    await shop.setReady('web-1', false, '10.0.0.1');
+    await shop.setReady('web-2', false, '10.0.0.2');
+    await shop.setReady('web-2', true, '10.0.0.2');
+    await shop.condition('web', 'Synced', 'ConsulUnavailable');
+    await rig.server.comeBack();
+    await shop.holds('the last of the flips', 'web', webPods('critical', 'passing', 'passing'));
+    await shop.condition('web', 'Synced', 'Synced');
+    await shop.setReady('web-1', true, '10.0.0.1');
+    await shop.holds('all', 'web', webPods('passing', 'passing', 'passing'));
+  });
+
+  it('admits pods while Consul is frozen, and registers them when it moves again', async () => {
+    rig.server.pause();
+    try {
+      await shop.pod('web-4', 'web', '10.0.0.4');
+      const made = await rig.kube.client.get<KubeObject>(pods, 'web-4', 'shop');
+      expect(made?.metadata.labels).to.include({ 'landbridge.dev/mesh-service': 'web' });
+      await shop.deletePod('web-3');
+    } finally {
+      rig.server.resume();
+    }
+    const expected = { 'web-1': 'passing', 'web-2': 'passing', 'web-4': 'passing' };
+    await shop.holds('one more and one less', 'web', expected);
+  });
+
+  it('writes everything again, with tokens that hold, when Consul comes back with nothing', async () => {
+    const lost = await tokenOf('web');
+    await rig.server.goDown();
+    await rig.server.comeBackEmpty();
+    await rig.bootstrapConsul();
+    await shop.holds('all', 'web', { 'web-1': 'passing', 'web-2': 'passing', 'web-4': 'passing' }, 30_000);
+    expect((await rig.consul.readConfig('service-intentions', 'web'))?.entry).to.deep.include({ Name: 'web' });
+    const token = await eventually('another token', 20_000, async () => {
+      const held = await tokenOf('web');
+      return held !== lost ? held : undefined;
+    });
+    const pod = rig.server.connect(token);
+    expect(await pod.health('web')).to.have.length(3);
+    pod.close();
+  });
+
+  it('goes on after the API server was restarted while things changed', async () => {
+    await rig.kube.restart();
+    await shop.setReady('web-1', false, '10.0.0.1');
+    await shop.deletePod('web-4');
+    await shop.holds('the changes', 'web', { 'web-1': 'critical', 'web-2': 'passing' }, 40_000);
+    await shop.setReady('web-1', true, '10.0.0.1');
+    await shop.holds('the next change', 'web', { 'web-1': 'passing', 'web-2': 'passing' });
+  });
+
+  it('changes nothing while the API server is frozen, and forgets nothing', async () => {
+    rig.kube.pause();
+    try {
+      await rig.consul.apply([{ op: 'delete-service', node: 'k8s.lab.shop.web', id: 'web-2' }]);
+      // From memory: what Consul should hold needs no API server.
+      await shop.holds('the repair', 'web', { 'web-1': 'passing', 'web-2': 'passing' });
+    } finally {
+      rig.kube.resume();
+    }
+    await shop.setReady('web-2', false, '10.0.0.2');
+    await shop.holds('the next flip', 'web', { 'web-1': 'passing', 'web-2': 'critical' });
+    await shop.setReady('web-2', true, '10.0.0.2');
+  });
+
+  it('hands over on SIGTERM without waiting for the lease, all replicas serving the webhook all the time', async () => {
+    const [first] = rig.operators;
+    const second = await rig.start({ POD_NAME: 'operator-1', LANDBRIDGE_WEBHOOK_PORT: '0' }, 'serves');
+    expect(await second.leads()).to.equal(false);
+    first!.kill('SIGTERM');
+    // The lease lasts 15 s: who waits for it is too late.
+    await eventually('the other leads', 12_000, () => second.leads());
+    expect(await first!.ended).to.equal(0);
+    expect(await holder()).to.match(/^operator-1_/);
+    await shop.setReady('web-1', false, '10.0.0.1');
+    await shop.holds('a flip by the new leader', 'web', { 'web-1': 'critical', 'web-2': 'passing' });
+    await shop.setReady('web-1', true, '10.0.0.1');
+  });
+
+  it('finishes what a leader left that was killed in the middle of a write', async () => {
+    const [, second] = rig.operators;
+    // A slow way to Consul, so that there is a middle.
+    const gate = await startGate(Number(rig.server.address.split(':')[1]));
+    const slow = { LANDBRIDGE_CONSUL_HTTP: gate.address };
+    const third = await rig.start({ POD_NAME: 'operator-2', ...slow }, 'serves');
+    await second!.stop();
+    await eventually('the third leads', 12_000, () => third.leads());
+    const fourth = await rig.start({ POD_NAME: 'operator-3', LANDBRIDGE_WEBHOOK_PORT: '0' }, 'serves');
+    await shop.declare('crowd');
+    await shop.condition('crowd', 'Synced', 'Synced');
+    const names = Array.from({ length: 40 }, (_, index) => `crowd-${index}`);
+    gate.delayBy(100);
+    await Promise.all(names.map((name, index) => shop.pod(name, 'crowd', `10.0.2.${index}`)));
+    await eventually('a part is written', 20_000, async () => Object.keys(await shop.health('crowd')).length > 3, 5);
+    third.kill('SIGKILL');
+    const written = Object.keys(await shop.health('crowd')).length;
+    expect(written, 'the leader was killed too late for this test').to.be.lessThan(names.length);
+    await eventually('the fourth leads', 30_000, () => fourth.leads());
+    const all = Object.fromEntries(names.map((name) => [name, 'passing']));
+    await shop.holds('all of them', 'crowd', all);
+    await gate.close();
+    await shop.remove('crowd');
+    await eventually('it is gone', 20_000, async () => (await shop.status('crowd')) === undefined);
+    expect(await rig.consul.readNode('k8s.lab.shop.crowd')).to.equal(undefined);
+    await fourth.stop();
+    await rig.start();
+  });
+
+  it('tells no token and no key in logs, events or status', async () => {
+    await tokenOf('web');
+    const logs = rig.operators.map((operator) => operator.log()).join('\n');
+    expect(logs.length).to.be.greaterThan(10_000);
+    const seen = await Promise.all([
+      rig.kube.client.list(events, {}),
+      rig.kube.client.list(meshServices, {}),
+      rig.kube.client.list(pods, {}),
+    ]);
+    const said = `${logs}\n${JSON.stringify(seen)}`;
+    expect(told.size).to.be.greaterThan(7);
+    for (const secret of told) expect(said.includes(secret), 'a secret is told').to.equal(false);
+    for (const jwt of said.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g) ?? []) expect.fail(`a JWT is told: ${jwt.slice(0, 12)}`);
+  });
+});
+
+/** A line of the middle of a PEM: what would be found however the key is printed. */
+const keyLine = (pem: string): string => pem.split('\n')[1]!;
