@@ -105,7 +105,7 @@ describe('the operator under faults', function () {
   it('changes nothing while the API server is frozen, and forgets nothing', async () => {
     rig.kube.pause();
     try {
-      await rig.consul.apply([{ op: 'delete-service', node: 'k8s.lab.shop.web', id: 'web-2' }]);
+      await rig.consul.apply([{ op: 'delete-service', node: 'k8s.lab.shop.web', id: 'web-2', service: 'web' }]);
       // From memory: what Consul should hold needs no API server.
       await shop.holds('the repair', 'web', { 'web-1': 'passing', 'web-2': 'passing' });
     } finally {
