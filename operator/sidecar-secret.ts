@@ -5,6 +5,7 @@ import { secrets } from '../clients/kube/resources.ts';
 import { API_VERSION, type MeshService, consulName } from '../crds/mesh-service.ts';
 import { SIDECAR_ADMIN_PORT, SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
 import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../mesh/bootstrap.ts';
+import { equal } from '../mesh/equal.ts';
 import { SIDECAR_MOUNT } from '../mesh/inject/sidecar.ts';
 import { podsNode, sidecarSecret } from '../mesh/names.ts';
 
@@ -62,12 +63,15 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
   /** Known to be gone, so that a lasting conflict does not ask again and again. */
   const removed = new Set<string>();
 
-  /** After a restart the Secret itself says which token is in use. */
-  async function tokenInUse(key: string, namespace: string, name: string): Promise<Token | undefined> {
-    const known = tokens.get(key);
-    if (known !== undefined || forgotten.has(key)) return known;
+  /** What lies in its place; undefined when nothing does, `foreign` when somebody else made it. */
+  async function inPlace(namespace: string, name: string): Promise<StoredSecret | 'foreign' | undefined> {
     const secret = await kube.get<StoredSecret>(secrets, sidecarSecret(name), namespace);
-    return secret === undefined ? undefined : storedToken(secret);
+    return secret === undefined || secret.metadata.labels?.[MANAGED_BY] === 'landbridge' ? secret : 'foreign';
+  }
+
+  /** After a restart the Secret itself says which token is in use. */
+  function tokenInUse(key: string, held: StoredSecret | undefined): Token | undefined {
+    return tokens.get(key) ?? (held === undefined || forgotten.has(key) ? undefined : storedToken(held));
   }
 
   async function login(service: string): Promise<Token> {
@@ -93,8 +97,10 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       const key = `${namespace}/${name}`;
       const service = consulName(meshService);
       removed.delete(key);
-      let token = await tokenInUse(key, namespace, name);
-      if (token === undefined || token.service !== service || pastHalfLife(token, nowMs())) {
+      const held = written.has(key) ? undefined : await inPlace(namespace, name);
+      if (held === 'foreign') throw new Error(foreignSecret(namespace, name));
+      let token = tokenInUse(key, held);
+      if (token === undefined || token.service !== service || isDue(token, nowMs())) {
         token = await login(service);
         forgotten.delete(key);
       }
@@ -102,16 +108,17 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       const secret = secretObject(meshService, token, options);
       const content = JSON.stringify(secret);
       if (written.get(key) === content) return;
-      await kube.apply(secrets, secret);
+      if (held === undefined || !isAsWanted(held, secret)) await kube.apply(secrets, secret);
       written.set(key, content);
     },
     async remove(namespace, name) {
       const key = `${namespace}/${name}`;
       if (removed.has(key)) return;
-      const token = await tokenInUse(key, namespace, name);
+      const held = await inPlace(namespace, name);
+      const token = tokenInUse(key, held === 'foreign' ? undefined : held);
       // Pods of a deleted MeshService keep their configuration; their streams end with the token.
       if (token !== undefined) await consul.logout(token.secretId);
-      await kube.delete(secrets, sidecarSecret(name), namespace);
+      if (held !== undefined && held !== 'foreign') await kube.delete(secrets, sidecarSecret(name), namespace);
       tokens.delete(key);
       written.delete(key);
       removed.add(key);
@@ -129,11 +136,29 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
   };
 }
 
-const pastHalfLife = (token: Token, now: number): boolean =>
-  now >= token.issuedAtMs + (token.expiresAtMs - token.issuedAtMs) / 2;
+/** Past half of its life, or issued under a clock that was ahead: nothing is known of such a life. */
+const isDue = ({ issuedAtMs, expiresAtMs }: Token, now: number): boolean =>
+  now < issuedAtMs || now >= issuedAtMs + (expiresAtMs - issuedAtMs) / 2;
+
+const foreignSecret = (namespace: string, name: string): string =>
+  `Secret ${namespace}/${sidecarSecret(name)} is in the place of the sidecars' own and lacks the label ${MANAGED_BY}=landbridge, so it was not touched: rename or delete it`;
+
+/** Everything that is written stands there already. */
+const isAsWanted = (held: StoredSecret, wanted: StoredSecret): boolean =>
+  equal(held.data, wanted.data) &&
+  equal(held.metadata.annotations, wanted.metadata.annotations) &&
+  equal(
+    held.metadata.ownerReferences?.map(({ uid }) => uid),
+    wanted.metadata.ownerReferences?.map(({ uid }) => uid),
+  );
 
 interface StoredSecret {
-  metadata: { annotations?: Record<string, string>; name: string };
+  metadata: {
+    name: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    ownerReferences?: { uid: string }[];
+  };
   data?: Record<string, string>;
 }
 

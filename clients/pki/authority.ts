@@ -65,12 +65,12 @@ export async function issueForCsr(authority: KeyPair, csrPem: string, input: Lea
 /** When a certificate ends, ms since the epoch. */
 export const expiresAtMs = (certPem: string): number => Date.parse(new X509Certificate(certPem).validTo);
 
-/** True when two thirds of its life are over. */
+/** True when two thirds of its life are over, or it has not begun: it was made under a clock that was ahead. */
 export function isDue(certPem: string, nowMs: number): boolean {
   const certificate = new X509Certificate(certPem);
   const from = Date.parse(certificate.validFrom);
   const to = Date.parse(certificate.validTo);
-  return nowMs >= from + ((to - from) * 2) / 3;
+  return nowMs < from || nowMs >= from + ((to - from) * 2) / 3;
 }
 
 async function sign(authority: KeyPair, input: LeafInput, publicKey: CryptoKey): Promise<string> {

@@ -117,4 +117,37 @@ describe('the Secret of the sidecars', () => {
     await another.remove('shop', 'web');
     expect(kube.requests).to.deep.equal([]);
   });
+
+  it('touches no Secret that somebody else made in its place, and says what to do', async () => {
+    const data = { password: Buffer.from('theirs').toString('base64') };
+    const theirs = await kube.client.create(secrets, { metadata: { name: 'web-landbridge', namespace: 'shop' }, data });
+    const kept = keeper();
+    const failure = await kept.keep(aMeshService('web')).catch((error: unknown) => error as Error);
+    expect(String(failure)).to.match(/Secret shop\/web-landbridge .* was not touched: rename or delete it/);
+    await kept.remove('shop', 'web');
+    expect(await kube.client.get(secrets, 'web-landbridge', 'shop')).to.deep.equal(theirs);
+    expect(logins).to.deep.equal([]);
+  });
+
+  it('asks for no token and writes nothing when doubt finds the Secret as it was', async () => {
+    const kept = keeper();
+    await kept.keep(aMeshService('web'));
+    kept.doubt('shop', 'web');
+    kube.requests.length = 0;
+    await kept.keep(aMeshService('web'));
+    expect(kube.requests.map(({ method }) => method)).to.deep.equal(['GET']);
+    expect(logins).to.have.length(1);
+  });
+
+  it('gets a new token when the clock, which had jumped ahead, is set back', async () => {
+    const realMs = nowMs;
+    nowMs = realMs + 100 * 24 * HOUR_MS;
+    const kept = keeper();
+    await kept.keep(aMeshService('web'));
+    nowMs = realMs;
+    await kept.keep(aMeshService('web'));
+    expect(await held()).to.include({ token: 'token-2' });
+    await kept.keep(aMeshService('web'));
+    expect(logins).to.have.length(2);
+  });
 });

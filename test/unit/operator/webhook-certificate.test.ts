@@ -79,6 +79,27 @@ describe('the certificate of the webhook', () => {
     expect(last.bundle).not.to.contain(first.bundle.trim());
   });
 
+  it('is good again when the clock, which had jumped ahead, is set back', async () => {
+    const realMs = nowMs;
+    await rotateCertificate(options());
+    nowMs = realMs + 7 * 365 * DAY_MS;
+    await rotateCertificate(options());
+    nowMs += 61_000;
+    await rotateCertificate(options());
+    nowMs = realMs;
+    for (let step = 0; step < 4; step++, nowMs += 61_000) await rotateCertificate(options());
+    const { serving, bundle: cas } = await rotateCertificate(options());
+    const valid = (pem: string): boolean => {
+      const { validFrom, validTo } = new X509Certificate(pem);
+      return Date.parse(validFrom) <= nowMs && nowMs < Date.parse(validTo);
+    };
+    expect(valid(serving.certPem)).to.equal(true);
+    const [newest = ''] = cas.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    expect(valid(newest)).to.equal(true);
+    expect(trusted({ serving, bundle: cas }, newest)).to.equal(true);
+    expect(await bundle()).to.equal(cas);
+  });
+
   it('is changed by one of two leaders that overlap, and both go on with the same', async () => {
     await rotateCertificate(options());
     nowMs += 61 * DAY_MS;
