@@ -29,6 +29,25 @@ export async function listenerProblem(socketPath: string, timeoutMs: number): Pr
   return configs?.map((listener) => listener.error_state?.details).find(Boolean);
 }
 
+/** Whether the listener of this local port speaks HTTP, or passes bytes on; undefined: there is none. */
+export async function isHttpListener(
+  socketPath: string,
+  port: number,
+  timeoutMs: number,
+): Promise<boolean | undefined> {
+  const path = '/config_dump?resource=dynamic_listeners';
+  const { body } = await get(socketPath, path, AbortSignal.timeout(timeoutMs));
+  const { configs = [] } = JSON.parse(body) as { configs?: { active_state?: { listener?: DumpedListener } }[] };
+  const found = configs
+    .map(({ active_state }) => active_state?.listener)
+    .find((listener) => listener?.address?.socket_address?.port_value === port);
+  return found && JSON.stringify(found).includes('envoy.filters.network.http_connection_manager');
+}
+
+interface DumpedListener {
+  address?: { socket_address?: { port_value?: number } };
+}
+
 interface ListenerStatuses {
   listener_statuses?: { local_address?: { socket_address?: { port_value?: number } } }[];
 }

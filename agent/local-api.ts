@@ -4,6 +4,7 @@ import { type IncomingMessage, createServer } from 'node:http';
 import { z } from 'zod';
 
 import { Problem, messageOf } from './problem.ts';
+import type { Finding } from './self-test.ts';
 import type { AgentStatus } from './status.ts';
 
 /** What a drain came to. */
@@ -20,6 +21,8 @@ export interface LocalApi {
   drain(target: string, waitMs: number): Promise<DrainAnswer>;
   /** The instances that are back. */
   undrain(target: string): Promise<string[]>;
+  /** Tries the mesh in both directions. */
+  test(): Promise<Finding[]>;
   /** Reads services.d and the host's membership again. */
   reload(): Promise<void>;
   /** Ends the agent, as SIGTERM does. */
@@ -67,6 +70,8 @@ async function route(api: LocalApi, request: IncomingMessage): Promise<object> {
     }
     case 'POST /undrain':
       return { undrained: await api.undrain(undrainRequest.parse(await bodyOf(request)).target) };
+    case 'POST /test':
+      return { findings: await api.test() };
     case 'POST /reload':
       await api.reload();
       return api.status();

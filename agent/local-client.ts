@@ -2,6 +2,7 @@ import { request } from 'node:http';
 
 import type { DrainAnswer } from './local-api.ts';
 import { Problem, codeOf, messageOf } from './problem.ts';
+import type { Finding } from './self-test.ts';
 import type { AgentStatus } from './status.ts';
 
 /** The agent's local API, from the outside. All functions throw a Problem that says what to do. */
@@ -10,6 +11,7 @@ export interface LocalClient {
   drain(target: string, waitMs: number): Promise<DrainAnswer>;
   undrain(target: string): Promise<{ undrained: string[] }>;
   reload(): Promise<AgentStatus>;
+  test(): Promise<{ findings: Finding[] }>;
   /** As SIGTERM does; ends when the agent has taken it. */
   stop(): Promise<void>;
 }
@@ -26,6 +28,7 @@ export function localClient(socketPath: string, patienceMs = 15_000): LocalClien
     status: () => ask('GET', '/status'),
     drain: (target, waitMs) => ask('POST', '/drain', { target, waitMs }, waitMs),
     undrain: (target) => ask('POST', '/undrain', { target }),
+    test: () => ask('POST', '/test', {}),
     reload: () => ask('POST', '/reload', {}),
     stop: () => ask('POST', '/stop', {}),
   };

@@ -11,6 +11,7 @@ import { localClient } from './local-client.ts';
 import { Membership } from './membership.ts';
 import { Problem } from './problem.ts';
 import { endStrays } from './process-record.ts';
+import { selfTest } from './self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
 import { type HostState, type Identity, type State, openState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
@@ -59,7 +60,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     urgent = beats.soon;
     left.signal.addEventListener('abort', beats.stop);
     const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
-    const api = makeApi({ supervisor, member, definitions, clock, told, urgent, stop, left: left.signal });
+    const api = makeApi({ settings, supervisor, member, definitions, clock, told, urgent, stop, left: left.signal });
     await serveLocalApi(apiSocket(settings), api, left.signal);
     log.info({ host: host.host, site: host.site, bridges: host.bridges }, 'agent runs');
 
@@ -91,6 +92,7 @@ async function mustBeAlone(settings: Settings): Promise<void> {
 }
 
 function makeApi(parts: {
+  settings: Settings;
   supervisor: Supervisor;
   member: Membership;
   definitions: FollowedDefinitions;
@@ -100,7 +102,7 @@ function makeApi(parts: {
   stop: AbortController;
   left: AbortSignal;
 }): LocalApi {
-  const { supervisor, member, definitions, clock, told, urgent, stop, left } = parts;
+  const { settings, supervisor, member, definitions, clock, told, urgent, stop, left } = parts;
   return {
     status: () => ({
       ...member.status(),
@@ -118,6 +120,8 @@ function makeApi(parts: {
       urgent();
       return undrained;
     },
+    test: () =>
+      selfTest({ instances: supervisor.status(), runtimeDir: settings.runtimeDir, reach: () => member.reach() }),
     async reload() {
       await member.reload();
       await definitions.read();

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { BeatAnswer, RenewAnswer } from '../mesh/bridge-api.ts';
+import type { BeatAnswer, ReachAnswer, RenewAnswer } from '../mesh/bridge-api.ts';
 
 import { parseAddress, sourceAddress } from './address.ts';
 import { attemptLimits } from './beat-loop.ts';
@@ -21,6 +21,8 @@ interface MembershipParts {
 
 /** At least this long between two tries to renew the certificate. */
 const RENEW_AGAIN_MS = 30_000;
+/** The bridge gives a sidecar 3 s. */
+const REACH_LIMITS = { connectMs: 3000, answerMs: 6000 };
 
 /** This machine's standing with the bridges: its certificate, its lease, and what went wrong last. */
 export class Membership {
@@ -51,6 +53,20 @@ export class Membership {
     if (this.#problem !== undefined) log.info({ bridge: this.#client.bridge() }, 'the bridge answers again');
     this.#problem = undefined;
     await supervisor.learn(request, answer);
+  }
+
+  /** Asks the bridge to try the sidecars of this machine from its side; over a connection of its own: no beat waits. */
+  async reach(): Promise<ReachAnswer> {
+    const client = makeBridgeClient({
+      bridges: this.#host.bridges,
+      credentials: this.#identity,
+      limits: () => REACH_LIMITS,
+    });
+    try {
+      return await client.post<ReachAnswer>('/v1/reach', {});
+    } finally {
+      client.close();
+    }
   }
 
   failed(message: string): void {

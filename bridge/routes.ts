@@ -5,6 +5,7 @@ import {
   inviteRequest,
   joinRequest,
   leaveRequest,
+  reachRequest,
   renewRequest,
   revokeRequest,
 } from '../mesh/bridge-api.ts';
@@ -15,6 +16,7 @@ import { instances } from './handlers/instances.ts';
 import { invite } from './handlers/invite.ts';
 import { join } from './handlers/join.ts';
 import { leave } from './handlers/leave.ts';
+import { reach } from './handlers/reach.ts';
 import { register } from './handlers/register.ts';
 import { renew } from './handlers/renew.ts';
 import { revoke } from './handlers/revoke.ts';
@@ -39,6 +41,7 @@ export const ROUTES: Route[] = [
   hostRoute('POST', '/v1/renew', 'host+', renewRequest, renew),
   hostRoute('POST', '/v1/beat', 'host', beatRequest, beat),
   hostRoute('POST', '/v1/leave', 'host', leaveRequest, leave),
+  hostRoute('POST', '/v1/reach', 'host', reachRequest, reach),
   route('POST', '/v1/invites', 'admin', inviteRequest, invite),
   route('GET', '/v1/instances', 'admin', undefined, instances),
   route('PUT', '/v1/external/:name', 'admin', externalRequest, register),

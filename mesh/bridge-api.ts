@@ -12,6 +12,7 @@ import type { Variable } from './upstream-variables.ts';
  * | POST /v1/renew              | host                      | a new certificate for the same host                |
  * | POST /v1/beat               | host                      | holds the lease; all instances of the host         |
  * | POST /v1/leave              | host                      | takes services (or all) of the host out            |
+ * | POST /v1/reach              | host                      | tries the host's sidecars from the bridge's side   |
  * | POST /v1/invites            | admin                     | makes an invite                                    |
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
  * | PUT  /v1/external/:name     | admin                     | registers a sidecar-less instance                  |
@@ -126,6 +127,11 @@ export const leaveRequest = z.strictObject({
   /** Leave these out of the mesh for good; empty = all, and the host is forgotten. */
   services: z.array(name).max(256),
 });
+
+export const reachRequest = z.strictObject({});
+export interface ReachAnswer {
+  instances: { id: string; ok: boolean; output: string }[];
+}
 
 export const inviteRequest = z.strictObject({
   service: name,

@@ -6,8 +6,9 @@ import { Command } from 'commander';
 import type { InstanceDefinition } from '../../agent/definitions.ts';
 import { parseDefinition } from '../../agent/definitions.ts';
 import { instanceId } from '../../agent/instance-id.ts';
-import { localClient } from '../../agent/local-client.ts';
+import { type LocalClient, localClient } from '../../agent/local-client.ts';
 import { Problem } from '../../agent/problem.ts';
+import type { Finding } from '../../agent/self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
 import { name } from '../../mesh/bridge-api.ts';
 import { decodeInvite } from '../../mesh/invite.ts';
@@ -16,6 +17,7 @@ import { awaitPassing } from '../vm/await-passing.ts';
 import { addInstances } from '../vm/definition-file.ts';
 import { type InstanceFlags, withInstanceFlags } from '../vm/instance-flags.ts';
 import { joinHost } from '../vm/join-host.ts';
+import { selfTestText } from '../vm/self-test-text.ts';
 
 interface JoinFlags extends InstanceFlags {
   systemd: boolean;
@@ -63,17 +65,32 @@ async function join(word: string, flags: JoinFlags): Promise<void> {
   const ids = definitions.map(({ port }) => instanceId(service, host, port));
   const { passing, failing, status } = await awaitPassing(agent, ids, DEADLINE_MS);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  for (const { id, sidecarPort, upstreams } of passing) {
+  for (const { id, sidecarPort } of passing) {
     const at = status?.address.includes(':') ? `[${status.address}]` : status?.address;
     process.stdout.write(`joined ${service} at ${site} as ${id} (${at}:${sidecarPort}), healthy after ${seconds} s\n`);
-    for (const upstream of upstreams)
-      process.stdout.write(`  it reaches ${upstream.service} at 127.0.0.1:${upstream.localPort}\n`);
   }
+  const findings = failing.length === 0 ? await testPatiently(agent) : [];
+  process.stdout.write(selfTestText(findings));
+  const unreached = findings.filter(({ ok, upstream }) => !ok && upstream === undefined);
+  if (unreached.length > 0)
+    throw new Problem(
+      `This machine has joined, but the mesh does not reach it (${unreached.map(({ output }) => output).join('; ')}): give its address with --address, and let its sidecar ports (21000 to 21255) in; landbridge vm test tries again.`,
+    );
   if (failing.length === 0) return;
   const reasons = failing.map(({ id, why }) => `${id}: ${why}`).join('; ');
   throw new Problem(
     `This machine has joined, but not all is healthy after ${seconds} s: ${reasons}. The agent goes on trying; landbridge vm status shows how it is.`,
   );
+}
+
+/** The bridge and Envoy may have heard of each other a moment later than we. What is still amiss after 5 s is told. */
+async function testPatiently(agent: LocalClient): Promise<Finding[]> {
+  const untilMs = performance.now() + 5000;
+  for (;;) {
+    const { findings } = await agent.test();
+    if (findings.every(({ ok }) => ok) || performance.now() > untilMs) return findings;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
 }
 
 /** What the flags say about the instances, checked as if it stood in services.d. */

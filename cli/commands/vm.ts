@@ -7,6 +7,7 @@ import { vmLeaveCommand } from './vm-leave.ts';
 import { vmListCommand } from './vm-list.ts';
 import { vmRevokeCommand } from './vm-revoke.ts';
 import { vmStatusCommand } from './vm-status.ts';
+import { vmTestCommand } from './vm-test.ts';
 
 /** `landbridge vm`: machines outside the cluster. */
 export function vmCommand(): Command {
@@ -15,6 +16,7 @@ export function vmCommand(): Command {
     vmInviteCommand(),
     vmJoinCommand(),
     vmStatusCommand(),
+    vmTestCommand(),
     vmDrainCommand(),
     vmUndrainCommand(),
     vmLeaveCommand(),

@@ -32,6 +32,7 @@ export interface Rig {
   withFingerprint(invite: string, caFingerprint: string): string;
   /** An intention, as a MeshService's `access` makes one. */
   letCall(from: string, to: string): Promise<void>;
+  refuseCall(from: string, to: string): Promise<void>;
   /** A certificate of the host for its key (PEM), as join gave it `ageMs` ago. */
   certificate(host: string, key: string, ageMs: number): Promise<string>;
   /** Ends a sidecar's token in Consul. */
@@ -65,6 +66,14 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
   const meshServices: MeshServices = { hasSynced: true, by: (_, service) => [facts.get(service) ?? []].flat() };
   const bridgeConsul = consul.connect(bridge.token);
 
+  const intend = async (from: string, to: string, action: 'allow' | 'deny'): Promise<void> => {
+    const defaults = { Kind: 'service-defaults', Name: to, Protocol: 'http' };
+    const source = { Name: from, Action: action, Type: 'consul', Precedence: 9 };
+    const intentions = { Kind: 'service-intentions', Name: to, Sources: [source] };
+    const transport = consul.transport();
+    for (const body of [defaults, intentions]) await transport.send({ method: 'PUT', path: '/config', body });
+  };
+
   let running: { bridge: RunningBridge; stop: AbortController } | undefined;
   const rig: Rig = {
     consul,
@@ -90,13 +99,8 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
       return encodeInvite({ bridges: [bridgeAddress], caFingerprint, id, secret, service, site: SITE });
     },
     withFingerprint: (word, caFingerprint) => encodeInvite({ ...decodeInvite(word)!, caFingerprint }),
-    async letCall(from, to) {
-      const defaults = { Kind: 'service-defaults', Name: to, Protocol: 'http' };
-      const source = { Name: from, Action: 'allow', Type: 'consul', Precedence: 9 };
-      const intentions = { Kind: 'service-intentions', Name: to, Sources: [source] };
-      const transport = consul.transport();
-      for (const body of [defaults, intentions]) await transport.send({ method: 'PUT', path: '/config', body });
-    },
+    letCall: (from, to) => intend(from, to, 'allow'),
+    refuseCall: (from, to) => intend(from, to, 'deny'),
     certificate: async (host, key, ageMs) =>
       authority.issueHost({ site: SITE, host }, await makeRequest(key, host), Date.now() - ageMs),
     endToken: (secretId) => reader.logout(secretId),

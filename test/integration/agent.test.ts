@@ -115,7 +115,26 @@ describe('the agent on a machine outside the cluster', function () {
     expect(joined.stdout).to.match(
       /^joined caller at rack-1 as caller-vm-b-0 \(127\.0\.0\.1:21\d\d\d\), healthy after \d/,
     );
-    expect(joined.stdout).to.include(`it reaches add-svc at 127.0.0.1:${upstreamPort}`);
+    expect(joined.stdout).to.match(
+      new RegExp(`ok {3}caller-vm-b-0 -> add-svc \\(127\\.0\\.0\\.1:${upstreamPort}\\): GET / answered 200 in \\d+ ms`),
+    );
+    expect(joined.stdout).to.match(
+      /ok {3}mesh -> add-svc-vm-b-\d+: 127\.0\.0\.1:21\d{3}: answers as add-svc in \d+ ms/,
+    );
+  });
+
+  it('tries the mesh in both directions, and says which way fails and why', async () => {
+    const all = await b.landbridge('vm', 'test');
+    expect(all, all.stderr).to.include({ code: 0 });
+    await rig.refuseCall('caller', 'add-svc');
+    const denied = await eventually('the intention is in force', 10_000, async () => {
+      const tried = await b.landbridge('vm', 'test');
+      return tried.code === 1 && tried.stdout;
+    });
+    expect(denied).to.match(/FAIL caller-vm-b-0 -> add-svc .*it may not be called: .*spec\.access.*403/);
+    expect(denied).to.match(/ok {3}mesh -> add-svc-vm-b/);
+    await rig.letCall('caller', 'add-svc');
+    await eventually('it is let in again', 10_000, async () => (await b.landbridge('vm', 'test')).code === 0);
   });
 
   it('carries calls between the machines over mTLS', async () => {

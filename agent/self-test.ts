@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+
+import type { ReachAnswer } from '../mesh/bridge-api.ts';
+
+import { ADMIN_SOCKET, instanceFolder } from './instance-id.ts';
+import type { InstanceStatus } from './instance-status.ts';
+import { messageOf } from './problem.ts';
+import { tryUpstream } from './try-upstream.ts';
+
+/** One direction of one instance. */
+export interface Finding {
+  instance: string;
+  /** The upstream that the instance called; undefined: the mesh called the instance. */
+  upstream?: { service: string; localPort: number };
+  ok: boolean;
+  /** One line. */
+  output: string;
+}
+
+/** The mesh to each instance of this machine, by way of the bridge; and each instance to each of its upstreams. */
+export async function selfTest(options: {
+  instances: InstanceStatus[];
+  runtimeDir: string;
+  /** Asks the bridge. */
+  reach: () => Promise<ReachAnswer>;
+}): Promise<Finding[]> {
+  const { instances, runtimeDir, reach } = options;
+  const [inward, outward] = await Promise.all([fromMesh(instances, reach), Promise.all(instances.flatMap(toMesh))]);
+  return [...inward, ...outward];
+
+  function toMesh({ id, upstreams }: InstanceStatus): Promise<Finding>[] {
+    const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
+    return upstreams.map(async (upstream) => ({
+      instance: id,
+      upstream,
+      ...(await tryUpstream(socket, upstream.localPort)),
+    }));
+  }
+}
+
+async function fromMesh(instances: InstanceStatus[], reach: () => Promise<ReachAnswer>): Promise<Finding[]> {
+  // A member that only calls others is called by nobody.
+  const called = instances.filter(({ appPort }) => appPort !== 0);
+  if (called.length === 0) return [];
+  const answer = await reach().catch((error: unknown) => messageOf(error));
+  return called.map(({ id: instance }) => {
+    if (typeof answer === 'string') return { instance, ok: false, output: `the bridge could not be asked: ${answer}` };
+    const { ok, output } = answer.instances.find(({ id }) => id === instance) ?? {
+      ok: false,
+      output: 'the bridge has not got it in the mesh',
+    };
+    return { instance, ok, output };
+  });
+}

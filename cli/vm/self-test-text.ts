@@ -1,0 +1,13 @@
+import type { Finding } from '../../agent/self-test.ts';
+
+/** One line a finding. */
+export const selfTestText = (findings: Finding[]): string =>
+  findings
+    .map(({ instance, upstream, ok, output }) => {
+      const way =
+        upstream === undefined
+          ? `mesh -> ${instance}`
+          : `${instance} -> ${upstream.service} (127.0.0.1:${upstream.localPort})`;
+      return `  ${ok ? 'ok  ' : 'FAIL'} ${way}: ${output}\n`;
+    })
+    .join('');
