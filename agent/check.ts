@@ -1,8 +1,10 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 
-import type { CheckSpec } from '../mesh/bridge-api.ts';
+import type { LocalCheckSpec } from '../mesh/check-spec.ts';
 
+import { execCheck } from './check-exec.ts';
+import { grpcCheck } from './check-grpc.ts';
 import { codeOf, messageOf } from './problem.ts';
 
 export interface CheckResult {
@@ -12,11 +14,22 @@ export interface CheckResult {
 }
 
 /** Asks the app on 127.0.0.1 once. Never throws, and ends within `spec.timeoutMs`. */
-export function runCheck(spec: CheckSpec, port: number): Promise<CheckResult> {
-  const signal = AbortSignal.timeout(spec.timeoutMs);
-  return spec.type === 'http'
-    ? httpCheck(spec.path, port, signal, spec.timeoutMs)
-    : tcpCheck(port, signal, spec.timeoutMs);
+export function runCheck(spec: LocalCheckSpec, port: number): Promise<CheckResult> {
+  const { timeoutMs } = spec;
+  const signal = AbortSignal.timeout(timeoutMs);
+  switch (spec.type) {
+    case 'http':
+      return httpCheck(spec.path, port, signal, timeoutMs);
+    case 'tcp':
+      return tcpCheck(port, signal, timeoutMs);
+    case 'exec':
+      return execCheck(spec.command, port, signal, timeoutMs);
+    case 'grpc':
+      return grpcCheck(spec.service, port, signal).catch((error: Error) => ({
+        ok: false,
+        output: `gRPC health 127.0.0.1:${port}: ${why(error, timeoutMs)}`,
+      }));
+  }
 }
 
 function httpCheck(path: string, port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {

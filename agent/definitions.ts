@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
 
-import { checkSpec, name } from '../mesh/bridge-api.ts';
+import { name } from '../mesh/bridge-api.ts';
+import { localCheckSpec } from '../mesh/check-spec.ts';
 
 import { codeOf, messageOf } from './problem.ts';
 
@@ -15,7 +16,7 @@ const localInstance = z
     /** Where the app listens on 127.0.0.1; 0 for a member that only calls others. */
     port: z.int().min(0).max(65535),
     /** Default: a TCP connection to the port. */
-    check: checkSpec.optional(),
+    check: localCheckSpec.optional(),
     /** Failures in a row before the instance is critical; default 1. */
     failures: count.default(1),
     /** Successes in a row before it is passing again; default 1. */
@@ -28,7 +29,7 @@ const localInstance = z
   })
   .transform((instance) => ({
     ...instance,
-    check: instance.port === 0 ? undefined : (instance.check ?? checkSpec.parse({ type: 'tcp' })),
+    check: instance.port === 0 ? undefined : (instance.check ?? localCheckSpec.parse({ type: 'tcp' })),
   }));
 
 const definition = z.strictObject({

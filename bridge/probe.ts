@@ -1,7 +1,8 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import type { CheckSpec } from '../mesh/bridge-api.ts';
+import type { CheckSpec } from '../mesh/check-spec.ts';
 import type { Health } from '../mesh/entry.ts';
+import { grpcProbe } from './probe-grpc.ts';
 
 export interface ProbeResult {
   health: Health;
@@ -18,7 +19,7 @@ export interface ProbeTarget {
   check: CheckSpec;
 }
 
-/** HTTP: 2xx or 3xx passes, and no redirect is followed. TCP: a connection passes. A new connection each time. */
+/** HTTP: 2xx or 3xx passes, and no redirect is followed. TCP: a connection passes. gRPC: SERVING passes. A new connection each time. */
 export const probe: Probe = async (target, signal) => {
   const { type, timeoutMs } = target.check;
   const until = new AbortController();
@@ -31,7 +32,7 @@ export const probe: Probe = async (target, signal) => {
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   try {
-    return type === 'tcp' ? await tcp(target, until.signal) : await http(target, target.check.path, until.signal);
+    return await probeOnce(target, until.signal);
   } catch (error) {
     const why = late ? `no answer within ${timeoutMs} ms` : reason(error as NodeJS.ErrnoException);
     return { health: 'critical', output: `${type} check: ${why}` };
@@ -42,6 +43,18 @@ export const probe: Probe = async (target, signal) => {
     stop();
   }
 };
+
+function probeOnce(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
+  const { check, address, port } = target;
+  switch (check.type) {
+    case 'tcp':
+      return tcp(target, signal);
+    case 'http':
+      return http(target, check.path, signal);
+    case 'grpc':
+      return grpcProbe({ address, port, service: check.service }, signal);
+  }
+}
 
 const reason = (error: NodeJS.ErrnoException): string => error.code ?? error.message.slice(0, 200);
 

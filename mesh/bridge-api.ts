@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ProxySettings } from '../crds/proxy.ts';
 import type { Variable } from './upstream-variables.ts';
+import { checkSpec } from './check-spec.ts';
 
 /**
  * What agent, CLI and bridge say to each other: JSON over HTTPS, version 1. Every request body is strict, so that a
@@ -26,22 +27,6 @@ export const name = z
   .max(63)
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'lower-case letters, digits and dashes, at most 63');
 const port = z.int().min(1).max(65535);
-
-/** How an app is checked. `http` wants 2xx or 3xx; `tcp` a connection. */
-export const checkSpec = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('http'),
-    path: z.string().max(1024).startsWith('/').default('/'),
-    intervalMs: z.int().min(200).max(60_000).default(1000),
-    timeoutMs: z.int().min(50).max(30_000).default(1000),
-  }),
-  z.strictObject({
-    type: z.literal('tcp'),
-    intervalMs: z.int().min(200).max(60_000).default(1000),
-    timeoutMs: z.int().min(50).max(30_000).default(1000),
-  }),
-]);
-export type CheckSpec = z.output<typeof checkSpec>;
 
 export const joinRequest = z.strictObject({
   invite: z.strictObject({ id: z.string().max(64), secret: z.string().max(128) }),

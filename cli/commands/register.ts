@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { DeregisterAnswer } from '../../bridge/handlers/deregister.ts';
 import type { RegisterAnswer } from '../../bridge/handlers/register.ts';
+import { checkFlag } from '../vm/check-flag.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 
 interface RegisterFlags extends BridgeFlags {
@@ -24,7 +25,10 @@ export function registerCommand(): Command {
     .argument('<name>', 'name of the instance, unique within its site')
     .requiredOption('--address <address>', 'IP address or host name, as the bridge reaches it')
     .requiredOption('--port <port>', 'where it listens')
-    .requiredOption('--check <check>', 'http:PATH (wants 2xx or 3xx) or tcp (wants a connection)')
+    .requiredOption(
+      '--check <check>',
+      'http:PATH (wants 2xx or 3xx), tcp (wants a connection) or grpc[:SERVICE] (wants SERVING)',
+    )
     .option('--interval <ms>', 'milliseconds between checks, 200 to 60000; default 1000')
     .option('--timeout <ms>', 'milliseconds for one check, 50 to 30000; default 1000')
     .option('--service <service>', 'Consul name of its service; default: NAME')
@@ -62,20 +66,13 @@ export function registration(name: string, flags: Omit<RegisterFlags, keyof Brid
     address,
     port: wholeNumber('--port', flags.port),
     check: {
-      ...checkOf(flags.check),
+      ...checkFlag(flags.check),
       ...(flags.interval === undefined ? {} : { intervalMs: wholeNumber('--interval', flags.interval) }),
       ...(flags.timeout === undefined ? {} : { timeoutMs: wholeNumber('--timeout', flags.timeout) }),
     },
     tags,
     meta: Object.fromEntries(flags.meta.map(pairOf)),
   };
-}
-
-function checkOf(text: string): { type: 'tcp' } | { type: 'http'; path: string } {
-  if (text === 'tcp') return { type: 'tcp' };
-  const [, path] = /^http:(\/.*)$/.exec(text) ?? [];
-  if (path !== undefined) return { type: 'http', path };
-  throw new Error(`--check ${text}: give tcp, or http: and a path, for example http:/healthz`);
 }
 
 function wholeNumber(flag: string, text: string): number {

@@ -14,6 +14,7 @@ import { name } from '../../mesh/bridge-api.ts';
 import { decodeInvite } from '../../mesh/invite.ts';
 import { agentOwner, hasSystemd, installAgentUnit, thisProgram } from '../vm/agent-unit.ts';
 import { awaitPassing } from '../vm/await-passing.ts';
+import { localCheckFlag } from '../vm/check-flag.ts';
 import { addInstances } from '../vm/definition-file.ts';
 import { type InstanceFlags, withInstanceFlags } from '../vm/instance-flags.ts';
 import { joinHost } from '../vm/join-host.ts';
@@ -95,11 +96,8 @@ async function testPatiently(agent: LocalClient): Promise<Finding[]> {
 
 /** What the flags say about the instances, checked as if it stood in services.d. */
 function wantedInstances(service: string, { port, check = 'tcp', version }: JoinFlags): InstanceDefinition[] {
-  const [, path] = /^http:(.*)$/.exec(check) ?? [];
-  if (check !== 'tcp' && !path?.startsWith('/'))
-    throw new Problem(`--check ${check}: give tcp, or http: and a path, for example http:/healthz.`);
-  const checkSpec = path === undefined ? { type: 'tcp' } : { type: 'http', path };
-  const instances = port.map((text) => ({ port: wantedPort(text), check: checkSpec, version }));
+  const wantedCheck = localCheckFlag(check);
+  const instances = port.map((text) => ({ port: wantedPort(text), check: wantedCheck, version }));
   const alone = { port: 0, version };
   const parsed = parseDefinition(
     'flags',

@@ -19,7 +19,7 @@ export const withInstanceFlags = (command: Command): Command =>
       collect,
       [],
     )
-    .option('--check <check>', 'http:PATH or tcp; default: tcp')
+    .option('--check <check>', 'tcp, http:PATH, grpc[:SERVICE] or exec:COMMAND; default: tcp')
     .option('--version <version>', 'version of the app, for traffic splitting')
     .option('--host-name <name>', 'name of this machine in the mesh; default: its host name')
     .option('--address <address>', 'where other sidecars reach this machine; default: its address towards the bridge');

@@ -3,7 +3,7 @@ import { createServer as createTcpServer } from 'node:net';
 
 import { expect } from 'chai';
 
-import { checkSpec } from '../../../mesh/bridge-api.ts';
+import { localCheckSpec as checkSpec } from '../../../mesh/check-spec.ts';
 import { type CheckResult, runCheck } from '../../../agent/check.ts';
 import { type Checked, UNCHECKED, afterCheck, startCheckLoop } from '../../../agent/check-loop.ts';
 import { fakeClock } from './fake-clock.ts';

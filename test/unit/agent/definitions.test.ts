@@ -47,7 +47,7 @@ describe('a definition', () => {
     ],
     [
       'an unknown check',
-      'service: a\ninstances: [{ port: 1, check: { type: grpc } }]',
+      'service: a\ninstances: [{ port: 1, check: { type: ping } }]',
       /^a\.yaml: instances\[0\]\.check/,
     ],
     ['a path without slash', 'service: a\ninstances: [{ port: 1, check: { type: http, path: x } }]', /check\.path: /],

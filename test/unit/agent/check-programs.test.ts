@@ -1,0 +1,120 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type Http2Server, createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { runCheck } from '../../../agent/check.ts';
+import { recordOf } from '../../../agent/process-record.ts';
+import { checkSpec, localCheckSpec } from '../../../mesh/check-spec.ts';
+
+const exec = (command: string[], timeoutMs = 5000) => localCheckSpec.parse({ type: 'exec', command, timeoutMs });
+
+describe('a check by a program', () => {
+  it('passes with exit code 0 and no other, and gives its first line', async () => {
+    const sh = (script: string) => runCheck(exec(['/bin/sh', '-c', script]), 8080);
+    expect(await sh('echo fine; echo more')).to.deep.equal({ ok: true, output: '/bin/sh: exit 0: fine' });
+    expect(await sh('echo lost >&2; exit 3')).to.deep.equal({ ok: false, output: '/bin/sh: exit 3: lost' });
+    expect(await sh('kill -9 $$')).to.deep.equal({ ok: false, output: '/bin/sh: SIGKILL' });
+  });
+
+  it('knows the port and nothing else of the agent', async () => {
+    process.env['AGENT_SECRET'] = 'x';
+    const { output } = await runCheck(exec(['/bin/sh', '-c', 'echo "$LANDBRIDGE_PORT $AGENT_SECRET."']), 8080);
+    delete process.env['AGENT_SECRET'];
+    expect(output).to.equal('/bin/sh: exit 0: 8080 .');
+  });
+
+  it('that takes too long is killed with all that it started', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'landbridge-check-'));
+    const script = `sleep 60 & echo $! >${folder}/pid; wait`;
+    expect(await runCheck(exec(['/bin/sh', '-c', script], 500), 1)).to.deep.equal({
+      ok: false,
+      output: '/bin/sh: not done within 500 ms',
+    });
+    const pid = Number(await readFile(join(folder, 'pid'), 'utf8'));
+    await rm(folder, { recursive: true });
+    const endMs = performance.now() + 5000;
+    while ((await recordOf(pid)) !== undefined && performance.now() < endMs)
+      await new Promise((r) => setTimeout(r, 20));
+    expect(await recordOf(pid)).to.equal(undefined);
+  });
+
+  it('that is not there, or writes without end, is a failed check and no more', async () => {
+    expect(await runCheck(exec(['/nowhere/check']), 1)).to.deep.equal({
+      ok: false,
+      output: 'there is no program /nowhere/check',
+    });
+    const loud = await runCheck(exec(['/bin/sh', '-c', 'yes | head -c 5000000']), 1);
+    expect(loud.output.length).to.be.lessThan(1100);
+  });
+
+  it('is taken from a file of the machine, never from the network', () => {
+    expect(checkSpec.safeParse({ type: 'exec', command: ['/bin/true'] }).success).to.equal(false);
+  });
+});
+
+describe('a check by gRPC', () => {
+  let server: Http2Server;
+  /** How the server answers: trailers, and a message. */
+  let says: { status?: string; message?: number[]; hang?: boolean };
+  let asked: { path?: string; body: Buffer };
+  const port = (): number => (server.address() as AddressInfo).port;
+  const check = (service = '', timeoutMs = 1000) =>
+    runCheck(localCheckSpec.parse({ type: 'grpc', service, timeoutMs }), port());
+
+  before(async () => {
+    server = createServer();
+    server.on('stream', (stream, headers) => {
+      const pieces: Buffer[] = [];
+      stream.on('data', (piece: Buffer) => pieces.push(piece));
+      stream.on('end', () => {
+        asked = { path: headers[':path'], body: Buffer.concat(pieces) };
+        if (says.hang) return;
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': says.status ?? '0' }));
+        stream.end(says.message && Buffer.from([0, 0, 0, 0, says.message.length, ...says.message]));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  after(() => server.close());
+
+  it('passes with SERVING and nothing else', async () => {
+    for (const [status, message, ok, words] of [
+      ['0', [8, 1], true, 'SERVING'],
+      ['0', [8, 2], false, 'NOT_SERVING'],
+      ['0', [], false, 'UNKNOWN'],
+      ['5', undefined, false, 'does not know that name'],
+      ['12', undefined, false, 'no health service'],
+      ['7', undefined, false, 'gRPC status 7'],
+    ] as const) {
+      says = { status, message: message && [...message] };
+      const result = await check();
+      expect(result.ok, words).to.equal(ok);
+      expect(result.output).to.include(`gRPC health 127.0.0.1:${port()}: `).and.to.include(words);
+    }
+  });
+
+  it('asks for the service by name, as the protocol wants it written', async () => {
+    says = { message: [8, 1] };
+    await check('shop.Cart');
+    expect(asked.path).to.equal('/grpc.health.v1.Health/Check');
+    expect(asked.body).to.deep.equal(Buffer.concat([Buffer.from([0, 0, 0, 0, 11, 10, 9]), Buffer.from('shop.Cart')]));
+    await check('x'.repeat(200));
+    expect([...asked.body.subarray(0, 8)]).to.deep.equal([0, 0, 0, 0, 203, 10, 0xc8, 1]);
+  });
+
+  it('fails in time when the app says nothing, and when nothing listens', async () => {
+    says = { hang: true };
+    expect((await check('', 200)).output).to.include('no answer within 200 ms');
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const free = (closed.address() as AddressInfo).port;
+    await new Promise<void>((resolve) => closed.close(() => resolve()));
+    const result = await runCheck(localCheckSpec.parse({ type: 'grpc' }), free);
+    expect(result).to.deep.equal({ ok: false, output: `gRPC health 127.0.0.1:${free}: connection refused` });
+  });
+});
