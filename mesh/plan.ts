@@ -13,7 +13,8 @@ import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.t
  * | delete-config     | DELETE /v1/config/:kind/:name?cas=ModifyIndex | never removes what another wrote meanwhile       |
  * | set-node          | PUT /v1/txn `node set`                        |                                                  |
  * | set-config        | PUT /v1/config?cas=ModifyIndex (0 = create)   | never overwrites what another wrote meanwhile    |
- * | register          | PUT /v1/catalog/register                      | txn drops Upstreams, Mode, Config, Expose        |
+ * | register, plain   | PUT /v1/txn `service set`, `check set`        | one raft write for up to 64 of one check each    |
+ * | register, proxy   | PUT /v1/catalog/register                      | txn drops Upstreams, Mode, Config, Expose        |
  * | set-check         | PUT /v1/txn `check set`                       | a flip is one raft write whatever the number     |
  */
 export type Change =

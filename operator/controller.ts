@@ -1,4 +1,6 @@
 import type { Consul } from '../clients/consul/consul.ts';
+import { ConsulUnavailable } from '../clients/consul/errors.ts';
+import type { Reachability } from '../clients/consul/reachability.ts';
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { splitKey } from '../clients/kube/object.ts';
@@ -15,6 +17,7 @@ import type { World } from './world.ts';
 export interface ControllerOptions {
   world: World;
   consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;
+  reachability: Pick<Reachability, 'away'>;
   catalog: Catalog;
   steps: OperatorSteps;
   cluster: string;
@@ -27,9 +30,16 @@ export interface ControllerOptions {
   log: Log;
 }
 
+export interface Controller {
+  queue: Queue;
+  /** Consul answers again: what waited for it is walked, and all else compared. */
+  consulIsBack(): void;
+}
+
 /** While this replica leads: every key once, then every change, and what verification finds. */
-export function runController(options: ControllerOptions): Queue {
-  const { world, consul, catalog, steps, cluster, metrics, verifyMs, clock, random, signal, log } = options;
+export function runController(options: ControllerOptions): Controller {
+  const { world, consul, reachability, catalog, steps, cluster, metrics, verifyMs, clock, random, signal, log } =
+    options;
 
   async function work(key: string): Promise<void> {
     const stop = metrics.reconcileSeconds.startTimer();
@@ -56,12 +66,15 @@ export function runController(options: ControllerOptions): Queue {
     onError: (key, error, retryMs) => {
       // After a failed write nobody knows what Consul holds.
       catalog.doubt(nodeOf(key));
-      log.warn({ meshService: key, problem: (error as Error).message, retryMs: Math.round(retryMs) }, 'walk failed');
+      const problem = (error as Error).message;
+      if (retryMs === undefined) log.info({ meshService: key }, 'walk waits for Consul');
+      else log.warn({ meshService: key, problem, retryMs: Math.round(retryMs) }, 'walk failed');
     },
+    parks: (error) => error instanceof ConsulUnavailable && reachability.away,
     random,
     signal,
   });
-  verifyInTurns({
+  const verification = verifyInTurns({
     meshServices: world.meshServices,
     survey: surveyor({ consul, catalog, nodePrefix: podsNodePrefix(cluster) }),
     nodeOf,
@@ -76,5 +89,11 @@ export function runController(options: ControllerOptions): Queue {
   });
   for (const key of world.meshServices.keys()) queue.add(key);
   log.info({ meshServices: world.meshServices.size, pods: world.pods.size }, 'leading');
-  return queue;
+  return {
+    queue,
+    consulIsBack() {
+      queue.release();
+      void verification.survey();
+    },
+  };
 }

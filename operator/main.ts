@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
-import { connectConsul } from '../clients/consul/connect.ts';
+import { consulOver } from '../clients/consul/connect.ts';
+import { watchReachability } from '../clients/consul/reachability.ts';
+import { openTransport } from '../clients/consul/transport.ts';
 import { type KubeClient, connectKube } from '../clients/kube/client.ts';
 import { systemClock } from '../clients/kube/clock.ts';
 import { elect } from '../clients/kube/elect.ts';
@@ -111,13 +113,24 @@ function lead(
   // Every request under way listens to it, and there may be many at once: no leak to be warned of.
   setMaxListeners(0, signal);
   const file = fileReader(settings.LANDBRIDGE_SECRETS, Date.now);
-  const consul = connectConsul({
+  const server = openTransport({
     addresses: [settings.LANDBRIDGE_CONSUL_HTTP],
     caPem: file('consul-ca.crt'),
     serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
     token: () => file('consul-token'),
     signal,
   });
+  const reachability = watchReachability(server, {
+    onAway: (error) => log.warn({ err: error }, 'Consul is away'),
+    onReturn: () => {
+      log.info('Consul is back');
+      controller.consulIsBack();
+    },
+    clock: systemClock,
+    random: Math.random,
+    signal,
+  });
+  const consul = consulOver(reachability.transport);
   const catalog = rememberingCatalog(consul);
   const [host = '', port = ''] = settings.LANDBRIDGE_CONSUL_GRPC.split(':');
   const secretsOfSidecars = sidecarSecrets({
@@ -150,15 +163,17 @@ function lead(
     onLost: ({ namespace, name }) => {
       log.warn({ meshService: `${namespace}/${name}` }, 'Consul had lost its entries; they are written again');
       secretsOfSidecars.forget(namespace, name);
-      queue.addAfter(`${namespace}/${name}`, 100);
+      controller.queue.addAfter(`${namespace}/${name}`, 100);
     },
+    again: (key) => controller.queue.add(key),
     now: () => new Date().toISOString(),
     nowMs: Date.now,
     log,
   });
-  const queue = runController({
+  const controller = runController({
     world,
     consul,
+    reachability,
     catalog,
     steps,
     cluster: settings.LANDBRIDGE_CLUSTER,
@@ -169,7 +184,7 @@ function lead(
     signal,
     log,
   });
-  return queue;
+  return controller.queue;
 }
 
 const regarding = ({ namespace, name }: Intent, world: ReturnType<typeof watchWorld>) => ({

@@ -5,11 +5,14 @@
  *   idle --add--> waiting --(a worker is free)--> running --done--> idle
  *                    ^                               |  add: runs again
  *                    +--- back-off (failed) ---------+
+ *                    +--- parked, until release() ---+
  */
 export interface Queue {
   add(key: string): void;
   /** Runs the key after `ms`, or sooner when it is added. */
   addAfter(key: string, ms: number): void;
+  /** Runs what was parked. */
+  release(): void;
   /** Keys waiting and running. */
   readonly size: number;
   /** Resolves when nothing waits and nothing runs; back-offs and delays do not count. */
@@ -19,7 +22,9 @@ export interface Queue {
 export interface QueueOptions {
   /** Does the work. What it throws counts as a failure: the key comes back after a back-off. */
   work: (key: string) => Promise<void>;
-  onError: (key: string, error: unknown, retryMs: number) => void;
+  onError: (key: string, error: unknown, retryMs: number | undefined) => void;
+  /** True: trying again by time is no use, so the key is parked until it is added or released. Default: never. */
+  parks?: (error: unknown) => boolean;
   /** Keys at the same time. Default 16. */
   workers?: number;
   /** First back-off, ms; doubles at each failure. Default 200. */
@@ -32,10 +37,11 @@ export interface QueueOptions {
 }
 
 export function createQueue(options: QueueOptions): Queue {
-  const { work, onError, workers = 16, baseMs = 200, capMs = 5000, random, signal } = options;
+  const { work, onError, parks = () => false, workers = 16, baseMs = 200, capMs = 5000, random, signal } = options;
   const waiting = new Set<string>();
   const running = new Set<string>();
   const again = new Set<string>();
+  const parked = new Set<string>();
   const failures = new Map<string, number>();
   const timers = new Map<string, NodeJS.Timeout>();
   let idleWaiters: (() => void)[] = [];
@@ -44,6 +50,7 @@ export function createQueue(options: QueueOptions): Queue {
     if (signal.aborted) return;
     clearTimeout(timers.get(key));
     timers.delete(key);
+    parked.delete(key);
     if (running.has(key)) again.add(key);
     else {
       waiting.add(key);
@@ -74,6 +81,11 @@ export function createQueue(options: QueueOptions): Queue {
       await work(key);
       failures.delete(key);
     } catch (error) {
+      if (parks(error)) {
+        parked.add(key);
+        onError(key, error, undefined);
+        return;
+      }
       const failed = (failures.get(key) ?? 0) + 1;
       failures.set(key, failed);
       const ceiling = Math.min(capMs, baseMs * 2 ** (failed - 1));
@@ -100,6 +112,7 @@ export function createQueue(options: QueueOptions): Queue {
   return {
     add,
     addAfter,
+    release: () => [...parked].forEach(add),
     get size() {
       return waiting.size + running.size;
     },

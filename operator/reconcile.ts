@@ -1,5 +1,7 @@
+import { ConsulUnavailable } from '../clients/consul/errors.ts';
 import type { MeshServiceStatus } from '../crds/mesh-service.ts';
 import { consulName } from '../crds/mesh-service.ts';
+import { REASONS } from '../crds/reasons.ts';
 import { type Intent, desiredState } from '../mesh/desired.ts';
 import { type ActualState, diff } from '../mesh/diff.ts';
 import type { CatalogState } from '../mesh/entry.ts';
@@ -28,6 +30,8 @@ export interface Steps {
   /** Ends the tokens and removes the Secret, then lets the object go. */
   releaseObject(intent: Intent): Promise<void>;
   report(intent: Intent, plan: Plan, outcomes: Outcome[]): void;
+  /** Asks for one more walk, once this one is over. */
+  again(key: string): void;
   /** RFC 3339. */
   now(): string;
 }
@@ -55,35 +59,52 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
   if (leaving) {
     if (walk.error !== undefined) throw walk.error;
     if (failed !== undefined) throw new Error(`not everything could be removed yet: ${failed.error}`);
+    if (walk.cut) return steps.again(key);
     await steps.releaseObject(intent);
     return;
   }
   const tokenProblem = await sidecarSecret(steps, intent, walk);
-  const seen: Seen = { ...(await steps.look(intent)), consulDown: walk.error?.message, tokenProblem };
+  // The status speaks of the whole: the walk that comes to its end says it.
+  if (walk.cut && failed === undefined && tokenProblem === undefined) return steps.again(key);
+  const seen: Seen = { ...(await steps.look(intent)), consulDown: walk.error && problemOf(walk.error), tokenProblem };
   await steps.writeStatus(intent, statusOf(intent, desired, walk.plan, walk.outcomes, seen, steps.now()));
   if (walk.error !== undefined) throw walk.error;
   if (failed !== undefined) throw new Error(failed.error);
   if (tokenProblem !== undefined) throw new Error(tokenProblem);
 }
 
+/**
+ * Changes a walk writes at most. What is left is the next walk's, which comes at once and sees what has changed
+ * meanwhile: a flip, or a removal, never waits behind hundreds of registrations.
+ */
+const CHANGES_A_WALK = 256;
+
 interface Walk {
   plan: Plan;
   outcomes: Outcome[];
+  /** Changes of the plan were left to the next walk. */
+  cut: boolean;
   /** Consul did not answer. */
   error: Error | undefined;
 }
 
 /** Reads, compares and writes; what Consul does not answer becomes part of the status instead of hiding it. */
 async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType<typeof desiredState>): Promise<Walk> {
-  const walk: Walk = { plan: { changes: [], conflicts: [] }, outcomes: [], error: undefined };
+  const walk: Walk = { plan: { changes: [], conflicts: [] }, outcomes: [], cut: false, error: undefined };
   try {
     walk.plan = diff(desired, await steps.catalog.read(place, desired), desired.owner);
-    if (walk.plan.changes.length > 0) walk.outcomes = await steps.catalog.apply(place, walk.plan.changes);
+    const changes = walk.plan.changes.slice(0, CHANGES_A_WALK);
+    walk.cut = changes.length < walk.plan.changes.length;
+    if (changes.length > 0) walk.outcomes = await steps.catalog.apply(place, changes);
   } catch (error) {
     walk.error = error as Error;
   }
   return walk;
 }
+
+/** One sentence for all that Consul does not answer, so that a status does not change from try to try. */
+const problemOf = (error: Error): string =>
+  error instanceof ConsulUnavailable ? REASONS.ConsulUnavailable : error.message;
 
 /** A token for a name goes only to who holds it: not before the claim, and not after a conflict. */
 async function sidecarSecret(steps: Steps, intent: Intent, walk: Walk): Promise<string | undefined> {

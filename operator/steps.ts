@@ -29,6 +29,8 @@ export interface StepsOptions {
   publish: (intent: Intent, type: 'Normal' | 'Warning', reason: string, message: string) => void;
   /** The entries of this MeshService were lost by Consul, not by us. */
   onLost: (intent: Intent) => void;
+  /** Asks for one more walk of a key. */
+  again: (key: string) => void;
   now: () => string;
   nowMs: () => number;
   log: Log;
@@ -71,6 +73,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
   return {
     readIntent: (key) => world.readIntent(key),
     now: options.now,
+    again: options.again,
     catalog,
     forgetLooks: (key) => void stale.add(key),
     doubtSecret: (key) => {

@@ -3,15 +3,15 @@ import type { Change, Outcome } from '../../mesh/plan.ts';
 import { configPath } from './config-read.ts';
 import { ConsulUnavailable } from './errors.ts';
 import { inParallel } from './in-parallel.ts';
-import { sendTxn, txnBatches, txnOperation } from './txn.ts';
+import { fitsTxn, sendTxn, txnBatches, txnOperation } from './txn.ts';
 import type { TxnChange } from './txn.ts';
 import type { Transport } from './transport.ts';
 
 type ConfigChange = Extract<Change, { op: 'set-config' | 'delete-config' }>;
 type Register = Extract<Change, { op: 'register' }>;
 
-/** Requests at a time; a Consul server commits them in one go where it can. */
-const PARALLEL = 8;
+/** Requests at a time, as many as there are kept connections; a Consul server commits them in one go where it can. */
+const PARALLEL = 16;
 
 /** service-defaults is the claim on a name: without it nothing of the plan may stand under that name. */
 const isClaim = (change: Extract<Change, { op: 'set-config' }>): boolean => change.entry.Kind === 'service-defaults';
@@ -49,7 +49,7 @@ export async function apply(transport: Transport, changes: Change[]): Promise<Ou
   );
   await writeTxn(run, of('set-node'));
   await writeTxn(run, of('set-check'));
-  await inParallel(of('register'), PARALLEL, (change) => attempt(run, [change], () => register(transport, change)));
+  await writeRegistrations(run, of('register'));
 
   if (run.lost !== undefined && run.done.size === 0 && run.errors.size === 0) throw run.lost;
   return changes.map((change) => {
@@ -82,6 +82,18 @@ async function writeTxn(run: Run, changes: TxnChange[]): Promise<void> {
       return new Map([...failed].map(([operation, error]) => [operation.change, error]));
     });
   }
+}
+
+/** A txn wants the node to be there, which the first plain one of each node sees to: its request makes the node as well. */
+async function writeRegistrations(run: Run, changes: Register[]): Promise<void> {
+  const plain = changes.filter(fitsTxn);
+  const firsts = new Map(plain.toReversed().map((change) => [change.node.Node, change]));
+  const inTxn = new Set(plain.filter((change) => firsts.get(change.node.Node) !== change));
+  const single = (change: Register) => attempt(run, [change], () => register(run.transport, change));
+  await inParallel([...firsts.values()], PARALLEL, single);
+  await writeTxn(run, [...inTxn]);
+  const proxies = changes.filter((change) => !fitsTxn(change));
+  await inParallel(proxies, PARALLEL, single);
 }
 
 /**

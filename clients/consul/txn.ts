@@ -1,3 +1,4 @@
+import type { CheckEntry } from '../../mesh/entry.ts';
 import type { Change } from '../../mesh/plan.ts';
 import { refusal } from './refusal.ts';
 import type { Transport } from './transport.ts';
@@ -9,12 +10,23 @@ const MAX_BYTES = 480 * 1024;
 /** Consul reports what ACLs refuse before it looks for what the catalog refuses, so two rounds can each find culprits. */
 const MAX_ROUNDS = 3;
 
-export type TxnChange = Extract<Change, { op: 'delete-service' | 'delete-node' | 'set-node' | 'set-check' }>;
+type Register = Extract<Change, { op: 'register' }>;
 
+/** `register` only of what fitsTxn. */
+export type TxnChange = Extract<
+  Change,
+  { op: 'delete-service' | 'delete-node' | 'set-node' | 'set-check' | 'register' }
+>;
+
+/** Consul drops what belongs to a proxy or a gateway from a txn, without a word: those go by PUT /v1/catalog/register. */
+export const fitsTxn = ({ registration: { service, checks } }: Register): boolean =>
+  service.Kind === undefined && service.Proxy === undefined && checks.length < MAX_OPERATIONS;
+
+/** One change: the operations that make it, which stay together. */
 export interface TxnOperation {
   change: TxnChange;
   /** What goes into the request. */
-  body: object;
+  bodies: object[];
 }
 
 interface RawTxnError {
@@ -22,40 +34,54 @@ interface RawTxnError {
   What: string;
 }
 
-export function txnOperation(change: TxnChange): TxnOperation {
+export const txnOperation = (change: TxnChange): TxnOperation => ({ change, bodies: bodiesOf(change) });
+
+function bodiesOf(change: TxnChange): object[] {
   switch (change.op) {
     case 'delete-service': {
       const Service = { ID: change.id, Service: change.service };
-      return { change, body: { Service: { Verb: 'delete', Node: change.node, Service } } };
+      return [{ Service: { Verb: 'delete', Node: change.node, Service } }];
     }
     case 'delete-node':
-      return { change, body: { Node: { Verb: 'delete', Node: { Node: change.node } } } };
+      return [{ Node: { Verb: 'delete', Node: { Node: change.node } } }];
     case 'set-node':
-      return {
-        change,
-        body: {
+      return [
+        {
           Node: { Verb: 'set', Node: { Node: change.node.Node, Address: change.node.Address, Meta: change.node.Meta } },
         },
-      };
+      ];
     case 'set-check':
-      return { change, body: { Check: { Verb: 'set', Check: { Node: change.node, ...change.check } } } };
+      return [setCheck(change.node, change.check)];
+    case 'register': {
+      const { service, checks } = change.registration;
+      // A txn takes weights that are left out for zero; these are the defaults of PUT /v1/catalog/register.
+      const Service = { ...service, Weights: { Passing: 1, Warning: 1 } };
+      const set = { Service: { Verb: 'set', Node: change.node.Node, Service } };
+      // Consul's ACL check goes by the name, which it cannot look up before the service is there.
+      const named = checks.map((check) => setCheck(change.node.Node, { ...check, ServiceName: service.Service }));
+      return [set, ...named];
+    }
   }
 }
 
-/** Splits at 128 operations or 480 KiB, order kept. */
+const setCheck = (node: string, check: CheckEntry & { ServiceName?: string }): object => ({
+  Check: { Verb: 'set', Check: { Node: node, ...check } },
+});
+
+/** Splits at 128 operations or 480 KiB, order kept; what belongs to one change stays together. */
 export function txnBatches(operations: TxnOperation[]): TxnOperation[][] {
   const batches: TxnOperation[][] = [];
   let bytes = 0;
+  let count = 0;
   for (const operation of operations) {
-    const size = Buffer.byteLength(JSON.stringify(operation.body)) + 1;
+    const size = operation.bodies.reduce((sum, body) => sum + Buffer.byteLength(JSON.stringify(body)) + 1, 0);
     const last = batches.at(-1);
-    if (last === undefined || last.length === MAX_OPERATIONS || bytes + size > MAX_BYTES) {
+    if (last === undefined || count + operation.bodies.length > MAX_OPERATIONS || bytes + size > MAX_BYTES) {
       batches.push([operation]);
-      bytes = size;
-    } else {
-      last.push(operation);
-      bytes += size;
-    }
+      bytes = count = 0;
+    } else last.push(operation);
+    bytes += size;
+    count += operation.bodies.length;
   }
   return batches;
 }
@@ -68,13 +94,14 @@ export async function sendTxn(transport: Transport, batch: TxnOperation[]): Prom
   const failed = new Map<TxnOperation, string>();
   let left = batch;
   for (let round = 1; left.length > 0; round++) {
-    const body = left.map((operation) => operation.body);
+    const body = left.flatMap((operation) => operation.bodies);
+    const changeAt = left.flatMap((operation) => operation.bodies.map(() => operation));
     // Sets and deletes: doing one twice is doing it once.
     const reply = await transport.send({ method: 'PUT', path: '/txn', body, accept: [409], repeatable: true });
     if (reply.status !== 409) return failed;
     const errors = (reply.body as { Errors: RawTxnError[] | null }).Errors ?? [];
     for (const { OpIndex, What } of errors) {
-      const culprit = left[OpIndex];
+      const culprit = changeAt[OpIndex];
       if (culprit !== undefined) failed.set(culprit, refusal('this change in PUT /v1/txn', 409, What).message);
     }
     const rest = left.filter((operation) => !failed.has(operation));

@@ -73,6 +73,18 @@ const storedService = (given: Raw & { ID: string; Service: string }): FakeServic
   Proxy: { Mode: '', MeshGateway: {}, Expose: {}, ...structuredClone((given['Proxy'] as Raw | undefined) ?? {}) },
 });
 
+/** A `service set` of a txn: of a proxy it keeps what every service has, and drops the rest without a word. */
+export function setPlainService(
+  nodes: Map<string, FakeNode>,
+  nodeName: string,
+  given: Raw & { ID: string; Service: string },
+): void {
+  const node = nodes.get(nodeName);
+  if (node === undefined) throw new FakeRefusal(500, 'Missing node registration');
+  const { Upstreams: _u, Mode: _m, Config: _c, Expose: _e, ...Proxy } = (given['Proxy'] as Raw | undefined) ?? {};
+  node.services.set(given.ID, storedService({ ...given, Proxy }));
+}
+
 export function setCheck(nodes: Map<string, FakeNode>, nodeName: string, given: Raw & { CheckID: string }): void {
   const node = nodes.get(nodeName);
   if (node === undefined) throw new FakeRefusal(500, 'Missing node registration');

@@ -1,11 +1,11 @@
-import { deleteService, setCheck, setNode } from './fake-consul-catalog.ts';
+import { deleteService, setCheck, setNode, setPlainService } from './fake-consul-catalog.ts';
 import { demand } from './fake-consul-permission.ts';
 import { type FakeReply, FakeRefusal, type FakeRequest, type FakeState, type Raw, ok } from './fake-consul-state.ts';
 
 interface Operation {
   KV?: { Verb: 'check-index' | 'delete'; Key: string; Index?: number };
   Node?: { Verb: 'set' | 'delete'; Node: { Node: string; Address: string; Meta?: Record<string, string> } };
-  Service?: { Verb: 'delete'; Node: string; Service: { ID: string; Service: string } };
+  Service?: { Verb: 'set' | 'delete'; Node: string; Service: Raw & { ID: string; Service: string } };
   Check?: { Verb: 'set'; Check: Raw & { Node: string; CheckID: string; ServiceName?: string } };
 }
 
@@ -72,6 +72,7 @@ function perform({ nodes, kv }: Pick<FakeState, 'nodes' | 'kv'>, { KV, Node, Ser
   if (KV?.Verb === 'delete') kv.delete(KV.Key);
   if (Node?.Verb === 'set') setNode(nodes, Node.Node);
   if (Node?.Verb === 'delete') nodes.delete(Node.Node.Node);
-  if (Service !== undefined) deleteService(nodes, Service.Node, Service.Service.ID);
+  if (Service?.Verb === 'set') setPlainService(nodes, Service.Node, Service.Service);
+  if (Service?.Verb === 'delete') deleteService(nodes, Service.Node, Service.Service.ID);
   if (Check !== undefined) setCheck(nodes, Check.Check.Node, Check.Check);
 }

@@ -3,7 +3,7 @@ import { apply } from '../../../clients/consul/apply.ts';
 import { ConsulUnavailable } from '../../../clients/consul/errors.ts';
 import type { Transport } from '../../../clients/consul/transport.ts';
 import type { Change } from '../../../mesh/plan.ts';
-import { appOf, checkOf, nodeOf, nodeWith } from '../../contract/consul-builders.ts';
+import { appOf, checkOf, nodeOf, nodeWith, sidecarOf } from '../../contract/consul-builders.ts';
 import { fakeConsul } from '../../support/fake-consul.ts';
 
 /** Answers `count` requests, then no server does. */
@@ -24,6 +24,7 @@ const caught = (promise: Promise<unknown>): Promise<Error> =>
   );
 
 describe('applying changes to Consul', () => {
+  const { changes: proxies } = nodeWith('n1', ...Array.from({ length: 40 }, (_, i) => sidecarOf(`a${i}`, 'a')));
   const { changes: registers, entry } = nodeWith('n1', ...Array.from({ length: 40 }, (_, i) => appOf(`a${i}`, 'a')));
 
   it('throws when Consul was lost before anything was done, and after one try, not one a change', async () => {
@@ -31,13 +32,13 @@ describe('applying changes to Consul', () => {
     fake.available = false;
     expect(await caught(fake.consul.apply(registers))).to.be.instanceOf(ConsulUnavailable);
     // Those under way when the first failed may be there too, but none is started after.
-    expect(fake.requests).to.have.length.at.most(8);
+    expect(fake.requests).to.have.length.at.most(16);
   });
 
   it('tells which changes are done and which are not when Consul is lost on the way', async () => {
     const fake = fakeConsul();
-    const outcomes = await apply(lostAfter(fake.transport(), 20), registers);
-    expect(outcomes.map((outcome) => outcome.change)).to.deep.equal(registers);
+    const outcomes = await apply(lostAfter(fake.transport(), 20), proxies);
+    expect(outcomes.map((outcome) => outcome.change)).to.deep.equal(proxies);
     expect(outcomes.filter((outcome) => outcome.ok)).to.have.length(20);
     expect(outcomes.filter((outcome) => !outcome.ok).every((outcome) => outcome.error === 'gone')).to.equal(true);
     const held = await fake.consul.readNode('n1');
@@ -53,7 +54,7 @@ describe('applying changes to Consul', () => {
     fake.requests.length = 0;
     const inAnyOrder: Change[] = [
       { op: 'set-check', node: 'n2', check: checkOf('b0', 'critical') },
-      { op: 'register', node: nodeOf('n2'), registration: appOf('b1', 'b') },
+      { op: 'register', node: nodeOf('n2'), registration: sidecarOf('b1', 'b') },
       { op: 'set-config', entry: { Kind: 'service-splitter', Name: 'b', Meta: {}, Splits: [] }, modifyIndex: 0 },
       { op: 'set-config', entry: { Kind: 'service-defaults', Name: 'b', Meta: {}, Protocol: 'http' }, modifyIndex: 0 },
       { op: 'set-node', node: nodeOf('n2') },
@@ -74,7 +75,15 @@ describe('applying changes to Consul', () => {
     expect(outcomes.map((outcome) => outcome.ok)).to.deep.equal([true, true, true, true, true, false, true]);
   });
 
-  it('registers eight at a time, never more', async () => {
+  it('writes what is plain in one transaction but the first, which makes the node, and proxies by a request each', async () => {
+    const fake = fakeConsul();
+    expect((await fake.consul.apply([...registers, ...proxies])).every((outcome) => outcome.ok)).to.equal(true);
+    expect(fake.requests.filter((request) => request === 'PUT /txn')).to.have.length(1);
+    expect(fake.requests.filter((request) => request === 'PUT /catalog/register')).to.have.length(41);
+    expect((await fake.consul.readNode('n1'))!.registrations['a0']).to.deep.equal(entry.registrations['a0']);
+  });
+
+  it('registers sixteen proxies at a time, never more', async () => {
     const { transport } = fakeConsul();
     let running = 0;
     let most = 0;
@@ -90,8 +99,8 @@ describe('applying changes to Consul', () => {
       },
     };
     // One transport for all, so that all write into one fake.
-    expect((await apply(watched, registers)).every((outcome) => outcome.ok)).to.equal(true);
-    expect(most).to.equal(8);
+    expect((await apply(watched, proxies)).every((outcome) => outcome.ok)).to.equal(true);
+    expect(most).to.equal(16);
   });
 
   it('finds every bad change of a batch, those that permissions stop and those that the catalog stops', async () => {

@@ -36,7 +36,7 @@ describe('transactions', () => {
         expect(batches.flat()).to.deep.equal(operations);
         for (const batch of batches) {
           expect(batch.length).to.be.within(1, 128);
-          const bytes = Buffer.byteLength(JSON.stringify(batch.map((operation) => operation.body)));
+          const bytes = Buffer.byteLength(JSON.stringify(batch.flatMap((operation) => operation.bodies)));
           expect(bytes).to.be.below(512 * 1024);
         }
       }),

@@ -76,6 +76,41 @@ describe('the queue', () => {
     expect(most).to.equal(3);
   });
 
+  it('parks a key whose failure time does not mend, until it is released or added', async () => {
+    const ran: string[] = [];
+    const told: (number | undefined)[] = [];
+    let away = true;
+    const queue = createQueue({
+      random: () => 0,
+      baseMs: 1,
+      signal: stop.signal,
+      onError: (_key, _error, retryMs) => told.push(retryMs),
+      parks: () => away,
+      work: async (key) => {
+        ran.push(key);
+        if (away) throw new Error('Consul is away');
+      },
+    });
+    for (const key of ['a', 'b']) queue.add(key);
+    await queue.idle();
+    // A back-off of a millisecond would be over many times.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([ran, told]).to.deep.equal([
+      ['a', 'b'],
+      [undefined, undefined],
+    ]);
+    queue.add('b');
+    await queue.idle();
+    expect(ran).to.deep.equal(['a', 'b', 'b']);
+    away = false;
+    queue.release();
+    await queue.idle();
+    expect(ran).to.deep.equal(['a', 'b', 'b', 'a', 'b']);
+    queue.release();
+    await queue.idle();
+    expect(ran, 'nothing is parked any more').to.have.length(5);
+  });
+
   it('backs off longer at each failure, up to the cap, and forgets failures after a success', async () => {
     const delays: number[] = [];
     const done = gate();
@@ -86,7 +121,7 @@ describe('the queue', () => {
       capMs: 4,
       signal: stop.signal,
       onError: (_key, _error, retryMs) => {
-        delays.push(retryMs);
+        delays.push(retryMs ?? NaN);
         if (delays.length === 4) failing = false;
       },
       work: async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { REASONS } from '../../../crds/reasons.ts';
 import type { MeshServiceStatus } from '../../../crds/mesh-service.ts';
 import type { Intent } from '../../../mesh/desired.ts';
 import { OWNER_META } from '../../../mesh/entry.ts';
@@ -11,7 +12,7 @@ import { fakeConsul } from '../../support/fake-consul.ts';
 function world() {
   const fake = fakeConsul();
   const catalog = rememberingCatalog(fake.consul);
-  const seen = { statuses: [] as MeshServiceStatus[], released: 0, held: 0, secrets: 0, dropped: 0 };
+  const seen = { statuses: [] as MeshServiceStatus[], released: 0, held: 0, secrets: 0, dropped: 0, again: 0 };
   let intent: Intent | undefined = {
     cluster: 'lab',
     namespace: 'shop',
@@ -37,6 +38,7 @@ function world() {
     writeStatus: async (_intent, status) => void seen.statuses.push(status),
     releaseObject: async () => void seen.released++,
     report: () => undefined,
+    again: () => void seen.again++,
     now: () => '2026-01-01T00:00:00Z',
   };
   return {
@@ -87,6 +89,36 @@ describe('reconcile', () => {
     expect(fake.requests).to.deep.equal(['PUT /txn']);
     expect(fake.raftIndex() - before).to.equal(1);
     expect((await fake.consul.health('sub-svc')).map(({ status }) => status)).to.deep.equal(['critical', 'passing']);
+  });
+
+  it('writes what is much in several walks, each of which sees what changed meanwhile, and then says so', async () => {
+    const { fake, seen, walk, change } = world();
+    const pods = Array.from({ length: 300 }, (_, index) => aPodFacts(`p${String(index).padStart(3, '0')}`));
+    change({ pods });
+    await walk();
+    expect([seen.again, seen.statuses.length, seen.secrets]).to.deep.equal([1, 0, 1]);
+    const first = await fake.consul.health('sub-svc');
+    expect(first.length).to.be.within(1, 299);
+    change({ pods: [{ ...pods[0]!, ready: false, notReadyBecause: 'starting' }, ...pods.slice(1)] });
+    await walk();
+    const second = await fake.consul.health('sub-svc');
+    expect(second.find(({ service }) => service.ID === 'p000')?.status, 'a flip comes before what is new').to.equal(
+      'critical',
+    );
+    while (seen.statuses.length === 0 && seen.again < 10) await walk();
+    expect(await fake.consul.health('sub-svc')).to.have.length(300);
+    expect(seen.statuses.at(-1)).to.include({ pods: '299/300' });
+  });
+
+  it('says the same of every try while Consul is away', async () => {
+    const { fake, catalog, seen, walk } = world();
+    fake.available = false;
+    for (let turn = 0; turn < 2; turn++) {
+      catalog.doubtAll();
+      await walk().catch(() => undefined);
+    }
+    const messages = seen.statuses.map((status) => condition(status, 'Synced')?.message);
+    expect(messages).to.deep.equal([REASONS.ConsulUnavailable, REASONS.ConsulUnavailable]);
   });
 
   it('removes everything when the MeshService is deleted, and only then lets it go', async () => {
