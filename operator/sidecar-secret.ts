@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Consul } from '../clients/consul/consul.ts';
 import { serviceJwt } from '../clients/consul/service-token.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
@@ -39,6 +40,23 @@ interface Token {
   expiresAtMs: number;
 }
 
+/** What a Secret is made of: while none of it is replaced by another, the Secret need not be made to know it is the same. */
+interface Parts {
+  spec: MeshService['spec'];
+  uid: string | undefined;
+  token: Token;
+  caPem: string;
+}
+
+/** The Secret itself is too large to be remembered for each MeshService. */
+interface Written {
+  madeOf: Parts;
+  digest: string;
+}
+
+const sameParts = (a: Parts, b: Parts): boolean =>
+  a.spec === b.spec && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
+
 /**
  * One Secret per MeshService: Envoy's bootstrap, the CA and a Consul token. The token comes from a JWT login, so it
  * expires by itself. It is replaced at half its life; the old one lives on until it expires, which is longer than the
@@ -58,7 +76,14 @@ export interface SidecarSecrets {
 export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
   const { kube, consul, nowMs } = options;
   const tokens = new Map<string, Token>();
-  const written = new Map<string, string>();
+  const written = new Map<string, Written>();
+  /** One string for all that were made of it. */
+  let caPem = '';
+  const currentCa = (): string => {
+    const now = options.consulCaPem();
+    if (now !== caPem) caPem = now;
+    return caPem;
+  };
   const forgotten = new Set<string>();
   /** Known to be gone, so that a lasting conflict does not ask again and again. */
   const removed = new Set<string>();
@@ -105,11 +130,14 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
         forgotten.delete(key);
       }
       tokens.set(key, token);
+      const before = written.get(key);
+      const madeOf = { spec: meshService.spec, uid: meshService.metadata.uid, token, caPem: currentCa() };
+      if (before !== undefined && sameParts(before.madeOf, madeOf)) return;
       const secret = secretObject(meshService, token, options);
-      const content = JSON.stringify(secret);
-      if (written.get(key) === content) return;
-      if (held === undefined || !isAsWanted(held, secret)) await kube.apply(secrets, secret);
-      written.set(key, content);
+      const digest = createHash('sha256').update(JSON.stringify(secret)).digest('base64');
+      const isThere = before?.digest === digest || (held !== undefined && isAsWanted(held, secret));
+      if (!isThere) await kube.apply(secrets, secret);
+      written.set(key, { madeOf, digest });
     },
     async remove(namespace, name) {
       const key = `${namespace}/${name}`;

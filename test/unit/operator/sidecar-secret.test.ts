@@ -15,6 +15,7 @@ const signingKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 describe('the Secret of the sidecars', () => {
   let kube: FakeKube;
   let nowMs: number;
+  let caPem = 'PEM';
   let logins: string[];
   let ended: string[];
   const consul: Pick<Consul, 'login' | 'logout'> = {
@@ -37,7 +38,7 @@ describe('the Secret of the sidecars', () => {
       datacenter: 'dc1',
       consulGrpc: { host: 'consul', port: 8503 },
       serverName: 'server.dc1.consul',
-      consulCaPem: () => 'PEM',
+      consulCaPem: () => caPem,
       signingKeyPem: () => signingKey,
       nowMs: () => nowMs,
     });
@@ -55,6 +56,7 @@ describe('the Secret of the sidecars', () => {
     kube = await startFakeKube({ objects: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }] });
     nowMs = Date.parse('2026-01-01T00:00:00Z');
     logins = [];
+    caPem = 'PEM';
     ended = [];
   });
   afterEach(() => kube.stop());
@@ -149,5 +151,16 @@ describe('the Secret of the sidecars', () => {
     expect(await held()).to.include({ token: 'token-2' });
     await kept.keep(aMeshService('web'));
     expect(logins).to.have.length(2);
+  });
+
+  it('is written again for another CA, and not for another object that asks for the same', async () => {
+    const secretsOf = keeper();
+    await secretsOf.keep(aMeshService('web'));
+    await kube.client.delete(secrets, 'web-landbridge', 'shop');
+    await secretsOf.keep(aMeshService('web'));
+    expect(await held(), 'nothing differs, so nothing was written').to.equal(undefined);
+    caPem = 'ANOTHER';
+    await secretsOf.keep(aMeshService('web'));
+    expect((await held())!['ca.json']).to.contain('ANOTHER');
   });
 });
