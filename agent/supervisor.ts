@@ -10,6 +10,7 @@ import type { Drain } from './drain.ts';
 import { readDrains, writeDrains } from './drain-file.ts';
 import { instanceFolder } from './instance-id.ts';
 import { LocalInstance } from './local-instance.ts';
+import { plansAfter } from './plans-after.ts';
 import { type PortBook, openPortBook } from './port-book.ts';
 import { messageOf } from './problem.ts';
 import type { Settings } from './settings.ts';
@@ -114,7 +115,10 @@ export class Supervisor {
     return this.#inTurn(async () => {
       const { state, log } = this.#options;
       for (const { id, health } of request.instances) this.#told.set(id, health);
-      const known: Known = { leaseMs: answer.leaseMs, services: answer.services };
+      const known: Known = {
+        leaseMs: answer.leaseMs,
+        services: plansAfter(this.#known.services, answer, this.instances()),
+      };
       const news = JSON.stringify(known) !== JSON.stringify(this.#known);
       if (news) {
         this.#known = known;

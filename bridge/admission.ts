@@ -33,8 +33,12 @@ export interface MeshServices {
   by(index: 'service', value: string): ServiceFacts[];
 }
 
+/** `orphaned`: its MeshService is gone. Who is in the mesh goes on as it was; nobody new is let in. */
 export type Admission =
-  { kind: 'admitted'; plan: ServicePlan } | { kind: 'refused'; message: string } | { kind: 'unknown' };
+  | { kind: 'admitted'; plan: ServicePlan }
+  | { kind: 'refused'; message: string }
+  | { kind: 'orphaned'; message: string }
+  | { kind: 'unknown' };
 
 /** Pure and total: an object that this program cannot parse admits nobody. */
 export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): ServiceFacts {
@@ -103,10 +107,10 @@ export function admit(meshServices: MeshServices, service: string, site: string)
   const add = `add "${site}" to spec.workloads.external.sites`;
   if (facts === undefined) {
     const message = `no MeshService has the Consul name "${service}": apply one that has it, and ${add}`;
-    return { kind: 'refused', message };
+    return { kind: 'orphaned', message };
   }
   const of = `MeshService ${facts.namespace}/${facts.name}`;
-  if (facts.deleting) return { kind: 'refused', message: `${of} is being deleted: apply it again, and ${add}` };
+  if (facts.deleting) return { kind: 'orphaned', message: `${of} is being deleted: apply it again, and ${add}` };
   if (!facts.sites.includes(site)) {
     return { kind: 'refused', message: `${of} does not admit instances from site "${site}": ${add}` };
   }

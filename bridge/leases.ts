@@ -12,6 +12,13 @@ export interface Leases {
   judgeNow(): number;
   /** Sites whose brake is on, with the silent hosts that only the brake keeps up. */
   brakes(): { site: string; held: string[] }[];
+  /**
+   * An operator knows better: no brake at this site for `ms`; 0 puts it back into force. The hosts that it holds get one
+   * more beat, and lapse. A bridge that is started anew knows nothing of it. Gives the hosts that were held.
+   */
+  release(site: string, ms: number): string[];
+  /** Sites without a brake, and for how much longer, ms. */
+  released(): { site: string; forMs: number }[];
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -24,20 +31,27 @@ export interface LeasesOptions {
   log: Log;
   /** The lease of `host` has lapsed: mark it down. Must not throw. */
   onLapse: (host: Host) => void;
+  /** The brake of a site went on (`held`: the silent hosts) or off. Must not throw. */
+  onBrake?: (site: string, held: string[] | undefined) => void;
   /** Called each time before the judge sleeps; for what goes by the same clock. Must not throw. */
   onJudged: () => void;
 }
 
+const NO_BRAKE: BrakeRule = { moreThan: Infinity, share: 1 };
+
 export function createLeases(options: LeasesOptions): Leases {
   const { clock, leaseMs, rule, log, onLapse } = options;
   let braked = new Map<string, string[]>();
+  /** By site, until when, on the steady clock. */
+  const free = new Map<string, number>();
 
   function judgeNow(): number {
     const now = clock.steady();
     const brakes = new Map<string, string[]>();
+    for (const [site, untilMs] of free) if (untilMs <= now) free.delete(site);
     for (const [site, hosts] of bySite(options.hosts())) {
       const leases = hosts.map((host) => host.lease);
-      const judgement = judge(leases, now, leaseMs, rule);
+      const judgement = judge(leases, now, leaseMs, free.has(site) ? NO_BRAKE : rule);
       for (const host of hosts) host.lease = judged(host.lease, judgement, now, leaseMs);
       for (const host of hosts.filter(({ host }) => judgement.lapse.includes(host))) lapse(host);
       if (judgement.brake === 'on') brakes.set(site, judgement.heldByBrake);
@@ -55,9 +69,15 @@ export function createLeases(options: LeasesOptions): Leases {
 
   function tellBrakes(brakes: Map<string, string[]>): void {
     for (const [site, held] of brakes) {
-      if (!braked.has(site)) log.error({ site, held }, 'mass-loss brake on: silent hosts are kept up');
+      if (braked.has(site)) continue;
+      log.error({ site, held }, 'mass-loss brake on: silent hosts are kept up');
+      options.onBrake?.(site, held);
     }
-    for (const site of braked.keys()) if (!brakes.has(site)) log.warn({ site }, 'mass-loss brake off');
+    for (const site of braked.keys()) {
+      if (brakes.has(site)) continue;
+      log.warn({ site }, 'mass-loss brake off');
+      options.onBrake?.(site, undefined);
+    }
     braked = brakes;
   }
 
@@ -80,6 +100,16 @@ export function createLeases(options: LeasesOptions): Leases {
     },
     judgeNow,
     brakes: () => [...braked].map(([site, held]) => ({ site, held })),
+    release(site, ms) {
+      if (ms > 0) free.set(site, clock.steady() + ms);
+      else free.delete(site);
+      log.warn({ site, forMs: ms, held: braked.get(site) ?? [] }, 'mass-loss brake released by an operator');
+      return braked.get(site) ?? [];
+    },
+    released() {
+      const left = [...free].map(([site, untilMs]) => ({ site, forMs: Math.round(untilMs - clock.steady()) }));
+      return left.filter(({ forMs }) => forMs > 0);
+    },
     async run(signal) {
       while (!signal.aborted) {
         // Short naps: of the nap that was too long, nobody knows when it was that the bridge stopped.

@@ -3,12 +3,14 @@ import pino from 'pino';
 import { connectConsul } from '../clients/consul/connect.ts';
 import { connectKube } from '../clients/kube/client.ts';
 import { systemClock } from '../clients/kube/clock.ts';
+import { recordEvents } from '../clients/kube/events.ts';
 import { reflect } from '../clients/kube/reflect.ts';
 import { meshServices as meshServiceResource } from '../clients/kube/resources.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import type { MeshService } from '../crds/mesh-service.ts';
 import { type ServiceFacts, serviceFacts } from './admission.ts';
 import { openAuthority } from './authority.ts';
+import { brakeEvent } from './brake-event.ts';
 import { consulTokenReader } from './consul-token.ts';
 import { readSecrets, readSettings } from './settings.ts';
 import { startBridge } from './start.ts';
@@ -31,7 +33,14 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
     caPem: secrets.consulCaPem,
     token: consulTokenReader(settings.secrets, secrets.consulToken),
   });
-  const meshServices = reflect<ServiceFacts, KubeObject, 'service'>(connectKube(), meshServiceResource, {
+  const kube = connectKube();
+  const events = recordEvents({
+    client: kube,
+    reportingController: 'landbridge.dev/bridge',
+    reportingInstance: settings.pod.name,
+    log,
+  });
+  const meshServices = reflect<ServiceFacts, KubeObject, 'service'>(kube, meshServiceResource, {
     trim: (object) => serviceFacts(object as unknown as MeshService),
     indexes: { service: (facts) => [facts.service] },
     signal,
@@ -52,6 +61,7 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
       clock: systemClock,
       log,
       random: Math.random,
+      onBrake: (site, held) => events.record(brakeEvent(settings.pod, site, held)),
       vmFiles: openVmFiles({
         folder: settings.vmFiles,
         node: { path: process.execPath, arch: process.arch },
@@ -71,6 +81,7 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
   telemetry.close();
   telemetry.closeAllConnections();
   consul.close();
+  await events.flush();
   log.info('bridge stopped');
 }
 

@@ -11,13 +11,15 @@ export interface Metrics {
   leases: Gauge<'site' | 'state'>;
   /** 1 while the mass-loss brake of a site is on. */
   brake: Gauge<'site'>;
+  /** Silent hosts that only the brake keeps up. */
+  brakeHeld: Gauge<'site'>;
   externals: Gauge<'health'>;
 }
 
 /** What the gauges ask when they are scraped. */
 export interface Observed {
   leases: () => { site: string; down: boolean }[];
-  brakes: () => { site: string }[];
+  brakes: () => { site: string; held: string[] }[];
   externals: () => { latest: { health: string } }[];
 }
 
@@ -60,6 +62,16 @@ export function createMetrics(observed: Observed): Metrics {
         this.reset();
         for (const { site } of observed.leases()) this.set({ site }, 0);
         for (const { site } of observed.brakes()) this.set({ site }, 1);
+      },
+    }),
+    brakeHeld: new Gauge({
+      name: 'landbridge_bridge_brake_held_hosts',
+      help: 'Silent hosts that only the mass-loss brake keeps up.',
+      labelNames: ['site'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { site, held } of observed.brakes()) this.set({ site }, held.length);
       },
     }),
     externals: new Gauge({

@@ -7,7 +7,7 @@ import { Refusal } from './refusal.ts';
 export function requireAdmitted(bridge: Pick<Bridge, 'meshServices'>, service: string, site: string): ServicePlan {
   const admission = admit(bridge.meshServices, service, site);
   if (admission.kind === 'admitted') return admission.plan;
-  if (admission.kind === 'refused') throw new Refusal('siteNotAdmitted', admission.message);
+  if (admission.kind !== 'unknown') throw new Refusal('siteNotAdmitted', admission.message);
   throw new Refusal(
     'meshServicesUnknown',
     'the bridge has not read the MeshServices yet: try again; when it lasts, look at its log for the Kubernetes API',

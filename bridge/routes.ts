@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import {
   beatRequest,
+  brakeRequest,
   externalRequest,
   inviteRequest,
   joinRequest,
@@ -11,6 +12,7 @@ import {
 } from '../mesh/bridge-api.ts';
 import type { Call, HostCall } from './call.ts';
 import { beat } from './handlers/beat.ts';
+import { brake } from './handlers/brake.ts';
 import { deregister } from './handlers/deregister.ts';
 import { instances } from './handlers/instances.ts';
 import { invite } from './handlers/invite.ts';
@@ -47,6 +49,7 @@ export const ROUTES: Route[] = [
   route('PUT', '/v1/external/:name', 'admin', externalRequest, register),
   route('DELETE', '/v1/external/:name', 'admin', undefined, deregister),
   route('POST', '/v1/revoke', 'admin', revokeRequest, revoke),
+  route('POST', '/v1/brake', 'admin', brakeRequest, brake),
   route('GET', '/v1/vm/:name', 'anyone', undefined, vmFile),
 ];
 

@@ -48,6 +48,8 @@ export interface BridgeParts {
   random: () => number;
   /** What machines fetch before they join. Default: nothing. */
   vmFiles?: VmFiles;
+  /** The mass-loss brake of a site went on, with the hosts that it holds, or off. Must not throw. */
+  onBrake?: (site: string, held: string[] | undefined) => void;
   /** Default: real checks over the network. */
   probe?: Probe;
 }
@@ -119,6 +121,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     log,
     onLapse: (host) => void markDown(host),
     onJudged: () => cleanUp(),
+    onBrake: parts.onBrake,
   });
   const vault = openTokenVault(consul, parts.signingKeyPem);
   const markDown = async (host: Host): Promise<void> => {

@@ -22,6 +22,27 @@ export function vmNodeEntry(
   };
 }
 
+/**
+ * What services without a MeshService go on with, as far as it is in the catalog: their upstreams. Their protocol is no
+ * part of a registration. A service that has no instance in the catalog has nothing to go on with.
+ */
+export function orphanPlans(
+  services: ReadonlyMap<string, string>,
+  node: NodeEntry | undefined,
+): Map<string, ServicePlan> {
+  const plans = new Map<string, ServicePlan>();
+  for (const { service } of Object.values(node?.registrations ?? {})) {
+    const name = service.Proxy?.DestinationServiceName;
+    if (name === undefined || !services.has(name)) continue;
+    const upstreams = (service.Proxy?.Upstreams ?? []).map((upstream) => ({
+      service: upstream.DestinationName,
+      localPort: upstream.LocalBindPort,
+    }));
+    if (upstreams.length > 0 || !plans.has(name)) plans.set(name, { service: name, protocol: 'tcp', upstreams });
+  }
+  return plans;
+}
+
 function vmNodeIdentity({ site, host }: HostIdentity, address: string): Omit<NodeEntry, 'registrations'> {
   const meta = { [OWNER_META]: bridgeOwner(site, host), platform: 'vm', site };
   return { Node: vmNode(site, host), Address: address, Meta: meta };

@@ -12,7 +12,7 @@ import { labels, selectorLabels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
 import { CONSUL_GRPC, processEnv } from './process-env.ts';
-import { addClusterRole, addServiceAccount } from './rbac.ts';
+import { addClusterRole, addRole, addServiceAccount } from './rbac.ts';
 import { asText, equal, ifGiven, join, type Parts, times, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
@@ -24,6 +24,10 @@ export function addBridge(target: Target): void {
   addServiceAccount(target, 'bridge');
   addClusterRole(target, 'bridge', [
     { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['get', 'list', 'watch'] },
+  ]);
+  // About itself: the mass-loss brake.
+  addRole(target, 'bridge', NAMESPACE, [
+    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
   ]);
   target.add(k8s.KubeService, 'bridge-service', {
     metadata: {

@@ -19,6 +19,7 @@ import { checkSpec } from './check-spec.ts';
  * | PUT  /v1/external/:name     | admin                     | registers a sidecar-less instance                  |
  * | DELETE /v1/external/:name   | admin                     | removes it                                         |
  * | POST /v1/revoke             | admin                     | the host may not come back; its instances go       |
+ * | POST /v1/brake              | admin                     | releases the mass-loss brake of a site             |
  * | GET  /v1/vm/:name           | anyone                    | what a machine needs to join, see install-script   |
  */
 
@@ -139,6 +140,17 @@ export interface RenewAnswer {
 
 export const revokeRequest = z.strictObject({ site: name, host: name });
 
+export const brakeRequest = z.strictObject({
+  site: name,
+  /** For how long the site has no brake; 0 puts it back into force. */
+  releaseSeconds: z.int().min(0).max(3600),
+});
+export interface BrakeAnswer {
+  site: string;
+  /** Silent hosts that the brake kept up. */
+  held: string[];
+}
+
 export const externalRequest = z.strictObject({
   site: name.default('external'),
   service: name,
@@ -160,12 +172,16 @@ export interface InstanceRow {
   port: number;
   health: 'passing' | 'critical';
   output: string;
+  /** What else people should know; undefined: nothing. */
+  note?: string;
   /** Since the lease was last held, ms; undefined for sidecar-less ones. */
   silentMs?: number;
 }
 export interface InstancesAnswer {
   instances: InstanceRow[];
   brakes: { site: string; held: string[] }[];
+  /** Sites whose brake an operator has released; a bridge of an earlier version leaves it out. */
+  released?: { site: string; forMs: number }[];
 }
 
 /** Every refusal: what is wrong and what to do, in one sentence. */

@@ -4,7 +4,7 @@ import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { admit } from '../admission.ts';
 import type { HostCall } from '../call.ts';
 import { Refusal } from '../refusal.ts';
-import { flippedNode, vmNodeEntry } from '../vm-node.ts';
+import { flippedNode, orphanPlans, vmNodeEntry } from '../vm-node.ts';
 
 const LOGINS_AT_A_TIME = 8;
 /** A beat has to be answered within a quarter of a lease, when the agent gives up on it. */
@@ -20,7 +20,7 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   bridge.metrics.beats.inc();
   refuseDuplicates(body);
   const patienceMs = bridge.leaseMs * PATIENCE_SHARE;
-  const { plans, refused, unknown } = judgeServices(call);
+  const { plans, orphaned, refused, unknown } = judgeServices(call);
   if (unknown) {
     // Nobody may be refused or admitted for want of news; what is registered already still turns up or down.
     const known = bridge.writer.wanted(host.node);
@@ -30,17 +30,18 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
       'the bridge has not read the MeshServices yet: the lease is held; try again',
     );
   }
-  bridge.tokens.end(host, (service) => !plans.has(service));
   const held = bridge.writer.held(host.node);
-  const desired = vmNodeEntry(host, body, plans, held);
+  const members = new Map([...plans, ...orphanPlans(orphaned, bridge.writer.wanted(host.node))]);
+  bridge.tokens.end(host, (service) => !members.has(service));
+  const desired = vmNodeEntry(host, body, members, held);
   const written = bridge.writer.want(host.node, host.owner, desired, patienceMs);
-  const [problems, issued] = await Promise.all([written, issueTokens(call, plans, patienceMs)]);
+  const [problems, issued] = await Promise.all([written, issueTokens(call, members, patienceMs)]);
   return {
     leaseMs: bridge.leaseMs,
     services: [...plans.values()],
     tokens: issued.tokens,
     refused,
-    problems: [...problems, ...issued.problems],
+    problems: [...problems, ...issued.problems, ...orphaned.values()],
   };
 }
 
@@ -49,10 +50,13 @@ function judgeServices({ bridge, host, body }: HostCall<BeatRequest>) {
   const joined = host.held?.record.services ?? [];
   const plans = new Map<string, ServicePlan>();
   const refused: BeatAnswer['refused'] = [];
+  /** The sentence, by service. */
+  const orphaned = new Map<string, string>();
   let unknown = false;
   for (const service of joined) {
     const admission = admit(bridge.meshServices, service, host.site);
     if (admission.kind === 'admitted') plans.set(service, admission.plan);
+    else if (admission.kind === 'orphaned') orphaned.set(service, `${service} goes on as it was: ${admission.message}`);
     else if (admission.kind === 'refused') refused.push({ service, message: admission.message });
     else unknown = true;
   }
@@ -61,7 +65,7 @@ function judgeServices({ bridge, host, body }: HostCall<BeatRequest>) {
     const message = `host "${host.host}" has not joined "${service}": run landbridge vm join with an invite for it (landbridge vm invite ${service} --site ${host.site})`;
     refused.push({ service, message });
   }
-  return { plans, refused, unknown };
+  return { plans, orphaned, refused, unknown };
 }
 
 /** Two registrations of one id would replace each other for ever. */

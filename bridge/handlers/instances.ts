@@ -1,4 +1,5 @@
 import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
+import { admit } from '../admission.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
 import type { External } from '../externals.ts';
@@ -11,7 +12,11 @@ export async function instances({ bridge }: Call): Promise<InstancesAnswer> {
     ...bridge.externals.all().map(externalRow),
   ];
   const order = ({ site, host, id }: InstanceRow): string => [site, host, id].join(' ');
-  return { instances: rows.sort((a, b) => (order(a) < order(b) ? -1 : 1)), brakes: bridge.leases.brakes() };
+  return {
+    instances: rows.sort((a, b) => (order(a) < order(b) ? -1 : 1)),
+    brakes: bridge.leases.brakes(),
+    released: bridge.leases.released(),
+  };
 }
 
 function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
@@ -30,7 +35,13 @@ function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
       health: checks[0]?.Status ?? 'critical',
       output: checks[0]?.Output ?? '',
       silentMs,
+      note: noteOf(bridge, service.Service, host.site),
     }));
+}
+
+function noteOf(bridge: Bridge, service: string, site: string): string | undefined {
+  const admission = admit(bridge.meshServices, service, site);
+  return admission.kind === 'orphaned' ? admission.message : undefined;
 }
 
 const externalRow = ({ name, wanted, latest }: External): InstanceRow => ({

@@ -19,13 +19,16 @@ export function vmListCommand(): Command {
 
 const HEADER = ['INSTANCE', 'SERVICE', 'SITE', 'HOST', 'ADDRESS', 'HEALTH', 'SILENT', 'WHY'];
 
-export function listText({ instances, brakes }: InstancesAnswer): string {
+export function listText({ instances, brakes, released = [] }: InstancesAnswer): string {
   const held = brakes.map(
     ({ site, held }) =>
-      `site ${site}: the mass-loss brake keeps ${held.length} silent hosts up (${held.join(', ')}): has the bridge lost its network to them?\n`,
+      `site ${site}: the mass-loss brake keeps ${held.length} silent hosts up (${held.join(', ')}): has the bridge lost its network to them? If they are dead: landbridge vm release --site ${site}\n`,
+  );
+  const free = released.map(
+    ({ site, forMs }) => `site ${site}: the mass-loss brake is released for ${Math.ceil(forMs / 1000)} s more\n`,
   );
   if (instances.length === 0) return `no instances: landbridge vm invite SERVICE --site SITE makes an invite\n`;
-  return table(HEADER, instances.map(cells)) + held.join('');
+  return table(HEADER, instances.map(cells)) + [...held, ...free].join('');
 }
 
 const cells = (row: InstanceRow): string[] => [
@@ -36,5 +39,5 @@ const cells = (row: InstanceRow): string[] => [
   `${row.address.includes(':') ? `[${row.address}]` : row.address}${row.port === 0 ? '' : `:${row.port}`}`,
   row.health,
   row.silentMs === undefined ? '-' : `${(row.silentMs / 1000).toFixed(1)}s`,
-  row.health === 'passing' ? '' : row.output.split('\n')[0]!,
+  row.health === 'passing' ? (row.note ?? '') : row.output.split('\n')[0]!,
 ];

@@ -5,6 +5,7 @@ import { vmInviteCommand } from './vm-invite.ts';
 import { vmJoinCommand } from './vm-join.ts';
 import { vmLeaveCommand } from './vm-leave.ts';
 import { vmListCommand } from './vm-list.ts';
+import { vmReleaseCommand } from './vm-release.ts';
 import { vmRevokeCommand } from './vm-revoke.ts';
 import { vmStatusCommand } from './vm-status.ts';
 import { vmTestCommand } from './vm-test.ts';
@@ -21,6 +22,7 @@ export function vmCommand(): Command {
     vmUndrainCommand(),
     vmLeaveCommand(),
     vmListCommand(),
+    vmReleaseCommand(),
     vmRevokeCommand(),
   ]) {
     vm.addCommand(command);

@@ -235,12 +235,73 @@ export function hostContract(
     expect(await node('vm1')).not.to.equal(undefined);
   });
 
+  it('keeps an instance in the catalog when its MeshService is deleted, says so, and lets nobody new in', async () => {
+    const bridge = open();
+    const upstreams = [{ service: 'db', localPort: 5432 }];
+    bridge.admit('web', { upstreams });
+    const vm = await bridge.join('vm1', 'web');
+    const instance = anInstance('web', 'vm1');
+    await vm.beat([instance], { wantTokens: ['web'] });
+    const before = await node('vm1');
+    const given = await bridge.invite('web');
+    const [facts] = bridge.meshServices.list;
+    for (const [why, left] of [
+      ['is being deleted', [{ ...facts!, deleting: true }]],
+      ['no MeshService has the Consul name "web"', []],
+    ] as const) {
+      bridge.meshServices.list = [...left];
+      await bridge.clock.advance(9000);
+      const { status, body } = await vm.beat([instance], { wantTokens: ['web'] });
+      expect(status).to.equal(200);
+      expect(body.refused).to.deep.equal([]);
+      expect(body.problems[0]).to.match(new RegExp(`^web goes on as it was: .*${why}`));
+      expect(body.tokens, 'its sidecar goes on too').to.have.length(1);
+      expect(await node('vm1')).to.deep.equal(before);
+      const { instances } = await bridge.ask<InstancesAnswer>('GET', '/v1/instances');
+      expect(instances[0]).to.include({ health: 'passing' });
+      expect(instances[0]!.note).to.include(why);
+    }
+    // Its health and its port still turn.
+    await vm.beat([{ ...instance, sidecarPort: 21_001, health: 'critical', output: 'gone' }]);
+    const sidecar = (await node('vm1'))!.registrations['web-vm1-8080-sidecar']!;
+    expect(sidecar.service).to.include({ Port: 21_001 });
+    expect(sidecar.service.Proxy?.Upstreams).to.have.length(1);
+    expect(sidecar.checks[0]).to.include({ Status: 'critical', Output: 'gone' });
+    // Also after a restart of the bridge.
+    await bridge.restart();
+    expect((await vm.beat([instance])).status).to.equal(200);
+    expect(await node('vm1')).to.deep.equal(before);
+    const late = await bridge.joinWith(bridge.client(), given, 'vm2', await makeKey());
+    expect(late.body.code).to.equal('siteNotAdmitted');
+    expect(await bridge.invite('web').catch((error: Error) => error.message)).to.include('no MeshService has');
+  });
+
+  it('releases the mass-loss brake of a site when an operator says so, and puts it back', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const hosts = ['vm1', 'vm2', 'vm3', 'vm4', 'vm5'];
+    for (const host of hosts) await (await bridge.join(host, 'web')).beat([anInstance('web', host)]);
+    const health = async () =>
+      (await bridge.ask<InstancesAnswer>('GET', '/v1/instances')).instances.map((row) => row.health);
+    await bridge.clock.advance(20_000);
+    expect(new Set(await health())).to.deep.equal(new Set(['passing']));
+    const release = (site: string, releaseSeconds: number) => bridge.ask('POST', '/v1/brake', { site, releaseSeconds });
+    expect(await release(SITE, 60)).to.deep.equal({ site: SITE, held: hosts });
+    await bridge.clock.advance(5000);
+    expect(new Set(await health())).to.deep.equal(new Set(['critical']));
+    const { released } = await bridge.ask<InstancesAnswer>('GET', '/v1/instances');
+    expect(released?.[0]?.forMs).to.be.within(50_000, 55_000);
+    await release(SITE, 0);
+    expect((await bridge.ask<InstancesAnswer>('GET', '/v1/instances')).released).to.deep.equal([]);
+    expect(await release('nowhere', 60).catch((error: Error) => error.message)).to.include('no host has joined');
+  });
+
   it('ends the token of a service that is admitted no more', async () => {
     const bridge = open();
     bridge.admit('web');
     const vm = await bridge.join('vm1', 'web');
     await vm.beat([anInstance('web', 'vm1')], { wantTokens: ['web'] });
-    bridge.meshServices.list.length = 0;
+    bridge.meshServices.list[0]!.sites = [];
     const reply = await vm.beat([anInstance('web', 'vm1')], { wantTokens: ['web'] });
     expect(reply.body.tokens).to.deep.equal([]);
     await eventually(async () =>

@@ -90,7 +90,9 @@ describe('the commands of an admin', () => {
       ['web-vm1-8080', 'web', 'rack-1', 'vm1', '10.0.0.5:8080', 'passing', '1.2s'],
       ['web-vm1-0', 'web', 'rack-1', 'vm1', '[fd00::5]', 'critical', '61.0s', 'lease lost'],
       ['ledger', 'web', 'rack-1', 'ledger', '10.0.0.5:8080', 'passing', '-'],
-      ['site rack-1: the mass-loss brake keeps 2 silent hosts up (vm1, vm2): has the bridge lost its network to them?'],
+      [
+        'site rack-1: the mass-loss brake keeps 2 silent hosts up (vm1, vm2): has the bridge lost its network to them? If they are dead: landbridge vm release --site rack-1',
+      ],
       [''],
     ]);
     expect(listText({ instances: [], brakes: [] })).to.include('landbridge vm invite');

@@ -27,7 +27,7 @@ describe('admission', () => {
         },
       },
     });
-    expect(admit(mirror([facts]), 'web', 'rack-1')).to.have.property('kind', 'refused');
+    expect(admit(mirror([facts]), 'web', 'rack-1')).to.have.property('kind', 'orphaned');
   });
 
   it('names an upstream by the protocol that its own MeshService says', () => {
@@ -53,6 +53,8 @@ describe('admission', () => {
       ['none', 'no MeshService has the Consul name "none"'],
     ] as const) {
       const admission = admit(mirror([pods, going]), service, 'rack-1');
+      // Who is in the mesh already goes on when the MeshService goes.
+      expect(admission.kind).to.equal(service === 'web' ? 'refused' : 'orphaned');
       expect(admission).to.have.property('message').that.includes(says).and.includes('add "rack-1"');
     }
   });

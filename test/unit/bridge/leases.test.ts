@@ -100,6 +100,34 @@ describe('the judge of leases', () => {
     expect(lapsed).to.deep.equal(['e']);
   });
 
+  it('has no brake at a site while an operator has released it', async () => {
+    const told: (string | undefined)[] = [];
+    leases = createLeases({
+      hosts: () => hosts,
+      clock,
+      leaseMs: LEASE_MS,
+      log: pino({ level: 'silent' }),
+      onLapse: ({ host }) => void lapsed.push(host),
+      onJudged: () => undefined,
+      onBrake: (site, held) => told.push(`${site} ${held?.join() ?? 'off'}`),
+    });
+    start('a', 'b', 'c', 'd', 'e');
+    await clock.advance(20_000);
+    expect(lapsed).to.deep.equal([]);
+    expect(told).to.deep.equal(['rack-1 a,b,c,d,e']);
+    expect(leases.release('rack-1', 60_000)).to.deep.equal(['a', 'b', 'c', 'd', 'e']);
+    await clock.advance(600);
+    expect(told.at(-1)).to.equal('rack-1 off');
+    hear('e');
+    // The others get one more beat.
+    expect(lapsed).to.deep.equal([]);
+    await clock.advance(3000);
+    expect(lapsed).to.deep.equal(['a', 'b', 'c', 'd']);
+    expect(leases.released()[0]?.forMs).to.equal(56_400);
+    await clock.advance(56_400);
+    expect(leases.released()).to.deep.equal([]);
+  });
+
   it('judges no more than a dozen times a lease while a brake is on', async () => {
     start('a', 'b', 'c', 'd', 'e');
     await clock.advance(LEASE_MS + 100);
