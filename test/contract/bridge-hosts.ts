@@ -36,13 +36,11 @@ export function hostContract(
     const vm = await bridge.join('vm1', 'web');
     const reply = await vm.beat([anInstance('web', 'vm1', { version: 'v2' })]);
     expect(reply.status).to.equal(200);
-    expect(reply.body).to.deep.equal({
-      leaseMs: LEASE_MS,
-      services: [{ service: 'web', protocol: 'http', upstreams: [{ service: 'db', localPort: 5432 }] }],
-      tokens: [],
-      refused: [],
-      problems: [],
-    });
+    const { services, ...rest } = reply.body;
+    expect(rest).to.deep.equal({ leaseMs: LEASE_MS, tokens: [], refused: [], problems: [] });
+    expect(services).to.have.length(1);
+    expect(services[0]).to.include({ service: 'web', protocol: 'http' });
+    expect(services[0].upstreams[0]).to.include({ service: 'db', localPort: 5432 });
     const held = await node('vm1');
     expect(held?.Address).to.equal('127.0.0.1');
     expect(Object.keys(held!.registrations).sort()).to.deep.equal(['web-vm1-8080', 'web-vm1-8080-sidecar']);

@@ -42,13 +42,20 @@ describe('RBAC of the chart', () => {
     }
   });
 
-  it('lets the bridge read MeshServices and nothing else', () => {
+  it('lets the bridge read MeshServices, and tell of itself in events of its own namespace, and nothing else', () => {
     expect(grants('landbridge-bridge')).to.have.members([
       'get meshservices',
       'list meshservices',
       'watch meshservices',
     ]);
-    expect(roles.filter(({ metadata }) => metadata.name === 'landbridge-bridge')).to.have.length(1);
+    const [own, ...others] = roles.filter(
+      ({ kind, metadata }) => kind === 'Role' && metadata.name === 'landbridge-bridge',
+    );
+    expect(others).to.deep.equal([]);
+    expect(own!.metadata.namespace).to.equal('landbridge');
+    expect(rulesOf(own!)).to.deep.equal([
+      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+    ]);
   });
 
   it('lets the operator write MeshServices only by patch, for status and finalizer', () => {
