@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { ACCESS_RULES, access } from './access.ts';
 import type { Condition, ObjectMeta } from './kubernetes.ts';
 import { proxySettings } from './proxy.ts';
+import { TRAFFIC_RULES } from './traffic-rules.ts';
+import { traffic } from './traffic.ts';
 
 export const GROUP = 'landbridge.dev';
 export const VERSION = 'v1alpha1';
@@ -51,12 +54,6 @@ const upstream = z.strictObject({
     ),
 });
 
-const access = z.strictObject({
-  from: z
-    .union([name, z.literal('*')])
-    .describe('Consul name of the service that may call, or "*" for every service of the mesh.'),
-});
-
 export const meshServiceSpec = z
   .strictObject({
     service: name.optional().describe('Name in Consul. Default: metadata.name.'),
@@ -105,12 +102,8 @@ export const meshServiceSpec = z
       .default([])
       .describe('Services this one calls. Default: none.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['service'] }),
-    access: z
-      .array(access)
-      .max(128)
-      .default([])
-      .describe('Who may call. Default: nobody may.')
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['from'] }),
+    access,
+    traffic: traffic.optional(),
     proxy: proxySettings,
   })
   .meta({
@@ -139,6 +132,8 @@ export const meshServiceSpec = z
         rule: "!has(self.port) || type(self.port) != string || self.port.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?)$')",
         message: 'spec.port as a string is the name of a container port: lower-case letters, digits and dashes',
       },
+      ...ACCESS_RULES,
+      ...TRAFFIC_RULES,
     ],
   });
 

@@ -41,7 +41,8 @@ function union(members: Json[]): Json {
   );
   if (members.some((member) => member.type !== 'string'))
     throw new Error('only unions of strings can be made structural');
-  return { type: 'string', minLength: 1, maxLength: 63, pattern: patterns.join('|') };
+  const maxLength = Math.max(...members.map((member) => Number(member.maxLength ?? 1)));
+  return { type: 'string', minLength: 1, maxLength, pattern: patterns.join('|') };
 }
 
 const mapValues = (object: Record<string, Json>, change: (value: Json) => Json): Json =>

@@ -1,10 +1,12 @@
 import type { Reason } from '../crds/reasons.ts';
 import { type MeshService, SIDECAR_PORT, consulName } from '../crds/mesh-service.ts';
-import { type CatalogState, type ConfigEntry, OWNER_META, type Registration, configKey } from './entry.ts';
+import type { Traffic } from '../crds/traffic.ts';
+import { type CatalogState, OWNER_META, type Registration, configKey } from './entry.ts';
 import { type Instance, registrationsOf } from './instance.ts';
 import { meshServiceOwner, podsNode } from './names.ts';
 import type { PodFacts } from './pod.ts';
 import { selects } from './selector.ts';
+import { configEntries } from './traffic/entries.ts';
 
 /** What was asked, and the pods behind it: everything the core needs to know of one MeshService. */
 export interface Intent {
@@ -17,6 +19,8 @@ export interface Intent {
   pods: PodFacts[];
   /** Names in Consul that earlier walks may have written under: what is no longer asked for is removed there. */
   formerServices: string[];
+  /** spec.traffic of the services that it calls, by name in Consul, where a MeshService says it. */
+  callees?: Record<string, Traffic>;
 }
 
 /** Something the user has to mend, found while working out what Consul should hold. */
@@ -46,7 +50,7 @@ export function desiredState(intent: Intent): Desired {
     if (made === 'portNotFound') problems.push(portNotFound(meshService, pod));
     else for (const registration of made) registrations[registration.service.ID] = registration;
   }
-  const config = [serviceDefaults(meshService, owner), ...intentions(meshService, owner)];
+  const config = configEntries(meshService, owner, (callee) => intent.callees?.[callee]);
   return {
     owner,
     service,
@@ -117,29 +121,3 @@ const portNotFound = (meshService: MeshService, pod: PodFacts): Problem => ({
   reason: 'PortNotFound',
   message: `pod ${pod.name} has no container port named "${String(meshService.spec.port)}": name the port in the pod, or give spec.port as a number`,
 });
-
-/** Always written, whatever the protocol: it is also the claim on the name (compare-and-set decides who owns it). */
-function serviceDefaults(meshService: MeshService, owner: string): ConfigEntry {
-  return {
-    Kind: 'service-defaults',
-    Name: consulName(meshService),
-    Protocol: meshService.spec.protocol,
-    Meta: { [OWNER_META]: owner },
-  };
-}
-
-/** Consul's default is deny (ACL default policy), so no access needs no entry. */
-function intentions(meshService: MeshService, owner: string): ConfigEntry[] {
-  const { access } = meshService.spec;
-  if (access.length === 0) return [];
-  const sources = access.map(({ from }) => ({ Name: from, Action: 'allow' }));
-  return [
-    {
-      Kind: 'service-intentions',
-      Name: consulName(meshService),
-      // Consul answers sources by precedence, exact names before the wildcard: sorted the same way, they compare equal.
-      Sources: sources.sort((a, b) => Number(a.Name === '*') - Number(b.Name === '*') || (a.Name < b.Name ? -1 : 1)),
-      Meta: { [OWNER_META]: owner },
-    },
-  ];
-}

@@ -1,3 +1,4 @@
+import { configSteps } from './config-steps.ts';
 import {
   type CatalogState,
   type CheckEntry,
@@ -9,11 +10,17 @@ import {
 import { equal } from './equal.ts';
 import type { Change, Conflict, Plan } from './plan.ts';
 
+/** A config entry with the index that a compare-and-set write has to name. */
+export interface HeldConfig {
+  entry: ConfigEntry;
+  modifyIndex: number;
+}
+
 /** What Consul holds where this owner's entries go, whoever wrote it. */
 export interface ActualState {
   node: NodeEntry | undefined;
-  /** By `Kind/Name`; with the index that a compare-and-set write has to name. */
-  config: Record<string, { entry: ConfigEntry; modifyIndex: number }>;
+  /** By `Kind/Name`. */
+  config: Record<string, HeldConfig>;
 }
 
 /**
@@ -38,7 +45,9 @@ export function diff(desired: CatalogState, actual: ActualState, owner: string):
     node: ownerOf(actual.node) === owner ? actual.node : undefined,
     config: Object.fromEntries(Object.entries(actual.config).filter(([, held]) => ownerOf(held.entry) === owner)),
   };
-  return { changes: [...removals(wanted, mine), ...writes(wanted, mine)], conflicts };
+  // Config entries before registrations: an instance is known under its protocol from its first moment.
+  const changes = [...removals(wanted, mine), ...configSteps(mine.config, wanted.config), ...writes(wanted, mine)];
+  return { changes, conflicts };
 }
 
 const ownerOf = (entry: { Meta: Record<string, string> } | undefined): string | undefined => entry?.Meta[OWNER_META];
@@ -65,27 +74,12 @@ function removals(desired: CatalogState, actual: ActualState): Change[] {
       changes.push({ op: 'delete-service', node, id, service: registrations[id]!.service.Service });
     }
   }
-  for (const key of sortedKeys(actual.config)) {
-    const { entry, modifyIndex } = actual.config[key]!;
-    if (desired.config[key] === undefined) {
-      changes.push({ op: 'delete-config', kind: entry.Kind, name: entry.Name, modifyIndex });
-    }
-  }
   return changes;
 }
 
-/**
- * Config entries before registrations: an instance is known under its protocol from its first moment. Flips before
- * registrations: what takes no more traffic does not wait behind hundreds that are new.
- */
+/** Flips before registrations: what takes no more traffic does not wait behind hundreds that are new. */
 function writes(desired: CatalogState, actual: ActualState): Change[] {
-  const config: Change[] = sortedKeys(desired.config).flatMap((key) => {
-    const entry = desired.config[key]!;
-    const held = actual.config[key];
-    if (held !== undefined && equal(held.entry, entry)) return [];
-    return [{ op: 'set-config', entry, modifyIndex: held?.modifyIndex ?? 0 }];
-  });
-  if (desired.node === undefined) return config;
+  if (desired.node === undefined) return [];
   const { registrations, ...node } = desired.node;
   const held = actual.node?.Node === node.Node ? actual.node : undefined;
   const nodeSame = held !== undefined && held.Address === node.Address && equal(held.Meta, node.Meta);
@@ -96,7 +90,7 @@ function writes(desired: CatalogState, actual: ActualState): Change[] {
     .flatMap((id) => registrationChanges(node, registrations[id]!, held?.registrations[id]));
   const registers = services.filter((change) => change.op === 'register');
   const flips = services.filter((change) => change.op !== 'register');
-  return [...config, ...nodeChange, ...flips, ...registers];
+  return [...nodeChange, ...flips, ...registers];
 }
 
 /** The usual case, for which nothing is made: what is held is the very object that was asked for, or equals it. */

@@ -66,9 +66,18 @@ export interface NodeEntry {
   registrations: Record<string, Registration>;
 }
 
+/** Kinds of config entry that a MeshService makes. */
+export const CONFIG_KINDS = [
+  'service-defaults',
+  'service-resolver',
+  'service-splitter',
+  'service-router',
+  'service-intentions',
+] as const;
+
 /** A Consul config entry. Name is unique within its Kind. Fields beyond these are the kind's own. */
 export interface ConfigEntry {
-  Kind: 'service-defaults' | 'service-intentions' | 'service-resolver' | 'service-splitter' | 'service-router';
+  Kind: (typeof CONFIG_KINDS)[number];
   Name: string;
   Meta: Record<string, string>;
   [field: string]: unknown;

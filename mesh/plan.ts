@@ -1,9 +1,9 @@
 import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.ts';
 
 /**
- * One change to Consul. The order of a plan is the order of writing: removals first, then config entries
- * (service-defaults, the claim on the name, before all others: when it fails nothing after it is written), then the
- * node, then flips, then registrations.
+ * One change to Consul. The order of a plan is the order of writing: removals of instances first, then config entries
+ * as mesh/config-steps.ts orders them (when one is refused, those before it are put back; when the claim on the name,
+ * service-defaults, cannot be made, nothing after it is written), then the node, then flips, then registrations.
  *
  * | op                | how it is written                             | why                                              |
  * |-------------------|-----------------------------------------------|--------------------------------------------------|
@@ -20,11 +20,23 @@ import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.t
 export type Change =
   | { op: 'delete-service'; node: string; id: string; service: string }
   | { op: 'delete-node'; node: string }
-  | { op: 'delete-config'; kind: ConfigEntry['Kind']; name: string; modifyIndex: number }
   | { op: 'set-node'; node: Omit<NodeEntry, 'registrations'> }
-  | { op: 'set-config'; entry: ConfigEntry; modifyIndex: number }
+  | ConfigChange
   | { op: 'register'; node: Omit<NodeEntry, 'registrations'>; registration: Registration }
   | { op: 'set-check'; node: string; check: CheckEntry };
+
+interface Steps {
+  /** Index of what is replaced, 0 = nothing; `written`: whatever an earlier step of the same plan has made it. */
+  modifyIndex: number | 'written';
+  /** What is replaced; it is put back when a later config entry of the plan is refused. */
+  before?: ConfigEntry | undefined;
+  /** Only on the way: a later step of the same plan writes this entry again. */
+  passing?: true;
+}
+
+export type ConfigChange =
+  | ({ op: 'set-config'; entry: ConfigEntry } & Steps)
+  | ({ op: 'delete-config'; kind: ConfigEntry['Kind']; name: string } & Steps);
 
 /** Somebody else owns what we would have to write. Nothing of it is touched. */
 export interface Conflict {
@@ -54,7 +66,7 @@ export function describeChange(change: Change): string {
     case 'set-node':
       return `~ node ${change.node.Node}`;
     case 'set-config':
-      return `${change.modifyIndex === 0 ? '+' : '~'} ${change.entry.Kind} ${change.entry.Name}`;
+      return `${change.modifyIndex === 0 ? '+' : '~'} ${change.entry.Kind} ${change.entry.Name}${change.passing ? ' (on the way)' : ''}`;
     case 'register':
       return `+ service ${change.registration.service.ID} (${change.registration.service.Address}:${change.registration.service.Port}) on ${change.node.Node}`;
     case 'set-check':

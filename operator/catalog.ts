@@ -1,8 +1,8 @@
 import type { Consul } from '../clients/consul/consul.ts';
-import type { CatalogState, ConfigEntry } from '../mesh/entry.ts';
+import type { CatalogState } from '../mesh/entry.ts';
 import { after } from '../mesh/after.ts';
 import type { ActualState } from '../mesh/diff.ts';
-import { configKey } from '../mesh/entry.ts';
+import { CONFIG_KINDS, configKey } from '../mesh/entry.ts';
 import { equal } from '../mesh/equal.ts';
 import type { Change, Outcome } from '../mesh/plan.ts';
 import { shared } from '../mesh/share.ts';
@@ -12,9 +12,6 @@ export interface CatalogPlace {
   node: string;
   services: string[];
 }
-
-/** Kinds of config entry that a MeshService makes. The reads and the survey go by this list. */
-export const KINDS: ConfigEntry['Kind'][] = ['service-defaults', 'service-intentions'];
 
 /**
  * What Consul holds for each MeshService, remembered. We are the only writer under our owner mark, so memory is right
@@ -75,7 +72,7 @@ export async function readActual(
   consul: Pick<Consul, 'readNode' | 'readConfig'>,
   place: CatalogPlace,
 ): Promise<ActualState> {
-  const names = namesOf(place).flatMap((name) => KINDS.map((kind) => ({ kind, name })));
+  const names = namesOf(place).flatMap((name) => CONFIG_KINDS.map((kind) => ({ kind, name })));
   const [node, ...entries] = await Promise.all([
     consul.readNode(place.node),
     ...names.map(({ kind, name }) => consul.readConfig(kind, name)),

@@ -1,7 +1,7 @@
 import type { Consul, NodeSummary } from '../clients/consul/consul.ts';
-import { type CheckEntry, type ConfigEntry, type NodeEntry, configKey } from '../mesh/entry.ts';
+import { CONFIG_KINDS, type CheckEntry, type ConfigEntry, type NodeEntry, configKey } from '../mesh/entry.ts';
 import { equal } from '../mesh/equal.ts';
-import { type Catalog, KINDS, type Memory } from './catalog.ts';
+import type { Catalog, Memory } from './catalog.ts';
 
 export interface SurveyOptions {
   consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;
@@ -51,7 +51,7 @@ async function look(consul: SurveyOptions['consul'], nodePrefix: string): Promis
   const [nodes, checks, ...config] = await Promise.all([
     consul.listNodes(nodePrefix),
     consul.checks(nodePrefix),
-    ...KINDS.map((kind) => consul.listConfig(kind)),
+    ...CONFIG_KINDS.map((kind) => consul.listConfig(kind)),
   ]);
   return {
     nodes: new Map(nodes.map((node) => [node.name, node])),
@@ -64,7 +64,7 @@ function agrees(name: string, { services, actual }: Memory, { nodes, checks, con
   return sameNode(actual.node, nodes.get(name), checks.get(name) ?? []) && services.every(sameConfig);
 
   function sameConfig(service: string): boolean {
-    return KINDS.every((kind: ConfigEntry['Kind']) => {
+    return CONFIG_KINDS.every((kind: ConfigEntry['Kind']) => {
       const key = configKey({ Kind: kind, Name: service });
       return config.get(key) === actual.config[key]?.modifyIndex;
     });

@@ -3,16 +3,17 @@ import type { Log } from '../clients/kube/log.ts';
 import { type Reflector, reflect } from '../clients/kube/reflect.ts';
 import { meshServices, namespaces, pods } from '../clients/kube/resources.ts';
 import type { Pod } from '../crds/kubernetes.ts';
-import type { MeshService, MeshServiceStatus } from '../crds/mesh-service.ts';
+import { type MeshService, type MeshServiceStatus, consulName } from '../crds/mesh-service.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
+import { calleesOf } from '../mesh/traffic/callees.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE } from '../mesh/names.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
 
 /** The operator's memory of the API server: MeshServices, pods of the mesh, and namespaces that have opted in. */
 export interface World {
-  meshServices: Reflector<HeldMeshService, 'namespace'>;
+  meshServices: Reflector<HeldMeshService, 'namespace' | 'service' | 'calls'>;
   pods: Reflector<PodFacts, 'meshService'>;
   namespaces: Reflector<string>;
   synced(): Promise<void>;
@@ -33,9 +34,13 @@ export interface WorldOptions {
 }
 
 export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: WorldOptions): World {
-  const held = reflect<HeldMeshService, RawMeshService, 'namespace'>(kube, meshServices, {
+  const held = reflect<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls'>(kube, meshServices, {
     trim: holdMeshService,
-    indexes: { namespace: ({ metadata }) => [metadata.namespace ?? ''] },
+    indexes: {
+      namespace: ({ metadata }) => [metadata.namespace ?? ''],
+      service: ({ meshService }) => (meshService === undefined ? [] : [consulName(meshService)]),
+      calls: ({ meshService }) => meshService?.spec.upstreams.map(({ service }) => service) ?? [],
+    },
     onChange: (key, next, previous) => {
       if (!asksAnew(next, previous)) {
         if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
@@ -44,6 +49,14 @@ export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: W
       if (next?.invalid !== undefined)
         log.warn({ meshService: key, problem: next.invalid }, 'a MeshService cannot be read');
       onChange(key);
+      if (equal(trafficOf(next), trafficOf(previous))) return;
+      // Limits and passive health of a service are entries of those that call it.
+      for (const { meshService } of [next, previous].filter((each) => each !== undefined)) {
+        if (meshService === undefined) continue;
+        for (const { metadata } of held.by('calls', consulName(meshService))) {
+          onChange(`${metadata.namespace}/${metadata.name}`);
+        }
+      }
     },
     signal,
     log,
@@ -92,10 +105,13 @@ export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: W
         meshService: deletionTimestamp === undefined ? found.meshService : undefined,
         pods: podMirror.by('meshService', key),
         formerServices: found.formerServices,
+        callees: calleesOf(found.meshService, (service) => held.by('service', service)),
       };
     },
   };
 }
+
+const trafficOf = (held: HeldMeshService | undefined): unknown => held?.meshService?.spec.traffic;
 
 type RawPod = Pod & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 

@@ -9,6 +9,7 @@ import { diff } from '../../mesh/diff.ts';
 import { LABEL_MESH_SERVICE, podsNode } from '../../mesh/names.ts';
 import { podFacts } from '../../mesh/pod.ts';
 import { type Plan, describeChange } from '../../mesh/plan.ts';
+import { calleesOf } from '../../mesh/traffic/callees.ts';
 import { readActual } from '../../operator/catalog.ts';
 import { type ClusterFlags, consulOf, kubeOf, withClusterFlags } from '../cluster.ts';
 
@@ -26,6 +27,9 @@ export function planCommand(): Command {
         flags.file === undefined
           ? (await kube.list<MeshService & { metadata: object }>(meshServices, { namespace: kube.namespace })).items
           : fromFile(flags.file);
+      const listed = await kube.list<MeshService & { metadata: object }>(meshServices, {});
+      const everybody = listed.items.flatMap((object) => readable(object));
+      const named = (service: string) => everybody.filter(({ meshService }) => consulName(meshService) === service);
       const { consul, close } = await consulOf(flags);
       try {
         let clean = true;
@@ -46,6 +50,7 @@ export function planCommand(): Command {
             meshService: meshService.metadata.deletionTimestamp === undefined ? meshService : undefined,
             pods: facts,
             formerServices: former === undefined || former === '' ? [] : [former],
+            callees: calleesOf(meshService, named),
           };
           const desired = desiredState(intent);
           const place = {
@@ -68,6 +73,15 @@ export function planCommand(): Command {
         close();
       }
     });
+}
+
+/** One object of another version must not hide the plan of all others. */
+function readable(object: MeshService): { meshService: MeshService }[] {
+  try {
+    return [{ meshService: parseMeshService(object) }];
+  } catch {
+    return [];
+  }
 }
 
 const fromFile = (file: string): MeshService[] =>

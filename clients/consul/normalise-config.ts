@@ -1,3 +1,4 @@
+import { goDuration } from '../../mesh/duration.ts';
 import type { ConfigEntry } from '../../mesh/entry.ts';
 
 type Raw = Record<string, unknown>;
@@ -53,17 +54,3 @@ function tidyCookies(balancer: Raw | undefined): void {
 function spellDuration(holder: Raw | undefined, field: string): void {
   if (holder !== undefined && typeof holder[field] === 'number') holder[field] = goDuration(holder[field] / 1e6);
 }
-
-/** A duration as Go's time.Duration.String prints it: `500ms`, `1.5s`, `1m0s`, `1h0m0s`. Whole microseconds only. */
-export function goDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  if (ms < 1) return `${round(ms * 1000)}µs`;
-  if (ms < 1000) return `${round(ms)}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor((ms % 3_600_000) / 60_000);
-  const seconds = `${round((ms % 60_000) / 1000)}s`;
-  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
-  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
-}
-
-const round = (value: number): number => Math.round(value * 1e6) / 1e6;

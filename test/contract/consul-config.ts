@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Consul } from '../../clients/consul/consul.ts';
+import { configSteps } from '../../mesh/config-steps.ts';
 import { diff } from '../../mesh/diff.ts';
 import { type ConfigEntry, configKey } from '../../mesh/entry.ts';
 import { appOf, errorsOf, nodeOf, nodeWith, owned } from './consul-builders.ts';
@@ -94,6 +95,9 @@ const everyKind: ConfigEntry[] = [
   },
 ];
 
+const byKey = (entries: ConfigEntry[]): Record<string, ConfigEntry> =>
+  Object.fromEntries(entries.map((entry) => [configKey(entry), entry]));
+
 export function configContract(given: () => ConsulUnderTest): void {
   let consul: Consul;
   before(() => void (consul = given().connect()));
@@ -101,7 +105,7 @@ export function configContract(given: () => ConsulUnderTest): void {
   const write = (entry: ConfigEntry, modifyIndex = 0) => consul.apply([{ op: 'set-config', entry, modifyIndex }]);
 
   it('writes every kind in one go, whatever their order, and reads each back field for field', async () => {
-    const outcomes = await consul.apply(everyKind.map((entry) => ({ op: 'set-config', entry, modifyIndex: 0 })));
+    const outcomes = await consul.apply(configSteps({}, byKey(everyKind)));
     expect(errorsOf(outcomes)).to.deep.equal(everyKind.map(() => undefined));
     for (const entry of everyKind) {
       expect((await consul.readConfig(entry.Kind, 'all'))?.entry, entry.Kind).to.deep.equal(entry);
@@ -111,7 +115,7 @@ export function configContract(given: () => ConsulUnderTest): void {
   it('removes every kind in one go, whatever their order', async () => {
     const held = await Promise.all(everyKind.toReversed().map((entry) => consul.readConfig(entry.Kind, 'all')));
     const outcomes = await consul.apply(
-      held.map((h) => ({ op: 'delete-config', kind: h!.entry.Kind, name: 'all', modifyIndex: h!.modifyIndex })),
+      configSteps(Object.fromEntries(held.map((h) => [configKey(h!.entry), h!])), {}),
     );
     expect(errorsOf(outcomes)).to.deep.equal(held.map(() => undefined));
     for (const { Kind } of everyKind) expect(await consul.readConfig(Kind, 'all'), Kind).to.equal(undefined);

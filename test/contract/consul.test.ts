@@ -6,6 +6,7 @@ import { appOf, nodeWith } from './consul-builders.ts';
 import { catalogContract } from './consul-catalog.ts';
 import { configContract } from './consul-config.ts';
 import { kvContract } from './consul-kv.ts';
+import { trafficContract } from './consul-traffic.ts';
 import { type ConsulUnderTest, underTest } from './consul-under-test.ts';
 
 for (const which of ['the fake', 'the real Consul'] as const) {
@@ -23,6 +24,7 @@ for (const which of ['the fake', 'the real Consul'] as const) {
     describe('catalog', () => catalogContract(given));
     describe('config entries', () => configContract(given));
     describe('key/value and locks', () => kvContract(given));
+    describe('traffic', () => trafficContract(given));
     describe('access', () => aclContract(given));
     describe('cluster', () => clusterContract(given));
   });

@@ -89,7 +89,7 @@ const BAD: [string, object, RegExp][] = [
   ['a stats tag that is no name', { ...good, proxy: { stats: { tags: { 'a-b': 'c' } } } }, /names in proxy.stats.tags/],
   ['access for nobody in particular', { ...good, access: [{ from: '' }] }, /from/],
   ['access by a pattern', { ...good, access: [{ from: 'web-*' }] }, /from/],
-  ['access twice', { ...good, access: [{ from: 'a' }, { from: 'a' }] }, /Duplicate/i],
+  ['access twice', { ...good, access: [{ from: 'a' }, { from: 'a' }] }, /names a service in two rules/],
   ['a field that does not exist', { ...good, retries: 3 }, /unknown field "spec.retries"/],
 ];
 

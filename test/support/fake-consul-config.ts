@@ -66,7 +66,21 @@ function validate(state: FakeState, entry: Raw): void {
   }
   const protocol = String(state.config.get(`service-defaults/${Name}`)?.['Protocol'] ?? 'tcp');
   if (L7_KINDS.includes(Kind) && !protocol.startsWith('http') && protocol !== 'grpc') throw needsHttp(Name);
+  for (const other of joined(entry)) {
+    const its = String(state.config.get(`service-defaults/${other}`)?.['Protocol'] ?? 'tcp');
+    if (its !== protocol) throw new FakeRefusal(500, inconsistent(Name, protocol, other, its));
+  }
 }
+
+/** Services that a router or a splitter leads to. */
+function joined(entry: Raw): string[] {
+  const routes = ((entry['Routes'] as Raw[] | undefined) ?? []).map((route) => route['Destination'] as Raw | undefined);
+  const targets = [...routes, ...((entry['Splits'] as Raw[] | undefined) ?? [])];
+  return targets.flatMap((target) => (typeof target?.['Service'] === 'string' ? [target['Service']] : []));
+}
+
+const inconsistent = (name: string, protocol: string, other: string, its: string): string =>
+  `discovery chain "${name}" uses inconsistent protocols; service "${other}" has "${its}" which is not "${protocol}"`;
 
 const needsHttp = (name: string): FakeRefusal =>
   new FakeRefusal(

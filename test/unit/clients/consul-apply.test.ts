@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { apply } from '../../../clients/consul/apply.ts';
 import { ConsulUnavailable } from '../../../clients/consul/errors.ts';
 import type { Transport } from '../../../clients/consul/transport.ts';
+import type { ConfigEntry } from '../../../mesh/entry.ts';
 import type { Change } from '../../../mesh/plan.ts';
 import { appOf, checkOf, nodeOf, nodeWith, sidecarOf } from '../../contract/consul-builders.ts';
 import { fakeConsul } from '../../support/fake-consul.ts';
@@ -48,17 +49,26 @@ describe('applying changes to Consul', () => {
     expect(Object.keys(held!.registrations).sort()).to.deep.equal(done.sort());
   });
 
-  it('writes removals, then config entries, then nodes, then flips, then registrations', async () => {
+  const defaults: ConfigEntry = { Kind: 'service-defaults', Name: 'b', Meta: {}, Protocol: 'http' };
+  const splitter: ConfigEntry = { Kind: 'service-splitter', Name: 'b', Meta: {}, Splits: [] };
+  const odd: ConfigEntry = { Kind: 'service-defaults', Name: 'odd', Meta: {}, Protocol: 'carrier-pigeon' };
+
+  it('writes removals, then config entries as the plan has them, then nodes, then flips, then registrations', async () => {
     const fake = fakeConsul();
-    await fake.consul.apply([...registers, ...nodeWith('n2', appOf('b0', 'b')).changes]);
+    await fake.consul.apply([
+      ...registers,
+      ...nodeWith('n2', appOf('b0', 'b')).changes,
+      { op: 'set-config', entry: { ...defaults, Name: 'gone' }, modifyIndex: 0 },
+    ]);
+    const { modifyIndex } = (await fake.consul.readConfig('service-defaults', 'gone'))!;
     fake.requests.length = 0;
     const inAnyOrder: Change[] = [
       { op: 'set-check', node: 'n2', check: checkOf('b0', 'critical') },
       { op: 'register', node: nodeOf('n2'), registration: sidecarOf('b1', 'b') },
-      { op: 'set-config', entry: { Kind: 'service-splitter', Name: 'b', Meta: {}, Splits: [] }, modifyIndex: 0 },
-      { op: 'set-config', entry: { Kind: 'service-defaults', Name: 'b', Meta: {}, Protocol: 'http' }, modifyIndex: 0 },
+      { op: 'delete-config', kind: 'service-defaults', name: 'gone', modifyIndex },
+      { op: 'set-config', entry: defaults, modifyIndex: 0 },
+      { op: 'set-config', entry: splitter, modifyIndex: 0 },
       { op: 'set-node', node: nodeOf('n2') },
-      { op: 'delete-config', kind: 'service-defaults', name: 'gone', modifyIndex: 1 },
       { op: 'delete-node', node: 'n1' },
     ];
     const outcomes = await fake.consul.apply(inAnyOrder);
@@ -72,7 +82,51 @@ describe('applying changes to Consul', () => {
       'PUT /catalog/register',
     ]);
     expect(outcomes.map((outcome) => outcome.change)).to.deep.equal(inAnyOrder);
-    expect(outcomes.map((outcome) => outcome.ok)).to.deep.equal([true, true, true, true, true, false, true]);
+    expect(outcomes.filter((outcome) => !outcome.ok)).to.deep.equal([]);
+  });
+
+  it('puts config entries back when a later one is refused, all but a claim, and says so of each', async () => {
+    const fake = fakeConsul();
+    const tcp = { ...defaults, Name: 'old', Protocol: 'tcp' };
+    await fake.consul.apply([{ op: 'set-config', entry: tcp, modifyIndex: 0 }]);
+    const held = (await fake.consul.readConfig('service-defaults', 'old'))!;
+    const outcomes = await fake.consul.apply([
+      { op: 'set-config', entry: defaults, modifyIndex: 0 },
+      { op: 'set-config', entry: { ...tcp, Protocol: 'http' }, modifyIndex: held.modifyIndex, before: tcp },
+      { op: 'set-config', entry: splitter, modifyIndex: 0 },
+      { op: 'set-config', entry: { ...odd, Name: 'old', Kind: 'service-intentions' }, modifyIndex: 0 },
+      { op: 'set-config', entry: { ...splitter, Name: 'never' }, modifyIndex: 0 },
+      ...registers.slice(0, 1),
+    ]);
+    const why = /At least one source is required/;
+    const errors = outcomes.map((outcome) => (outcome.ok ? undefined : outcome.error));
+    expect(errors[0], 'the claim').to.equal(undefined);
+    expect(errors[1])
+      .to.match(/^put back: /)
+      .and.match(why);
+    expect(errors[2])
+      .to.match(/^put back: /)
+      .and.match(why);
+    expect(errors[3]).to.match(why);
+    expect(errors[4])
+      .to.match(/^not attempted: /)
+      .and.match(why);
+    expect(errors[5], 'instances go on').to.equal(undefined);
+    expect((await fake.consul.readConfig('service-defaults', 'old'))?.entry).to.deep.equal(tcp);
+    expect(await fake.consul.readConfig('service-splitter', 'b')).to.equal(undefined);
+  });
+
+  it('registers nothing under a name whose claim was refused, and much under one whose protocol may not change', async () => {
+    const fake = fakeConsul();
+    const [unclaimed] = (
+      await fake.consul.apply([{ op: 'set-config', entry: odd, modifyIndex: 0 }, ...registers])
+    ).slice(1);
+    expect(unclaimed).to.deep.include({ ok: false, error: 'not attempted: the name was not claimed' });
+    await fake.consul.apply([{ op: 'set-config', entry: defaults, modifyIndex: 0 }]);
+    const { modifyIndex } = (await fake.consul.readConfig('service-defaults', 'b'))!;
+    const refused: Change = { op: 'set-config', entry: { ...odd, Name: 'b' }, modifyIndex, before: defaults };
+    const outcomes = await fake.consul.apply([refused, ...registers]);
+    expect(outcomes.map((outcome) => outcome.ok)).to.deep.equal([false, ...registers.map(() => true)]);
   });
 
   it('writes what is plain in one transaction but the first, which makes the node, and proxies by a request each', async () => {

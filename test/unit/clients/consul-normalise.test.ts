@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { checkEntry, serviceEntry } from '../../../clients/consul/normalise-catalog.ts';
-import { configEntry, goDuration } from '../../../clients/consul/normalise-config.ts';
+import { configEntry } from '../../../clients/consul/normalise-config.ts';
+import { goDuration } from '../../../mesh/duration.ts';
 
 describe('what Consul adds by itself', () => {
   it('is dropped from a service, and what is null is empty', () => {

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import type { ConfigEntry } from '../../../mesh/entry.ts';
 import { podsNode } from '../../../mesh/names.ts';
 import type { Change } from '../../../mesh/plan.ts';
-import { KINDS, rememberingCatalog } from '../../../operator/catalog.ts';
+import { CONFIG_KINDS } from '../../../mesh/entry.ts';
+import { rememberingCatalog } from '../../../operator/catalog.ts';
 import { surveyor } from '../../../operator/survey.ts';
 import { appOf, checkOf, nodeOf, nodeWith } from '../../contract/consul-builders.ts';
 import { fakeConsul } from '../../support/fake-consul.ts';
@@ -59,7 +60,7 @@ describe('the survey', () => {
     await fake.consul.apply(nodeWith('vm.rack-1.a', appOf('x', 'x')).changes);
     fake.requests.length = 0;
     expect(await survey()).to.deep.equal([]);
-    expect(fake.requests).to.have.length(4 + 2 + KINDS.length);
+    expect(fake.requests).to.have.length(4 + 2 + CONFIG_KINDS.length);
   });
 
   it('does not doubt what the operator itself wrote', async () => {

@@ -1,0 +1,50 @@
+import { type MeshService, consulName } from '../../crds/mesh-service.ts';
+import type { Traffic } from '../../crds/traffic.ts';
+import { type ConfigEntry, OWNER_META } from '../entry.ts';
+import { intentionSources } from './intentions.ts';
+import { resolverFields } from './resolver.ts';
+import { routerFields } from './router.ts';
+import { subsetName } from './subset.ts';
+import { upstreamConfig } from './upstream-config.ts';
+
+/**
+ * The config entries of a MeshService.
+ *
+ * | entry              | from                                                       | when                  |
+ * |--------------------|------------------------------------------------------------|-----------------------|
+ * | service-defaults   | protocol; limits, passive health of the services it calls  | always: it is the claim on the name |
+ * | service-resolver   | connectTimeout, loadBalancing, subsets, failover           | always                |
+ * | service-splitter   | split                                                      | when there is a split |
+ * | service-router     | timeout, retries, routes                                   | http, http2, grpc     |
+ * | service-intentions | access                                                     | when there is a rule  |
+ *
+ * `trafficOf` gives spec.traffic of a service that this one calls, where a MeshService says it.
+ */
+export function configEntries(
+  meshService: MeshService,
+  owner: string,
+  trafficOf: (service: string) => Traffic | undefined,
+): ConfigEntry[] {
+  const { protocol, upstreams, access, traffic } = meshService.spec;
+  const entry = (Kind: ConfigEntry['Kind'], fields: Record<string, unknown>): ConfigEntry => ({
+    Kind,
+    Name: consulName(meshService),
+    ...fields,
+    Meta: { [OWNER_META]: owner },
+  });
+  const UpstreamConfig = upstreamConfig(upstreams, trafficOf);
+  return [
+    entry('service-defaults', { Protocol: protocol, ...(UpstreamConfig === undefined ? {} : { UpstreamConfig }) }),
+    entry('service-resolver', resolverFields(traffic)),
+    ...(traffic?.split === undefined ? [] : [entry('service-splitter', { Splits: splits(traffic.split) })]),
+    ...(protocol === 'tcp' ? [] : [entry('service-router', routerFields(traffic))]),
+    ...(access.length === 0 ? [] : [entry('service-intentions', { Sources: intentionSources(access) })]),
+  ];
+}
+
+const splits = (split: NonNullable<Traffic['split']>) =>
+  split.map(({ weight, subset, service }) => ({
+    Weight: weight,
+    ...(subset === undefined ? {} : { ServiceSubset: subsetName(subset) }),
+    ...(service === undefined ? {} : { Service: service }),
+  }));

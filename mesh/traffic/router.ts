@@ -1,0 +1,70 @@
+import { METHODS } from '../../crds/http-match.ts';
+import type { HeaderChange, Retries, Route, Traffic } from '../../crds/traffic.ts';
+import { respell } from '../duration.ts';
+import { httpMatch } from './http-match.ts';
+import { subsetName } from './subset.ts';
+
+type Json = Record<string, unknown>;
+
+/** Envoy's own; written so that it can be read in Consul too. */
+const TIMEOUT = '15s';
+const ATTEMPTS = 2;
+const CONDITIONS: NonNullable<Retries['on']> = ['connect-failure', 'refused-stream', 'reset'];
+
+/** RFC 9110 section 9.2.2. */
+const IDEMPOTENT = ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'];
+/** No instance has begun to work on such a request, so whatever its method it may be sent again. */
+const UNSEEN = ['connect-failure', 'refused-stream'];
+
+/**
+ * service-router: routes, timeouts and retries, for http, http2 and grpc. Consul has retries per route and no way to
+ * say "for these methods", so a route whose retries depend on the method is written twice: first for idempotent methods.
+ */
+export function routerFields(traffic: Traffic = {}): Json {
+  const everything: Partial<Route> = { pathPrefix: '/' };
+  return { Routes: [...(traffic.routes ?? []), everything].flatMap((route) => expand(route, traffic)) };
+}
+
+function expand(route: Partial<Route>, traffic: Traffic): Json[] {
+  const retries = route.retries ?? traffic.retries ?? {};
+  const { attempts = ATTEMPTS, on = CONDITIONS, statusCodes = [] } = retries;
+  const timeout = respell(route.timeout ?? traffic.timeout ?? TIMEOUT);
+  const one = (methods: string[] | undefined, conditions: string[], codes: number[]): Json => ({
+    Match: { HTTP: httpMatch({ ...route, methods }) },
+    Destination: { ...destination(route), RequestTimeout: timeout, ...retryFields(attempts, conditions, codes) },
+  });
+  const unseen = on.filter((condition) => UNSEEN.includes(condition));
+  const alike = unseen.length === on.length && statusCodes.length === 0;
+  if (attempts === 0 || retries.methods === 'All' || alike) return [one(route.methods, on, statusCodes)];
+  const methods: string[] = route.methods ?? [...METHODS];
+  const idempotent = methods.filter((method) => IDEMPOTENT.includes(method));
+  if (idempotent.length === 0) return [one(route.methods, unseen, [])];
+  if (idempotent.length === methods.length) return [one(route.methods, on, statusCodes)];
+  const rest = route.methods?.filter((method) => !IDEMPOTENT.includes(method));
+  return [one(idempotent, on, statusCodes), one(rest, unseen, [])];
+}
+
+const retryFields = (attempts: number, conditions: string[], codes: number[]): Json =>
+  attempts === 0 || (conditions.length === 0 && codes.length === 0)
+    ? {}
+    : {
+        NumRetries: attempts,
+        ...(conditions.length === 0 ? {} : { RetryOn: [...conditions].sort() }),
+        ...(codes.length === 0 ? {} : { RetryOnStatusCodes: [...codes].sort((a, b) => a - b) }),
+      };
+
+function destination(route: Partial<Route>): Json {
+  return {
+    ...(route.service === undefined ? {} : { Service: route.service }),
+    ...(route.subset === undefined ? {} : { ServiceSubset: subsetName(route.subset) }),
+    ...(route.rewritePrefix === undefined ? {} : { PrefixRewrite: route.rewritePrefix }),
+    ...headers('RequestHeaders', route.requestHeaders),
+    ...headers('ResponseHeaders', route.responseHeaders),
+  };
+}
+
+function headers(field: string, change: HeaderChange | undefined): Json {
+  if (change === undefined) return {};
+  const { add, set, remove } = change;
+  return { [field]: { ...(add && { Add: add }), ...(set && { Set: set }), ...(remove && { Remove: remove }) } };
+}

@@ -1,0 +1,100 @@
+import { expect } from 'chai';
+import { configEntries } from '../../../../mesh/traffic/entries.ts';
+import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
+import { aMeshService } from '../../../support/builders.ts';
+
+type Json = Record<string, unknown>;
+interface Routes {
+  Routes: { Match: { HTTP: Json }; Destination: Json }[];
+}
+
+const entryOf = (kind: string, spec: Partial<MeshServiceSpecInput>) =>
+  configEntries(aMeshService('web', spec), 'me', () => undefined).find(({ Kind }) => Kind === kind);
+const routesOf = (spec: Partial<MeshServiceSpecInput>) =>
+  (entryOf('service-router', { protocol: 'http', ...spec }) as unknown as Routes).Routes;
+
+describe('config entries of a MeshService', () => {
+  it('are defaults and resolver for tcp, and a router too for http', () => {
+    const kinds = (protocol: 'tcp' | 'grpc') =>
+      configEntries(aMeshService('web', { protocol }), 'me', () => undefined).map(({ Kind }) => Kind);
+    expect(kinds('tcp')).to.deep.equal(['service-defaults', 'service-resolver']);
+    expect(kinds('grpc')).to.deep.equal(['service-defaults', 'service-resolver', 'service-router']);
+  });
+
+  it('balance by least request and connect within a second when nothing is said', () => {
+    expect(entryOf('service-resolver', {})).to.deep.include({
+      ConnectTimeout: '1s',
+      LoadBalancer: { Policy: 'least_request' },
+    });
+  });
+
+  it('try idempotent methods again on lost connections, others only when no instance saw the request', () => {
+    const [idempotent, rest, ...more] = routesOf({});
+    expect(more).to.deep.equal([]);
+    expect(idempotent?.Match.HTTP).to.deep.equal({
+      PathPrefix: '/',
+      Methods: ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'],
+    });
+    expect(idempotent?.Destination).to.deep.equal({
+      RequestTimeout: '15s',
+      NumRetries: 2,
+      RetryOn: ['connect-failure', 'refused-stream', 'reset'],
+    });
+    expect(rest?.Match.HTTP).to.deep.equal({ PathPrefix: '/' });
+    expect(rest?.Destination['RetryOn']).to.deep.equal(['connect-failure', 'refused-stream']);
+  });
+
+  it('have one route a rule where the method makes no difference', () => {
+    const retries = (retries: object) => routesOf({ traffic: { retries } });
+    expect(retries({ attempts: 0 })).to.deep.equal([
+      { Match: { HTTP: { PathPrefix: '/' } }, Destination: { RequestTimeout: '15s' } },
+    ]);
+    expect(retries({ methods: 'All' })).to.have.length(1);
+    expect(retries({ on: ['connect-failure'] })).to.have.length(1);
+  });
+
+  it('never give a method that is not idempotent more retries than it asked for', () => {
+    const [route] = routesOf({
+      traffic: {
+        routes: [{ name: 'post', pathPrefix: '/', methods: ['POST'], retries: { on: ['5xx'], statusCodes: [503] } }],
+      },
+    });
+    expect(route?.Destination).to.deep.equal({ RequestTimeout: '15s' });
+  });
+
+  it('repeat the access rules for everybody under each name, since Consul asks only the most exact', () => {
+    const intentions = entryOf('service-intentions', {
+      protocol: 'http',
+      access: [{ from: '*', path: '/health' }, { from: 'b', methods: ['GET'] }, { from: 'a' }],
+    });
+    expect(intentions?.['Sources']).to.deep.equal([
+      { Name: 'a', Action: 'allow' },
+      {
+        Name: 'b',
+        Permissions: [
+          { Action: 'allow', HTTP: { PathExact: '/health' } },
+          { Action: 'allow', HTTP: { Methods: ['GET'] } },
+        ],
+      },
+      { Name: '*', Permissions: [{ Action: 'allow', HTTP: { PathExact: '/health' } }] },
+    ]);
+  });
+
+  it('carry the limits of a service in the defaults of each caller', () => {
+    const caller = aMeshService('web', {
+      upstreams: [
+        { service: 'a', localPort: 1 },
+        { service: 'b', localPort: 2 },
+      ],
+    });
+    const traffic = { limits: { maxConnections: 3 }, failover: [{ from: '*', to: ['service:c'] }] };
+    const [defaults] = configEntries(caller, 'me', (service) => (service === 'a' ? traffic : undefined));
+    const passive = { Interval: '10s', MaxFailures: 5, BaseEjectionTime: '30s' };
+    expect(defaults?.['UpstreamConfig']).to.deep.equal({
+      Defaults: { PassiveHealthCheck: { ...passive, MaxEjectionPercent: 50 } },
+      Overrides: [
+        { Name: 'a', Limits: { MaxConnections: 3 }, PassiveHealthCheck: { ...passive, MaxEjectionPercent: 100 } },
+      ],
+    });
+  });
+});
