@@ -5,11 +5,13 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { checkCommand } from './commands/check.ts';
 import { injectCommand } from './commands/inject.ts';
+import { installCommand, upgradeCommand } from './commands/install.ts';
 import { manifestsCommand } from './commands/manifests.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { planCommand } from './commands/plan.ts';
 import { deregisterCommand, registerCommand } from './commands/register.ts';
 import { statusCommand } from './commands/status.ts';
+import { uninstallCommand } from './commands/uninstall.ts';
 import { vmCommand } from './commands/vm.ts';
 import { advice } from './advice.ts';
 
@@ -26,6 +28,9 @@ for (const command of [
   vmCommand(),
   registerCommand(),
   deregisterCommand(),
+  installCommand(),
+  upgradeCommand(),
+  uninstallCommand(),
   manifestsCommand(),
   operatorCommand(),
   bridgeCommand(),

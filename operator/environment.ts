@@ -7,7 +7,8 @@ const environment = z.object({
     .string()
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'want a DNS label')
     .default('lab'),
-  LANDBRIDGE_CONSUL_HTTP: hostPort,
+  /** host:port list. */
+  LANDBRIDGE_CONSUL_HTTP: z.string().regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'want a list of host:port'),
   LANDBRIDGE_CONSUL_GRPC: hostPort,
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().default('server.dc1.consul'),
   LANDBRIDGE_DATACENTER: z.string().default('dc1'),

@@ -114,7 +114,7 @@ function lead(
   setMaxListeners(0, signal);
   const file = fileReader(settings.LANDBRIDGE_SECRETS, Date.now);
   const server = openTransport({
-    addresses: [settings.LANDBRIDGE_CONSUL_HTTP],
+    addresses: settings.LANDBRIDGE_CONSUL_HTTP.split(','),
     caPem: file('consul-ca.crt'),
     serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
     token: () => file('consul-token'),

@@ -36,11 +36,7 @@ export async function install(kube: RealKube, consul: RealConsul, consulCas: str
   const holder = () => ({ accessorId: randomUUID(), token: randomUUID(), signingKeyPem: newSigningKey() });
   const operator = holder();
   const admin = consul.connect();
-  await configureAcl(
-    admin.acl,
-    { cluster: CLUSTER, tokenTtl: '1h' },
-    { consulCaPem: consul.caPem!, managementToken: consul.token!, server: holder(), operator, bridge: holder() },
-  );
+  await configureAcl(admin.acl, { cluster: CLUSTER, tokenTtl: '1h' }, { server: holder(), operator, bridge: holder() });
   admin.close();
 
   const secrets = await mkdtemp(join(tmpdir(), 'landbridge-bench-'));

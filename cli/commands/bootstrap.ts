@@ -5,5 +5,9 @@ import { untilSignalled } from '../until-signalled.ts';
 export function bootstrapCommand(): Command {
   return new Command('bootstrap')
     .description('make the Secrets of an installation and the ACLs of its Consul (run by the chart)')
-    .action(async () => untilSignalled((await import('../../operator/bootstrap/main.ts')).runBootstrap));
+    .option('--remove', 'take away what the installation has in Consul servers that are not its own')
+    .action(async ({ remove }: { remove?: boolean }) => {
+      const { runBootstrap, runRemoval } = await import('../../operator/bootstrap/main.ts');
+      await untilSignalled(remove ? runRemoval : runBootstrap);
+    });
 }

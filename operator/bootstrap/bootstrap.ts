@@ -2,6 +2,7 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import { ConsulDenied, ConsulRefused } from '../../clients/consul/errors.ts';
 import { SECRETS } from '../../mesh/installation.ts';
 import { configureAcl } from './configure-acl.ts';
+import { verifyExternal, verifyPremade } from './external.ts';
 import { keepMaterial } from './material.ts';
 import { type Patience, maySucceedLater, patiently } from './patiently.ts';
 import type { SecretStore } from './secret-store.ts';
@@ -12,6 +13,8 @@ export interface BootstrapParts extends Omit<Patience, 'patienceMs'> {
   store: SecretStore;
   /** A client that trusts `caPem` and sends `token`. */
   openConsul(caPem: string, token: string): Consul;
+  /** With external servers only. Throws an Error that names the Secret whose key is missing. */
+  readExternal(): { caPem: string; token: string };
 }
 
 /** A refusal while another run writes the same, or while a new leader sets its ACLs up, passes; one that stays is a fault. */
@@ -24,6 +27,7 @@ const REFUSALS_FORGIVEN = 10;
  *   Secrets stored -> Consul has a leader -> management token claimed -> policies, tokens, auth methods, binding rules
  */
 export async function bootstrap(parts: BootstrapParts): Promise<void> {
+  if (parts.settings.external !== undefined) return bootstrapExternal(parts);
   const { settings, store, clock, log } = parts;
   const patience: Patience = { ...parts, patienceMs: settings.patienceMs };
   const material = await patiently('the Kubernetes API', patience, () =>
@@ -44,6 +48,37 @@ export async function bootstrap(parts: BootstrapParts): Promise<void> {
     log.info({ claimed }, 'the management token is in use');
     await patiently('the ACL rules', patience, () => configureAcl(consul.acl, settings, material), forgiving());
     log.info('the ACL rules are in place');
+  } finally {
+    consul.close();
+  }
+}
+
+/**
+ * The same with servers that were there before. They are asked first whether they can be used: nothing is made, here or
+ * there, unless they can. Their token is held no longer than this process runs.
+ */
+async function bootstrapExternal(parts: BootstrapParts): Promise<void> {
+  const { settings, store, clock, log } = parts;
+  const { manageAcls } = settings.external!;
+  const { caPem, token } = parts.readExternal();
+  const patience: Patience = { ...parts, patienceMs: settings.patienceMs };
+  const consul = parts.openConsul(caPem, manageAcls ? token : '');
+  try {
+    await verifyExternal(consul, settings.cluster, manageAcls ? token : '');
+    log.info('the Consul servers can be used');
+    const material = await patiently('the Kubernetes API', patience, () =>
+      keepMaterial({ store, nowMs: clock.now(), bridgeAddresses: settings.bridgeAddresses, externalCaPem: caPem }),
+    );
+    log.info('the Secrets are in place');
+    if (manageAcls) {
+      await patiently('the ACL rules', patience, () => configureAcl(consul.acl, settings, material), forgiving());
+      log.info('the ACL rules are in place');
+    } else {
+      await verifyPremade((own) => parts.openConsul(caPem, own), {
+        [SECRETS.operator]: material.operator,
+        [SECRETS.bridge]: material.bridge,
+      });
+    }
   } finally {
     consul.close();
   }

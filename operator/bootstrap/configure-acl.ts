@@ -12,22 +12,30 @@ import { type Policy, bridgePolicy, operatorPolicy, serverPolicy } from './polic
 export async function configureAcl(
   acl: ConsulAcl,
   settings: { cluster: string; tokenTtl: string },
-  material: Material,
+  material: Omit<Material, 'consulCaPem' | 'managementToken'>,
 ): Promise<void> {
-  await giveToken(acl, serverPolicy, material.server);
-  await admit(acl, settings.tokenTtl, operatorPolicy(settings.cluster), material.operator);
-  await admit(acl, settings.tokenTtl, bridgePolicy, material.bridge);
+  if (material.server !== undefined) await giveToken(acl, serverPolicy, material.server, settings.cluster);
+  await admit(acl, settings, operatorPolicy(settings.cluster), material.operator);
+  await admit(acl, settings, bridgePolicy, material.bridge);
 }
 
+/** By which a second cluster at the same servers is told from this one. */
+export const holderDescription = (policy: string, cluster: string): string => `Held by ${policy} of ${cluster}.`;
+
 /** The auth method, the policy and the token of a process all carry the policy's name. */
-async function admit(acl: ConsulAcl, maxTokenTtl: string, policy: Policy, holder: Holder): Promise<void> {
+async function admit(
+  acl: ConsulAcl,
+  { tokenTtl, cluster }: { tokenTtl: string; cluster: string },
+  policy: Policy,
+  holder: Holder,
+): Promise<void> {
   const { name } = policy;
-  await giveToken(acl, policy, holder);
+  await giveToken(acl, policy, holder, cluster);
   await acl.upsertAuthMethod({
     name,
     type: 'jwt',
     description: `Services that ${name} vouches for.`,
-    maxTokenTtl,
+    maxTokenTtl: tokenTtl,
     config: {
       BoundIssuer: name,
       BoundAudiences: [JWT_AUDIENCE],
@@ -46,10 +54,16 @@ async function admit(acl: ConsulAcl, maxTokenTtl: string, policy: Policy, holder
 }
 
 /** One token a policy: after a Secret was lost and made anew, the old token must not live on. */
-async function giveToken(acl: ConsulAcl, policy: Policy, { accessorId, token }: StaticToken): Promise<void> {
+async function giveToken(
+  acl: ConsulAcl,
+  policy: Policy,
+  { accessorId, token }: StaticToken,
+  cluster: string,
+): Promise<void> {
   const { name } = policy;
+  const description = holderDescription(name, cluster);
   await acl.upsertPolicy(policy);
-  await acl.upsertToken({ accessorId, secretId: token, description: `Held by ${name}.`, policies: [name] });
+  await acl.upsertToken({ accessorId, secretId: token, description, policies: [name] });
   for (const other of await acl.listTokens({ policy: name })) {
     if (other.accessorId !== accessorId) await acl.deleteToken(other.accessorId);
   }

@@ -23,9 +23,10 @@ export interface Holder extends StaticToken {
 
 export interface Material {
   consulCaPem: string;
+  /** Empty with servers that are not ours. */
   managementToken: string;
-  /** By which the server keeps its own node up to date. */
-  server: StaticToken;
+  /** By which the server keeps its own node up to date; none with servers that are not ours. */
+  server?: StaticToken;
   operator: Holder;
   bridge: Holder;
 }
@@ -33,6 +34,8 @@ export interface Material {
 export interface MaterialInput {
   store: SecretStore;
   nowMs: number;
+  /** The CA of servers that are not ours: then nothing is made for own ones. */
+  externalCaPem?: string;
   /** Comma list of host:port that goes to whoever may invite. */
   bridgeAddresses: string;
 }
@@ -58,8 +61,25 @@ const SERVER_NAMES = [
  * Every key, certificate and token of the installation, each stored before anything uses it. The tokens' ids are made
  * here and not by Consul, so that Consul, operator and bridge can all start at once.
  */
-export async function keepMaterial({ store, nowMs, bridgeAddresses }: MaterialInput): Promise<Material> {
+export async function keepMaterial(input: MaterialInput): Promise<Material> {
+  const { store, nowMs, externalCaPem } = input;
   const keep = (secret: KeptSecret): Promise<SecretData> => keepSecret(store, secret);
+  const servers =
+    externalCaPem === undefined ? await keepServers(keep, nowMs) : { consulCaPem: externalCaPem, managementToken: '' };
+  const operator = await keep({ name: SECRETS.operator, ...holder(servers.consulCaPem) });
+  const bridge = await keep({
+    name: SECRETS.bridge,
+    ...holder(servers.consulCaPem, () => newAuthority('Landbridge bridge CA', nowMs)),
+  });
+  await keep(bridgeAdmin(keyPairOf('ca', bridge), input.bridgeAddresses, nowMs));
+  return { ...servers, operator: holderOf(operator), bridge: holderOf(bridge) };
+}
+
+/** What own servers need. */
+async function keepServers(
+  keep: (secret: KeptSecret) => Promise<SecretData>,
+  nowMs: number,
+): Promise<Pick<Material, 'consulCaPem' | 'managementToken' | 'server'>> {
   const consulCa = keyPairOf(
     'ca',
     await keep({ name: SECRETS.consulCa, make: () => newAuthority('Landbridge Consul CA', nowMs) }),
@@ -67,19 +87,7 @@ export async function keepMaterial({ store, nowMs, bridgeAddresses }: MaterialIn
   // Early, for Consul takes longest to start.
   const server = await keep(consulServer(consulCa, nowMs));
   const management = await keep({ name: SECRETS.consulManagement, make: () => ({ token: randomUUID() }) });
-  const operator = await keep({ name: SECRETS.operator, ...holder(consulCa.certPem) });
-  const bridge = await keep({
-    name: SECRETS.bridge,
-    ...holder(consulCa.certPem, () => newAuthority('Landbridge bridge CA', nowMs)),
-  });
-  await keep(bridgeAdmin(keyPairOf('ca', bridge), bridgeAddresses, nowMs));
-  return {
-    consulCaPem: consulCa.certPem,
-    managementToken: management['token']!,
-    server: staticTokenOf(server),
-    operator: holderOf(operator),
-    bridge: holderOf(bridge),
-  };
+  return { consulCaPem: consulCa.certPem, managementToken: management['token']!, server: staticTokenOf(server) };
 }
 
 async function newAuthority(commonName: string, nowMs: number): Promise<SecretData> {

@@ -1,12 +1,20 @@
 import { z } from 'zod';
-import { CONSUL_SERVER_NAME, CONSUL_SERVICE, CONSUL_HTTPS_PORT, NAMESPACE } from '../../mesh/installation.ts';
+import {
+  CONSUL_HTTPS_PORT,
+  CONSUL_SERVER_NAME,
+  CONSUL_SERVICE,
+  EXTERNAL_CONSUL_DIRECTORY,
+  NAMESPACE,
+} from '../../mesh/installation.ts';
 
 /** What the bootstrap job is told by its environment. */
 export interface BootstrapSettings {
   cluster: string;
   namespace: string;
-  /** `host:port` of Consul's HTTPS API, and the name in its certificate. */
-  consul: { address: string; serverName: string };
+  /** `host:port` list of Consul's HTTPS API, and the name in its certificate. */
+  consul: { addresses: string[]; serverName: string };
+  /** Servers that were there before: the folder with their CA, and with the token by which to make policies. */
+  external?: { folder: string; manageAcls: boolean };
   /** Longest life of a token given to a sidecar, as a Go duration. */
   tokenTtl: string;
   /** Where machines reach the bridge: comma list of host:port, empty without a bridge. */
@@ -22,8 +30,11 @@ const environment = z.object({
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'is no name of lower-case letters and digits'),
   LANDBRIDGE_CONSUL_HTTP: z
     .string()
-    .regex(/^\S+:\d+$/, 'is no host:port')
+    .regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'is no list of host:port')
     .default(`${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_HTTPS_PORT}`),
+  LANDBRIDGE_CONSUL_EXTERNAL: z.enum(['true', 'false']).default('false'),
+  LANDBRIDGE_CONSUL_EXTERNAL_FOLDER: z.string().min(1).default(EXTERNAL_CONSUL_DIRECTORY),
+  LANDBRIDGE_CONSUL_MANAGE_ACLS: z.enum(['true', 'false']).default('true'),
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().min(1).default(CONSUL_SERVER_NAME),
   LANDBRIDGE_TOKEN_TTL: z
     .string()
@@ -48,7 +59,13 @@ export function readSettings(env: Record<string, string | undefined>): Bootstrap
   return {
     cluster: value.LANDBRIDGE_CLUSTER,
     namespace: value.POD_NAMESPACE,
-    consul: { address: value.LANDBRIDGE_CONSUL_HTTP, serverName: value.LANDBRIDGE_CONSUL_SERVER_NAME },
+    consul: { addresses: value.LANDBRIDGE_CONSUL_HTTP.split(','), serverName: value.LANDBRIDGE_CONSUL_SERVER_NAME },
+    ...(value.LANDBRIDGE_CONSUL_EXTERNAL === 'true' && {
+      external: {
+        folder: value.LANDBRIDGE_CONSUL_EXTERNAL_FOLDER,
+        manageAcls: value.LANDBRIDGE_CONSUL_MANAGE_ACLS === 'true',
+      },
+    }),
     tokenTtl: value.LANDBRIDGE_TOKEN_TTL,
     bridgeAddresses: value.LANDBRIDGE_BRIDGE_ADVERTISE,
     patienceMs: value.LANDBRIDGE_BOOTSTRAP_PATIENCE_SECONDS * 1000,

@@ -55,8 +55,7 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
   const [server, operator, bridge] = [holder(), holder(), holder()];
   const acl = { cluster: 'lab', tokenTtl: options.tokenTtl ?? '1h' };
   const consulCaPem = consul.caPem ?? '';
-  const managementToken = consul.token ?? '';
-  await configureAcl(reader.acl, acl, { consulCaPem, managementToken, server, operator, bridge });
+  await configureAcl(reader.acl, acl, { server, operator, bridge });
 
   const ca = await createAuthority('Landbridge bridge CA', { nowMs: Date.now(), days: 1 });
   const authority = await openAuthority(ca.certPem, ca.keyPem);

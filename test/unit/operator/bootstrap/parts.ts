@@ -21,6 +21,7 @@ export function memoryStore(): SecretStore & { all: Map<string, SecretData> } {
 export function bootstrapParts(given: {
   store: SecretStore;
   openConsul: BootstrapParts['openConsul'];
+  readExternal?: BootstrapParts['readExternal'];
   env?: Record<string, string>;
   signal?: AbortSignal;
 }): BootstrapParts {
@@ -33,6 +34,7 @@ export function bootstrapParts(given: {
     }),
     store: given.store,
     openConsul: given.openConsul,
+    readExternal: given.readExternal ?? (() => ({ caPem: '', token: '' })),
     clock: systemClock,
     random: Math.random,
     log: pino({ level: 'silent' }),

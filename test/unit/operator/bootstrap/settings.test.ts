@@ -14,7 +14,7 @@ describe('Settings of the bootstrap job', () => {
     expect(readSettings(env)).to.deep.equal({
       cluster: 'lab',
       namespace: 'landbridge',
-      consul: { address: 'landbridge-consul.landbridge.svc:8501', serverName: 'server.dc1.consul' },
+      consul: { addresses: ['landbridge-consul.landbridge.svc:8501'], serverName: 'server.dc1.consul' },
       tokenTtl: '1h',
       bridgeAddresses: '192.0.2.10:30443',
       patienceMs: 600_000,

@@ -1,0 +1,55 @@
+import type { KubeClient } from '../../clients/kube/client.ts';
+import { systemClock } from '../../clients/kube/clock.ts';
+import { discoverer } from '../../clients/kube/discover.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { deployments } from '../../clients/kube/resources.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
+import { awaitReady } from './await-ready.ts';
+import { deleteObject } from './delete-object.ts';
+import { applyObject, planInstall } from './plan-install.ts';
+import { describeStep, nameOf, summary } from './step.ts';
+
+export interface InstallOptions {
+  kube: KubeClient;
+  objects: KubeObject[];
+  /** Say what would be done, and do nothing. */
+  planOnly: boolean;
+  /** For everything to become usable, ms. 0 waits for nothing. */
+  timeoutMs: number;
+  say(line: string): void;
+}
+
+/**
+ * Plan, apply, take away what is no longer wanted, wait. Running it again with the same values changes nothing. Gives
+ * the number of changes there were, or would be.
+ */
+export async function install({ kube, objects, planOnly, timeoutMs, say }: InstallOptions): Promise<number> {
+  await refuseHelms(kube);
+  const discover = discoverer(kube);
+  const steps = await planInstall(kube, discover, objects);
+  const changes = steps.filter((step) => step.do !== 'keep');
+  say(`${summary(steps)}:`);
+  for (const step of changes) say(describeStep(step));
+  if (planOnly) return changes.length;
+
+  for (const step of steps) {
+    if (step.do === 'delete') await deleteObject(kube, discover, step.object);
+    // What is as it should be is applied too: a field that somebody else holds becomes ours.
+    else await applyObject(kube, await discover(step.object.apiVersion!, step.object.kind!), step.object);
+  }
+  say(changes.length === 0 ? 'nothing had to be changed' : `applied; waiting until all of it can be used`);
+  if (timeoutMs > 0) await awaitReady({ kube, discover, objects, timeoutMs, clock: systemClock, say });
+  return changes.length;
+}
+
+/** Two owners would undo each other's work at every upgrade. */
+export async function refuseHelms(kube: KubeClient): Promise<void> {
+  const operator = await kube.get<KubeObject>(deployments, 'landbridge-operator', NAMESPACE);
+  if (operator?.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'Helm') return;
+  const { annotations = {} } = operator.metadata;
+  const release = annotations['meta.helm.sh/release-name'] ?? 'landbridge';
+  const namespace = annotations['meta.helm.sh/release-namespace'] ?? 'default';
+  throw new Error(
+    `${nameOf({ ...operator, kind: 'Deployment' })} belongs to the Helm release ${release}: helm upgrade or helm uninstall ${release} -n ${namespace}`,
+  );
+}

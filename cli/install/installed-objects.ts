@@ -1,0 +1,51 @@
+import type { KubeClient } from '../../clients/kube/client.ts';
+import type { Discover } from '../../clients/kube/discover.ts';
+import { isNotFound } from '../../clients/kube/errors.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
+
+/** Kinds that the chart makes, in the order to take them away: what refuses pods first, what holds data last. */
+const KINDS: readonly [apiVersion: string, kind: string][] = [
+  ['admissionregistration.k8s.io/v1', 'MutatingWebhookConfiguration'],
+  ['admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration'],
+  ['monitoring.coreos.com/v1', 'PodMonitor'],
+  ['policy/v1', 'PodDisruptionBudget'],
+  ['networking.k8s.io/v1', 'NetworkPolicy'],
+  ['batch/v1', 'Job'],
+  ['apps/v1', 'Deployment'],
+  ['apps/v1', 'StatefulSet'],
+  ['v1', 'Service'],
+  ['v1', 'ConfigMap'],
+  ['rbac.authorization.k8s.io/v1', 'RoleBinding'],
+  ['rbac.authorization.k8s.io/v1', 'Role'],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRoleBinding'],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRole'],
+  ['v1', 'ServiceAccount'],
+  ['scheduling.k8s.io/v1', 'PriorityClass'],
+  ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'],
+  ['v1', 'Namespace'],
+];
+
+export const PART_OF = 'app.kubernetes.io/part-of=landbridge';
+
+/** Every object of an installation that the chart made, by its label. What processes made later is not among them. */
+export async function installedObjects(kube: KubeClient, discover: Discover): Promise<KubeObject[]> {
+  const found: KubeObject[] = [];
+  for (const [apiVersion, kind] of KINDS) {
+    const resource = await discover(apiVersion, kind).catch(() => undefined);
+    if (resource === undefined) continue;
+    const place = resource.namespaced ? { namespace: NAMESPACE } : {};
+    const { items } = await kube
+      .list<KubeObject>(resource, { ...place, labelSelector: PART_OF, metadataOnly: true })
+      .catch((error: unknown) => {
+        if (isNotFound(error)) return { items: [] as KubeObject[] };
+        throw error;
+      });
+    // A generated object (an EndpointSlice, a ReplicaSet's pod) goes with its owner.
+    const own = items.filter(
+      ({ metadata }) => ((metadata as { ownerReferences?: unknown[] }).ownerReferences ?? []).length === 0,
+    );
+    found.push(...own.map((object) => ({ ...object, apiVersion, kind })));
+  }
+  return found;
+}
