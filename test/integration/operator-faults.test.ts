@@ -20,7 +20,7 @@ describe('the operator under faults', function () {
     shop = shopOf(rig);
     await rig.start();
     const { managementToken, server, operator, bridge } = rig.material;
-    for (const secret of [managementToken, server.token, operator.token, bridge.token]) told.add(secret);
+    for (const secret of [managementToken, server!.token, operator.token, bridge.token]) told.add(secret);
     for (const { signingKeyPem } of [operator, bridge]) told.add(keyLine(signingKeyPem));
     await shop.declare('web', { protocol: 'http', access: [{ from: 'edge' }] });
     await shop.condition('web', 'Synced', 'Synced');
