@@ -4,7 +4,7 @@ import { CLUSTER, NAMESPACE } from '../rig/installation.ts';
 import { podName } from '../rig/pods.ts';
 import { allPassing } from '../rig/rig.ts';
 
-/** An instance that somebody deletes in Consul by hand, in many MeshServices at once: each is verified at its own time. */
+/** An instance that somebody deletes in Consul by hand, in many MeshServices at once: one survey finds them all. */
 export const repairTime: Measure = {
   name: 'repair-time',
   async run(rig, scale, found) {
