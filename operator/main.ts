@@ -27,6 +27,12 @@ import { type StatusWriter, statusWriter } from './status-writer.ts';
 import { watchWorld } from './world.ts';
 
 /**
+ * A walk waits for the API server no longer than for Consul: while it waits its key is not walked again, and what
+ * Consul should hold needs no API server.
+ */
+const WALK_PATIENCE_MS = 5000;
+
+/**
  * The operator: watches -> queue -> reconcile on the replica that leads; the injection webhook on all of them.
  * Everything from outside (time, environment, files, randomness) enters here. Resolves when `signal` aborts and the
  * lease is released.
@@ -35,6 +41,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
   const settings = readEnvironment(env);
   const log: Log = pino({ level: settings.LANDBRIDGE_LOG_LEVEL, name: 'operator' });
   const kube = connectKube();
+  const kubeOfWalks = connectKube({}, { timeoutMs: WALK_PATIENCE_MS });
   const metrics = operatorMetrics();
 
   let queue: Queue | undefined;
@@ -50,7 +57,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     signal,
     log,
   });
-  const statuses = statusWriter(kube, (key) => world.meshServices.get(key)?.status);
+  const statuses = statusWriter(kubeOfWalks, (key) => world.meshServices.get(key)?.status);
   const probes = await serveProbes({
     port: settings.LANDBRIDGE_PROBE_PORT,
     notReadyBecause: () => (admitting ? undefined : 'the caches are still filling'),
@@ -84,7 +91,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     identity: `${settings.POD_NAME}_${randomUUID().slice(0, 8)}`,
     onStartedLeading: (leading) => {
       metrics.leading.set(1);
-      queue = lead(settings, kube, world, statuses, metrics, log, leading);
+      queue = lead(settings, kubeOfWalks, world, statuses, metrics, log, leading);
       injector.refresh();
     },
     onStoppedLeading: () => {

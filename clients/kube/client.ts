@@ -45,17 +45,19 @@ const maxAnswerBytes = 256 * 1024 * 1024;
 const maxErrorBytes = 1024 * 1024;
 
 /** A client for the API server named by `source`. Reads files, sends nothing yet. Throws a `fix` KubeError without a usable configuration. */
-export function connectKube(source: KubeConfigSource = {}): KubeClient {
+export function connectKube(source: KubeConfigSource = {}, options: { timeoutMs?: number } = {}): KubeClient {
   const config = loadKubeConfig(source);
   const server = config.getCurrentCluster()!.server.replace(/\/+$/, '');
   const credentials = readCredentials(() => loadKubeConfig(source), systemClock);
-  return createClient({ server, namespace: namespaceOf(config, source), credentials });
+  return createClient({ server, namespace: namespaceOf(config, source), credentials, ...options });
 }
 
 export function createClient(target: {
   server: string;
   namespace: string;
   credentials: CredentialsReader;
+  /** Of requests that name no other. Default 30 000. */
+  timeoutMs?: number;
 }): KubeClient {
   const { server, namespace, credentials } = target;
 
@@ -92,7 +94,7 @@ export function createClient(target: {
 
   async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
     const name = nameOf(method, server + path);
-    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const timeoutMs = options.timeoutMs ?? target.timeoutMs ?? defaultTimeoutMs;
     return withDeadline(name, timeoutMs, options.signal, async (signal) => {
       const response = await openAuthorised(method, path, { ...options, signal }, 'requests');
       const failed = (response.statusCode ?? 0) >= 300;

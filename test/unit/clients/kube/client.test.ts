@@ -72,6 +72,14 @@ describe('kube client', () => {
     expect(error).to.include({ reason: 'Timeout', kind: 'retry', message: 'GET /api: no answer within 50 ms' });
   });
 
+  it('waits no longer than the client was told, unless the request says otherwise', async () => {
+    answer = () => undefined;
+    const hasty = server.waiting(30);
+    expect((await failureOf(hasty.request('GET', '/api'))).message).to.equal('GET /api: no answer within 30 ms');
+    const patient = await failureOf(hasty.request('GET', '/api', { timeoutMs: 60 }));
+    expect(patient.message).to.equal('GET /api: no answer within 60 ms');
+  });
+
   it('throws the reason of the signal when the caller gives up', async () => {
     answer = () => controller.abort(new Error('enough'));
     const controller = new AbortController();

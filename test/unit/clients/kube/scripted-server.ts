@@ -17,6 +17,8 @@ export type Step = (request: Seen, response: http.ServerResponse) => void;
 
 export interface ScriptedServer {
   client: KubeClient;
+  /** A client that waits that long for an answer. */
+  waiting(timeoutMs: number): KubeClient;
   url: string;
   seen: Seen[];
   close(): Promise<void>;
@@ -43,13 +45,12 @@ export async function startScriptedServer(answer: Step): Promise<ScriptedServer>
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const client = createClient({
-    server: url,
-    namespace: 'default',
-    credentials: readCredentials(() => plainConfig(url), systemClock),
-  });
+  const credentials = readCredentials(() => plainConfig(url), systemClock);
+  const waiting = (timeoutMs?: number): KubeClient =>
+    createClient({ server: url, namespace: 'default', credentials, timeoutMs });
   return {
-    client,
+    client: waiting(),
+    waiting,
     url,
     seen,
     close: async () => {
