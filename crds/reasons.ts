@@ -5,6 +5,7 @@
 export const REASONS = {
   Synced: 'Consul holds exactly what this MeshService asks for.',
   ConsulUnavailable: 'Consul does not answer; running traffic goes on, and changes are written as soon as it is back.',
+  ClusterNameTaken: 'Another Kubernetes cluster goes by the name of this one in Consul; nothing was read or written.',
   ConsulRefused: 'Consul refused a change.',
   NameOwnedByAnother: 'Another owner holds this name in Consul; nothing of it was touched.',
   AllInstancesReady: 'Every instance takes traffic.',

@@ -18,6 +18,12 @@ export const podsNode = (cluster: string, namespace: string, name: string): stri
 /** What the Consul nodes of all MeshServices of a cluster begin with. */
 export const podsNodePrefix = (cluster: string): string => `k8s.${cluster}.`;
 
+/** Consul node that says which Kubernetes cluster goes by a name; no MeshService's node is called so, as those have more parts. */
+export const clusterNode = (cluster: string): string => `${podsNodePrefix(cluster)}cluster`;
+export const clusterOwner = (cluster: string): string => `k8s/${cluster}`;
+/** Meta of that node: the uid of the cluster's namespace kube-system. */
+export const CLUSTER_UID_META = 'landbridge-cluster-uid';
+
 /** Consul node of a VM. */
 export const vmNode = (site: string, host: string): string => `vm.${site}.${host}`;
 

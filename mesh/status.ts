@@ -14,6 +14,8 @@ export interface Seen {
   external: { ready: number; total: number };
   /** Consul did not answer at all; the sentence says how. */
   consulDown: string | undefined;
+  /** Another Kubernetes cluster holds this one's name in Consul; the sentence says which. */
+  clusterTaken?: string;
   /** No token could be issued for the sidecars; the sentence says why. */
   tokenProblem: string | undefined;
 }
@@ -93,7 +95,8 @@ function heldName(
   outcomes: Outcome[],
   seen: Seen,
 ): MeshServiceStatus['consul'] {
-  const failed = seen.consulDown !== undefined || outcomes.some((outcome) => !outcome.ok);
+  const failed =
+    seen.consulDown !== undefined || seen.clusterTaken !== undefined || outcomes.some((outcome) => !outcome.ok);
   if (failed) return intent.meshService?.status?.consul;
   if (plan.conflicts.length > 0 || desired.service === undefined) return undefined;
   return { service: desired.service, node: podsNode(intent.cluster, intent.namespace, intent.name) };
@@ -107,6 +110,7 @@ const verdict = (status: Condition['status'], reason: Reason, detail?: string): 
 
 function syncedVerdict(desired: Desired, plan: Plan, outcomes: Outcome[], seen: Seen): Verdict {
   if (seen.consulDown !== undefined) return verdict('Unknown', 'ConsulUnavailable', seen.consulDown);
+  if (seen.clusterTaken !== undefined) return verdict('False', 'ClusterNameTaken', seen.clusterTaken);
   const conflict = plan.conflicts[0];
   if (conflict !== undefined) {
     return verdict(

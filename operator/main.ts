@@ -10,10 +10,13 @@ import { systemClock } from '../clients/kube/clock.ts';
 import { elect } from '../clients/kube/elect.ts';
 import { recordEvents } from '../clients/kube/events.ts';
 import type { Log } from '../clients/kube/log.ts';
+import type { KubeObject } from '../clients/kube/object.ts';
+import { namespaces } from '../clients/kube/resources.ts';
 import { API_VERSION } from '../crds/mesh-service.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { OPERATOR_LEASE } from '../mesh/installation.ts';
 import { rememberingCatalog } from './catalog.ts';
+import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
 import { runController } from './controller.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { fileReader } from './file-reader.ts';
@@ -138,7 +141,14 @@ function lead(
     signal,
   });
   const consul = consulOver(reachability.transport);
-  const catalog = rememberingCatalog(consul);
+  const claim = clusterClaim({
+    consul,
+    cluster: settings.LANDBRIDGE_CLUSTER,
+    clusterUid: async () => (await kube.get<KubeObject>(namespaces, 'kube-system'))?.metadata.uid ?? '',
+    trustMs: settings.LANDBRIDGE_VERIFY_SECONDS * 1000,
+    steadyMs: systemClock.steady,
+  });
+  const catalog = claimedCatalog(claim, rememberingCatalog(consul));
   const [host = '', port = ''] = settings.LANDBRIDGE_CONSUL_GRPC.split(':');
   const secretsOfSidecars = sidecarSecrets({
     kube,

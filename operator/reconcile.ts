@@ -9,6 +9,7 @@ import { podsNode } from '../mesh/names.ts';
 import type { Change, Outcome, Plan } from '../mesh/plan.ts';
 import { type Seen, statusOf } from '../mesh/status.ts';
 import type { CatalogPlace } from './catalog.ts';
+import { ClusterNameTaken } from './cluster-claim.ts';
 
 /** What the walk needs of the world. Each is one call; none decides anything. */
 export interface Steps {
@@ -57,7 +58,8 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
 
   const failed = walk.outcomes.find((outcome) => !outcome.ok);
   if (leaving) {
-    if (walk.error !== undefined) throw walk.error;
+    // Nothing under a name that another cluster holds is ours to remove.
+    if (walk.error !== undefined && !(walk.error instanceof ClusterNameTaken)) throw walk.error;
     if (failed !== undefined) throw new Error(`not everything could be removed yet: ${failed.error}`);
     if (walk.cut) return steps.again(key);
     await steps.releaseObject(intent);
@@ -66,7 +68,7 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
   const tokenProblem = await sidecarSecret(steps, intent, walk);
   // The status speaks of the whole: the walk that comes to its end says it.
   if (walk.cut && failed === undefined && tokenProblem === undefined) return steps.again(key);
-  const seen: Seen = { ...(await steps.look(intent)), consulDown: walk.error && problemOf(walk.error), tokenProblem };
+  const seen: Seen = { ...(await steps.look(intent)), ...unreached(walk), tokenProblem };
   await steps.writeStatus(intent, statusOf(intent, desired, walk.plan, walk.outcomes, seen, steps.now()));
   if (walk.error !== undefined) throw walk.error;
   if (failed !== undefined) throw new Error(failed.error);
@@ -87,6 +89,12 @@ interface Walk {
   /** Consul did not answer. */
   error: Error | undefined;
 }
+
+/** Why Consul was not reached, for the status. */
+const unreached = ({ error }: Walk): Pick<Seen, 'consulDown' | 'clusterTaken'> =>
+  error instanceof ClusterNameTaken
+    ? { consulDown: undefined, clusterTaken: error.message }
+    : { consulDown: error && problemOf(error) };
 
 /** Reads, compares and writes; what Consul does not answer becomes part of the status instead of hiding it. */
 async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType<typeof desiredState>): Promise<Walk> {

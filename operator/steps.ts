@@ -178,12 +178,9 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
 const isNewClaim = (change: Change): boolean =>
   change.op === 'set-config' && change.modifyIndex === 0 && change.entry.Kind === 'service-defaults';
 
-/** The claim that had to be made anew is one that this MeshService held, and in order: so Consul has lost it. */
-function wasHeld({ meshService }: Intent, claim: Change): boolean {
-  const { consul, conditions } = meshService?.status ?? {};
-  const synced = conditions?.some(({ type, status }) => type === 'Synced' && status === 'True') ?? false;
-  return synced && claim.op === 'set-config' && consul?.service === claim.entry.Name;
-}
+/** The claim that had to be made anew is one that this MeshService held, in good days or bad: so Consul has lost it. */
+const wasHeld = ({ meshService }: Intent, claim: Change): boolean =>
+  claim.op === 'set-config' && meshService?.status?.consul?.service === claim.entry.Name;
 
 /** Names of live pods that the selector matches and that no injection has marked. */
 async function podsWithout(kube: KubeClient, namespace: string, selector: LabelSelector): Promise<string[]> {

@@ -2,6 +2,7 @@ import { aclOf } from './acl.ts';
 import { apply } from './apply.ts';
 import { listNodes, readHealth, readNode, readServiceNames } from './catalog-read.ts';
 import { listConfig, readConfig } from './config-read.ts';
+import { createNode } from './create-node.ts';
 import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
 import { login, logout } from './login.ts';
@@ -21,6 +22,7 @@ export function consulOver(transport: Transport): Consul {
     listConfig: (kind) => listConfig(transport, kind),
     marks: () => readMarks(transport),
     checks: (nodePrefix) => readChecks(transport, nodePrefix),
+    createNode: (node) => createNode(transport, node),
     apply: (changes) => apply(transport, changes),
     health: (service, { connect = false } = {}) => readHealth(transport, service, connect),
     services: () => readServiceNames(transport),

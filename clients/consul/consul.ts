@@ -135,6 +135,8 @@ export interface Consul {
   marks(): Promise<string>;
   /** Checks of services on nodes whose name starts with `prefix`, by node. May be some moments old. */
   checks(prefix: string): Promise<Map<string, CheckEntry[]>>;
+  /** True for one of all who make a node of that name: false when there is one already. */
+  createNode(node: Omit<NodeEntry, 'registrations'>): Promise<boolean>;
   /**
    * Writes as the table in mesh/plan.ts says. One outcome a change, in the order given. Never throws for a refused
    * change; throws ConsulUnavailable only when nothing was attempted with effect.

@@ -28,6 +28,16 @@ export function catalogContract(given: () => ConsulUnderTest): void {
     expect(await consul.readNode('k8s.t.shop.sub')).to.deep.equal(entry);
   });
 
+  it('makes a node for exactly one of all who try, and says so to the others', async () => {
+    const node = (by: string) => ({ Node: 'k8s.t.claim', Address: '127.0.0.1', Meta: { by } });
+    const tries = await Promise.all(
+      ['a', 'b', 'c'].map(async (by) => ((await consul.createNode(node(by))) ? [by] : [])),
+    );
+    expect(tries.flat()).to.have.length(1);
+    expect((await consul.readNode('k8s.t.claim'))?.Meta).to.deep.equal({ by: tries.flat()[0] });
+    expect(await consul.createNode(node('d'))).to.equal(false);
+  });
+
   it('reads back an instance without port, tags or meta, and a gateway', async () => {
     const bare = appOf('bare-1', 'bare');
     Object.assign(bare.service, { Port: 0, Tags: [], Meta: {} });

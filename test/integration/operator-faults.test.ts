@@ -80,6 +80,10 @@ describe('the operator under faults', function () {
   it('writes everything again, with tokens that hold, when Consul comes back with nothing', async () => {
     const lost = await tokenOf('web');
     await rig.server.goDown();
+    // The status no longer says that all is in order: it must not take that to know what was lost.
+    await shop.setReady('web-1', false, '10.0.0.1');
+    await shop.condition('web', 'Synced', 'ConsulUnavailable');
+    await shop.setReady('web-1', true, '10.0.0.1');
     await rig.server.comeBackEmpty();
     await rig.bootstrapConsul();
     await shop.holds('all', 'web', { 'web-1': 'passing', 'web-2': 'passing', 'web-4': 'passing' }, 30_000);
@@ -159,6 +163,105 @@ describe('the operator under faults', function () {
     await rig.start();
   });
 
+  it('does nothing in Consul for a second cluster of the same name, says what to do, and lets its MeshServices go', async () => {
+    const other = await startOperatorRig({ sharing: rig });
+    try {
+      const theirs = shopOf(other);
+      const before = await rig.consul.readNode('k8s.lab.shop.web');
+      await other.start({ POD_NAME: 'stranger-0' });
+      await theirs.declare('web');
+      await theirs.declare('their-own');
+      for (const name of ['web', 'their-own']) {
+        const { message } = await theirs.condition(name, 'Ready', 'ClusterNameTaken');
+        expect(message).to.match(/give this cluster another name/);
+      }
+      await theirs.remove('web');
+      await eventually('it is let go', 20_000, async () => (await theirs.status('web')) === undefined);
+      expect(await rig.consul.readNode('k8s.lab.shop.web')).to.deep.equal(before);
+      expect(await rig.consul.readConfig('service-defaults', 'their-own')).to.equal(undefined);
+      expect(await other.kube.client.get(secrets, 'their-own-landbridge', 'shop')).to.equal(undefined);
+      rig.operators.push(...other.operators);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('touches nothing of others in any place where its own would go', async () => {
+    const Meta = { 'landbridge-owner': 'somebody' };
+    const registration = {
+      service: { ID: 'theirs-1', Service: 'theirs', Address: '10.9.9.9', Port: 80, Tags: [], Meta: {} },
+      checks: [],
+    };
+    const theirNode = { Node: 'k8s.lab.shop.theirs', Address: '10.9.9.9', Meta };
+    const defaults = { Kind: 'service-defaults', Name: 'theirs-too', Protocol: 'tcp', Meta } as const;
+    const intentions = {
+      Kind: 'service-intentions',
+      Name: 'theirs-three',
+      Sources: [{ Name: 'edge', Action: 'allow' }],
+      Meta,
+    } as const;
+    await rig.consul.apply([
+      { op: 'set-node', node: theirNode },
+      { op: 'register', node: theirNode, registration },
+      { op: 'set-config', entry: defaults, modifyIndex: 0 },
+      { op: 'set-config', entry: intentions, modifyIndex: 0 },
+    ]);
+    const data = { password: Buffer.from('theirs').toString('base64') };
+    const metadata = { name: 'theirs-four-landbridge', namespace: 'shop' };
+    const secret = await rig.kube.client.create(secrets, { metadata, data });
+    const look = async () => [
+      await rig.consul.readNode(theirNode.Node),
+      await rig.consul.readConfig('service-defaults', 'theirs-too'),
+      await rig.consul.readConfig('service-intentions', 'theirs-three'),
+      await rig.kube.client.get(secrets, metadata.name, 'shop'),
+    ];
+    const before = await look();
+    const names = ['theirs', 'theirs-too', 'theirs-three'];
+    for (const name of names) await shop.declare(name, { protocol: 'http', access: [{ from: 'web' }] });
+    await shop.declare('theirs-four');
+    for (const name of names) {
+      const { message } = await shop.condition(name, 'Ready', 'NameOwnedByAnother');
+      expect(message).to.contain('somebody');
+    }
+    const { message } = await shop.condition('theirs-four', 'Synced', 'TokenUnavailable');
+    expect(message).to.contain('rename or delete it');
+    for (const name of [...names, 'theirs-four']) {
+      await shop.remove(name);
+      await eventually(`${name} is gone`, 20_000, async () => (await shop.status(name)) === undefined);
+    }
+    expect(await look()).to.deep.equal(before);
+    expect(secret.metadata.uid).to.equal((before[3] as KubeObject).metadata.uid);
+    expect((await rig.consul.readConfig('service-defaults', 'theirs-three'))?.entry).to.equal(undefined);
+  });
+
+  it('follows a MeshService that gets another name, other pods, no pods, and refuses an empty selector', async () => {
+    await shop.declare('old', { workloads: { pods: { selector: { matchLabels: { app: 'moved' } } } } });
+    await shop.condition('old', 'Synced', 'Synced');
+    await shop.pod('moved-1', 'moved', '10.0.3.1');
+    await shop.holds('the pod', 'old', { 'moved-1': 'passing' });
+    // Another object of another name: the pods belong to it as soon as they are made anew.
+    await shop.remove('old');
+    await eventually('it is gone', 20_000, async () => (await shop.status('old')) === undefined);
+    expect(await shop.health('old')).to.deep.equal({});
+    await shop.declare('new', { workloads: { pods: { selector: { matchLabels: { app: 'moved' } } } } });
+    await shop.condition('new', 'Synced', 'Synced');
+    await shop.pod('moved-2', 'moved', '10.0.3.2');
+    await shop.holds('the new pod', 'new', { 'moved-2': 'passing' });
+    await shop.declare('new', { workloads: { pods: { selector: { matchLabels: { app: 'others' } } } } });
+    await shop.holds('nobody', 'new', {});
+    const without = { spec: { workloads: { pods: { selector: { matchLabels: null } } } } };
+    const empty = await rig.kube.client.patchMerge(meshServices, 'new', 'shop', without).catch((error: Error) => error);
+    expect((empty as Error).message).to.contain('selector is empty and would select every pod');
+    await shop.declare('new', { workloads: { external: { sites: ['rack-1'] } } });
+    await shop.condition('new', 'Injected', 'NoPodsSelected');
+    await rig.server.goDown();
+    await shop.remove('new');
+    await rig.server.comeBack();
+    await eventually('it is gone', 30_000, async () => (await shop.status('new')) === undefined);
+    expect(await rig.consul.readConfig('service-defaults', 'new')).to.equal(undefined);
+    expect(await rig.consul.readNode('k8s.lab.shop.new')).to.equal(undefined);
+  });
+
   it('tells no token and no key in logs, events or status', async () => {
     await tokenOf('web');
     const logs = rig.operators.map((operator) => operator.log()).join('\n');
@@ -169,7 +272,7 @@ describe('the operator under faults', function () {
       rig.kube.client.list(pods, {}),
     ]);
     const said = `${logs}\n${JSON.stringify(seen)}`;
-    expect(told.size).to.be.greaterThan(7);
+    expect(told.size).to.be.greaterThan(6);
     for (const secret of told) expect(said.includes(secret), 'a secret is told').to.equal(false);
     for (const jwt of said.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g) ?? []) expect.fail(`a JWT is told: ${jwt.slice(0, 12)}`);
   });

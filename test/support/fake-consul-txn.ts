@@ -4,7 +4,10 @@ import { type FakeReply, FakeRefusal, type FakeRequest, type FakeState, type Raw
 
 interface Operation {
   KV?: { Verb: 'check-index' | 'delete'; Key: string; Index?: number };
-  Node?: { Verb: 'set' | 'delete'; Node: { Node: string; Address: string; Meta?: Record<string, string> } };
+  Node?: {
+    Verb: 'set' | 'cas' | 'delete';
+    Node: { Node: string; Address: string; Meta?: Record<string, string>; ModifyIndex?: number };
+  };
   Service?: { Verb: 'set' | 'delete'; Node: string; Service: Raw & { ID: string; Service: string } };
   Check?: { Verb: 'set'; Check: Raw & { Node: string; CheckID: string; ServiceName?: string } };
 }
@@ -70,7 +73,11 @@ function perform({ nodes, kv }: Pick<FakeState, 'nodes' | 'kv'>, { KV, Node, Ser
     }
   }
   if (KV?.Verb === 'delete') kv.delete(KV.Key);
-  if (Node?.Verb === 'set') setNode(nodes, Node.Node);
+  // The fake knows compare-and-set of a node as far as it is used: only if there is none.
+  if (Node?.Verb === 'cas' && nodes.has(Node.Node.Node)) {
+    throw new FakeRefusal(500, `failed to set node "${Node.Node.Node}", index is stale`);
+  }
+  if (Node?.Verb === 'set' || Node?.Verb === 'cas') setNode(nodes, Node.Node);
   if (Node?.Verb === 'delete') nodes.delete(Node.Node.Node);
   if (Service?.Verb === 'set') setPlainService(nodes, Service.Node, Service.Service);
   if (Service?.Verb === 'delete') deleteService(nodes, Service.Node, Service.Service.ID);

@@ -4,6 +4,7 @@ import type { MeshServiceStatus } from '../../../crds/mesh-service.ts';
 import type { Intent } from '../../../mesh/desired.ts';
 import { OWNER_META } from '../../../mesh/entry.ts';
 import { rememberingCatalog } from '../../../operator/catalog.ts';
+import { ClusterNameTaken } from '../../../operator/cluster-claim.ts';
 import { type Steps, reconcile } from '../../../operator/reconcile.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 import { fakeConsul } from '../../support/fake-consul.ts';
@@ -145,6 +146,27 @@ describe('reconcile', () => {
     fake.available = true;
     await walk();
     expect(seen.released).to.equal(1);
+  });
+
+  it('says that another cluster has its name, and lets a MeshService go without touching what is there', async () => {
+    const { fake, steps, seen, change } = world();
+    const taken: typeof steps = {
+      ...steps,
+      catalog: { ...steps.catalog, read: () => Promise.reject(new ClusterNameTaken('taken by uid-1')) },
+    };
+    await reconcile('shop/sub-svc', taken).then(
+      () => expect.fail('the walk should have thrown'),
+      () => undefined,
+    );
+    for (const type of ['Ready', 'Synced']) {
+      const expected = { status: 'False', reason: 'ClusterNameTaken', message: 'taken by uid-1' };
+      expect(condition(seen.statuses.at(-1), type)).to.include(expected);
+    }
+    expect(seen.secrets).to.equal(0);
+    change({ meshService: undefined, pods: [], formerServices: ['sub-svc'] });
+    await reconcile('shop/sub-svc', taken);
+    expect(seen.released).to.equal(1);
+    expect(fake.requests).to.deep.equal([]);
   });
 
   it('says that Consul is away, touches nothing, and asks to come again', async () => {
