@@ -2,7 +2,7 @@
 #
 #     docker build -t landbridge/landbridge:0.1.0 .
 #
-# makes all of it, with the list of what is in it (CycloneDX) beside the program. After `npm run build`,
+# makes all of it with BuildKit, with the list of what is in it (CycloneDX) beside the program. After `npm run build`,
 # `docker build --target prebuilt .` takes the program from dist/, as the lab does. The base needs libc and libstdc++.
 ARG BASE_IMAGE=debian:bookworm-slim
 ARG NODE_IMAGE=node:20-bookworm-slim
