@@ -1,47 +1,9 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { agentCommand } from './commands/agent.ts';
-import { bootstrapCommand } from './commands/bootstrap.ts';
-import { bridgeCommand } from './commands/bridge.ts';
-import { checkCommand } from './commands/check.ts';
-import { injectCommand } from './commands/inject.ts';
-import { installCommand, upgradeCommand } from './commands/install.ts';
-import { manifestsCommand } from './commands/manifests.ts';
-import { operatorCommand } from './commands/operator.ts';
-import { planCommand } from './commands/plan.ts';
-import { deregisterCommand, registerCommand } from './commands/register.ts';
-import { statusCommand } from './commands/status.ts';
-import { uninstallCommand } from './commands/uninstall.ts';
-import { vmCommand } from './commands/vm.ts';
 import { advice } from './advice.ts';
-
-const program = new Command('landbridge')
-  .description('One service mesh for Kubernetes pods and off-cluster workloads, on Consul and stock Envoy')
-  .version('0.1.0')
-  .showHelpAfterError('(landbridge --help lists the commands)');
-
-for (const command of [
-  planCommand(),
-  statusCommand(),
-  checkCommand(),
-  injectCommand(),
-  vmCommand(),
-  registerCommand(),
-  deregisterCommand(),
-  installCommand(),
-  upgradeCommand(),
-  uninstallCommand(),
-  manifestsCommand(),
-  operatorCommand(),
-  bridgeCommand(),
-  agentCommand(),
-  bootstrapCommand(),
-]) {
-  program.addCommand(command);
-}
+import { landbridgeProgram } from './program.ts';
 
 try {
-  await program.parseAsync();
+  await landbridgeProgram().parseAsync();
 } catch (error) {
   process.stderr.write(`error: ${advice(error)}\n`);
   process.exitCode ||= 1;

@@ -130,7 +130,7 @@ describe('the Dockerfiles', function () {
   it('make a service in Java, with its own runtime', async () => {
     const home = dirname(dirname(await realpath(await text('which', 'javac'))));
     // Debian keeps a JDK's settings in /etc, behind links.
-    const settings = dirname(await realpath(join(home, 'conf/security')));
+    const settings = dirname(dirname(await realpath(join(home, 'conf/security/java.security'))));
     const JDK_IMAGE = await tools(
       'jdk',
       { jdk: home, settings },

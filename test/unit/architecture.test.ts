@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   agent: ['mesh', 'crds'],
   charts: ['crds', 'mesh'],
   cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
+  docs: ['cli', 'charts', 'crds'],
   lab: ['cli', 'charts', 'mesh', 'services', 'build.ts'],
   bench: ['lab', 'clients', 'mesh', 'crds', 'operator', 'test', 'build.ts'],
 };
