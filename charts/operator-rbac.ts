@@ -1,6 +1,6 @@
 import type { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../crds/mesh-service.ts';
-import { NAMESPACE, OPERATOR_LEASE, WEBHOOK_CONFIGURATION } from '../mesh/installation.ts';
+import { NAMESPACE, OPERATOR_LEASE, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../mesh/installation.ts';
 import { addClusterRole, addRole, addServiceAccount } from './rbac.ts';
 import type { Target } from './template/target.ts';
 
@@ -16,11 +16,17 @@ export function addOperatorRbac(target: Target): void {
     // patterns, and `create` cannot be limited by name at all. `list` and `watch` are left out: it cannot look for others.
     { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'patch', 'delete'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
-    // For the caBundle of its webhook.
+    // For the caBundle of its webhooks.
     {
       apiGroups: ['admissionregistration.k8s.io'],
       resources: ['mutatingwebhookconfigurations'],
       resourceNames: [WEBHOOK_CONFIGURATION],
+      verbs: ['get', 'patch'],
+    },
+    {
+      apiGroups: ['admissionregistration.k8s.io'],
+      resources: ['validatingwebhookconfigurations'],
+      resourceNames: [VALIDATOR_CONFIGURATION],
       verbs: ['get', 'patch'],
     },
   ]);

@@ -1,11 +1,19 @@
 import { k8s } from 'cdk8s-plus-27';
-import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_PATH, WEBHOOK_SERVICE } from '../mesh/installation.ts';
+import { GROUP, VERSION } from '../crds/mesh-service.ts';
+import {
+  NAMESPACE,
+  VALIDATOR_CONFIGURATION,
+  VALIDATOR_PATH,
+  WEBHOOK_CONFIGURATION,
+  WEBHOOK_PATH,
+  WEBHOOK_SERVICE,
+} from '../mesh/installation.ts';
 import { LABEL_INJECT, LABEL_MESH } from '../mesh/names.ts';
 import { labels, selectorLabels } from './labels.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
-/** Asks the operator about every new pod of the namespaces that joined the mesh. */
+/** Asks the operator about every new pod of the namespaces that joined the mesh, and about every MeshService. */
 export function addWebhook(target: Target): void {
   target.add(k8s.KubeService, 'webhook-service', {
     metadata: { name: WEBHOOK_SERVICE, namespace: NAMESPACE, labels: labels('operator') },
@@ -39,6 +47,30 @@ export function addWebhook(target: Target): void {
         reinvocationPolicy: 'IfNeeded',
         sideEffects: 'None',
         timeoutSeconds: values.webhook.timeoutSeconds,
+      },
+    ],
+  });
+  target.add(k8s.KubeValidatingWebhookConfiguration, 'validator', {
+    metadata: { name: VALIDATOR_CONFIGURATION, labels: labels('operator') },
+    webhooks: [
+      {
+        name: 'validator.landbridge.dev',
+        admissionReviewVersions: ['v1'],
+        clientConfig: { service: { name: WEBHOOK_SERVICE, namespace: NAMESPACE, path: VALIDATOR_PATH, port: 443 } },
+        rules: [
+          {
+            operations: ['CREATE', 'UPDATE'],
+            apiGroups: [GROUP],
+            apiVersions: [VERSION],
+            resources: ['meshservices'],
+            scope: 'Namespaced',
+          },
+        ],
+        // The reconciler judges by the same function, and leaves Consul as it is: while no operator answers, people must
+        // still be able to change and take out MeshServices.
+        failurePolicy: 'Ignore',
+        sideEffects: 'None',
+        timeoutSeconds: 3,
       },
     ],
   });

@@ -17,6 +17,8 @@ export const REASONS = {
   NoPodsSelected: 'This MeshService selects no pods.',
   NamespaceNotEnabled: 'The namespace has not opted in to the mesh, so its pods get no sidecar.',
   PortNotFound: 'A pod has no container port of the name that spec.port gives.',
+  TrafficRefused: 'What spec.traffic or spec.access asks for cannot be served; Consul keeps what it held.',
+  ReferenceMissing: 'A route, split or fail over names a service that is not there yet; Consul keeps what it held.',
   TokenUnavailable: 'No Consul token could be issued for the sidecars.',
   InvalidSpec: 'This version of Landbridge cannot read the MeshService; what Consul holds for it is left as it is.',
   Deleting: 'The MeshService is being deleted; its entries are being removed from Consul.',

@@ -6,6 +6,7 @@ import { type Instance, registrationsOf } from './instance.ts';
 import { meshServiceOwner, podsNode } from './names.ts';
 import type { PodFacts } from './pod.ts';
 import { selects } from './selector.ts';
+import type { TrafficProblem } from './traffic/problems.ts';
 import { configEntries } from './traffic/entries.ts';
 
 /** What was asked, and the pods behind it: everything the core needs to know of one MeshService. */
@@ -21,6 +22,8 @@ export interface Intent {
   formerServices: string[];
   /** spec.traffic of the services that it calls, by name in Consul, where a MeshService says it. */
   callees?: Record<string, Traffic>;
+  /** What the rules between MeshServices say of it (mesh/traffic/problems.ts). */
+  problems?: TrafficProblem[] | undefined;
 }
 
 /** Something the user has to mend, found while working out what Consul should hold. */
@@ -34,16 +37,20 @@ export interface Desired extends CatalogState {
   /** The name in Consul; undefined when nothing is asked for. */
   service: string | undefined;
   problems: Problem[];
+  /** What is asked for cannot be served: what is held of the config entries stays, and only a claim is made. */
+  keepsConfig: boolean;
 }
 
 /** What Consul should hold for a MeshService. An intent without MeshService asks for nothing, so everything becomes a removal. */
 export function desiredState(intent: Intent): Desired {
   const { cluster, namespace, name, meshService } = intent;
   const owner = meshServiceOwner(cluster, namespace, name);
-  if (meshService === undefined) return { owner, service: undefined, node: undefined, config: {}, problems: [] };
+  if (meshService === undefined)
+    return { owner, service: undefined, node: undefined, config: {}, problems: [], keepsConfig: false };
 
   const service = consulName(meshService);
-  const problems: Problem[] = [];
+  const blocking = (intent.problems ?? []).filter(({ weight }) => weight !== 'warn');
+  const problems: Problem[] = blocking.map(({ reason, message }) => ({ reason, message }));
   const registrations: Record<string, Registration> = {};
   for (const pod of intent.pods) {
     const made = podRegistrations(cluster, service, meshService, pod);
@@ -63,6 +70,7 @@ export function desiredState(intent: Intent): Desired {
     },
     config: Object.fromEntries(config.map((entry) => [configKey(entry), entry])),
     problems,
+    keepsConfig: blocking.length > 0,
   };
 }
 

@@ -38,16 +38,25 @@ export interface ActualState {
  * Whoever does not own a name holds nothing under it: on a conflict the desired state shrinks to nothing, so what was
  * registered before goes away and the owner's traffic never reaches a stranger.
  */
-export function diff(desired: CatalogState, actual: ActualState, owner: string): Plan {
+export function diff(desired: CatalogState & { keepsConfig?: boolean }, actual: ActualState, owner: string): Plan {
   const conflicts = conflictsOf(desired, actual, owner);
   const wanted = conflicts.length === 0 ? desired : { node: undefined, config: {} };
   const mine: ActualState = {
     node: ownerOf(actual.node) === owner ? actual.node : undefined,
     config: Object.fromEntries(Object.entries(actual.config).filter(([, held]) => ownerOf(held.entry) === owner)),
   };
+  const config = desired.keepsConfig ? kept(wanted.config, mine.config) : wanted.config;
   // Config entries before registrations: an instance is known under its protocol from its first moment.
-  const changes = [...removals(wanted, mine), ...configSteps(mine.config, wanted.config), ...writes(wanted, mine)];
+  const changes = [...removals(wanted, mine), ...configSteps(mine.config, config), ...writes(wanted, mine)];
   return { changes, conflicts };
+}
+
+/** What is held stays as it is; where nothing is, the claim and who may call are all that is made. */
+function kept(wanted: CatalogState['config'], held: ActualState['config']): CatalogState['config'] {
+  const entries = Object.entries(held).map(([key, { entry }]) => [key, entry] as const);
+  if (entries.length > 0) return Object.fromEntries(entries);
+  const alone = ['service-defaults', 'service-intentions'];
+  return Object.fromEntries(Object.entries(wanted).filter(([, { Kind }]) => alone.includes(Kind)));
 }
 
 const ownerOf = (entry: { Meta: Record<string, string> } | undefined): string | undefined => entry?.Meta[OWNER_META];

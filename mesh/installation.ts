@@ -23,6 +23,8 @@ export const OBSERVE_PORT = 8080;
 
 export const WEBHOOK_CONFIGURATION = 'landbridge-injector';
 export const WEBHOOK_PATH = '/mutate';
+export const VALIDATOR_CONFIGURATION = 'landbridge-validator';
+export const VALIDATOR_PATH = '/validate';
 export const OPERATOR_LEASE = 'landbridge-operator';
 
 /** Secrets that the bootstrap job makes once, and their keys. */

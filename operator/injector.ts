@@ -4,6 +4,7 @@ import { expiresAtMs } from '../clients/pki/authority.ts';
 import type { SidecarSettings } from '../mesh/inject/sidecar.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { review } from './review.ts';
+import { validate } from './validate.ts';
 import { type WebhookCertificate, readCertificate, rotateCertificate } from './webhook-certificate.ts';
 import { type Webhook, serveWebhook } from './webhook.ts';
 import type { World } from './world.ts';
@@ -39,6 +40,7 @@ export async function runInjector(options: InjectorOptions): Promise<Injector> {
     port: options.port,
     certificate: current.serving,
     review: (request) => review(request, world.inNamespace, options.settings),
+    validate: (request) => validate(request, world.around),
     onReview: ({ decision }, seconds) => {
       metrics.admissions.inc({ decision: decision.do === 'skip' ? `skip:${decision.reason}` : decision.do });
       metrics.admissionSeconds.observe(seconds);

@@ -117,7 +117,10 @@ const problemOf = (error: Error): string =>
 /** A token for a name goes only to who holds it: not before the claim, and not after a conflict. */
 async function sidecarSecret(steps: Steps, intent: Intent, walk: Walk): Promise<string | undefined> {
   if (walk.plan.conflicts.length > 0) return steps.dropSidecarSecret(intent);
-  const unclaimed = walk.outcomes.some(({ ok, change }) => !ok && change.op === 'set-config');
+  const unclaimed = walk.outcomes.some(
+    ({ ok, change }) =>
+      !ok && change.op === 'set-config' && change.entry.Kind === 'service-defaults' && change.modifyIndex === 0,
+  );
   return walk.error !== undefined || unclaimed ? undefined : steps.keepSidecarSecret(intent);
 }
 

@@ -2,9 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import type { KubeClient } from '../clients/kube/client.ts';
 import { isAlreadyExists, isConflict } from '../clients/kube/errors.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
-import { mutatingWebhookConfigurations, secrets } from '../clients/kube/resources.ts';
+import {
+  type Resource,
+  mutatingWebhookConfigurations,
+  secrets,
+  validatingWebhookConfigurations,
+} from '../clients/kube/resources.ts';
 import { type KeyPair, createAuthority, isDue, issue } from '../clients/pki/authority.ts';
-import { WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../mesh/installation.ts';
+import { VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../mesh/installation.ts';
 import { type CertificateFacts, certificateStep } from './certificate-step.ts';
 
 export const WEBHOOK_SECRET = 'landbridge-webhook-cert';
@@ -54,7 +59,8 @@ export async function rotateCertificate(options: WebhookCertificateOptions): Pro
     }
   }
   const certificate = unpack(secret);
-  await publishBundle(kube, certificate.bundle);
+  await publishBundle(kube, mutatingWebhookConfigurations, WEBHOOK_CONFIGURATION, certificate.bundle);
+  await publishBundle(kube, validatingWebhookConfigurations, VALIDATOR_CONFIGURATION, certificate.bundle);
   return certificate;
 }
 
@@ -126,11 +132,16 @@ const issueServing = (authority: KeyPair, { namespace, nowMs }: WebhookCertifica
   });
 
 /** Writes caBundle only where it differs, and only that field: the rest of the configuration is the chart's. */
-async function publishBundle(kube: WebhookCertificateOptions['kube'], bundle: string): Promise<void> {
+async function publishBundle(
+  kube: WebhookCertificateOptions['kube'],
+  resource: Resource,
+  name: string,
+  bundle: string,
+): Promise<void> {
   interface Configuration {
     webhooks?: { name: string; clientConfig: { caBundle?: string } }[];
   }
-  const configuration = await kube.get<Configuration>(mutatingWebhookConfigurations, WEBHOOK_CONFIGURATION);
+  const configuration = await kube.get<Configuration>(resource, name);
   const caBundle = Buffer.from(bundle).toString('base64');
   const patch = (configuration?.webhooks ?? []).flatMap((webhook, index) => {
     if (webhook.clientConfig.caBundle === caBundle) return [];
@@ -139,7 +150,7 @@ async function publishBundle(kube: WebhookCertificateOptions['kube'], bundle: st
       { op: 'add' as const, path: `/webhooks/${index}/clientConfig/caBundle`, value: caBundle },
     ];
   });
-  if (patch.length > 0) await kube.patchJson(mutatingWebhookConfigurations, WEBHOOK_CONFIGURATION, undefined, patch);
+  if (patch.length > 0) await kube.patchJson(resource, name, undefined, patch);
 }
 
 function pack(options: WebhookCertificateOptions, bundle: string, caKey: string, serving: KeyPair): CertificateSecret {

@@ -2,7 +2,9 @@ import { type Server, createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KeyPair } from '../clients/pki/authority.ts';
 import type { Log } from '../clients/kube/log.ts';
-import type { AdmissionRequest, Reviewed } from './review.ts';
+import { VALIDATOR_PATH, WEBHOOK_PATH } from '../mesh/installation.ts';
+import type { AdmissionRequest, AdmissionResponse, Reviewed } from './review.ts';
+import type { ValidationRequest } from './validate.ts';
 
 /** A pod is at most 1.5 MiB in etcd; an AdmissionReview carries it twice at most. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -13,6 +15,7 @@ export interface WebhookOptions {
   host?: string;
   certificate: KeyPair;
   review: (request: AdmissionRequest) => Reviewed;
+  validate: (request: ValidationRequest) => AdmissionResponse;
   onReview?: (reviewed: Reviewed, seconds: number) => void;
   log: Log;
 }
@@ -24,7 +27,7 @@ export interface Webhook {
   close(): Promise<void>;
 }
 
-/** Serves `POST /mutate` over TLS. */
+/** Serves `POST /mutate` (pods) and `POST /validate` (MeshServices) over TLS. */
 export async function serveWebhook(options: WebhookOptions): Promise<Webhook> {
   const { log } = options;
   const server = createServer({ ...secureContext(options.certificate), keepAlive: true }, (request, response) => {
@@ -63,16 +66,20 @@ const listen = (server: Server, { port, host }: WebhookOptions): Promise<void> =
 
 async function answer(options: WebhookOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const started = performance.now();
-  if (request.method !== 'POST' || request.url?.split('?')[0] !== '/mutate') {
-    return reply(response, 404, { message: 'only POST /mutate is served here' });
+  const path = request.url?.split('?')[0];
+  if (request.method !== 'POST' || (path !== WEBHOOK_PATH && path !== VALIDATOR_PATH)) {
+    return reply(response, 404, { message: `only POST ${WEBHOOK_PATH} and ${VALIDATOR_PATH} are served here` });
   }
   const body = await readBody(request);
   if (body === 'tooLarge') return reply(response, 413, { message: `the body exceeds ${MAX_BODY_BYTES} bytes` });
   const admission = parseReview(body);
   if (admission === undefined)
     return reply(response, 400, { message: 'the body is not an admission.k8s.io/v1 AdmissionReview' });
+  const answered = (answer: AdmissionResponse): void =>
+    reply(response, 200, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer });
+  if (path === VALIDATOR_PATH) return answered(options.validate(admission as ValidationRequest));
   const reviewed = options.review(admission);
-  reply(response, 200, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: reviewed.response });
+  answered(reviewed.response);
   options.onReview?.(reviewed, (performance.now() - started) / 1000);
 }
 

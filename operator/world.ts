@@ -7,19 +7,23 @@ import { type MeshService, type MeshServiceStatus, consulName } from '../crds/me
 import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
 import { calleesOf } from '../mesh/traffic/callees.ts';
+import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
+import { servicesOf } from '../mesh/traffic/subset.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE } from '../mesh/names.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
 
 /** The operator's memory of the API server: MeshServices, pods of the mesh, and namespaces that have opted in. */
 export interface World {
-  meshServices: Reflector<HeldMeshService, 'namespace' | 'service' | 'calls'>;
+  meshServices: Reflector<HeldMeshService, 'namespace' | 'service' | 'calls' | 'joins'>;
   pods: Reflector<PodFacts, 'meshService'>;
   namespaces: Reflector<string>;
   synced(): Promise<void>;
   readIntent(key: string): Intent | undefined;
   /** The valid ones of a namespace. */
   inNamespace(namespace: string): MeshService[];
+  /** All MeshServices, as the rules between them need them. */
+  around: Neighbourhood;
 }
 
 export interface WorldOptions {
@@ -34,33 +38,38 @@ export interface WorldOptions {
 }
 
 export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: WorldOptions): World {
-  const held = reflect<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls'>(kube, meshServices, {
-    trim: holdMeshService,
-    indexes: {
-      namespace: ({ metadata }) => [metadata.namespace ?? ''],
-      service: ({ meshService }) => (meshService === undefined ? [] : [consulName(meshService)]),
-      calls: ({ meshService }) => meshService?.spec.upstreams.map(({ service }) => service) ?? [],
-    },
-    onChange: (key, next, previous) => {
-      if (!asksAnew(next, previous)) {
-        if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
-        return;
-      }
-      if (next?.invalid !== undefined)
-        log.warn({ meshService: key, problem: next.invalid }, 'a MeshService cannot be read');
-      onChange(key);
-      if (equal(trafficOf(next), trafficOf(previous))) return;
-      // Limits and passive health of a service are entries of those that call it.
-      for (const { meshService } of [next, previous].filter((each) => each !== undefined)) {
-        if (meshService === undefined) continue;
-        for (const { metadata } of held.by('calls', consulName(meshService))) {
-          onChange(`${metadata.namespace}/${metadata.name}`);
+  const held = reflect<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls' | 'joins'>(
+    kube,
+    meshServices,
+    {
+      trim: holdMeshService,
+      indexes: {
+        namespace: ({ metadata }) => [metadata.namespace ?? ''],
+        service: ({ meshService }) => (meshService === undefined ? [] : [consulName(meshService)]),
+        calls: ({ meshService }) => meshService?.spec.upstreams.map(({ service }) => service) ?? [],
+        joins: ({ meshService }) => servicesOf(meshService?.spec.traffic),
+      },
+      onChange: (key, next, previous) => {
+        if (!asksAnew(next, previous)) {
+          if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
+          return;
         }
-      }
+        if (next?.invalid !== undefined)
+          log.warn({ meshService: key, problem: next.invalid }, 'a MeshService cannot be read');
+        onChange(key);
+        if (equal(seenByOthers(next), seenByOthers(previous))) return;
+        // Limits and passive health of a service are entries of those that call it; a join waits for its other end.
+        const names = [next, previous].flatMap((each) => (each?.meshService ? [consulName(each.meshService)] : []));
+        for (const name of new Set(names)) {
+          for (const { metadata } of [...held.by('calls', name), ...held.by('joins', name)]) {
+            onChange(`${metadata.namespace}/${metadata.name}`);
+          }
+        }
+      },
+      signal,
+      log,
     },
-    signal,
-    log,
-  });
+  );
   const podMirror = reflect<PodFacts, RawPod, 'meshService'>(kube, pods, {
     labelSelector: LABEL_MESH_SERVICE,
     trim: holdPod,
@@ -83,7 +92,16 @@ export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: W
     log,
   });
 
+  const those = (index: 'service' | 'joins', name: string): MeshService[] =>
+    held.by(index, name).flatMap(({ meshService }) => meshService ?? []);
+  const around: Neighbourhood = {
+    cluster,
+    named: (service) => those('service', service),
+    joining: (service) => those('joins', service),
+  };
+
   return {
+    around,
     meshServices: held,
     pods: podMirror,
     namespaces: optedIn,
@@ -106,12 +124,15 @@ export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: W
         pods: podMirror.by('meshService', key),
         formerServices: found.formerServices,
         callees: calleesOf(found.meshService, (service) => held.by('service', service)),
+        problems: found.meshService && trafficProblems(found.meshService, around, found.meshService),
       };
     },
   };
 }
 
-const trafficOf = (held: HeldMeshService | undefined): unknown => held?.meshService?.spec.traffic;
+/** What entries of other MeshServices depend on. */
+const seenByOthers = (held: HeldMeshService | undefined): unknown =>
+  held?.meshService && [consulName(held.meshService), held.meshService.spec.protocol, held.meshService.spec.traffic];
 
 type RawPod = Pod & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 

@@ -10,6 +10,8 @@ import { LABEL_MESH_SERVICE, podsNode } from '../../mesh/names.ts';
 import { podFacts } from '../../mesh/pod.ts';
 import { type Plan, describeChange } from '../../mesh/plan.ts';
 import { calleesOf } from '../../mesh/traffic/callees.ts';
+import { type Neighbourhood, trafficProblems } from '../../mesh/traffic/problems.ts';
+import { servicesOf } from '../../mesh/traffic/subset.ts';
 import { readActual } from '../../operator/catalog.ts';
 import { type ClusterFlags, consulOf, kubeOf, withClusterFlags } from '../cluster.ts';
 
@@ -28,8 +30,19 @@ export function planCommand(): Command {
           ? (await kube.list<MeshService & { metadata: object }>(meshServices, { namespace: kube.namespace })).items
           : fromFile(flags.file);
       const listed = await kube.list<MeshService & { metadata: object }>(meshServices, {});
-      const everybody = listed.items.flatMap((object) => readable(object));
+      // What is asked about counts in place of what is there under its name, and files may name each other.
+      const mine = new Set(asked.map(({ metadata }) => `${metadata.namespace ?? kube.namespace}/${metadata.name}`));
+      const rest = listed.items.filter(({ metadata }) => !mine.has(`${metadata.namespace ?? ''}/${metadata.name}`));
+      const everybody = [...asked, ...rest].flatMap((object) => readable(object));
       const named = (service: string) => everybody.filter(({ meshService }) => consulName(meshService) === service);
+      const around: Neighbourhood = {
+        cluster: flags.cluster,
+        named: (service) => named(service).map(({ meshService }) => meshService),
+        joining: (service) =>
+          everybody
+            .map(({ meshService }) => meshService)
+            .filter(({ spec }) => servicesOf(spec.traffic).includes(service)),
+      };
       const { consul, close } = await consulOf(flags);
       try {
         let clean = true;
@@ -41,6 +54,7 @@ export function planCommand(): Command {
             namespace,
             labelSelector: `${LABEL_MESH_SERVICE}=${name}`,
           });
+          const problems = trafficProblems(meshService, around, meshService);
           const facts = live.items.map((pod) => podFacts(pod));
           const former = meshService.status?.consul?.service;
           const intent: Intent = {
@@ -51,6 +65,7 @@ export function planCommand(): Command {
             pods: facts,
             formerServices: former === undefined || former === '' ? [] : [former],
             callees: calleesOf(meshService, named),
+            problems,
           };
           const desired = desiredState(intent);
           const place = {
@@ -60,11 +75,9 @@ export function planCommand(): Command {
           const plan = diff(desired, await readActual(consul, place), desired.owner);
           clean &&= plan.changes.length === 0 && plan.conflicts.length === 0;
           process.stdout.write(
-            planText(
-              `${namespace}/${name}`,
-              plan,
-              desired.problems.map((problem) => problem.message),
-            ),
+            planText(`${namespace}/${name}`, plan, [
+              ...new Set([...desired.problems, ...problems].map((problem) => problem.message)),
+            ]),
           );
         }
         if (asked.length === 0) process.stdout.write(`no MeshService in namespace ${kube.namespace}\n`);

@@ -60,6 +60,13 @@ export const mutatingWebhookConfigurations: Resource = {
   kind: 'MutatingWebhookConfiguration',
   namespaced: false,
 };
+export const validatingWebhookConfigurations: Resource = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'validatingwebhookconfigurations',
+  kind: 'ValidatingWebhookConfiguration',
+  namespaced: false,
+};
 export const customResourceDefinitions: Resource = {
   group: 'apiextensions.k8s.io',
   version: 'v1',

@@ -1,12 +1,29 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { load } from 'js-yaml';
+import { pino } from 'pino';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { customResourceDefinitions, meshServices, namespaces } from '../../clients/kube/resources.ts';
+import {
+  customResourceDefinitions,
+  meshServices,
+  namespaces,
+  validatingWebhookConfigurations,
+} from '../../clients/kube/resources.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { parseMeshService } from '../../crds/mesh-service.ts';
+import { type KeyPair, createAuthority, issue } from '../../clients/pki/authority.ts';
+import { consulName } from '../../crds/mesh-service.ts';
+import { VALIDATOR_CONFIGURATION, VALIDATOR_PATH } from '../../mesh/installation.ts';
+import type { Neighbourhood } from '../../mesh/traffic/problems.ts';
+import { servicesOf } from '../../mesh/traffic/subset.ts';
+import { validate } from '../../operator/validate.ts';
+import { type Webhook, serveWebhook } from '../../operator/webhook.ts';
+import { aMeshService } from '../support/builders.ts';
 import { eventually } from '../support/eventually.ts';
+import { chart, named } from '../unit/charts/objects.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
+
+import { REFUSED_BY_OPERATOR, REFUSED_BY_SCHEMA } from './refused-traffic.ts';
 
 const SAMPLES = new URL('../../crds/samples/', import.meta.url);
 
@@ -93,9 +110,33 @@ const BAD: [string, object, RegExp][] = [
   ['a field that does not exist', { ...good, retries: 3 }, /unknown field "spec.retries"/],
 ];
 
+/** Name, spec, and the name in Consul that is held. */
+const OTHERS: [string, Parameters<typeof aMeshService>[1], string?][] = [
+  ['other', { protocol: 'http' }],
+  ['plain', { protocol: 'tcp' }],
+  ['around', { protocol: 'http', traffic: { split: [{ service: 'bad', weight: 100 }] } }],
+  ['holder', { service: 'taken' }, 'taken'],
+];
+
+async function webhookCertificates(): Promise<{ ca: string; serving: KeyPair }> {
+  const life = { nowMs: Date.now(), days: 1 };
+  const authority = await createAuthority('webhook CA', life);
+  const names = { commonName: 'localhost', dns: ['localhost'], usage: 'server' as const };
+  return { ca: authority.certPem, serving: await issue(authority, { ...names, ...life }) };
+}
+
+/** That of the chart, on this machine. */
+function validator(port: number, ca: string): KubeObject {
+  const made = structuredClone(named(chart(), 'ValidatingWebhookConfiguration', VALIDATOR_CONFIGURATION));
+  const caBundle = Buffer.from(ca).toString('base64');
+  made['webhooks'][0].clientConfig = { url: `https://localhost:${port}${VALIDATOR_PATH}`, caBundle };
+  return made as unknown as KubeObject;
+}
+
 describe('a MeshService on the real API server', function () {
   this.timeout(120_000);
   let kube: RealKube;
+  let webhook: Webhook;
   const create = (name: string, spec: object): Promise<KubeObject> =>
     kube.client.request<KubeObject>('POST', '/apis/landbridge.dev/v1alpha1/namespaces/shop/meshservices', {
       body: { apiVersion: 'landbridge.dev/v1alpha1', kind: 'MeshService', metadata: { name, namespace: 'shop' }, spec },
@@ -112,9 +153,40 @@ describe('a MeshService on the real API server', function () {
       async () => (await kube.client.list(meshServices, { namespace: 'shop' })) !== undefined,
     );
   });
-  after(() => kube?.stop());
+  after(async () => {
+    await webhook?.close();
+    await kube?.stop();
+  });
 
-  for (const [what, spec, words] of BAD) {
+  before('the validating webhook, as the operator serves it', async () => {
+    const { ca, serving } = await webhookCertificates();
+    const others = OTHERS.map(([name, spec, service]) => {
+      const made = aMeshService(name, spec);
+      return service === undefined ? made : { ...made, status: { consul: { service, node: 'n' } } };
+    });
+    const around: Neighbourhood = {
+      cluster: 'lab',
+      named: (service) => others.filter((other) => consulName(other) === service),
+      joining: (service) => others.filter(({ spec }) => servicesOf(spec.traffic).includes(service)),
+    };
+    webhook = await serveWebhook({
+      port: 0,
+      host: '127.0.0.1',
+      certificate: serving,
+      review: () => expect.fail('no pod is made here'),
+      validate: (request) => validate(request, around),
+      log: pino({ level: 'silent' }),
+    });
+    await kube.client.create(validatingWebhookConfigurations, validator(webhook.port, ca));
+    await eventually('the webhook is asked', 30_000, async () =>
+      create('probe', { ...good, service: 'taken' }).then(
+        async () => void (await kube.client.delete(meshServices, 'probe', 'shop')),
+        (error: Error) => /belongs to MeshService/.test(error.message),
+      ),
+    );
+  });
+
+  for (const [what, spec, words] of [...BAD, ...REFUSED_BY_SCHEMA, ...REFUSED_BY_OPERATOR]) {
     it(`is refused with ${what}`, async () => {
       const refusal = await create('bad', spec).then(
         () => expect.fail('it was taken'),

@@ -9,6 +9,7 @@ const CLUSTER_WIDE = [
   'ClusterRole',
   'ClusterRoleBinding',
   'MutatingWebhookConfiguration',
+  'ValidatingWebhookConfiguration',
 ];
 
 /** Where objects of a kind live; the plurals of the chart's kinds are regular. */

@@ -8,10 +8,10 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, namespaces, pods, services } from '../../clients/kube/resources.ts';
 import type { MeshServiceSpecInput, MeshServiceStatus } from '../../crds/mesh-service.ts';
-import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../mesh/installation.ts';
+import { NAMESPACE, WEBHOOK_SERVICE } from '../../mesh/installation.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import type { Material } from '../../operator/bootstrap/material.ts';
-import { type Manifest, chart, named, ofKind } from '../unit/charts/objects.ts';
+import { type Manifest, chart, ofKind } from '../unit/charts/objects.ts';
 import { applyManifest } from './apply-manifest.ts';
 import { eventually } from './eventually.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
@@ -116,9 +116,11 @@ async function install(kube: RealKube, webhookPort: number): Promise<string> {
     metadata: { name: WEBHOOK_SERVICE, namespace: NAMESPACE },
     spec: { type: 'ExternalName', externalName: 'localhost' },
   } as KubeObject);
-  const configuration = structuredClone(named(objects, 'MutatingWebhookConfiguration', WEBHOOK_CONFIGURATION));
-  configuration['webhooks'][0].clientConfig.service.port = webhookPort;
-  await applyManifest(kube.client, configuration as Manifest & KubeObject);
+  for (const made of ofKind(objects, 'MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration')) {
+    const configuration = structuredClone(made);
+    configuration['webhooks'][0].clientConfig.service.port = webhookPort;
+    await applyManifest(kube.client, configuration as Manifest & KubeObject);
+  }
   await eventually('the kind is served', 20_000, async () => (await kube.client.list(meshServices)) !== undefined);
   return kube.kubeconfigFor({
     user: `system:serviceaccount:${NAMESPACE}:landbridge-operator`,

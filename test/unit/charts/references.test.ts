@@ -18,9 +18,9 @@ const portNumber = (template: Template, name: string): number | undefined =>
 
 describe('References within the chart', () => {
   it('puts every namespaced object in the one namespace', () => {
-    const clusterWide = ['Namespace', 'PriorityClass', 'CustomResourceDefinition', 'MutatingWebhookConfiguration'];
+    const clusterWide = ['Namespace', 'PriorityClass', 'CustomResourceDefinition'];
     for (const object of objects) {
-      if (clusterWide.includes(object.kind) || object.kind.startsWith('Cluster')) {
+      if (clusterWide.includes(object.kind) || /^Cluster|WebhookConfiguration$/.test(object.kind)) {
         expect(object.metadata.namespace, object.metadata.name).to.equal(undefined);
       } else {
         expect(object.metadata.namespace, object.metadata.name).to.equal(NAMESPACE);

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import type { KubeObject } from '../../../clients/kube/object.ts';
-import { mutatingWebhookConfigurations } from '../../../clients/kube/resources.ts';
-import { WEBHOOK_CONFIGURATION } from '../../../mesh/installation.ts';
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../../../clients/kube/resources.ts';
+import { VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../../../mesh/installation.ts';
 import { type WebhookCertificate, readCertificate, rotateCertificate } from '../../../operator/webhook-certificate.ts';
 import { type FakeKube, startFakeKube } from '../../support/fake-kube.ts';
 
@@ -14,9 +14,13 @@ describe('the certificate of the webhook', () => {
   let kube: FakeKube;
   let nowMs: number;
   const options = () => ({ kube: kube.client, namespace: 'landbridge', nowMs: () => nowMs });
+  /** What the API server is told of both webhooks, which has to be the same. */
   const bundle = async (): Promise<string> => {
     const held = await kube.client.get<Configuration>(mutatingWebhookConfigurations, WEBHOOK_CONFIGURATION);
-    return Buffer.from(held!.webhooks[0]!.clientConfig.caBundle ?? '', 'base64').toString();
+    const other = await kube.client.get<Configuration>(validatingWebhookConfigurations, VALIDATOR_CONFIGURATION);
+    const [one, two] = [held, other].map((each) => each!.webhooks[0]!.clientConfig.caBundle ?? '');
+    expect(one).to.equal(two);
+    return Buffer.from(one!, 'base64').toString();
   };
   /** Whether a client that trusts `cas` accepts what is served. */
   const trusted = ({ serving }: WebhookCertificate, cas: string): boolean =>
@@ -34,6 +38,12 @@ describe('the certificate of the webhook', () => {
           kind: 'MutatingWebhookConfiguration',
           metadata: { name: WEBHOOK_CONFIGURATION },
           webhooks: [{ name: 'injector.landbridge.dev', clientConfig: { service: { name: 'x', namespace: 'y' } } }],
+        } as KubeObject,
+        {
+          apiVersion: 'admissionregistration.k8s.io/v1',
+          kind: 'ValidatingWebhookConfiguration',
+          metadata: { name: VALIDATOR_CONFIGURATION },
+          webhooks: [{ name: 'validator.landbridge.dev', clientConfig: { service: { name: 'x', namespace: 'y' } } }],
         } as KubeObject,
       ],
     });

@@ -1,0 +1,190 @@
+import { type MeshService, consulName } from '../../crds/mesh-service.ts';
+import type { Reason } from '../../crds/reasons.ts';
+import { parseDurationMs } from '../duration.ts';
+import { regexProblems } from './regex.ts';
+import { routeProblems } from './route-problems.ts';
+import { referencesOf, servicesOf } from './subset.ts';
+
+/**
+ * What is wrong with a MeshService beyond what its schema says (crds/): mostly between objects.
+ *
+ * `refuse`: Consul would refuse it, or take it and break traffic. Admission refuses it; the reconciler, which meets what
+ * came in while no webhook answered, leaves Consul as it is and says so.
+ * `wait`: it names something that is not there yet. Two files may come in any order, so admission only warns; the
+ * reconciler holds the config entries back until it is there.
+ * `warn`: it can be written, and will probably not do what was meant.
+ */
+export interface TrafficProblem {
+  weight: 'refuse' | 'wait' | 'warn';
+  reason: Reason;
+  message: string;
+}
+
+/** What else there is: all from memory. */
+export interface Neighbourhood {
+  /** Name of the cluster: the site of its pods. */
+  cluster: string;
+  /** MeshServices that want a name in Consul. */
+  named(service: string): MeshService[];
+  /** MeshServices whose routes, split or fail over lead to a service. */
+  joining(service: string): MeshService[];
+}
+
+/** `before` is what the object was, at an update: what it already had is not refused again. */
+export function trafficProblems(
+  meshService: MeshService,
+  around: Neighbourhood,
+  before?: MeshService,
+): TrafficProblem[] {
+  return [
+    ...nameTaken(meshService, around, before),
+    ...joinsItself(meshService),
+    ...protocolsDiffer(meshService, around),
+    ...splitCycle(meshService, around),
+    ...siteUnknown(meshService, around),
+    ...timeoutsCross(meshService),
+    ...routeProblems(meshService.spec.traffic?.routes ?? []),
+    ...regexProblems(meshService),
+    ...serviceMissing(meshService, around),
+    ...callRefused(meshService, around),
+  ];
+}
+
+const refuse = (message: string): TrafficProblem => ({ weight: 'refuse', reason: 'TrafficRefused', message });
+
+const keyOf = ({ metadata }: MeshService): string => `${metadata.namespace ?? ''}/${metadata.name}`;
+
+const others = (meshService: MeshService, found: MeshService[]): MeshService[] =>
+  found.filter((other) => keyOf(other) !== keyOf(meshService) && other.metadata.deletionTimestamp === undefined);
+
+/** The one of several that counts: who holds the name, else the first. */
+const holderOf = (service: string, found: MeshService[]): MeshService | undefined =>
+  found.find(({ status }) => status?.consul?.service === service) ?? found[0];
+
+function nameTaken(meshService: MeshService, around: Neighbourhood, before?: MeshService): TrafficProblem[] {
+  const name = consulName(meshService);
+  const holder = holderOf(name, others(meshService, around.named(name)));
+  const hadIt = before !== undefined && consulName(before) === name;
+  if (holder === undefined || hadIt || meshService.status?.consul?.service === name) return [];
+  return [
+    {
+      ...refuse(
+        `the name "${name}" in Consul belongs to MeshService ${keyOf(holder)}: give spec.service another name, or delete that one first`,
+      ),
+      reason: 'NameOwnedByAnother',
+    },
+  ];
+}
+
+function joinsItself(meshService: MeshService): TrafficProblem[] {
+  const name = consulName(meshService);
+  if (!servicesOf(meshService.spec.traffic).includes(name)) return [];
+  return [
+    refuse(
+      `spec.traffic sends requests of ${name} to the service ${name} itself, which goes round in a circle: name a subset, or leave "service" out of the route`,
+    ),
+  ];
+}
+
+function protocolsDiffer(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+  const name = consulName(meshService);
+  const { protocol } = meshService.spec;
+  const led = servicesOf(meshService.spec.traffic).flatMap((service) => {
+    const other = holderOf(service, others(meshService, around.named(service)));
+    return other === undefined ? [] : [other];
+  });
+  const leading = others(meshService, around.joining(name));
+  return [...led, ...leading]
+    .filter((other) => other.spec.protocol !== protocol)
+    .map((other) =>
+      refuse(
+        `${name} speaks ${protocol} and ${consulName(other)} (MeshService ${keyOf(other)}) speaks ${other.spec.protocol}, but a route, split or fail over joins them, and Consul joins only services of one protocol: take the route, split or fail over out, change both, then put it back`,
+      ),
+    );
+}
+
+/** Consul follows a split into another service's split, and refuses to go in a circle. */
+function splitCycle(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+  const name = consulName(meshService);
+  const nextOf = (from: MeshService): string[] =>
+    (from.spec.traffic?.split ?? []).flatMap(({ service }) => service ?? []);
+  const walk = (from: MeshService, path: string[]): string[] | undefined => {
+    for (const service of nextOf(from)) {
+      if (service === name) return path.length > 1 ? [...path, name] : undefined;
+      if (path.includes(service)) continue;
+      const next = holderOf(service, around.named(service));
+      const found = next && walk(next, [...path, service]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const circle = walk(meshService, [name]);
+  return circle === undefined
+    ? []
+    : [refuse(`splits go round in a circle: ${circle.join(' -> ')}. Let one of them name a subset of its own instead`)];
+}
+
+function siteUnknown(meshService: MeshService, { cluster }: Neighbourhood): TrafficProblem[] {
+  const { traffic, workloads } = meshService.spec;
+  if (traffic === undefined) return [];
+  const known = [...(workloads.external?.sites ?? []), ...(workloads.pods === undefined ? [] : [cluster])];
+  const named = referencesOf(traffic).flatMap((each) => (each.startsWith('site:') ? [each.slice('site:'.length)] : []));
+  const declared = (traffic.subsets ?? []).flatMap(({ site }) => site ?? []);
+  const unknown = [...new Set([...named, ...declared])].filter((site) => !known.includes(site));
+  const empty = (traffic.subsets ?? []).filter(
+    ({ platform, site }) =>
+      (platform === 'pod' && site !== undefined && site !== cluster) ||
+      (platform !== undefined && platform !== 'pod' && (site === cluster || workloads.external === undefined)) ||
+      (platform === 'pod' && workloads.pods === undefined),
+  );
+  return [
+    ...unknown.map((site) =>
+      refuse(
+        `spec.traffic names the site "${site}", where no instance can be: admit it in spec.workloads.external.sites (admitted: ${known.join(', ') || 'none'}), or name another`,
+      ),
+    ),
+    ...empty.map(({ name }) =>
+      refuse(
+        `the subset "${name}" matches nothing: pods are at the site "${cluster}" and need spec.workloads.pods, vm and external are at the sites of spec.workloads.external.sites`,
+      ),
+    ),
+  ];
+}
+
+function timeoutsCross(meshService: MeshService): TrafficProblem[] {
+  const { timeout, connectTimeout } = meshService.spec.traffic ?? {};
+  if (timeout === undefined || connectTimeout === undefined) return [];
+  if (parseDurationMs(connectTimeout) <= parseDurationMs(timeout)) return [];
+  return [
+    refuse(
+      `spec.traffic.connectTimeout (${connectTimeout}) is longer than spec.traffic.timeout (${timeout}), so a lost connection is never tried again: make it shorter`,
+    ),
+  ];
+}
+
+function serviceMissing(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+  const missing = servicesOf(meshService.spec.traffic).filter(
+    (service) => service !== consulName(meshService) && others(meshService, around.named(service)).length === 0,
+  );
+  return missing.map((service) => ({
+    weight: 'wait',
+    reason: 'ReferenceMissing',
+    message: `spec.traffic names the service "${service}", which no MeshService has: what Consul holds for ${consulName(meshService)} stays as it is until there is one`,
+  }));
+}
+
+/** A call that this service is set up for and that the other one does not let in. */
+function callRefused(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+  const name = consulName(meshService);
+  return meshService.spec.upstreams.flatMap(({ service }) => {
+    const callee = holderOf(service, around.named(service));
+    if (callee === undefined || callee.spec.access.some(({ from }) => from === name || from === '*')) return [];
+    return [
+      {
+        weight: 'warn' as const,
+        reason: 'TrafficRefused' as const,
+        message: `calls of ${name} to ${service} will be refused: add { from: ${name} } to spec.access of MeshService ${keyOf(callee)}`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { type MeshService, parseMeshService } from '../crds/mesh-service.ts';
+import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
+import type { AdmissionResponse } from './review.ts';
+
+/** admission.k8s.io/v1 for a MeshService, the fields that are read. */
+export interface ValidationRequest {
+  uid: string;
+  kind: { kind: string };
+  operation: string;
+  object?: object | null;
+  oldObject?: object | null;
+}
+
+/**
+ * Answers the admission of a MeshService from memory: what Consul would refuse, or take and break traffic with, is
+ * refused with what to write instead; what is not there yet, or will hardly do what was meant, is a warning. The
+ * reconciler runs the same function, so an object that came in while nobody answered does no harm.
+ */
+export function validate(request: ValidationRequest, around: Neighbourhood): AdmissionResponse {
+  const { uid } = request;
+  const meshService = readable(request.object);
+  // The schema is the API server's to check; an object on its way out is let go whatever it says.
+  if (meshService === undefined || meshService.metadata.deletionTimestamp !== undefined) return { uid, allowed: true };
+  const problems = trafficProblems(meshService, around, readable(request.oldObject));
+  const refused = problems.filter(({ weight }) => weight === 'refuse').map(({ message }) => message);
+  const warnings = problems.filter(({ weight }) => weight !== 'refuse').map(({ message }) => message);
+  if (refused.length === 0) return { uid, allowed: true, ...(warnings.length === 0 ? {} : { warnings }) };
+  return { uid, allowed: false, status: { code: 422, message: refused.join('; ') } };
+}
+
+function readable(object: object | null | undefined): MeshService | undefined {
+  if (object === null || object === undefined) return undefined;
+  try {
+    return parseMeshService(object as Parameters<typeof parseMeshService>[0]);
+  } catch (error) {
+    if (error instanceof z.ZodError) return undefined;
+    throw error;
+  }
+}

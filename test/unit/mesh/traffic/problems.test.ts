@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import { type MeshService, consulName } from '../../../../crds/mesh-service.ts';
+import { desiredState } from '../../../../mesh/desired.ts';
+import { diff } from '../../../../mesh/diff.ts';
+import { configKey } from '../../../../mesh/entry.ts';
+import { type Neighbourhood, trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import { servicesOf } from '../../../../mesh/traffic/subset.ts';
+import { aMeshService } from '../../../support/builders.ts';
+
+const among = (...all: MeshService[]): Neighbourhood => ({
+  cluster: 'lab',
+  named: (service) => all.filter((each) => consulName(each) === service),
+  joining: (service) => all.filter(({ spec }) => servicesOf(spec.traffic).includes(service)),
+});
+const leadsTo = (service: string) =>
+  aMeshService('web', { protocol: 'http', traffic: { routes: [{ name: 'r', path: '/r', service }] } });
+const weights = (meshService: MeshService, around: Neighbourhood) =>
+  trafficProblems(meshService, around, meshService).map(({ weight, reason }) => `${weight} ${reason}`);
+
+describe('the rules between MeshServices', () => {
+  it('let two files come in any order: what is not there yet is waited for, and what comes has to fit', () => {
+    const web = leadsTo('late');
+    expect(weights(web, among(web))).to.deep.equal(['wait ReferenceMissing']);
+    const late = aMeshService('late', { protocol: 'http' });
+    expect(weights(web, among(web, late))).to.deep.equal([]);
+    expect(weights(late, among(web, late))).to.deep.equal([]);
+    const tcp = aMeshService('late', { protocol: 'tcp' });
+    expect(weights(tcp, among(web, tcp))).to.deep.equal(['refuse TrafficRefused']);
+  });
+
+  it('do not count an object that is on its way out', () => {
+    const web = leadsTo('going');
+    const going = aMeshService('going', { protocol: 'tcp' }, { deletionTimestamp: '2026-01-01T00:00:00Z' });
+    expect(weights(web, among(web, going))).to.deep.equal(['wait ReferenceMissing']);
+  });
+
+  it('warn of calls that the other side does not let in, by name or for everybody', () => {
+    const caller = aMeshService('web', { upstreams: [{ service: 'a', localPort: 1 }] });
+    const callee = (access: { from: string }[]) => aMeshService('a', { access });
+    expect(weights(caller, among(callee([])))).to.deep.equal(['warn TrafficRefused']);
+    expect(weights(caller, among(callee([{ from: 'other' }])))).to.deep.equal(['warn TrafficRefused']);
+    for (const from of ['web', '*']) expect(weights(caller, among(callee([{ from }])))).to.deep.equal([]);
+    expect(weights(caller, among()), 'a service of somebody else').to.deep.equal([]);
+  });
+
+  it('refuse a name that another holds to a newcomer, not again to who has it already', () => {
+    const mine = aMeshService('mine', { service: 'web' });
+    const holder = aMeshService('web');
+    const reasons = (before?: MeshService) =>
+      trafficProblems(mine, among(mine, holder), before).map(({ reason }) => reason);
+    expect(reasons()).to.deep.equal(['NameOwnedByAnother']);
+    expect(reasons(aMeshService('mine'))).to.deep.equal(['NameOwnedByAnother']);
+    expect(reasons(mine)).to.deep.equal([]);
+  });
+});
+
+describe('a MeshService that cannot be served as it asks', () => {
+  const intent = (meshService: MeshService) => ({
+    cluster: 'lab',
+    namespace: 'shop',
+    name: 'web',
+    meshService,
+    pods: [],
+    formerServices: [],
+    problems: trafficProblems(meshService, among(meshService), meshService),
+  });
+
+  it('keeps the config entries it has', () => {
+    const before = desiredState(intent(aMeshService('web', { protocol: 'http' })));
+    const held = Object.fromEntries(
+      Object.values(before.config).map((entry) => [configKey(entry), { entry, modifyIndex: 1 }]),
+    );
+    const wanted = desiredState(intent(leadsTo('late')));
+    expect(wanted.problems.map(({ reason }) => reason)).to.deep.equal(['ReferenceMissing']);
+    const { changes } = diff(wanted, { node: undefined, config: held }, before.owner);
+    expect(changes.map(({ op }) => op)).to.deep.equal(['set-node']);
+  });
+
+  it('makes only its claim, and who may call, where there is nothing', () => {
+    const wanted = desiredState(
+      intent({ ...leadsTo('late'), spec: { ...leadsTo('late').spec, access: [{ from: 'a' }] } }),
+    );
+    const { changes } = diff(wanted, { node: undefined, config: {} }, wanted.owner);
+    const kinds = changes.flatMap((change) => (change.op === 'set-config' ? [change.entry.Kind] : []));
+    expect(kinds).to.deep.equal(['service-defaults', 'service-intentions']);
+  });
+});
