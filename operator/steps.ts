@@ -4,6 +4,7 @@ import type { Log } from '../clients/kube/log.ts';
 import { isNotFound } from '../clients/kube/errors.ts';
 import { splitKey } from '../clients/kube/object.ts';
 import { meshServices, pods } from '../clients/kube/resources.ts';
+import { consulName } from '../crds/mesh-service.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE } from '../mesh/names.ts';
@@ -59,6 +60,8 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
   const { kube, consul, catalog, world, sidecarSecrets, statuses, metrics, log } = options;
   const stale = new Set<string>();
   const looks = new Map<string, Look>();
+  /** Names in Consul that walks of this process began under: after a rename the mirror may not tell of our own status yet. */
+  const names = new Map<string, string[]>();
   const keyOf = (intent: Intent): string => `${intent.namespace}/${intent.name}`;
 
   async function lookAround(intent: Intent) {
@@ -71,7 +74,15 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
   }
 
   return {
-    readIntent: (key) => world.readIntent(key),
+    readIntent(key) {
+      const intent = world.readIntent(key);
+      if (intent === undefined) return undefined;
+      const before = names.get(key) ?? [];
+      const now = intent.meshService === undefined ? [] : [consulName(intent.meshService)];
+      names.set(key, [...new Set([...before, ...now])]);
+      const unsaid = before.filter((name) => !now.includes(name) && !intent.formerServices.includes(name));
+      return unsaid.length === 0 ? intent : { ...intent, formerServices: [...intent.formerServices, ...unsaid] };
+    },
     now: options.now,
     again: options.again,
     catalog,
@@ -135,11 +146,18 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       return { podsWithoutSidecar, external, namespaceEnabled, consulDown: undefined, tokenProblem: undefined };
     },
 
-    writeStatus: (intent, status) => statuses.write(keyOf(intent), status),
+    async writeStatus(intent, status) {
+      const held = status.consul?.service;
+      const ended = status.conditions?.some(({ type, status: is }) => type === 'Synced' && is === 'True') ?? false;
+      // The walk came to its end under this name, so nothing is left under others.
+      if (ended && held !== undefined && held === consulName(intent.meshService!)) names.set(keyOf(intent), [held]);
+      await statuses.write(keyOf(intent), status);
+    },
 
     async releaseObject(intent) {
       await sidecarSecrets.remove(intent.namespace, intent.name);
       looks.delete(keyOf(intent));
+      names.delete(keyOf(intent));
       const metadata = world.meshServices.get(keyOf(intent))?.metadata;
       if (!metadata?.finalizers?.includes(FINALIZER)) return;
       const finalizers = metadata.finalizers.filter((finalizer) => finalizer !== FINALIZER);

@@ -1,0 +1,124 @@
+import { setMaxListeners } from 'node:events';
+import { consulOver } from '../clients/consul/connect.ts';
+import { watchReachability } from '../clients/consul/reachability.ts';
+import type { Transport } from '../clients/consul/transport.ts';
+import type { KubeClient } from '../clients/kube/client.ts';
+import { systemClock } from '../clients/kube/clock.ts';
+import { recordEvents } from '../clients/kube/events.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { KubeObject } from '../clients/kube/object.ts';
+import { namespaces } from '../clients/kube/resources.ts';
+import { API_VERSION } from '../crds/mesh-service.ts';
+import type { Intent } from '../mesh/desired.ts';
+import { rememberingCatalog } from './catalog.ts';
+import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
+import { runController } from './controller.ts';
+import type { Environment } from './environment.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import type { Queue } from './queue.ts';
+import { sidecarSecrets } from './sidecar-secret.ts';
+import { operatorSteps } from './steps.ts';
+import type { StatusWriter } from './status-writer.ts';
+import type { World } from './world.ts';
+
+export interface LeadOptions {
+  settings: Environment;
+  kube: KubeClient;
+  /** The way to the Consul servers, with the operator's token. */
+  server: Transport;
+  /** Reads a file of the operator's Secret. */
+  file: (name: string) => string;
+  world: World;
+  statuses: StatusWriter;
+  metrics: OperatorMetrics;
+  /** Aborts when the lead is over. */
+  signal: AbortSignal;
+  log: Log;
+}
+
+/** What only the leader does. Everything it remembers starts empty, since another may have written meanwhile. */
+export function lead(options: LeadOptions): Queue {
+  const { settings, kube, server, file, world, statuses, metrics, signal, log } = options;
+  // Every request under way listens to it, and there may be many at once: no leak to be warned of.
+  setMaxListeners(0, signal);
+  const reachability = watchReachability(server, {
+    onAway: (error) => log.warn({ err: error }, 'Consul is away'),
+    onReturn: () => {
+      log.info('Consul is back');
+      controller.consulIsBack();
+    },
+    clock: systemClock,
+    random: Math.random,
+    signal,
+  });
+  const consul = consulOver(reachability.transport);
+  const claim = clusterClaim({
+    consul,
+    cluster: settings.LANDBRIDGE_CLUSTER,
+    clusterUid: async () => (await kube.get<KubeObject>(namespaces, 'kube-system'))?.metadata.uid ?? '',
+    trustMs: settings.LANDBRIDGE_VERIFY_SECONDS * 1000,
+    steadyMs: systemClock.steady,
+  });
+  const catalog = claimedCatalog(claim, rememberingCatalog(consul));
+  const [host = '', port = ''] = settings.LANDBRIDGE_CONSUL_GRPC.split(':');
+  const secretsOfSidecars = sidecarSecrets({
+    kube,
+    consul,
+    cluster: settings.LANDBRIDGE_CLUSTER,
+    datacenter: settings.LANDBRIDGE_DATACENTER,
+    consulGrpc: { host, port: Number(port) },
+    serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
+    consulCaPem: () => `${file('consul-ca.crt')}\n`,
+    signingKeyPem: () => `${file('signing.key')}\n`,
+    nowMs: Date.now,
+  });
+  const events = recordEvents({
+    client: kube,
+    reportingController: 'landbridge.dev/operator',
+    reportingInstance: settings.POD_NAME,
+    log,
+  });
+  const steps = operatorSteps({
+    kube,
+    consul,
+    catalog,
+    world,
+    sidecarSecrets: secretsOfSidecars,
+    statuses,
+    metrics,
+    publish: (intent, type, reason, note) =>
+      events.record({ regarding: regarding(intent, world), type, reason, action: 'Reconcile', note }),
+    onLost: ({ namespace, name }) => {
+      log.warn({ meshService: `${namespace}/${name}` }, 'Consul had lost its entries; they are written again');
+      secretsOfSidecars.forget(namespace, name);
+      controller.queue.addAfter(`${namespace}/${name}`, 100);
+    },
+    again: (key) => controller.queue.add(key),
+    now: () => new Date().toISOString(),
+    nowMs: Date.now,
+    log,
+  });
+  const controller = runController({
+    world,
+    consul,
+    reachability,
+    catalog,
+    steps,
+    cluster: settings.LANDBRIDGE_CLUSTER,
+    metrics,
+    verifyMs: settings.LANDBRIDGE_VERIFY_SECONDS * 1000,
+    clock: systemClock,
+    random: Math.random,
+    signal,
+    log,
+  });
+  return controller.queue;
+}
+
+const regarding = ({ namespace, name }: Intent, world: World) => ({
+  apiVersion: API_VERSION,
+  kind: 'MeshService',
+  namespace,
+  name,
+  uid: world.meshServices.get(`${namespace}/${name}`)?.metadata.uid ?? '',
+});

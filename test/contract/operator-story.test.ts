@@ -1,0 +1,110 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { ConsulUnavailable } from '../../clients/consul/errors.ts';
+import type { Transport } from '../../clients/consul/transport.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { customResourceDefinitions, namespaces } from '../../clients/kube/resources.ts';
+import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
+import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
+import { readEnvironment } from '../../operator/environment.ts';
+import { lead } from '../../operator/lead.ts';
+import { operatorMetrics } from '../../operator/metrics.ts';
+import type { Queue } from '../../operator/queue.ts';
+import { statusWriter } from '../../operator/status-writer.ts';
+import { watchWorld } from '../../operator/world.ts';
+import { eventually } from '../support/eventually.ts';
+import { fakeConsul } from '../support/fake-consul.ts';
+import { type FakeKube, startFakeKube } from '../support/fake-kube.ts';
+import { type Stage, happening, happens, mustBeRight } from '../support/operator-story.ts';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** The whole operator but its election and its webhook, on an API server and a Consul in this process. */
+async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
+  const kube: FakeKube = await startFakeKube();
+  await kube.client.create(namespaces, { metadata: { name: 'shop', labels: { 'landbridge.dev/mesh': 'enabled' } } });
+  await kube.client.create(customResourceDefinitions, meshServiceCrd() as unknown as KubeObject);
+  const fake = fakeConsul({ acl: true });
+  const managementToken = randomUUID();
+  const consul = fake.connect(managementToken);
+  await consul.acl.bootstrap(managementToken);
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const signingKeyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const holder = () => ({ accessorId: randomUUID(), token: randomUUID(), signingKeyPem });
+  const operator = holder();
+  const material = { consulCaPem: 'PEM', managementToken, server: holder(), operator, bridge: holder() };
+  await configureAcl(consul.acl, { cluster: 'lab', tokenTtl: '1h' }, material);
+  const files: Record<string, string> = { 'consul-ca.crt': 'PEM', 'signing.key': signingKeyPem };
+  let away = false;
+  // The administrator's requests go on while the operator's do not.
+  const inner = fake.transport(operator.token);
+  const server: Transport = {
+    send: (request) =>
+      away ? Promise.reject(new ConsulUnavailable('No Consul server answered')) : inner.send(request),
+    close: inner.close,
+  };
+  const settings = readEnvironment({
+    LANDBRIDGE_CONSUL_HTTP: 'fake:1',
+    LANDBRIDGE_CONSUL_GRPC: 'fake:2',
+    LANDBRIDGE_SIDECAR_IMAGE: 'envoy',
+    LANDBRIDGE_VERIFY_SECONDS: '1',
+    POD_NAME: 'operator-0',
+    POD_NAMESPACE: 'landbridge',
+  });
+  let stop = new AbortController();
+  async function start(): Promise<void> {
+    stop = new AbortController();
+    const { signal } = stop;
+    const leading: { queue?: Queue } = {};
+    const world = watchWorld({
+      kube: kube.client,
+      cluster: 'lab',
+      onChange: (name) => leading.queue?.add(name),
+      onStatus: (name, status) => void (statuses.isOwn(name, status) || leading.queue?.add(name)),
+      signal,
+      log: silent,
+    });
+    const statuses = statusWriter(kube.client, (name) => world.meshServices.get(name)?.status);
+    await world.synced();
+    const metrics = operatorMetrics();
+    const file = (name: string): string => files[name]!;
+    leading.queue = lead({ settings, kube: kube.client, server, file, world, statuses, metrics, signal, log: silent });
+  }
+  await start();
+  return {
+    kube: kube.client,
+    consul,
+    consulAway: async () => void (away = true),
+    consulBack: async () => void (away = false),
+    kubeRestart: () => kube.restart(),
+    async operatorRestart() {
+      stop.abort(new Error('restart'));
+      await start();
+    },
+    async stop() {
+      stop.abort(new Error('the end'));
+      await kube.stop();
+    },
+  };
+}
+
+describe('the operator on fakes', function () {
+  this.timeout(120_000);
+
+  it('is right after any story, as soon as what failed is back', async () => {
+    const story = fc.array(happening, { minLength: 5, maxLength: 25 });
+    await fc.assert(
+      fc.asyncProperty(story, async (happenings) => {
+        const stage = await stageOfFakes();
+        try {
+          for (const one of happenings) await happens(stage, one);
+          await stage.consulBack();
+          await eventually('all is right', 15_000, async () => (await mustBeRight(stage), true), 20);
+        } finally {
+          await stage.stop();
+        }
+      }),
+      { numRuns: 12, endOnFailure: true, interruptAfterTimeLimit: 60_000 },
+    );
+  });
+});
