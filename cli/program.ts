@@ -3,12 +3,14 @@ import { agentCommand } from './commands/agent.ts';
 import { bootstrapCommand } from './commands/bootstrap.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { checkCommand } from './commands/check.ts';
+import { cleanUpCommand } from './commands/clean-up.ts';
 import { injectCommand } from './commands/inject.ts';
 import { installCommand, upgradeCommand } from './commands/install.ts';
 import { manifestsCommand } from './commands/manifests.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { planCommand } from './commands/plan.ts';
 import { deregisterCommand, registerCommand } from './commands/register.ts';
+import { selfTestCommand } from './commands/self-test.ts';
 import { statusCommand } from './commands/status.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
 import { vmCommand } from './commands/vm.ts';
@@ -36,6 +38,8 @@ export function landbridgeProgram(): Command {
     bridgeCommand(),
     agentCommand(),
     bootstrapCommand(),
+    selfTestCommand(),
+    cleanUpCommand(),
   ]) {
     program.addCommand(command);
   }

@@ -8,6 +8,8 @@ export const repositoryRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What the lab writes into the checkout for its user: the kubeconfig, and logs that outlive a stop. */
 export const dotLab = join(repositoryRoot, '.lab');
 export const kubeconfigFile = join(dotLab, 'kubeconfig');
+/** What this lab was installed with: `landbridge upgrade -f` takes it. */
+export const valuesFile = join(dotLab, 'values.yaml');
 export const logDirectory = join(dotLab, 'logs');
 
 /** State of a running lab; gone after a stop, and after a reboot by itself. */

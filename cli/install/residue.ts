@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { customResourceDefinitions, meshServices } from '../../clients/kube/resources.ts';
+import { customResourceDefinitions, meshServices, pods } from '../../clients/kube/resources.ts';
 import { GROUP } from '../../crds/mesh-service.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 import { installedObjects } from './installed-objects.ts';
@@ -11,7 +11,6 @@ const MADE_LATER: readonly [apiVersion: string, kind: string][] = [
   ['v1', 'PersistentVolumeClaim'],
   ['coordination.k8s.io/v1', 'Lease'],
   ['v1', 'Secret'],
-  ['v1', 'Pod'],
 ];
 
 /**
@@ -25,6 +24,16 @@ export async function everythingOf(
 ): Promise<KubeObject[]> {
   const found = await meshServicesOf(kube);
   found.push(...(await installedObjects(kube, discover)));
+  found.push(...(await madeLater(kube, discover)), ...(await podsOf(kube)));
+  const once = new Map(
+    found.map((object) => [`${object.kind} ${object.metadata.namespace} ${object.metadata.name}`, object]),
+  );
+  return [...once.values()].filter(({ kind }) => !kept.has(kind!));
+}
+
+/** What only our processes made, and nothing that was applied. */
+export async function madeLater(kube: KubeClient, discover: Discover): Promise<KubeObject[]> {
+  const found: KubeObject[] = [];
   for (const [apiVersion, kind] of MADE_LATER) {
     const { items } = await kube.list<KubeObject>(await discover(apiVersion, kind), {
       namespace: NAMESPACE,
@@ -32,16 +41,17 @@ export async function everythingOf(
     });
     found.push(...items.filter(isOurs).map((object) => ({ ...object, apiVersion, kind })));
   }
-  found.push(...(await sidecarSecrets(kube, discover)));
-  const once = new Map(
-    found.map((object) => [`${object.kind} ${object.metadata.namespace} ${object.metadata.name}`, object]),
-  );
-  return [...once.values()].filter(({ kind }) => !kept.has(kind!));
+  return [...found, ...(await sidecarSecrets(kube, discover))];
 }
 
 /** Of the user's own Secrets in our namespace, such as an external Consul's CA, none begins so. */
 const isOurs = ({ metadata: { name, labels } }: KubeObject): boolean =>
   labels?.['app.kubernetes.io/part-of'] === 'landbridge' || /^(data-)?landbridge-/.test(name);
+
+async function podsOf(kube: KubeClient): Promise<KubeObject[]> {
+  const { items } = await kube.list<KubeObject>(pods, { namespace: NAMESPACE, metadataOnly: true });
+  return items.filter(isOurs).map((object) => ({ ...object, apiVersion: 'v1', kind: 'Pod' }));
+}
 
 export async function meshServicesOf(kube: KubeClient): Promise<KubeObject[]> {
   if ((await kube.get(customResourceDefinitions, `meshservices.${GROUP}`)) === undefined) return [];

@@ -1,56 +1,52 @@
-import { synthesize, toYaml } from '../../charts/synthesize.ts';
+import { writeFileSync } from 'node:fs';
+import { dump } from 'js-yaml';
+import { synthesize } from '../../charts/synthesize.ts';
 import { parseValues } from '../../charts/values.ts';
-import type { Values } from '../../charts/values/schema.ts';
-import { BRIDGE_SERVICE, CONSUL_SERVER_SERVICE, NAMESPACE, WEBHOOK_CONFIGURATION } from '../../mesh/installation.ts';
+import type { ValuesInput } from '../../charts/values/schema.ts';
+import { kubeOf } from '../../cli/cluster.ts';
+import { install as installObjects } from '../../cli/install/install.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
 import type { Cluster, ClusterNode } from '../cluster.ts';
 import type { Engine } from '../engine.ts';
 import { imageTags } from '../images/build-images.ts';
+import { valuesFile } from '../paths.ts';
 import type { Progress } from '../progress.ts';
 
 const STORAGE_CLASS = 'landbridge-lab';
 const CONSUL_DISK = '/var/local/landbridge-consul';
-const READY = '--timeout=120s';
+const TIMEOUT_MS = 180_000;
 
 /** What the lab gives the chart: everything else is the chart's default. */
-export function labValues(nodes: ClusterNode[]): Values {
+export function labValues(nodes: ClusterNode[]): ValuesInput {
   const at = (port: number): string[] => nodes.map((node) => `${node.address}:${port}`);
   const workers = nodes.filter((node) => node.role === 'worker').map((node) => node.address);
-  return parseValues({
+  return {
     cluster: 'lab',
     images: imageTags,
     operator: { replicas: Math.min(2, workers.length) },
     bridge: { enabled: true, advertise: at(30443) },
     consul: { advertise: at(30503), storageClass: STORAGE_CLASS },
-  });
+  };
 }
 
-/** Installs Landbridge and its Consul server through our own chart, and waits until both can be used. */
+/**
+ * Installs Landbridge and its Consul server as `landbridge install -f .lab/values.yaml` does, and waits until both can
+ * be used.
+ */
 export async function install(engine: Engine, cluster: Cluster, progress: Progress): Promise<void> {
   const task = progress.begin('install Landbridge');
   try {
     const nodes = await cluster.nodes();
     await makeDisk(engine, cluster, nodes.find((node) => node.role === 'worker')!.name);
-    const manifests = toYaml(synthesize(labValues(nodes)));
-    await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: manifests });
-    const inNamespace = ['--namespace', NAMESPACE];
-    for (const [what, args] of [
-      ['Consul', ['rollout', 'status', `statefulset/${CONSUL_SERVER_SERVICE}`, ...inNamespace, READY]],
-      ['the operator', ['rollout', 'status', 'deployment/landbridge-operator', ...inNamespace, READY]],
-      ['the bridge', ['rollout', 'status', `deployment/${BRIDGE_SERVICE}`, ...inNamespace, READY]],
-      [
-        'the webhook',
-        [
-          'wait',
-          `mutatingwebhookconfiguration/${WEBHOOK_CONFIGURATION}`,
-          '--for=jsonpath={.webhooks[0].clientConfig.caBundle}',
-          READY,
-        ],
-      ],
-      ['the CRD', ['wait', 'crd/meshservices.landbridge.dev', '--for=condition=Established', READY]],
-    ] as const) {
-      task.at(`waiting for ${what}`);
-      await cluster.kubectl(args);
-    }
+    const values = labValues(nodes);
+    writeFileSync(valuesFile, dump(values));
+    await installObjects({
+      kube: kubeOf({ kubeconfig: cluster.kubeconfig }),
+      objects: synthesize(parseValues(values)) as Parameters<typeof installObjects>[0]['objects'],
+      planOnly: false,
+      timeoutMs: TIMEOUT_MS,
+      say: (line) => task.at(line.trim()),
+    });
     task.done();
   } catch (error) {
     task.failed(`kubectl --kubeconfig .lab/kubeconfig -n ${NAMESPACE} get pods,events`);
