@@ -43,7 +43,7 @@ export async function verifyPremade(open: (token: string) => Consul, holders: Re
     } catch (error) {
       if (!(error instanceof ConsulDenied)) throw error;
       throw new Error(
-        `Consul does not take the token of Secret ${name} (accessor ${accessorId}): externalConsul.manageAcls is false, so its policy, token and auth method have to be made by hand; see docs/install.md`,
+        `Consul does not take the token of Secret ${name} (accessor ${accessorId}): externalConsul.manageAcls is false, so the policies, tokens and JWT auth methods landbridge-operator and landbridge-bridge have to be made by hand`,
         { cause: error },
       );
     } finally {
