@@ -6,7 +6,9 @@ import { synthesize, toYaml } from '../../../charts/synthesize.ts';
 import { parseValues } from '../../../charts/values.ts';
 import { manifestsCommand } from '../../../cli/commands/manifests.ts';
 
-describe('landbridge manifests', () => {
+describe('landbridge manifests', function () {
+  // Each starts a process, which a busy machine takes its time for.
+  this.timeout(30_000);
   let directory: string;
   before(() => void (directory = mkdtempSync(join(tmpdir(), 'landbridge-manifests-'))));
   after(() => rmSync(directory, { recursive: true }));
