@@ -1,7 +1,7 @@
 import type { ErrorAnswer } from '../mesh/bridge-api.ts';
 
 /** Everything the bridge says no with: a stable code people can search for, and the HTTP status that carries it. */
-const REFUSALS = {
+export const REFUSAL_STATUS = {
   badRequest: 400,
   badJson: 400,
   bodyCutShort: 400,
@@ -38,7 +38,7 @@ const REFUSALS = {
   internal: 500,
 } as const;
 
-export type RefusalCode = keyof typeof REFUSALS;
+export type RefusalCode = keyof typeof REFUSAL_STATUS;
 
 /** A request that is answered with no. `message` says in one line what is wrong and what to do. */
 export class Refusal extends Error {
@@ -49,7 +49,7 @@ export class Refusal extends Error {
   constructor(code: RefusalCode, message: string) {
     super(message);
     this.code = code;
-    this.status = REFUSALS[code];
+    this.status = REFUSAL_STATUS[code];
   }
 
   answer(): ErrorAnswer {

@@ -19,6 +19,7 @@ import { invite } from './handlers/invite.ts';
 import { join } from './handlers/join.ts';
 import { leave } from './handlers/leave.ts';
 import { reach } from './handlers/reach.ts';
+import { describeApi } from './handlers/open-api.ts';
 import { register } from './handlers/register.ts';
 import { renew } from './handlers/renew.ts';
 import { revoke } from './handlers/revoke.ts';
@@ -51,6 +52,7 @@ export const ROUTES: Route[] = [
   route('POST', '/v1/revoke', 'admin', revokeRequest, revoke),
   route('POST', '/v1/brake', 'admin', brakeRequest, brake),
   route('GET', '/v1/vm/:name', 'anyone', undefined, vmFile),
+  route('GET', '/v1/openapi.json', 'anyone', undefined, describeApi),
 ];
 
 function route<Body>(

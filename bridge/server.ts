@@ -71,7 +71,8 @@ async function answer(
   request: IncomingMessage,
   { route, methods, name }: ReturnType<typeof findRoute>,
 ): Promise<unknown> {
-  if (methods.length === 0) throw new Refusal('notFound', 'no such path: the API is under /v1, see mesh/bridge-api.ts');
+  if (methods.length === 0)
+    throw new Refusal('notFound', 'no such path: the API is under /v1, and GET /v1/openapi.json describes it');
   if (route === undefined) throw new Refusal('methodNotAllowed', `this path takes ${methods.join(' and ')} only`);
   if (!bridge.loaded()) {
     throw new Refusal('starting', 'the bridge has not read its records from Consul yet: try again');

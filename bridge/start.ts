@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Server } from 'node:https';
 import { createBackoff } from '../clients/kube/backoff.ts';
 import type { Clock } from '../clients/kube/clock.ts';
@@ -58,6 +58,8 @@ export interface RunningBridge {
   bridge: Bridge;
   /** Where the API listens. */
   port: number;
+  /** Open connections to the API. */
+  connections: () => number;
   /** Resolves when the records have been read from Consul, and leases are judged. */
   loaded: Promise<void>;
   /** Resolves when everything has ended, after the signal aborted or a later bridge took over. */
@@ -79,6 +81,11 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
   const serving = await authority.issueServing(names, clock.now());
   const server = createApiServer(bridge, serving);
   const port = await listen(server, parts.port, parts.listenOn);
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
   log.info({ port, names }, 'bridge listens');
 
   const loaded = loadUntilDone(bridge, tenure, parts.random, signal).then(() => {
@@ -94,7 +101,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
     .then(() => loops)
     .then(() => bridge.externals.close())
     .finally(() => outer.removeEventListener('abort', end));
-  return { bridge, port, loaded, stopped };
+  return { bridge, port, connections: () => open.size, loaded, stopped };
 }
 
 function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Bridge {

@@ -21,6 +21,7 @@ import { checkSpec } from './check-spec.ts';
  * | POST /v1/revoke             | admin                     | the host may not come back; its instances go       |
  * | POST /v1/brake              | admin                     | releases the mass-loss brake of a site             |
  * | GET  /v1/vm/:name           | anyone                    | what a machine needs to join, see install-script   |
+ * | GET  /v1/openapi.json       | anyone                    | this table and the schemas below, as OpenAPI       |
  */
 
 export const name = z
