@@ -5,12 +5,15 @@ import pino from 'pino';
 import { makeRequest } from '../../agent/certificate.ts';
 import type { MeshServices, ServiceFacts } from '../../bridge/admission.ts';
 import { openAuthority } from '../../bridge/authority.ts';
+import { installOf } from '../../bridge/install.ts';
 import { createInvite } from '../../bridge/invites.ts';
 import { type RunningBridge, startBridge } from '../../bridge/start.ts';
+import type { VmFiles } from '../../bridge/vm-files.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { systemClock } from '../../clients/kube/clock.ts';
 import { type ProxySettings, proxySettings } from '../../crds/proxy.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
+import { installCommand } from '../../mesh/install-script.ts';
 import { decodeInvite, encodeInvite } from '../../mesh/invite.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
@@ -28,6 +31,8 @@ export interface Rig {
   facts: Map<string, ServiceFacts>;
   admit(service: string, upstreams?: ServiceFacts['upstreams'], proxy?: Partial<ProxySettings>): void;
   invite(service: string, ttlMs?: number): Promise<string>;
+  /** The command that a machine without anything runs; `words` are flags of `vm join`. */
+  command(service: string, words: string[]): Promise<string[]>;
   /** The invite with another fingerprint of the bridge authority. */
   withFingerprint(invite: string, caFingerprint: string): string;
   /** An intention, as a MeshService's `access` makes one. */
@@ -42,7 +47,7 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export async function startRig(options: { leaseMs: number; tokenTtl?: string }): Promise<Rig> {
+export async function startRig(options: { leaseMs: number; tokenTtl?: string; vmFiles?: VmFiles }): Promise<Rig> {
   const consul = await startConsul({ acl: true, tls: true });
   const reader = consul.connect();
   const holder = (): { accessorId: string; token: string; signingKeyPem: string } => ({
@@ -97,6 +102,11 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
       const { caFingerprint } = authority;
       return encodeInvite({ bridges: [bridgeAddress], caFingerprint, id, secret, service, site: SITE });
     },
+    async command(service, words) {
+      const install = await installOf(running!.bridge.bridge);
+      const invite = await rig.invite(service);
+      return installCommand({ bridges: [bridgeAddress], sha256: install!.sha256, words: [invite, ...words] });
+    },
     withFingerprint: (word, caFingerprint) => encodeInvite({ ...decodeInvite(word)!, caFingerprint }),
     letCall: (from, to) => intend(from, to, 'allow'),
     refuseCall: (from, to) => intend(from, to, 'deny'),
@@ -125,6 +135,7 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string }):
         clock: systemClock,
         log: pino({ level: process.env['RIG_LOG'] ?? 'silent' }),
         random: Math.random,
+        vmFiles: options.vmFiles,
       };
       running = { bridge: await startBridge(parts, stop.signal), stop };
       await running.bridge.loaded;
