@@ -24,6 +24,10 @@ export const envoyArguments = ({ bootstrap, node, service, proxy }: EnvoyArgumen
   proxy.logLevel,
   '--drain-time-s',
   String(drainSeconds(proxy)),
+  // A connection that is open when rules change ends with its next answer. Gradually, as is the default, one that is
+  // kept alive would go by the old rules, and so by access that was taken back, for most of the drain time.
+  '--drain-strategy',
+  'immediate',
   // Access logs are written once they fill 64 KiB or this long after; by default 10 s.
   '--file-flush-interval-msec',
   '1000',

@@ -1,0 +1,260 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type IncomingMessage, Agent, type Server, createServer, request } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Consul } from '../../clients/consul/consul.ts';
+import { type MeshService, type MeshServiceSpecInput, consulName } from '../../crds/mesh-service.ts';
+import { proxySettings } from '../../crds/proxy.ts';
+import { ensurePart } from '../../lab/parts/ensure-part.ts';
+import { silent } from '../../lab/progress.ts';
+import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../../mesh/bootstrap.ts';
+import { envoyArguments } from '../../mesh/envoy-arguments.ts';
+import { type ActualState, type HeldConfig, diff } from '../../mesh/diff.ts';
+import { CONFIG_KINDS, OWNER_META, configKey } from '../../mesh/entry.ts';
+import { type Instance, registrationsOf } from '../../mesh/instance.ts';
+import { sidecarId } from '../../mesh/names.ts';
+import { configEntries } from '../../mesh/traffic/entries.ts';
+import { aMeshService } from './builders.ts';
+import { eventually } from './eventually.ts';
+import { freePorts } from './real-consul-ports.ts';
+import { type RealConsul, startConsul } from './real-consul.ts';
+
+const NODE = 'vm.rig.host';
+
+/** An app with its sidecar; `hang` is an app that takes requests and never answers. */
+export interface Member {
+  id: string;
+  envoy: ChildProcess;
+  served: number;
+  hang: boolean;
+  /** What the sidecar wrote to stdout: its access log. */
+  accessLog(): string;
+  stop(): Promise<void>;
+}
+
+export interface TrafficRig {
+  /** Writes what the MeshService asks for, step by step as the operator does; throws when a step is refused. */
+  declare(name: string, spec: Partial<MeshServiceSpecInput>): Promise<void>;
+  /** Starts an app with an Envoy. Each upstream is at its local port once Consul has told the sidecar of it. */
+  member(
+    service: string,
+    platform: 'pod' | 'vm',
+    upstreams?: { service: string; localPort: number }[],
+  ): Promise<Member>;
+  /** As the operator or the bridge would: no request is sent there any more. */
+  setHealth(member: Member, health: 'passing' | 'critical'): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A real Consul with ACLs and TLS, and real Envoys on loopback: what requests go through, without a cluster. */
+export async function startTrafficRig(): Promise<TrafficRig> {
+  const [server, binary] = await Promise.all([startConsul({ acl: true, tls: true }), ensurePart('envoy', silent)]);
+  const consul = server.connect();
+  const directory = await mkdtemp(join(tmpdir(), 'landbridge-traffic-'));
+  const declared = new Map<string, MeshService>();
+  const instances = new Map<string, Instance>();
+  const members: Member[] = [];
+
+  const write = async (): Promise<void> => {
+    const registrations = [...instances.values()].flatMap(registrationsOf);
+    const node = {
+      Node: NODE,
+      Address: '127.0.0.1',
+      Meta: { [OWNER_META]: 'rig' },
+      registrations: Object.fromEntries(registrations.map((each) => [each.service.ID, each])),
+    };
+    const actual: ActualState = { node: await consul.readNode(NODE), config: {} };
+    await applied(consul, diff({ node, config: {} }, actual, 'rig').changes);
+  };
+
+  return {
+    async declare(name, spec) {
+      const meshService = aMeshService(name, {
+        workloads: { pods: { selector: { matchLabels: { app: name } } }, external: { sites: ['rack-1'] } },
+        ...spec,
+      });
+      declared.set(name, meshService);
+      for (const each of declared.values()) {
+        const service = consulName(each);
+        const wanted = configEntries(each, 'rig', (callee) => declared.get(callee)?.spec.traffic);
+        const config = Object.fromEntries(wanted.map((entry) => [configKey(entry), entry]));
+        const held = await heldOf(consul, service);
+        await applied(consul, diff({ node: undefined, config }, { node: undefined, config: held }, 'rig').changes);
+      }
+    },
+    async member(service, platform, upstreams = []) {
+      const [appPort = 0, sidecarPort = 0] = await freePorts(2);
+      const id = `${service}-${platform}-${appPort}`;
+      const instance: Instance = {
+        id,
+        service,
+        platform,
+        site: platform === 'pod' ? 'lab' : 'rack-1',
+        address: '127.0.0.1',
+        appPort,
+        sidecarPort,
+        health: 'passing',
+        output: 'ok',
+        upstreams,
+        accessLog: 'json',
+      };
+      instances.set(id, instance);
+      await write();
+      const member = await startMember({ binary, directory, server, instance });
+      members.push(member);
+      // A caller that meets it before it listens would leave it for half a minute.
+      await eventually(`${id} listens`, 30_000, () => listens(sidecarPort));
+      return member;
+    },
+    async setHealth(member, health) {
+      instances.set(member.id, { ...instances.get(member.id)!, health });
+      await write();
+    },
+    async stop() {
+      await Promise.all(members.map((member) => member.stop()));
+      consul.close();
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port }, () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+
+async function heldOf(consul: Consul, service: string): Promise<Record<string, HeldConfig>> {
+  const found = await Promise.all(CONFIG_KINDS.map((kind) => consul.readConfig(kind, service)));
+  return Object.fromEntries(found.flatMap((held) => (held === undefined ? [] : [[configKey(held.entry), held]])));
+}
+
+async function applied(consul: Consul, changes: Parameters<Consul['apply']>[0]): Promise<void> {
+  const failed = (await consul.apply(changes)).find((outcome) => !outcome.ok);
+  if (failed !== undefined && !failed.ok) throw new Error(failed.error);
+}
+
+interface MemberOptions {
+  binary: string;
+  directory: string;
+  server: RealConsul;
+  instance: Instance;
+}
+
+async function startMember({ binary, directory, server, instance }: MemberOptions): Promise<Member> {
+  const folder = join(directory, instance.id);
+  await mkdir(folder);
+  const [host = '', port = ''] = server.grpcAddress.split(':');
+  const bootstrap = envoyBootstrap({
+    consul: [{ host, port: Number(port) }],
+    serverName: server.serverName,
+    datacenter: 'dc1',
+    service: instance.service,
+    consulNode: NODE,
+    secretsDirectory: folder,
+    admin: { socket: join(folder, 'admin.sock') },
+    readyPort: undefined,
+    stats: { tags: {}, extra: [] },
+  });
+  const files = {
+    [BOOTSTRAP_FILE]: bootstrap,
+    [CA_FILE]: caSecret(server.caPem!),
+    [TOKEN_FILE]: tokenSecret(server.token!),
+  };
+  await Promise.all(Object.entries(files).map(([name, json]) => writeFile(join(folder, name), JSON.stringify(json))));
+  const proxy = proxySettings.parse({});
+  const at = { bootstrap: join(folder, BOOTSTRAP_FILE), node: sidecarId(instance.id), service: instance.service };
+  const args = envoyArguments({ ...at, proxy });
+  const envoy = spawn(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  let written = '';
+  envoy.stdout.on('data', (chunk: Buffer) => (written = (written + chunk.toString()).slice(-200_000)));
+  const killWithUs = (): void => void envoy.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  const member: Member = {
+    id: instance.id,
+    envoy,
+    served: 0,
+    hang: false,
+    accessLog: () => written,
+    async stop() {
+      process.off('exit', killWithUs);
+      app.closeAllConnections();
+      app.close();
+      if (envoy.exitCode !== null || envoy.signalCode !== null) return;
+      envoy.kill('SIGKILL');
+      await once(envoy, 'exit');
+    },
+  };
+  const app: Server = createServer((asked, response) => {
+    if (member.hang) return;
+    member.served += 1;
+    response.setHeader('x-served-by', instance.id);
+    response.end(`${asked.method} ${asked.url}`);
+  }).listen(instance.appPort, '127.0.0.1');
+  app.keepAliveTimeout = 120_000;
+  await once(app, 'listening');
+  return member;
+}
+
+export interface Answer {
+  /** 0: the connection was lost. */
+  status: number;
+  servedBy: string;
+  headers: IncomingMessage['headers'];
+  ms: number;
+}
+
+const pool = new Agent({ keepAlive: true, maxSockets: 200 });
+
+/** One request through a sidecar's local port; never throws. */
+export function ask(port: number, path = '/', method = 'GET', headers: Record<string, string> = {}): Promise<Answer> {
+  const began = performance.now();
+  const since = () => performance.now() - began;
+  return new Promise((resolve) => {
+    const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: pool }, (response) => {
+      response.resume();
+      const { statusCode: status = 0, headers: got } = response;
+      const servedBy = String(got['x-served-by'] ?? '');
+      response.once('end', () => resolve({ status, servedBy, headers: got, ms: since() }));
+      response.once('error', () => resolve({ status: 0, servedBy, headers: got, ms: since() }));
+    });
+    sent.once('error', () => resolve({ status: 0, servedBy: '', headers: {}, ms: since() }));
+    sent.end();
+  });
+}
+
+export interface Steady {
+  stop(): Promise<(Answer & { sentMs: number })[]>;
+  nowMs(): number;
+}
+
+/** Requests at a steady rate, whatever the answers do. */
+export function askSteadily(port: number, perSecond: number): Steady {
+  const began = performance.now();
+  const underWay: Promise<Answer & { sentMs: number }>[] = [];
+  let going = true;
+  const loop = (async () => {
+    while (going) {
+      const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
+      while (underWay.length < due) {
+        const sentMs = performance.now() - began;
+        underWay.push(ask(port).then((answer) => ({ ...answer, sentMs })));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })();
+  return {
+    nowMs: () => performance.now() - began,
+    async stop() {
+      going = false;
+      await loop;
+      return Promise.all(underWay);
+    },
+  };
+}
