@@ -2,7 +2,15 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, secrets } from '../../clients/kube/resources.ts';
 import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
-import { bridgeOwner, externalNode, meshServiceOwner, podsNode, sidecarSecret, vmNode } from '../../mesh/names.ts';
+import {
+  bridgeOwner,
+  clusterNode,
+  externalNode,
+  meshServiceOwner,
+  podsNode,
+  sidecarSecret,
+  vmNode,
+} from '../../mesh/names.ts';
 import { ANNOTATION_LIFE, MANAGED } from '../../operator/sidecar-secret.ts';
 import { type Check, ok, warning } from './check.ts';
 import { type Look, clusterNameOf } from './look.ts';
@@ -49,8 +57,12 @@ export const residueChecks: Check[] = [
       const { items } = await look.kube.list<KubeObject>(meshServices, { metadataOnly: true });
       const names = items.map(({ metadata: { namespace = '', name } }) => ({ namespace, name }));
       const orphans = [
-        ...(await orphanNodes(consul, prefixOf(podsNode(cluster, '', '')), (node) =>
-          names.some(({ namespace, name }) => node === podsNode(cluster, namespace, name)),
+        ...(await orphanNodes(
+          consul,
+          prefixOf(podsNode(cluster, '', '')),
+          (node) =>
+            node === clusterNode(cluster) ||
+            names.some(({ namespace, name }) => node === podsNode(cluster, namespace, name)),
         )),
         ...(await orphanEntries(consul, prefixOf(meshServiceOwner(cluster, '', '')), (owner) =>
           names.some(({ namespace, name }) => owner === meshServiceOwner(cluster, namespace, name)),

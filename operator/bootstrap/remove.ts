@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
+import { clusterOwner } from '../../mesh/names.ts';
 import type { Change } from '../../mesh/plan.ts';
 import { bridgePolicy, operatorPolicy } from './policies.ts';
 
@@ -68,6 +69,7 @@ async function removeEntries(worker: Consul, cluster: string): Promise<number> {
   return changes.length;
 }
 
-/** Of this cluster's MeshServices, or of its bridge: there is one bridge a datacenter. */
+/** Of this cluster itself, of its MeshServices, or of its bridge: there is one bridge a datacenter. */
 const isOurs = (owner: string | undefined, cluster: string): boolean =>
-  owner !== undefined && (owner.startsWith(`k8s/${cluster}/`) || owner.startsWith('bridge/'));
+  owner === clusterOwner(cluster) ||
+  (owner !== undefined && (owner.startsWith(`${clusterOwner(cluster)}/`) || owner.startsWith('bridge/')));

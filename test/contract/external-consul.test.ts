@@ -6,6 +6,7 @@ import { serviceJwt } from '../../clients/consul/service-token.ts';
 import { SECRETS } from '../../mesh/installation.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
 import { bootstrap } from '../../operator/bootstrap/bootstrap.ts';
+import { clusterClaim } from '../../operator/cluster-claim.ts';
 import { removeFromConsul } from '../../operator/bootstrap/remove.ts';
 import { type RealConsul, startConsul } from '../support/real-consul.ts';
 import { aclState, bootstrapParts, memoryStore } from '../unit/operator/bootstrap/parts.ts';
@@ -148,6 +149,9 @@ describe('An external Consul', function () {
       },
     ] as never);
     expect(outcomes.map(({ ok }) => ok)).to.deep.equal([true, true]);
+    const claim = { consul: operator, cluster: 'lab', trustMs: 0, steadyMs: () => 0 };
+    await clusterClaim({ ...claim, clusterUid: () => Promise.resolve('one') }).hold();
+    expect((await admin.listNodes('k8s.')).map(({ name }) => name)).to.include('k8s.lab.cluster');
     operator.close();
     const bridge = server.connect(store.all.get(SECRETS.bridge)!['consul-token']);
     await bridge.kvCas('landbridge/invites/a', 'x', 0);

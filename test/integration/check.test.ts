@@ -21,6 +21,7 @@ import { createAuthority, issue } from '../../clients/pki/authority.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
 import { NAMESPACE, SECRETS } from '../../mesh/installation.ts';
+import { clusterNode, clusterOwner } from '../../mesh/names.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RealConsul, startConsul } from '../support/real-consul.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
@@ -220,10 +221,12 @@ describe('landbridge check', function () {
         Meta: owner(name),
         Protocol: 'http',
       });
+      const claimed = { [OWNER_META]: clusterOwner('lab') };
       const outcomes = await consul.apply([
         { op: 'set-node', node: node('sub-svc') },
         { op: 'set-node', node: node('orphan') },
         { op: 'set-node', node: { ...node('foreign'), Meta: {} } },
+        { op: 'set-node', node: { ...node('claim'), Node: clusterNode('lab'), Meta: claimed } },
         { op: 'set-config', entry: entry('orphan'), modifyIndex: 0 },
         { op: 'set-config', entry: entry('sub-svc'), modifyIndex: 0 },
       ]);
