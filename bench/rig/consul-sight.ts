@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RealConsul } from '../../test/support/real-consul.ts';
 
 export interface SeenCheck {
@@ -31,6 +32,11 @@ export interface SightOptions {
   /** Of an earlier look: nothing is asked but the blocking query, so what is measured is not disturbed. Default: look first. */
   index?: string;
   deadlineMs?: number;
+  /**
+   * Between two looks, default 0: where each answer holds hundreds of checks, looking without a rest takes from what is
+   * measured the CPU that both share. What is found is found up to this much later.
+   */
+  restMs?: number;
 }
 
 export function lookAtConsul(consul: RealConsul): ConsulSight {
@@ -61,7 +67,7 @@ export function lookAtConsul(consul: RealConsul): ConsulSight {
 
   return {
     look: (service, filter) => look(service, { filter }),
-    async until(service, wanted, { filter, index = '0', deadlineMs = 60_000 } = {}) {
+    async until(service, wanted, { filter, index = '0', deadlineMs = 60_000, restMs = 0 } = {}) {
       const deadline = performance.now() + deadlineMs;
       for (;;) {
         const leftMs = deadline - performance.now();
@@ -70,6 +76,7 @@ export function lookAtConsul(consul: RealConsul): ConsulSight {
         const seen = await look(service, { index, filter, wait: `${Math.ceil(leftMs)}ms` });
         if (wanted(seen.checks)) return;
         index = seen.index;
+        if (restMs > 0) await delay(restMs);
       }
     },
     close: () => agent.destroy(),

@@ -14,6 +14,8 @@ export interface Pods {
   declare(service: string): Promise<void>;
   /** Creates pods `from` to `to - 1` of a service, and says that they are ready. */
   createReady(service: string, from: number, to: number): Promise<void>;
+  /** Creates pods 0 to `count - 1`, which run, have an address and are not ready. */
+  createRunning(service: string, count: number): Promise<void>;
   setReady(service: string, index: number, ready: boolean): Promise<void>;
   delete(service: string, index: number): Promise<void>;
   /** Runs `task` for 0 to count - 1 with the client's concurrency; the first failure is thrown. */
@@ -57,6 +59,11 @@ export function podsOver(client: KubeClient): Pods {
       each(to - from, async (offset) => {
         await client.create(pods, aPod(service, from + offset));
         await setReady(service, from + offset, true);
+      }),
+    createRunning: (service, count) =>
+      each(count, async (index) => {
+        await client.create(pods, aPod(service, index));
+        await setReady(service, index, false);
       }),
     async delete(service, index) {
       await client.delete(pods, podName(service, index), NAMESPACE, { gracePeriodSeconds: 0 });
