@@ -1,3 +1,4 @@
+import { EDGE_SERVICE } from './expose.ts';
 import { API_VERSION, GROUP, VERSION, meshServiceSpec } from './mesh-service.ts';
 import { structuralSchema } from './structural-schema.ts';
 
@@ -82,9 +83,9 @@ export function meshServiceCrd() {
                 },
                 {
                   // Consul's own name, and the names of other services' proxies: a token for them would be theirs.
-                  rule: "!((has(self.spec.service) ? self.spec.service : self.metadata.name) == 'consul' || (has(self.spec.service) ? self.spec.service : self.metadata.name).endsWith('-sidecar-proxy'))",
+                  rule: `!((has(self.spec.service) ? self.spec.service : self.metadata.name) in ['consul', '${EDGE_SERVICE}'] || (has(self.spec.service) ? self.spec.service : self.metadata.name).endsWith('-sidecar-proxy'))`,
                   message:
-                    'the name in Consul may not be "consul" nor end in "-sidecar-proxy": give spec.service another name',
+                    'the name in Consul may not be "consul" or "landbridge-edge", nor end in "-sidecar-proxy": give spec.service another name',
                 },
               ],
               properties: {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACCESS_RULES, access } from './access.ts';
+import { exposeSettings } from './expose.ts';
 import type { Condition, ObjectMeta } from './kubernetes.ts';
 import { proxySettings } from './proxy.ts';
 import { TRAFFIC_RULES } from './traffic-rules.ts';
@@ -104,6 +105,7 @@ export const meshServiceSpec = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['service'] }),
     access,
     traffic: traffic.optional(),
+    expose: exposeSettings.optional(),
     proxy: proxySettings,
   })
   .meta({
@@ -111,6 +113,10 @@ export const meshServiceSpec = z
       {
         rule: '!has(self.upstreams) || self.upstreams.all(u, self.upstreams.exists_one(v, v.localPort == u.localPort))',
         message: 'two upstreams have the same localPort: give each its own',
+      },
+      {
+        rule: "!has(self.expose) || (has(self.protocol) && self.protocol != 'tcp')",
+        message: 'expose needs a protocol that has hosts and paths: set protocol to http, http2 or grpc',
       },
       {
         rule: "!has(self.upstreams) || self.upstreams.all(u, !has(u.env) || u.env == '' || self.upstreams.exists_one(v, has(v.env) && v.env == u.env))",

@@ -20,6 +20,8 @@ export const REASONS = {
   TrafficRefused: 'What spec.traffic or spec.access asks for cannot be served; Consul keeps what it held.',
   ReferenceMissing: 'A route, split or fail over names a service that is not there yet; Consul keeps what it held.',
   TokenUnavailable: 'No Consul token could be issued for the sidecars.',
+  Exposed: 'The edge gateway serves it under the hosts and paths of spec.expose.',
+  NotExposed: 'The edge gateway does not serve it.',
   InvalidSpec: 'This version of Landbridge cannot read the MeshService; what Consul holds for it is left as it is.',
   Deleting: 'The MeshService is being deleted; its entries are being removed from Consul.',
 } as const;
@@ -27,4 +29,4 @@ export const REASONS = {
 export type Reason = keyof typeof REASONS;
 
 /** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
-export type ConditionType = 'Ready' | 'Synced' | 'Injected';
+export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'Exposed';

@@ -44,7 +44,7 @@ export interface AccessLogsEntry {
 export interface ServiceEntry {
   ID: string;
   Service: string;
-  Kind?: 'connect-proxy' | 'terminating-gateway';
+  Kind?: 'connect-proxy' | 'terminating-gateway' | 'api-gateway';
   Address: string;
   Port: number;
   Tags: string[];
@@ -75,9 +75,12 @@ export const CONFIG_KINDS = [
   'service-intentions',
 ] as const;
 
+/** Kinds of the edge gateway, in the order in which one needs the other. */
+export const EDGE_KINDS = ['inline-certificate', 'api-gateway', 'http-route'] as const;
+
 /** A Consul config entry. Name is unique within its Kind. Fields beyond these are the kind's own. */
 export interface ConfigEntry {
-  Kind: (typeof CONFIG_KINDS)[number];
+  Kind: (typeof CONFIG_KINDS)[number] | (typeof EDGE_KINDS)[number];
   Name: string;
   Meta: Record<string, string>;
   [field: string]: unknown;

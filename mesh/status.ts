@@ -12,6 +12,8 @@ export interface Seen {
   namespaceEnabled: boolean;
   /** Off-cluster instances of the name that may take part. */
   external: { ready: number; total: number };
+  /** Why the edge gateway does not serve it although it asks for that. */
+  notExposed?: string | undefined;
   /** Consul did not answer at all; the sentence says how. */
   consulDown: string | undefined;
   /** Another Kubernetes cluster holds this one's name in Consul; the sentence says which. */
@@ -60,6 +62,7 @@ export function statusOf(
     ['Ready', readyVerdict(synced, pods.ready + seen.external.ready, pods.total + seen.external.total)],
     ['Synced', synced],
     ['Injected', injectedVerdict(intent, seen)],
+    ...exposedVerdict(intent, seen),
   ];
   return {
     observedGeneration: generation,
@@ -137,6 +140,14 @@ function readyVerdict(synced: Verdict, ready: number, total: number): Verdict {
   if (ready === 0) return verdict('False', 'NoReadyInstances');
   // One that takes traffic is enough for the name to answer; the counts say the rest.
   return verdict('True', ready === total ? 'AllInstancesReady' : 'SomeInstancesNotReady');
+}
+
+/** Only of those that ask for it. */
+function exposedVerdict({ meshService }: Intent, { notExposed }: Seen): [ConditionType, Verdict][] {
+  if (meshService?.spec.expose === undefined) return [];
+  return [
+    ['Exposed', notExposed === undefined ? verdict('True', 'Exposed') : verdict('False', 'NotExposed', notExposed)],
+  ];
 }
 
 function injectedVerdict(intent: Intent, seen: Seen): Verdict {

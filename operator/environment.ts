@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT } from '../mesh/installation.ts';
 
 const hostPort = z.string().regex(/^[^\s:]+:\d+$/, 'want host:port');
 
@@ -15,6 +16,10 @@ const environment = z.object({
   LANDBRIDGE_SECRETS: z.string().default('/etc/landbridge/operator'),
   LANDBRIDGE_SIDECAR_IMAGE: z.string(),
   LANDBRIDGE_SIDECAR_PULL_POLICY: z.enum(['IfNotPresent', 'Always', 'Never']).default('IfNotPresent'),
+  /** Whether the chart deploys the edge gateway. */
+  LANDBRIDGE_EDGE: z.enum(['enabled', 'disabled']).default('disabled'),
+  LANDBRIDGE_EDGE_HTTP_PORT: z.coerce.number().int().default(EDGE_HTTP_PORT),
+  LANDBRIDGE_EDGE_HTTPS_PORT: z.coerce.number().int().default(EDGE_HTTPS_PORT),
   LANDBRIDGE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   LANDBRIDGE_VERIFY_SECONDS: z.coerce.number().int().min(1).max(3600).default(30),
   LANDBRIDGE_WEBHOOK_PORT: z.coerce.number().int().default(9443),

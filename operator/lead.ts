@@ -13,7 +13,9 @@ import type { Intent } from '../mesh/desired.ts';
 import { rememberingCatalog } from './catalog.ts';
 import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
 import { runController } from './controller.ts';
+import { type Edge, keepEdge } from './edge.ts';
 import type { Environment } from './environment.ts';
+import { exposuresOf } from './exposures.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
@@ -37,7 +39,7 @@ export interface LeadOptions {
 }
 
 /** What only the leader does. Everything it remembers starts empty, since another may have written meanwhile. */
-export function lead(options: LeadOptions): Queue {
+export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
   const { settings, kube, server, file, world, statuses, metrics, signal, log } = options;
   // Every request under way listens to it, and there may be many at once: no leak to be warned of.
   setMaxListeners(0, signal);
@@ -78,12 +80,27 @@ export function lead(options: LeadOptions): Queue {
     reportingInstance: settings.POD_NAME,
     log,
   });
+  const edge = keepEdge({
+    enabled: settings.LANDBRIDGE_EDGE === 'enabled',
+    kube,
+    consul,
+    sidecarSecrets: secretsOfSidecars,
+    cluster: settings.LANDBRIDGE_CLUSTER,
+    ports: { http: settings.LANDBRIDGE_EDGE_HTTP_PORT, https: settings.LANDBRIDGE_EDGE_HTTPS_PORT },
+    exposures: () => exposuresOf(world),
+    onProblem: (key) => controller.queue.add(key),
+    nowMs: Date.now,
+    random: Math.random,
+    signal,
+    log,
+  });
   const steps = operatorSteps({
     kube,
     consul,
     catalog,
     world,
     sidecarSecrets: secretsOfSidecars,
+    edge,
     statuses,
     metrics,
     publish: (intent, type, reason, note) =>
@@ -112,7 +129,7 @@ export function lead(options: LeadOptions): Queue {
     signal,
     log,
   });
-  return controller.queue;
+  return { queue: controller.queue, edge };
 }
 
 const regarding = ({ namespace, name }: Intent, world: World) => ({

@@ -6,6 +6,7 @@ import { connectKube } from '../clients/kube/client.ts';
 import { elect } from '../clients/kube/elect.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { OPERATOR_LEASE } from '../mesh/installation.ts';
+import type { Edge } from './edge.ts';
 import { readEnvironment } from './environment.ts';
 import { fileReader } from './file-reader.ts';
 import { runInjector } from './injector.ts';
@@ -34,15 +35,20 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
   const kubeOfWalks = connectKube({}, { timeoutMs: WALK_PATIENCE_MS });
   const metrics = operatorMetrics();
 
-  let queue: Queue | undefined;
+  let leading: { queue: Queue; edge: Edge } | undefined;
   let admitting = false;
   const world = watchWorld({
     kube,
     cluster: settings.LANDBRIDGE_CLUSTER,
-    onChange: (key) => queue?.add(key),
+    onChange: (key) => {
+      leading?.queue.add(key);
+      leading?.edge.nudge();
+    },
     // Somebody else's status is put right; our own needs no walk.
     onStatus: (key, status) => {
-      if (!statuses.isOwn(key, status)) queue?.add(key);
+      if (!statuses.isOwn(key, status)) leading?.queue.add(key);
+      // It may hold its name now.
+      leading?.edge.nudge();
     },
     signal,
     log,
@@ -65,7 +71,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     },
     namespace: settings.POD_NAMESPACE,
     port: settings.LANDBRIDGE_WEBHOOK_PORT,
-    leads: () => queue !== undefined,
+    leads: () => leading !== undefined,
     metrics,
     nowMs: Date.now,
     signal,
@@ -79,7 +85,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     namespace: settings.POD_NAMESPACE,
     name: OPERATOR_LEASE,
     identity: `${settings.POD_NAME}_${randomUUID().slice(0, 8)}`,
-    onStartedLeading: (leading) => {
+    onStartedLeading: (whileLeading) => {
       metrics.leading.set(1);
       const file = fileReader(settings.LANDBRIDGE_SECRETS, Date.now);
       const server = openTransport({
@@ -87,14 +93,24 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
         caPem: file('consul-ca.crt'),
         serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
         token: () => file('consul-token'),
-        signal: leading,
+        signal: whileLeading,
       });
-      queue = lead({ settings, kube: kubeOfWalks, server, file, world, statuses, metrics, signal: leading, log });
+      leading = lead({
+        settings,
+        kube: kubeOfWalks,
+        server,
+        file,
+        world,
+        statuses,
+        metrics,
+        signal: whileLeading,
+        log,
+      });
       injector.refresh();
     },
     onStoppedLeading: () => {
       metrics.leading.set(0);
-      queue = undefined;
+      leading = undefined;
     },
     signal,
     log,

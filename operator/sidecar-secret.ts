@@ -4,6 +4,8 @@ import { serviceJwt } from '../clients/consul/service-token.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
 import { secrets } from '../clients/kube/resources.ts';
 import { API_VERSION, type MeshService, consulName } from '../crds/mesh-service.ts';
+import type { OwnerReference } from '../crds/kubernetes.ts';
+import type { ProxySettings } from '../crds/proxy.ts';
 import { SIDECAR_ADMIN_PORT, SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
 import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../mesh/bootstrap.ts';
 import { equal } from '../mesh/equal.ts';
@@ -33,6 +35,25 @@ export interface SidecarSecretOptions {
   nowMs: () => number;
 }
 
+/** Whose Envoys start from the Secret. */
+export interface SecretTarget {
+  namespace: string;
+  /** Of the MeshService; the Secret is called after it. */
+  name: string;
+  /** Its name in Consul, which the token is for. */
+  service: string;
+  stats: ProxySettings['stats'];
+  /** What takes the Secret along when it goes; without one it stays until `remove`. */
+  ownerReferences: OwnerReference[];
+}
+
+export const targetOf = (meshService: MeshService): SecretTarget => {
+  const { namespace = '', name, uid = '' } = meshService.metadata;
+  const owner = { apiVersion: API_VERSION, kind: 'MeshService', name, uid, controller: true };
+  const { stats } = meshService.spec.proxy;
+  return { namespace, name, service: consulName(meshService), stats, ownerReferences: [owner] };
+};
+
 interface Token {
   secretId: string;
   service: string;
@@ -42,7 +63,7 @@ interface Token {
 
 /** What a Secret is made of: while none of it is replaced by another, the Secret need not be made to know it is the same. */
 interface Parts {
-  spec: MeshService['spec'];
+  stats: SecretTarget['stats'];
   uid: string | undefined;
   token: Token;
   caPem: string;
@@ -55,7 +76,7 @@ interface Written {
 }
 
 const sameParts = (a: Parts, b: Parts): boolean =>
-  a.spec === b.spec && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
+  a.stats === b.stats && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
 
 /**
  * One Secret per MeshService: Envoy's bootstrap, the CA and a Consul token. The token comes from a JWT login, so it
@@ -64,7 +85,7 @@ const sameParts = (a: Parts, b: Parts): boolean =>
  */
 export interface SidecarSecrets {
   /** Writes only what differs from what was written before. Throws when the token or the Secret cannot be had. */
-  keep(meshService: MeshService): Promise<void>;
+  keep(target: SecretTarget): Promise<void>;
   /** Ends the token and removes the Secret. */
   remove(namespace: string, name: string): Promise<void>;
   /** Consul has lost the token: the next `keep` gets a new one. */
@@ -117,10 +138,9 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
   }
 
   return {
-    async keep(meshService) {
-      const { namespace = '', name } = meshService.metadata;
+    async keep(target) {
+      const { namespace, name, service } = target;
       const key = `${namespace}/${name}`;
-      const service = consulName(meshService);
       removed.delete(key);
       const held = written.has(key) ? undefined : await inPlace(namespace, name);
       if (held === 'foreign') throw new Error(foreignSecret(namespace, name));
@@ -131,9 +151,9 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       }
       tokens.set(key, token);
       const before = written.get(key);
-      const madeOf = { spec: meshService.spec, uid: meshService.metadata.uid, token, caPem: currentCa() };
+      const madeOf = { stats: target.stats, uid: target.ownerReferences[0]?.uid, token, caPem: currentCa() };
       if (before !== undefined && sameParts(before.madeOf, madeOf)) return;
-      const secret = secretObject(meshService, token, options);
+      const secret = secretObject(target, token, options);
       const digest = createHash('sha256').update(JSON.stringify(secret)).digest('base64');
       const isThere = before?.digest === digest || (held !== undefined && isAsWanted(held, secret));
       if (!isThere) await kube.apply(secrets, secret);
@@ -176,8 +196,8 @@ const isAsWanted = (held: StoredSecret, wanted: StoredSecret): boolean =>
   equal(held.data, wanted.data) &&
   equal(held.metadata.annotations, wanted.metadata.annotations) &&
   equal(
-    held.metadata.ownerReferences?.map(({ uid }) => uid),
-    wanted.metadata.ownerReferences?.map(({ uid }) => uid),
+    (held.metadata.ownerReferences ?? []).map(({ uid }) => uid),
+    (wanted.metadata.ownerReferences ?? []).map(({ uid }) => uid),
   );
 
 interface StoredSecret {
@@ -199,8 +219,8 @@ function storedToken(secret: StoredSecret): Token | undefined {
   return { secretId, service, issuedAtMs: Date.parse(issuedAt), expiresAtMs };
 }
 
-function secretObject(meshService: MeshService, token: Token, options: SidecarSecretOptions) {
-  const { namespace = '', name, uid = '' } = meshService.metadata;
+function secretObject(target: SecretTarget, token: Token, options: SidecarSecretOptions) {
+  const { namespace, name, stats, ownerReferences } = target;
   const bootstrap = envoyBootstrap({
     consul: [options.consulGrpc],
     serverName: options.serverName,
@@ -210,7 +230,7 @@ function secretObject(meshService: MeshService, token: Token, options: SidecarSe
     secretsDirectory: SIDECAR_MOUNT,
     admin: { port: SIDECAR_ADMIN_PORT },
     readyPort: SIDECAR_READY_PORT,
-    stats: meshService.spec.proxy.stats,
+    stats,
   });
   const files = {
     [BOOTSTRAP_FILE]: JSON.stringify(bootstrap),
@@ -224,7 +244,7 @@ function secretObject(meshService: MeshService, token: Token, options: SidecarSe
       namespace,
       labels: { [MANAGED_BY]: 'landbridge' },
       annotations: { [ANNOTATION_LIFE]: lifeOf(token), [ANNOTATION_SERVICE]: token.service },
-      ownerReferences: [{ apiVersion: API_VERSION, kind: 'MeshService', name, uid, controller: true }],
+      ownerReferences,
     },
     type: 'Opaque',
     data: Object.fromEntries(

@@ -12,9 +12,10 @@ import { type Change, describeChange } from '../mesh/plan.ts';
 import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
+import type { Edge } from './edge.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
-import type { SidecarSecrets } from './sidecar-secret.ts';
+import { type SidecarSecrets, targetOf } from './sidecar-secret.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { World } from './world.ts';
 
@@ -24,6 +25,7 @@ export interface StepsOptions {
   catalog: Catalog;
   world: World;
   sidecarSecrets: SidecarSecrets;
+  edge: Pick<Edge, 'problemOf'>;
   statuses: StatusWriter;
   metrics: OperatorMetrics;
   /** Publishes an Event; never fails. */
@@ -111,7 +113,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     async keepSidecarSecret(intent) {
       if (intent.meshService!.spec.workloads.pods === undefined) return undefined;
       try {
-        await sidecarSecrets.keep(intent.meshService!);
+        await sidecarSecrets.keep(targetOf(intent.meshService!));
         return undefined;
       } catch (error) {
         return (error as Error).message;
@@ -143,7 +145,15 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
         }
       }
       const { podsWithoutSidecar, external } = look;
-      return { podsWithoutSidecar, external, namespaceEnabled, consulDown: undefined, tokenProblem: undefined };
+      const notExposed = options.edge.problemOf(key);
+      return {
+        podsWithoutSidecar,
+        external,
+        namespaceEnabled,
+        notExposed,
+        consulDown: undefined,
+        tokenProblem: undefined,
+      };
     },
 
     async writeStatus(intent, status) {

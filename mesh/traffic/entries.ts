@@ -1,3 +1,4 @@
+import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import type { Traffic } from '../../crds/traffic.ts';
 import { type ConfigEntry, OWNER_META } from '../entry.ts';
@@ -16,7 +17,7 @@ import { upstreamConfig } from './upstream-config.ts';
  * | service-resolver   | connectTimeout, loadBalancing, subsets, failover           | always                |
  * | service-splitter   | split                                                      | when there is a split |
  * | service-router     | timeout, retries, routes                                   | http, http2, grpc     |
- * | service-intentions | access                                                     | when there is a rule  |
+ * | service-intentions | access, expose                                             | when there is a rule  |
  *
  * `trafficOf` gives spec.traffic of a service that this one calls, where a MeshService says it.
  */
@@ -25,7 +26,9 @@ export function configEntries(
   owner: string,
   trafficOf: (service: string) => Traffic | undefined,
 ): ConfigEntry[] {
-  const { protocol, upstreams, access, traffic } = meshService.spec;
+  const { protocol, upstreams, traffic, expose } = meshService.spec;
+  // Who exposes a service lets the gateway call it.
+  const access = [...meshService.spec.access, ...(expose === undefined ? [] : [{ from: EDGE_SERVICE }])];
   const entry = (Kind: ConfigEntry['Kind'], fields: Record<string, unknown>): ConfigEntry => ({
     Kind,
     Name: consulName(meshService),

@@ -1,8 +1,9 @@
 import { createPublicKey } from 'node:crypto';
 import type { AclBindingRule, ConsulAcl } from '../../clients/consul/consul.ts';
 import { JWT_AUDIENCE } from '../../clients/consul/service-token.ts';
+import { EDGE_SERVICE } from '../../crds/expose.ts';
 import type { Holder, Material, StaticToken } from './material.ts';
-import { type Policy, bridgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
+import { type Policy, bridgePolicy, edgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
 
 /**
  * Policies and tokens of the server, the operator and the bridge, and the auth methods by which the latter two vouch. Every step states what there
@@ -15,7 +16,16 @@ export async function configureAcl(
   material: Omit<Material, 'consulCaPem' | 'managementToken'>,
 ): Promise<void> {
   if (material.server !== undefined) await giveToken(acl, serverPolicy, material.server, settings.cluster);
-  await admit(acl, settings, operatorPolicy(settings.cluster), material.operator);
+  const operator = operatorPolicy(settings.cluster);
+  await admit(acl, settings, operator, material.operator);
+  await acl.upsertPolicy(edgePolicy);
+  await keepOneRule(acl, {
+    authMethod: operator.name,
+    description: 'The edge gateway may also read what it serves.',
+    selector: `value.service == "${EDGE_SERVICE}"`,
+    bindType: 'policy',
+    bindName: edgePolicy.name,
+  });
   await admit(acl, settings, bridgePolicy, material.bridge);
 }
 
@@ -72,6 +82,8 @@ async function giveToken(
 /** Two runs at once may each make one; both then keep the one whose id comes first. */
 async function keepOneRule(acl: ConsulAcl, rule: AclBindingRule): Promise<void> {
   await acl.upsertBindingRule(rule);
-  const ids = (await acl.listBindingRules(rule.authMethod)).map(({ id }) => id).sort();
+  const rules = await acl.listBindingRules(rule.authMethod);
+  const ids = rules.filter(({ description }) => description === rule.description).map(({ id }) => id);
+  ids.sort();
   for (const id of ids.slice(1)) await acl.deleteBindingRule(id);
 }

@@ -1,3 +1,4 @@
+import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { CONSUL_SERVER_SERVICE } from '../../mesh/installation.ts';
 
 /** ACL rules, https://developer.hashicorp.com/consul/docs/reference/acl/rule */
@@ -22,6 +23,7 @@ service "consul" { policy = "write" }
  * |----------|------------------------|----------------|------------|---------------|
  * | operator | `k8s.<cluster>.` only  | all, write     | write      | none          |
  * | bridge   | `vm.` and `ext.` only  | all, write     | read       | `landbridge/` |
+ * The operator writes the gateway, its routes and certificates as well, which Consul counts to `mesh`.
  *
  * Both need service:write for every name, since a MeshService may have any. The nodes keep them apart, as far as Consul
  * does: it asks for node:write to make, change or delete a node, and not to touch a service on one that is there.
@@ -36,8 +38,17 @@ service_prefix "" {
   policy     = "write"
   intentions = "write"
 }
+mesh = "write"
 `,
 });
+
+/** Besides what its service identity may, the edge gateway reads its routes and certificates. */
+export const edgePolicy: Policy = {
+  name: EDGE_SERVICE,
+  description: 'Lets the edge gateway read the routes and certificates it serves.',
+  rules: `mesh = "read"
+`,
+};
 
 export const bridgePolicy: Policy = {
   name: 'landbridge-bridge',

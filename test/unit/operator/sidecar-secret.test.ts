@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Consul, Login } from '../../../clients/consul/consul.ts';
 import type { KubeObject } from '../../../clients/kube/object.ts';
 import { secrets } from '../../../clients/kube/resources.ts';
-import { sidecarSecrets } from '../../../operator/sidecar-secret.ts';
+import { sidecarSecrets, targetOf } from '../../../operator/sidecar-secret.ts';
 import { aMeshService } from '../../support/builders.ts';
 import { type FakeKube, startFakeKube } from '../../support/fake-kube.ts';
 
@@ -63,9 +63,9 @@ describe('the Secret of the sidecars', () => {
 
   it('holds bootstrap, CA and a token for the service, and is written once', async () => {
     const kept = keeper();
-    await kept.keep(aMeshService('web', { service: 'shop-web' }));
+    await kept.keep(targetOf(aMeshService('web', { service: 'shop-web' })));
     kube.requests.length = 0;
-    await kept.keep(aMeshService('web', { service: 'shop-web' }));
+    await kept.keep(targetOf(aMeshService('web', { service: 'shop-web' })));
     expect(kube.requests).to.deep.equal([]);
     expect(logins).to.deep.equal(['shop-web']);
     expect(await held()).to.include({ token: 'token-1' });
@@ -75,42 +75,42 @@ describe('the Secret of the sidecars', () => {
 
   it('gets a new token at half of its life, and not before; the old one is left to expire', async () => {
     const kept = keeper();
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     nowMs += HOUR_MS / 2 - 1;
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     expect(logins).to.have.length(1);
     nowMs += 1;
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     expect(await held()).to.include({ token: 'token-2' });
     expect(ended).to.deep.equal([]);
   });
 
   it('goes on with the token of the Secret after a restart of the operator', async () => {
-    await keeper().keep(aMeshService('web'));
+    await keeper().keep(targetOf(aMeshService('web')));
     nowMs += HOUR_MS / 4;
-    await keeper().keep(aMeshService('web'));
+    await keeper().keep(targetOf(aMeshService('web')));
     expect(logins).to.have.length(1);
   });
 
   it('is made again when somebody deleted it and it is doubted', async () => {
     const kept = keeper();
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     await kube.client.delete(secrets, 'web-landbridge', 'shop');
     kept.doubt('shop', 'web');
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     expect(await held()).to.include({ token: 'token-1' });
   });
 
   it('gets another token when Consul has lost the one it holds', async () => {
     const kept = keeper();
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     kept.forget('shop', 'web');
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     expect(await held()).to.include({ token: 'token-2' });
   });
 
   it('goes with its token, also by an operator that did not make it, and asks only once', async () => {
-    await keeper().keep(aMeshService('web'));
+    await keeper().keep(targetOf(aMeshService('web')));
     const another = keeper();
     await another.remove('shop', 'web');
     expect(ended).to.deep.equal(['token-1']);

@@ -1,0 +1,24 @@
+import type { ActualState } from './diff.ts';
+import type { CatalogState } from './entry.ts';
+
+/** Every field that `wanted` has, `held` has with the same value; lists have the same length. What `held` has besides does not count. */
+export function covers(held: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return Array.isArray(held) && held.length === wanted.length && wanted.every((item, i) => covers(held[i], item));
+  }
+  if (typeof wanted !== 'object' || wanted === null) return held === wanted;
+  if (typeof held !== 'object' || held === null) return false;
+  return Object.entries(wanted).every(([field, value]) => covers((held as Record<string, unknown>)[field], value));
+}
+
+/**
+ * What is held, with the entries that cover a wanted one taken for it. For kinds to which Consul's controllers write
+ * themselves, as the status of an http-route: a comparison of all fields would never come to rest.
+ */
+export function coveredBy(actual: ActualState, desired: CatalogState): ActualState {
+  const config = Object.entries(actual.config).map(([key, held]) => {
+    const wanted = desired.config[key];
+    return [key, wanted !== undefined && covers(held.entry, wanted) ? { ...held, entry: wanted } : held] as const;
+  });
+  return { ...actual, config: Object.fromEntries(config) };
+}

@@ -1,0 +1,18 @@
+import { consulName } from '../crds/mesh-service.ts';
+import type { Exposure } from '../mesh/edge.ts';
+import type { World } from './world.ts';
+
+/** MeshServices that ask to be exposed and hold their name: under another's name they would show the other's service. */
+export function exposuresOf({ meshServices }: Pick<World, 'meshServices'>): Exposure[] {
+  const found: Exposure[] = [];
+  for (const key of meshServices.keys()) {
+    const { meshService, metadata, status } = meshServices.get(key)!;
+    const expose = meshService?.spec.expose;
+    if (expose === undefined || metadata.deletionTimestamp !== undefined) continue;
+    const service = consulName(meshService!);
+    if (status?.consul?.service !== service) continue;
+    const { namespace = '', name, creationTimestamp = '' } = metadata;
+    found.push({ namespace, name, service, createdAt: creationTimestamp, expose });
+  }
+  return found;
+}

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { secrets } from '../../clients/kube/resources.ts';
+import { proxySettings } from '../../crds/proxy.ts';
+import { ensurePart } from '../../lab/parts/ensure-part.ts';
+import { silent } from '../../lab/progress.ts';
+import { envoyArguments } from '../../mesh/envoy-arguments.ts';
+import { SIDECAR_MOUNT } from '../../mesh/inject/sidecar.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePorts } from '../support/real-consul-ports.ts';
+import type { RealKube } from '../support/real-kube.ts';
+
+export interface RunningEnvoy {
+  adminPort: number;
+  /** What it wrote. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Envoy as a pod would run it from the Secret that the operator keeps. Pods have ports of their own and here all share
+ * the machine's, so those of the admin and of /ready are others.
+ */
+export async function startEnvoy(kube: RealKube, namespace: string, name: string, node: string): Promise<RunningEnvoy> {
+  const secret = await eventually(`Secret of ${name}`, 20_000, () =>
+    kube.client.get<KubeObject & { data: Record<string, string> }>(secrets, `${name}-landbridge`, namespace),
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'landbridge-envoy-'));
+  const [adminPort = 0, readyPort = 0] = await freePorts(2);
+  for (const [file, data] of Object.entries(secret.data)) {
+    const text = Buffer.from(data, 'base64').toString();
+    const here = text
+      .replaceAll(SIDECAR_MOUNT, folder)
+      .replaceAll('"port_value":19000', `"port_value":${adminPort}`)
+      .replaceAll('"port_value":20200', `"port_value":${readyPort}`);
+    await writeFile(join(folder, file), here);
+  }
+  const proxy = proxySettings.parse(undefined);
+  const args = envoyArguments({ bootstrap: join(folder, 'bootstrap.json'), node, service: name, proxy });
+  const child = spawn(await ensurePart('envoy', silent), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (log += part.toString()));
+  return {
+    adminPort,
+    log: () => log,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import { type Server, createServer } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
+import { type TLSSocket } from 'node:tls';
+import { expect } from 'chai';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { pods, secrets } from '../../clients/kube/resources.ts';
+import { type KeyPair, createAuthority, issue } from '../../clients/pki/authority.ts';
+import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePorts } from '../support/real-consul-ports.ts';
+import { type RunningEnvoy, startEnvoy } from './edge-envoy.ts';
+import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
+
+const APP_PORT = 18_080;
+const HOST = 'shop.example';
+
+/** The operator, Consul, the API server and two Envoys, all real: one is the gateway, one the sidecar of the app. */
+describe('the edge', function () {
+  this.timeout(60_000);
+  let rig: OperatorRig;
+  let gateway: RunningEnvoy;
+  let sidecar: RunningEnvoy;
+  let app: Server;
+  let authority: KeyPair;
+  let httpPort: number;
+  let httpsPort: number;
+
+  const web = (expose?: object) =>
+    rig.declare('web', {
+      port: APP_PORT,
+      protocol: 'http',
+      ...(expose === undefined ? {} : { expose: expose as never }),
+    });
+  const get = (path: string, host = HOST): Promise<{ status: number; body: string }> =>
+    answerOf(http.get({ port: httpPort, path, headers: { host }, agent: false, timeout: 5000 }));
+  const getTls = (agent: https.Agent | false = false) => {
+    const options = { port: httpsPort, path: '/', servername: HOST, headers: { host: HOST }, ca: authority.certPem };
+    return answerOf(https.get({ ...options, agent, timeout: 5000 }));
+  };
+  const putSecret = async (name: string): Promise<string> => {
+    const nowMs = Date.now();
+    const pair = await issue(authority, { commonName: HOST, dns: [HOST], usage: 'server', nowMs, days: 1 });
+    const data = { 'tls.crt': base64(pair.certPem), 'tls.key': base64(pair.keyPem) };
+    await rig.kube.client.apply(secrets, { metadata: { name, namespace: 'shop' }, type: 'kubernetes.io/tls', data });
+    return pair.certPem;
+  };
+  const exposed = async (): Promise<{ status: string; message: string } | undefined> =>
+    (await rig.statusOf('web'))?.conditions?.find(({ type }) => type === 'Exposed');
+
+  before(async function () {
+    this.timeout(240_000);
+    [httpPort = 0, httpsPort = 0] = await freePorts(2);
+    authority = await createAuthority('test', { nowMs: Date.now(), days: 1 });
+    app = createServer((request, response) => response.end(`app ${request.url}`)).listen(APP_PORT, '127.0.0.1');
+    const ports = { LANDBRIDGE_EDGE_HTTP_PORT: `${httpPort}`, LANDBRIDGE_EDGE_HTTPS_PORT: `${httpsPort}` };
+    rig = await startOperatorRig({ LANDBRIDGE_EDGE: 'enabled', ...ports });
+    await web();
+    await rig.kube.client.create(pods, {
+      metadata: {
+        name: 'web-1',
+        namespace: 'shop',
+        labels: { app: 'web', 'landbridge.dev/mesh-service': 'web' },
+        annotations: { 'landbridge.dev/injected': 'true' },
+      },
+      spec: { containers: [{ name: 'app', image: 'app:1' }] },
+    } as KubeObject);
+    await rig.kube.client.patchStatus(pods, 'web-1', 'shop', {
+      phase: 'Running',
+      podIP: '127.0.0.1',
+      podIPs: [{ ip: '127.0.0.1' }],
+      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString() }],
+    });
+    sidecar = await startEnvoy(rig.kube, 'shop', 'web', 'web-1-sidecar');
+    gateway = await startEnvoy(rig.kube, 'landbridge', EDGE_SERVICE, EDGE_SERVICE);
+  });
+  after(async () => {
+    await Promise.all([gateway?.stop(), sidecar?.stop()]);
+    app?.close();
+    await rig?.stop();
+  });
+
+  it('serves what is exposed, under its hosts and paths and no others, with no word about access', async () => {
+    await web({ hosts: [HOST], paths: ['/api'] });
+    const answer = await eventually('it answers', 20_000, async () => {
+      const found = await get('/api/x').catch(() => undefined);
+      return found?.status === 200 ? found : undefined;
+    }).catch((error: Error) => Promise.reject(new Error(`${error.message}\n${gateway.log()}`)));
+    expect(answer.body).to.equal('app /api/x');
+    expect((await get('/api')).status).to.equal(200);
+    expect((await get('/apis')).status).to.equal(404);
+    expect((await get('/')).status).to.equal(404);
+    expect((await get('/api', 'other.example')).status).to.equal(404);
+    // As a browser asks that came through a NodePort.
+    expect((await get('/api', `${HOST}:30800`)).status).to.equal(200);
+    expect(await eventually('the status says so', 10_000, exposed)).to.include({ status: 'True' });
+  });
+
+  it('says what is wrong with a Secret, and serves nothing in plain meanwhile', async () => {
+    await web({ hosts: [HOST], tlsSecret: 'shop-tls' });
+    const told = await eventually('the status says why', 10_000, async () => {
+      const found = await exposed();
+      return found?.status === 'False' ? found : undefined;
+    });
+    expect(told.message).to.equal('there is no Secret shop/shop-tls: make it with tls.crt and tls.key');
+    await eventually('plain HTTP is closed', 10_000, () =>
+      get('/').then(
+        ({ status }) => status === 404,
+        () => true,
+      ),
+    );
+  });
+
+  it('serves HTTPS, and takes a new certificate over without losing a request', async function () {
+    const first = await putSecret('shop-tls');
+    await eventually('it answers over TLS', 20_000, async () => (await getTls()).status === 200);
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+    const failures: string[] = [];
+    const seen = new Set<string>();
+    let stop = false;
+    let served = 0;
+    const load = async (kept: boolean): Promise<void> => {
+      while (!stop) {
+        await getTls(kept ? agent : false).then(
+          ({ status, certificate }) => {
+            served += 1;
+            if (certificate !== undefined) seen.add(certificate);
+            if (status !== 200) failures.push(`${status}`);
+          },
+          (error: Error) => failures.push(error.message),
+        );
+      }
+    };
+    const clients = [true, true, true, true, false, false].map(load);
+    const second = await putSecret('shop-tls');
+    expect(second).to.not.equal(first);
+    await eventually('new connections see the new certificate', 30_000, () => seen.size === 2);
+    // Long enough for a change that is half taken over to show itself.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    stop = true;
+    await Promise.all(clients);
+    agent.destroy();
+    expect(served).to.be.greaterThan(100);
+    expect(failures).to.deep.equal([]);
+  });
+
+  it('serves it no more when expose is taken out, and then nobody may call it but who has access', async () => {
+    await web();
+    await eventually('it is gone', 15_000, () =>
+      getTls().then(
+        ({ status }) => status === 404,
+        () => true,
+      ),
+    );
+    await eventually('nothing of it is left in Consul', 15_000, async () => {
+      const kinds = ['http-route', 'inline-certificate'] as const;
+      const left = (await Promise.all(kinds.map((kind) => rig.consul.listConfig(kind)))).flat();
+      return left.length === 0 && (await rig.consul.readConfig('service-intentions', 'web')) === undefined;
+    });
+    expect(await exposed()).to.equal(undefined);
+  });
+});
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+function answerOf(request: http.ClientRequest): Promise<{ status: number; body: string; certificate?: string }> {
+  return new Promise((resolve, reject) => {
+    request.once('timeout', () => request.destroy(new Error('timeout')));
+    request.once('error', reject);
+    request.once('response', (response) => {
+      const peer = (response.socket as TLSSocket).getPeerX509Certificate?.();
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => (body += part));
+      response.once('error', reject);
+      response.once('end', () =>
+        resolve({ status: response.statusCode ?? 0, body, certificate: peer?.fingerprint256 }),
+      );
+    });
+  });
+}

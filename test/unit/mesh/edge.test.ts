@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import { exposeSettings } from '../../../crds/expose.ts';
+import { coveredBy, covers } from '../../../mesh/covers.ts';
+import { diff } from '../../../mesh/diff.ts';
+import { type Exposure, edgeState } from '../../../mesh/edge.ts';
+import type { ConfigEntry } from '../../../mesh/entry.ts';
+import { desiredState } from '../../../mesh/desired.ts';
+import { aMeshService } from '../../support/builders.ts';
+
+const exposure = (name: string, expose: object, createdAt = '2026-01-01T00:00:00Z'): Exposure => ({
+  ...{ namespace: 'shop', name, service: name, createdAt },
+  expose: exposeSettings.parse(expose),
+});
+const stateOf = (
+  exposures: Exposure[],
+  certificates: [string, { certificate: string; privateKey: string } | string][] = [],
+) => edgeState({ cluster: 'lab', ports: { http: 8080, https: 8443 }, exposures, certificates: new Map(certificates) });
+const pair = { certificate: 'C', privateKey: 'K' };
+
+describe('what Consul holds for the edge gateway', () => {
+  it('is a gateway with one plain listener while nothing is exposed', () => {
+    const { node, config, problems } = stateOf([]);
+    expect(Object.keys(node!.registrations)).to.deep.equal(['landbridge-edge']);
+    expect(Object.keys(config)).to.deep.equal(['api-gateway/landbridge-edge']);
+    expect(config['api-gateway/landbridge-edge']!['Listeners']).to.have.length(1);
+    expect(problems.size).to.equal(0);
+  });
+
+  it('matches a path and what is below it, and keeps the path as it is', () => {
+    const { config } = stateOf([exposure('web', { hosts: ['a.example'], paths: ['/api/', '/'] })]);
+    const rules = config['http-route/web']!['Rules'] as { Matches: { Path: object }[]; Filters: object }[];
+    expect(rules.map(({ Matches, Filters }) => ({ ...Matches[0]!.Path, ...Filters }))).to.deep.equal([
+      { Match: 'exact', Value: '/api', URLRewrite: { Path: '/api' } },
+      { Match: 'prefix', Value: '/api/', URLRewrite: { Path: '/api/' } },
+      { Match: 'prefix', Value: '/', URLRewrite: { Path: '/' } },
+    ]);
+  });
+
+  it('serves a host with a certificate over TLS only, and not at all while there is none', () => {
+    const secure = exposure('web', { hosts: ['a.example'], tlsSecret: 'tls' });
+    const served = stateOf([secure], [['shop/tls', pair]]);
+    expect(served.config['http-route/web']!['Parents']).to.deep.include({
+      ...{ Kind: 'api-gateway', Name: 'landbridge-edge', SectionName: 'https' },
+    });
+    expect(served.config['inline-certificate/shop.tls']).to.include({ Certificate: 'C', PrivateKey: 'K' });
+    const broken = stateOf([secure], [['shop/tls', 'there is no Secret shop/tls']]);
+    expect([...broken.problems]).to.deep.equal([['shop/web', 'there is no Secret shop/tls']]);
+    expect(broken.config).not.to.have.property('http-route/web');
+  });
+
+  it('holds a certificate once, though two Secrets have it', () => {
+    const { config } = stateOf(
+      [
+        exposure('a', { hosts: ['a.example'], tlsSecret: 'one' }),
+        exposure('b', { hosts: ['b.example'], tlsSecret: 'two' }),
+      ],
+      [
+        ['shop/one', pair],
+        ['shop/two', pair],
+      ],
+    );
+    expect(Object.keys(config).filter((key) => key.startsWith('inline'))).to.deep.equal([
+      'inline-certificate/shop.one',
+    ]);
+  });
+
+  it('leaves a host and path to the MeshService that came first, and tells the other', () => {
+    const young = exposure('a', { hosts: ['x.example'], paths: ['/api'] }, '2026-02-01T00:00:00Z');
+    const old = exposure('b', { hosts: ['x.example'], paths: ['/api/', '/more'] });
+    const { config, problems } = stateOf([young, old]);
+    expect(config).to.have.property('http-route/b');
+    expect(config).not.to.have.property('http-route/a');
+    expect(problems.get('shop/a')).to.equal(
+      'x.example/api is exposed by MeshService shop/b already: choose another host or path',
+    );
+  });
+
+  it('lets the gateway call what is exposed, besides those that have access', () => {
+    const meshService = aMeshService('web', {
+      protocol: 'http',
+      expose: { hosts: ['a.example'] },
+      access: [{ from: 'b' }],
+    });
+    const { config } = desiredState({
+      ...{ cluster: 'lab', namespace: 'shop', name: 'web', meshService, pods: [], formerServices: [] },
+    });
+    const sources = config['service-intentions/web']!['Sources'] as { Name: string }[];
+    expect(sources.map(({ Name }) => Name)).to.deep.equal(['b', 'landbridge-edge']);
+  });
+});
+
+describe('a held entry that covers a wanted one', () => {
+  it('may have more fields, and no other values, nor longer lists', () => {
+    expect(covers({ a: 1, b: 2 }, { a: 1 })).to.equal(true);
+    expect(covers({ a: [{ b: 1, status: 'x' }] }, { a: [{ b: 1 }] })).to.equal(true);
+    expect(covers({ a: [1, 2] }, { a: [1] })).to.equal(false);
+    expect(covers({ a: 2 }, { a: 1 })).to.equal(false);
+    expect(covers({}, { a: { b: 1 } })).to.equal(false);
+  });
+
+  it('needs no write, and one that was changed by hand does', () => {
+    const desired = stateOf([exposure('web', { hosts: ['a.example'] })]);
+    const asHeld = (entry: ConfigEntry): { entry: ConfigEntry; modifyIndex: number } => ({ entry: { ...entry, Status: { Conditions: [1] } }, modifyIndex: 7 });
+    const config = Object.fromEntries(Object.entries(desired.config).map(([key, entry]) => [key, asHeld(entry)]));
+    const actual = { node: desired.node, config };
+    expect(diff(desired, coveredBy(actual, desired), desired.owner).changes).to.deep.equal([]);
+    config['http-route/web']!.entry = { ...config['http-route/web']!.entry, Hostnames: ['b.example'] };
+    const [change] = diff(desired, coveredBy(actual, desired), desired.owner).changes;
+    expect(change).to.deep.include({ op: 'set-config', modifyIndex: 7 });
+  });
+});
