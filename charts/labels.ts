@@ -1,4 +1,4 @@
-export type Component = 'consul' | 'operator' | 'bridge' | 'bootstrap' | 'test' | 'removal';
+export type Component = 'consul' | 'operator' | 'bridge' | 'bootstrap' | 'test' | 'removal' | 'edge';
 
 /** What finds the pods of a component; a selector is never changed once it is installed. */
 export const selectorLabels = (component: Component) => ({

@@ -3,6 +3,7 @@ import { addBootstrap } from './bootstrap.ts';
 import { addBridge } from './bridge.ts';
 import { addConsul } from './consul.ts';
 import { addCrd } from './crd.ts';
+import { addEdge } from './edge.ts';
 import { addNamespace } from './namespace.ts';
 import { addNetworkPolicies } from './network-policies.ts';
 import { addOperatorRbac } from './operator-rbac.ts';
@@ -25,6 +26,7 @@ export function addLandbridge(target: Target): void {
   addOperatorRbac(target);
   addOperator(target);
   addBridge(target.when(values.bridge.enabled));
+  addEdge(target.when(values.edge.enabled));
   addPodMonitor(target.when(values.metrics.podMonitor.enabled));
   addNetworkPolicies(target.when(values.networkPolicies));
   // Last, so that in a new cluster it refuses pods for as short a time as can be.

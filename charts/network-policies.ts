@@ -1,8 +1,11 @@
 import { k8s } from 'cdk8s-plus-27';
+import { SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
 import {
   BRIDGE_PORT,
   CONSUL_GRPC_TLS_PORT,
   CONSUL_HTTPS_PORT,
+  EDGE_HTTPS_PORT,
+  EDGE_HTTP_PORT,
   NAMESPACE,
   OBSERVE_PORT,
   WEBHOOK_PORT,
@@ -22,6 +25,7 @@ import { values } from './values/tree.ts';
  * | operator  | webhook, observe            |                 |
  * | bridge    | api, observe                |                 |
  * | consul    | https, grpc-tls             | 8300, 8301      |
+ * | edge      | http, https, ready          |                 |
  * | bootstrap |                             |                 |
  */
 export function addNetworkPolicies(target: Target): void {
@@ -35,6 +39,7 @@ export function addNetworkPolicies(target: Target): void {
   policy(target, 'operator', [WEBHOOK_PORT, OBSERVE_PORT]);
   policy(target, 'bootstrap', []);
   policy(target.when(values.bridge.enabled), 'bridge', [BRIDGE_PORT, OBSERVE_PORT]);
+  policy(target.when(values.edge.enabled), 'edge', [EDGE_HTTP_PORT, EDGE_HTTPS_PORT, SIDECAR_READY_PORT]);
   policy(
     target.when(not(values.externalConsul.enabled)),
     'consul',

@@ -4,7 +4,7 @@ import { labels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
 import { CONSUL_GRPC, processEnv } from './process-env.ts';
-import { asText, every, moreThan, type Parts } from './template/expression.ts';
+import { asText, every, moreThan, type Parts, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
@@ -45,6 +45,7 @@ function operatorContainer(): Parts<k8s.Container> {
     args: ['operator'],
     env: processEnv({
       LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
+      LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
       LANDBRIDGE_SECRETS: OPERATOR_SECRETS_DIRECTORY,
       LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
       LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,

@@ -2,6 +2,7 @@ import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { every, type Expression, type Parts } from './expression.ts';
 import { evaluate, holds, type Scope } from './evaluate.ts';
+import { toWire } from './wire.ts';
 
 /** One of cdk8s' generated classes. */
 export interface ObjectClass<P> {
@@ -29,7 +30,7 @@ export interface Target {
 export function constructs(scope: Construct, values: Scope): Target {
   return {
     add: (type, id, props) => void new type(scope, id, evaluate(props, values) as never),
-    addObject: (id, props) => void new ApiObject(scope, id, evaluate(props, values) as ObjectProps),
+    addObject: (id, props) => void new ApiObject(scope, id, toWire(evaluate(props, values)) as ObjectProps),
     when: (condition) => (holds(condition, values) ? constructs(scope, values) : nowhere),
   };
 }

@@ -92,6 +92,18 @@ const bridge = z
   })
   .prefault({});
 
+const edge = z
+  .strictObject({
+    enabled: z.boolean().default(false).describe('Whether MeshServices may be exposed to those outside the mesh.'),
+    replicas: z.int().min(1).max(20).default(2).describe('Envoys that serve what is exposed.'),
+    exposure: exposure('what is exposed'),
+    httpNodePort: nodePort.default(30800).describe('Port on every node for plain HTTP, with edge.exposure NodePort.'),
+    httpsNodePort: nodePort.default(30843).describe('Port on every node for HTTPS, with edge.exposure NodePort.'),
+    serviceAnnotations: texts.default({}).describe('Annotations of the Service, for a load balancer for instance.'),
+    resources: resources('50m', '64Mi', '256Mi'),
+  })
+  .prefault({});
+
 const metrics = z
   .strictObject({
     annotations: z
@@ -171,6 +183,7 @@ export const valuesSchema = z.strictObject({
   operator,
   webhook,
   bridge,
+  edge,
   metrics,
   consul,
   externalConsul,

@@ -9,7 +9,11 @@ const cases: [file: string, values: ValuesInput][] = [
   ['default', {}],
   [
     'hybrid',
-    { bridge: { enabled: true, advertise: ['192.0.2.10:30443'] }, consul: { advertise: ['192.0.2.10:30503'] } },
+    {
+      bridge: { enabled: true, advertise: ['192.0.2.10:30443'] },
+      consul: { advertise: ['192.0.2.10:30503'] },
+      edge: { enabled: true },
+    },
   ],
 ];
 

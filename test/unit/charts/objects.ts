@@ -22,6 +22,7 @@ export interface Template {
 export const everything: ValuesInput = {
   bridge: { enabled: true, advertise: ['192.0.2.10:30443'] },
   consul: { advertise: ['192.0.2.10:30503'] },
+  edge: { enabled: true },
 };
 
 export const chart = (values: ValuesInput = everything): Manifest[] => synthesize(parseValues(values)) as Manifest[];

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { EDGE_SERVICE } from '../../../crds/expose.ts';
 import { BRIDGE_PORT, NAMESPACE, OBSERVE_PORT, SECRETS, WEBHOOK_PORT } from '../../../mesh/installation.ts';
+import { sidecarSecret } from '../../../mesh/names.ts';
 import { chart, type Manifest, named, ofKind, podMakers, type Template } from './objects.ts';
 
 const objects = chart();
@@ -61,13 +63,14 @@ describe('References within the chart', () => {
     }
   });
 
-  it('mounts only ConfigMaps and accounts of the chart, and Secrets that the bootstrap job makes', () => {
+  it('mounts only ConfigMaps and accounts of the chart, and Secrets that the bootstrap job or the operator makes', () => {
+    const made = [...Object.values(SECRETS), sidecarSecret(EDGE_SERVICE)];
     for (const { template } of podMakers(objects)) {
       named(objects, 'ServiceAccount', template.spec['serviceAccountName']);
       named(objects, 'PriorityClass', template.spec['priorityClassName']);
       for (const volume of (template.spec.volumes ?? []) as Manifest[]) {
         if (volume['configMap']) named(objects, 'ConfigMap', volume['configMap'].name);
-        if (volume['secret']) expect(Object.values(SECRETS)).to.include(volume['secret'].secretName);
+        if (volume['secret']) expect(made).to.include(volume['secret'].secretName);
       }
     }
   });

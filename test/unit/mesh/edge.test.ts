@@ -100,7 +100,10 @@ describe('a held entry that covers a wanted one', () => {
 
   it('needs no write, and one that was changed by hand does', () => {
     const desired = stateOf([exposure('web', { hosts: ['a.example'] })]);
-    const asHeld = (entry: ConfigEntry): { entry: ConfigEntry; modifyIndex: number } => ({ entry: { ...entry, Status: { Conditions: [1] } }, modifyIndex: 7 });
+    const asHeld = (entry: ConfigEntry): { entry: ConfigEntry; modifyIndex: number } => ({
+      entry: { ...entry, Status: { Conditions: [1] } },
+      modifyIndex: 7,
+    });
     const config = Object.fromEntries(Object.entries(desired.config).map(([key, entry]) => [key, asHeld(entry)]));
     const actual = { node: desired.node, config };
     expect(diff(desired, coveredBy(actual, desired), desired.owner).changes).to.deep.equal([]);

@@ -124,7 +124,7 @@ describe('the Secret of the sidecars', () => {
     const data = { password: Buffer.from('theirs').toString('base64') };
     const theirs = await kube.client.create(secrets, { metadata: { name: 'web-landbridge', namespace: 'shop' }, data });
     const kept = keeper();
-    const failure = await kept.keep(aMeshService('web')).catch((error: unknown) => error as Error);
+    const failure = await kept.keep(targetOf(aMeshService('web'))).catch((error: unknown) => error as Error);
     expect(String(failure)).to.match(/Secret shop\/web-landbridge .* was not touched: rename or delete it/);
     await kept.remove('shop', 'web');
     expect(await kube.client.get(secrets, 'web-landbridge', 'shop')).to.deep.equal(theirs);
@@ -133,10 +133,10 @@ describe('the Secret of the sidecars', () => {
 
   it('asks for no token and writes nothing when doubt finds the Secret as it was', async () => {
     const kept = keeper();
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     kept.doubt('shop', 'web');
     kube.requests.length = 0;
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     expect(kube.requests.map(({ method }) => method)).to.deep.equal(['GET']);
     expect(logins).to.have.length(1);
   });
@@ -145,11 +145,11 @@ describe('the Secret of the sidecars', () => {
     const realMs = nowMs;
     nowMs = realMs + 100 * 24 * HOUR_MS;
     const kept = keeper();
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     nowMs = realMs;
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     expect(await held()).to.include({ token: 'token-2' });
-    await kept.keep(aMeshService('web'));
+    await kept.keep(targetOf(aMeshService('web')));
     expect(logins).to.have.length(2);
   });
 

@@ -74,9 +74,14 @@ describe('bootstrap', () => {
           if (data !== undefined) expect(secrets[name], name).to.deep.equal(data);
         }
         const whole = (await state()) as { policies: string[]; tokens: object[]; rules: object[] };
-        expect(whole.policies).to.deep.equal(['landbridge-bridge', 'landbridge-consul-server', 'landbridge-operator']);
+        expect(whole.policies).to.deep.equal([
+          'landbridge-bridge',
+          'landbridge-consul-server',
+          'landbridge-edge',
+          'landbridge-operator',
+        ]);
         expect(whole.tokens).to.have.length(3);
-        expect(whole.rules).to.have.length(2);
+        expect(whole.rules).to.have.length(3);
       });
     }
   }
@@ -85,7 +90,7 @@ describe('bootstrap', () => {
     await Promise.all([run(), run(), run()]);
     const whole = (await state()) as { tokens: object[]; rules: object[] };
     expect(whole.tokens).to.have.length(3);
-    expect(whole.rules).to.have.length(2);
+    expect(whole.rules).to.have.length(3);
     const settled = await allSecrets(store);
     await run();
     expect(await allSecrets(store)).to.deep.equal(settled);

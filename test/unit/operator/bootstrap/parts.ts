@@ -103,6 +103,9 @@ export async function aclState(acl: ConsulAcl): Promise<object> {
 }
 
 /** Every write of a whole run on an empty cluster, in order. */
+const admission = (name: string): string[] =>
+  ['policy', 'token', 'auth method', 'binding rule'].map((what) => `${what} ${name}`);
+
 export const ALL_WRITES = [
   ...[
     SECRETS.consulCa,
@@ -115,10 +118,8 @@ export const ALL_WRITES = [
   'acl bootstrap',
   'policy landbridge-consul-server',
   'token landbridge-consul-server',
-  ...['landbridge-operator', 'landbridge-bridge'].flatMap((name) => [
-    `policy ${name}`,
-    `token ${name}`,
-    `auth method ${name}`,
-    `binding rule ${name}`,
-  ]),
+  ...admission('landbridge-operator'),
+  'policy landbridge-edge',
+  'binding rule landbridge-operator',
+  ...admission('landbridge-bridge'),
 ];
