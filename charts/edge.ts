@@ -88,6 +88,8 @@ function edgeContainer(): Parts<k8s.Container> {
       { name: 'ready', containerPort: SIDECAR_READY_PORT },
     ],
     readinessProbe: { httpGet: ready, periodSeconds: 2, timeoutSeconds: 1 },
+    // Ready needs Consul: an hour of Consul being away must not become a restart loop.
+    livenessProbe: { httpGet: ready, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 360 },
     lifecycle: { preStop: { sleep: { seconds: LEAVING_SECONDS } } as k8s.LifecycleHandler },
     resources: resourcesOf(edge.resources),
     volumeMounts: [{ name: SIDECAR_VOLUME, mountPath: SIDECAR_MOUNT, readOnly: true }],

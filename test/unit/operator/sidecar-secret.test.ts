@@ -155,12 +155,12 @@ describe('the Secret of the sidecars', () => {
 
   it('is written again for another CA, and not for another object that asks for the same', async () => {
     const secretsOf = keeper();
-    await secretsOf.keep(aMeshService('web'));
+    await secretsOf.keep(targetOf(aMeshService('web')));
     await kube.client.delete(secrets, 'web-landbridge', 'shop');
-    await secretsOf.keep(aMeshService('web'));
+    await secretsOf.keep(targetOf(aMeshService('web')));
     expect(await held(), 'nothing differs, so nothing was written').to.equal(undefined);
     caPem = 'ANOTHER';
-    await secretsOf.keep(aMeshService('web'));
+    await secretsOf.keep(targetOf(aMeshService('web')));
     expect((await held())!['ca.json']).to.contain('ANOTHER');
   });
 });
