@@ -5,7 +5,7 @@ import { proxySettings } from '../crds/proxy.ts';
 import { envoyArguments } from '../mesh/envoy-arguments.ts';
 import { BOOTSTRAP_FILE } from '../mesh/bootstrap.ts';
 import { SIDECAR_MOUNT, SIDECAR_VOLUME, sidecarVolume } from '../mesh/inject/sidecar.ts';
-import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT, NAMESPACE } from '../mesh/installation.ts';
+import { NAMESPACE } from '../mesh/installation.ts';
 import { labels, selectorLabels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { addServiceAccount } from './rbac.ts';
@@ -83,8 +83,9 @@ function edgeContainer(): Parts<k8s.Container> {
       proxy: proxySettings.parse(undefined),
     }),
     ports: [
-      { name: 'http', containerPort: EDGE_HTTP_PORT },
-      { name: 'https', containerPort: EDGE_HTTPS_PORT },
+      // The numbers that clients see: Consul matches a host with the port of its listener, or with none.
+      { name: 'http', containerPort: edge.httpNodePort },
+      { name: 'https', containerPort: edge.httpsNodePort },
       { name: 'ready', containerPort: SIDECAR_READY_PORT },
     ],
     readinessProbe: { httpGet: ready, periodSeconds: 2, timeoutSeconds: 1 },

@@ -1,11 +1,8 @@
 import { k8s } from 'cdk8s-plus-27';
-import { SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
 import {
   BRIDGE_PORT,
   CONSUL_GRPC_TLS_PORT,
   CONSUL_HTTPS_PORT,
-  EDGE_HTTPS_PORT,
-  EDGE_HTTP_PORT,
   NAMESPACE,
   OBSERVE_PORT,
   WEBHOOK_PORT,
@@ -39,7 +36,11 @@ export function addNetworkPolicies(target: Target): void {
   policy(target, 'operator', [WEBHOOK_PORT, OBSERVE_PORT]);
   policy(target, 'bootstrap', []);
   policy(target.when(values.bridge.enabled), 'bridge', [BRIDGE_PORT, OBSERVE_PORT]);
-  policy(target.when(values.edge.enabled), 'edge', [EDGE_HTTP_PORT, EDGE_HTTPS_PORT, SIDECAR_READY_PORT]);
+  const served = ['http', 'https', 'ready'].map((name) => ({
+    port: k8s.IntOrString.fromString(name),
+    protocol: 'TCP',
+  }));
+  policy(target.when(values.edge.enabled), 'edge', [], [{ ports: served }]);
   policy(
     target.when(not(values.externalConsul.enabled)),
     'consul',

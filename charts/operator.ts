@@ -46,6 +46,8 @@ function operatorContainer(): Parts<k8s.Container> {
     env: processEnv({
       LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
       LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
+      LANDBRIDGE_EDGE_HTTP_PORT: asText(values.edge.httpNodePort),
+      LANDBRIDGE_EDGE_HTTPS_PORT: asText(values.edge.httpsNodePort),
       LANDBRIDGE_SECRETS: OPERATOR_SECRETS_DIRECTORY,
       LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
       LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,

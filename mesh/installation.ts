@@ -19,8 +19,8 @@ export const CONSUL_GRPC_TLS_PORT = 8503;
 export const BRIDGE_PORT = 8443;
 export const WEBHOOK_PORT = 9443;
 /** Of the edge gateway. */
-export const EDGE_HTTP_PORT = 8080;
-export const EDGE_HTTPS_PORT = 8443;
+export const EDGE_HTTP_PORT = 30800;
+export const EDGE_HTTPS_PORT = 30843;
 /** `/healthz`, `/readyz` and `/metrics` of the operator and of the bridge. */
 export const OBSERVE_PORT = 8080;
 

@@ -51,7 +51,7 @@ export async function startOperatorRig(settings: Record<string, string> = {}): P
     LANDBRIDGE_CONSUL_GRPC: server.grpcAddress,
     LANDBRIDGE_SECRETS: directory,
     LANDBRIDGE_SIDECAR_IMAGE: 'landbridge/envoy:test',
-    LANDBRIDGE_LOG_LEVEL: 'error',
+    LANDBRIDGE_LOG_LEVEL: process.env['RIG_LOG'] ?? 'error',
     LANDBRIDGE_WEBHOOK_PORT: `${webhookPort}`,
     LANDBRIDGE_PROBE_PORT: `${probePort}`,
     POD_NAME: 'operator-0',
