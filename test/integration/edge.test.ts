@@ -96,23 +96,9 @@ describe('the edge', function () {
     expect(await eventually('the status says so', 10_000, exposed)).to.include({ status: 'True' });
   });
 
-  it('says what is wrong with a Secret, and serves nothing in plain meanwhile', async () => {
-    await web({ hosts: [HOST], tlsSecret: 'shop-tls' });
-    const told = await eventually('the status says why', 10_000, async () => {
-      const found = await exposed();
-      return found?.status === 'False' ? found : undefined;
-    });
-    expect(told.message).to.equal('there is no Secret shop/shop-tls: make it with tls.crt and tls.key');
-    await eventually('plain HTTP is closed', 10_000, () =>
-      get('/').then(
-        ({ status }) => status === 404,
-        () => true,
-      ),
-    );
-  });
-
   it('serves HTTPS, and takes a new certificate over without losing a request', async function () {
     const first = await putSecret('shop-tls');
+    await web({ hosts: [HOST], tlsSecret: 'shop-tls' });
     await eventually('it answers over TLS', 30_000, async () => (await getTls()).status === 200);
     const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
     const failures: string[] = [];
@@ -142,6 +128,21 @@ describe('the edge', function () {
     agent.destroy();
     expect(served).to.be.greaterThan(100);
     expect(failures).to.deep.equal([]);
+  });
+
+  it('says what is wrong with a Secret, and serves nothing in plain meanwhile', async () => {
+    await web({ hosts: [HOST], tlsSecret: 'other-tls' });
+    const told = await eventually('the status says why', 10_000, async () => {
+      const found = await exposed();
+      return found?.status === 'False' ? found : undefined;
+    });
+    expect(told.message).to.equal('there is no Secret shop/other-tls: make it with tls.crt and tls.key');
+    await eventually('plain HTTP is closed', 10_000, () =>
+      get('/').then(
+        ({ status }) => status === 404,
+        () => true,
+      ),
+    );
   });
 
   it('serves it no more when expose is taken out, and then nobody may call it but who has access', async () => {
