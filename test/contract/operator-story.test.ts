@@ -68,7 +68,17 @@ async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
     await world.synced();
     const metrics = operatorMetrics();
     const file = (name: string): string => files[name]!;
-    leading.queue = lead({ settings, kube: kube.client, server, file, world, statuses, metrics, signal, log: silent });
+    leading.queue = lead({
+      settings,
+      kube: kube.client,
+      server,
+      file,
+      world,
+      statuses,
+      metrics,
+      signal,
+      log: silent,
+    }).queue;
   }
   await start();
   return {
