@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Consul } from '../../clients/consul/consul.ts';
+import { edgeOwner } from '../../mesh/edge.ts';
 import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
 import { clusterOwner } from '../../mesh/names.ts';
 import type { Change } from '../../mesh/plan.ts';
-import { bridgePolicy, operatorPolicy } from './policies.ts';
+import { bridgePolicy, edgePolicy, operatorPolicy } from './policies.ts';
 
 const KINDS: ConfigEntry['Kind'][] = [
   // What refers to the others first: Consul refuses a router or splitter without its service-defaults.
+  'http-route',
+  'api-gateway',
+  'inline-certificate',
   'service-intentions',
   'service-router',
   'service-splitter',
@@ -46,7 +50,7 @@ export async function removeFromConsul(
     }
   }
   await acl.deleteToken(accessorId);
-  for (const { name } of policies) await acl.deletePolicy(name);
+  for (const { name } of [...policies, edgePolicy]) await acl.deletePolicy(name);
   return deleted;
 }
 
@@ -69,7 +73,9 @@ async function removeEntries(worker: Consul, cluster: string): Promise<number> {
   return changes.length;
 }
 
-/** Of this cluster itself, of its MeshServices, or of its bridge: there is one bridge a datacenter. */
+/** Of this cluster itself, its MeshServices or its edge gateway, or of its bridge: there is one bridge a datacenter. */
 const isOurs = (owner: string | undefined, cluster: string): boolean =>
-  owner === clusterOwner(cluster) ||
-  (owner !== undefined && (owner.startsWith(`${clusterOwner(cluster)}/`) || owner.startsWith('bridge/')));
+  owner !== undefined &&
+  ([clusterOwner(cluster), edgeOwner(cluster)].includes(owner) ||
+    owner.startsWith(`${clusterOwner(cluster)}/`) ||
+    owner.startsWith('bridge/'));
