@@ -1,12 +1,10 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
 import { discoverer } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { deployments } from '../../clients/kube/resources.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
-import { awaitReady } from './await-ready.ts';
-import { deleteObject } from './delete-object.ts';
-import { applyObject, planInstall } from './plan-install.ts';
+import { planInstall } from './plan-install.ts';
+import { rollOut } from './roll-out.ts';
 import { describeStep, nameOf, summary } from './step.ts';
 
 export interface InstallOptions {
@@ -32,13 +30,10 @@ export async function install({ kube, objects, planOnly, timeoutMs, say }: Insta
   for (const step of changes) say(describeStep(step));
   if (planOnly) return changes.length;
 
-  for (const step of steps) {
-    if (step.do === 'delete') await deleteObject(kube, discover, step.object);
-    // What is as it should be is applied too: a field that somebody else holds becomes ours.
-    else await applyObject(kube, await discover(step.object.apiVersion!, step.object.kind!), step.object);
-  }
-  say(changes.length === 0 ? 'nothing had to be changed' : `applied; waiting until all of it can be used`);
-  if (timeoutMs > 0) await awaitReady({ kube, discover, objects, timeoutMs, clock: systemClock, say });
+  say(
+    changes.length === 0 ? 'nothing has to be changed' : 'applying, part by part; waiting until all of it can be used',
+  );
+  await rollOut({ kube, discover, steps, timeoutMs, say });
   return changes.length;
 }
 

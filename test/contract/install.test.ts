@@ -61,7 +61,7 @@ describe('landbridge install, upgrade and uninstall', function () {
 
   it('change nothing when run again with the same values', async () => {
     expect(await run({})).to.equal(0);
-    expect(lines.join()).to.include('nothing had to be changed');
+    expect(lines.join()).to.include('nothing has to be changed');
   });
 
   it('show what other values change, field by field, and take away what they no longer want', async () => {

@@ -1,0 +1,50 @@
+import type { KubeClient } from '../../clients/kube/client.ts';
+import { systemClock } from '../../clients/kube/clock.ts';
+import type { Discover } from '../../clients/kube/discover.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { awaitReady } from './await-ready.ts';
+import { deleteObject } from './delete-object.ts';
+import { applyObject } from './plan-install.ts';
+import type { Step } from './step.ts';
+
+export interface RollOutOptions {
+  kube: KubeClient;
+  discover: Discover;
+  steps: readonly Step[];
+  /** For everything to become usable, ms. 0 waits for nothing. */
+  timeoutMs: number;
+  say(line: string): void;
+}
+
+/**
+ * Does what was planned. A running part that changes is replaced by itself, and the next one only when it can be used
+ * again: the sidecars have to get over one absence at a time, and a version that does not start stops the upgrade while
+ * the others still run as they did. What is new starts all at once, as those wait for each other by themselves.
+ */
+export async function rollOut({ kube, discover, steps, timeoutMs, say }: RollOutOptions): Promise<void> {
+  const end = systemClock.steady() + timeoutMs;
+  const awaitAll = async (objects: readonly KubeObject[]): Promise<void> => {
+    if (timeoutMs === 0) return;
+    const left = Math.max(0, end - systemClock.steady());
+    await awaitReady({ kube, discover, objects, timeoutMs: left, clock: systemClock, say });
+  };
+  const apply = async ({ object }: Step): Promise<unknown> =>
+    applyObject(kube, await discover(object.apiVersion!, object.kind!), object);
+  const rolled = rollingOrder(steps);
+  const others = steps.filter((step) => step.do !== 'delete' && !rolled.includes(step));
+  // What is as it should be is applied too: a field that somebody else holds becomes ours.
+  for (const step of others) await apply(step);
+  for (const step of rolled) {
+    await apply(step);
+    await awaitAll([step.object]);
+  }
+  // The parts that ran before needed it until now.
+  for (const step of steps) if (step.do === 'delete') await deleteObject(kube, discover, step.object);
+  await awaitAll(others.map(({ object }) => object));
+}
+
+/** The parts that run and change: Consul, which all others talk to, then the others in the order of the chart. */
+export function rollingOrder(steps: readonly Step[]): Step[] {
+  const of = (kind: string): Step[] => steps.filter((step) => step.do === 'change' && step.object.kind === kind);
+  return [...of('StatefulSet'), ...of('Deployment')];
+}
