@@ -1,5 +1,12 @@
 import { k8s } from 'cdk8s-plus-27';
-import { NAMESPACE, OBSERVE_PORT, OPERATOR_SECRETS_DIRECTORY, SECRETS, WEBHOOK_PORT } from '../mesh/installation.ts';
+import {
+  NAMESPACE,
+  OBSERVE_PORT,
+  OPERATOR_NODE_OPTIONS,
+  OPERATOR_SECRETS_DIRECTORY,
+  SECRETS,
+  WEBHOOK_PORT,
+} from '../mesh/installation.ts';
 import { labels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
@@ -52,6 +59,7 @@ function operatorContainer(): Parts<k8s.Container> {
       LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
       LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,
       LANDBRIDGE_VERIFY_SECONDS: asText(values.operator.verifySeconds),
+      NODE_OPTIONS: OPERATOR_NODE_OPTIONS,
     }),
     ports: [
       { name: 'webhook', containerPort: WEBHOOK_PORT },

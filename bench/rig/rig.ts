@@ -8,6 +8,7 @@ import { type ConsulSight, lookAtConsul } from './consul-sight.ts';
 import { type Installation, install } from './installation.ts';
 import { type MeshServiceSight, lookAtMeshServices } from './mesh-service-sight.ts';
 import { type OperatorProcess, startOperator } from '../../test/support/operator-process.ts';
+import { OPERATOR_NODE_OPTIONS } from '../../mesh/installation.ts';
 import { type Pods, podsOver } from './pods.ts';
 
 /** Real parts with an operator among them, and the hands and eyes that a measure needs. */
@@ -129,6 +130,7 @@ function operatorEnvironment(
     LANDBRIDGE_SECRETS: secrets,
     LANDBRIDGE_SIDECAR_IMAGE: 'landbridge/envoy:bench',
     LANDBRIDGE_VERIFY_SECONDS: `${verifySeconds}`,
+    NODE_OPTIONS: OPERATOR_NODE_OPTIONS,
     POD_NAMESPACE: 'landbridge',
   };
 }
