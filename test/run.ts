@@ -41,6 +41,8 @@ const STAGES: Stage[] = [
   lab('stop', 5),
   lab('start', 15),
   mocha('e2e', 25),
+  // Takes the installation away, so nothing comes after it.
+  mocha('uninstall', 5),
 ];
 
 const totals = { passed: 0, failed: 0 };
