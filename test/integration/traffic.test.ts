@@ -194,24 +194,4 @@ describe('traffic through real Envoys', function () {
     console.info(`      changes under load: ${failed.length} of ${shots.length} failed`);
     expect(failed).to.deep.equal([]);
   });
-
-  for (const attempts of [2, 0]) {
-    it(`answers while a VM hangs, then another VM's Envoy is killed (${attempts} retries)`, async () => {
-      await rig.declare('web', { ...open, traffic: { timeout: '500ms', retries: { attempts } } });
-      await answers();
-      const load = askSteadily(port, 200);
-      await until('it runs', async () => load.nowMs() > 2000);
-      vms[0]!.envoy.kill('SIGSTOP');
-      await until('a while', async () => load.nowMs() > 10_000);
-      vms[0]!.envoy.kill('SIGCONT');
-      const shots = await load.stop();
-      const failed = shots.filter(({ status }) => status !== 200);
-      const last = Math.max(0, ...failed.map(({ sentMs }) => sentMs - 2000));
-      console.info(
-        `      a hung VM, ${attempts} retries: ${failed.length} of ${shots.length} failed, the last ${last.toFixed(0)} ms after`,
-      );
-      expect(failed.length).to.be.lessThan(60);
-      await answers();
-    });
-  }
 });
