@@ -105,8 +105,13 @@ describe('An installation that was bootstrapped', function () {
     expect(await allSecrets(store)).to.deep.equal(secrets);
     expect(await aclState(acl)).to.deep.equal(state);
     const { policies, tokens, rules } = state as { policies: string[]; tokens: object[]; rules: object[] };
-    expect(policies).to.deep.equal(['landbridge-bridge', 'landbridge-consul-server', 'landbridge-operator']);
-    expect([tokens.length, rules.length]).to.deep.equal([3, 2]);
+    expect(policies).to.deep.equal([
+      'landbridge-bridge',
+      'landbridge-consul-server',
+      'landbridge-edge',
+      'landbridge-operator',
+    ]);
+    expect([tokens.length, rules.length]).to.deep.equal([3, 3]);
   });
 
   it('lets the operator write the nodes of its cluster and intentions, and no others, nor ACLs and keys', async () => {

@@ -83,7 +83,11 @@ export function watchedConsul(consul: Consul, watch: WriteWatch): Consul {
     upsertPolicy: watched(watch, ([{ name }]) => `policy ${name}`, acl.upsertPolicy),
     upsertToken: watched(watch, ([{ policies }]) => `token ${policies.join()}`, acl.upsertToken),
     upsertAuthMethod: watched(watch, ([{ name }]) => `auth method ${name}`, acl.upsertAuthMethod),
-    upsertBindingRule: watched(watch, ([{ authMethod }]) => `binding rule ${authMethod}`, acl.upsertBindingRule),
+    upsertBindingRule: watched(
+      watch,
+      ([{ authMethod, bindType }]) => `binding rule of a ${bindType} ${authMethod}`,
+      acl.upsertBindingRule,
+    ),
     deleteToken: watched(watch, () => 'delete token', acl.deleteToken),
     deleteBindingRule: watched(watch, () => 'delete binding rule', acl.deleteBindingRule),
   };
@@ -104,7 +108,7 @@ export async function aclState(acl: ConsulAcl): Promise<object> {
 
 /** Every write of a whole run on an empty cluster, in order. */
 const admission = (name: string): string[] =>
-  ['policy', 'token', 'auth method', 'binding rule'].map((what) => `${what} ${name}`);
+  ['policy', 'token', 'auth method', 'binding rule of a service'].map((what) => `${what} ${name}`);
 
 export const ALL_WRITES = [
   ...[
@@ -120,6 +124,6 @@ export const ALL_WRITES = [
   'token landbridge-consul-server',
   ...admission('landbridge-operator'),
   'policy landbridge-edge',
-  'binding rule landbridge-operator',
+  'binding rule of a policy landbridge-operator',
   ...admission('landbridge-bridge'),
 ];
