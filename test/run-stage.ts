@@ -14,13 +14,21 @@ export interface Running {
   stop(): void;
 }
 
+export interface Limits {
+  /** After this it is stopped. */
+  limitMs: number;
+  /** Between SIGTERM and SIGKILL. Default 10 s. */
+  graceMs?: number;
+  /** What it prints when its work is done; from then on it has `lingerMs` (default 60 s) to end. */
+  done?: RegExp;
+  lingerMs?: number;
+}
+
 const KEPT_CHARACTERS = 200_000;
 
-/**
- * Starts a command as a process group of its own, so that what it started ends with it; shows its output as it comes.
- * After `limitMs` it is stopped. `graceMs` lies between SIGTERM and SIGKILL.
- */
-export function runStage([command = '', ...args]: readonly string[], limitMs: number, graceMs = 10_000): Running {
+/** Starts a command as a process group of its own, so that what it started ends with it; shows its output as it comes. */
+export function runStage([command = '', ...args]: readonly string[], limits: Limits): Running {
+  const { limitMs, graceMs = 10_000, done, lingerMs = 60_000 } = limits;
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   let late = false;
   let kill: NodeJS.Timeout | undefined;
@@ -33,21 +41,24 @@ export function runStage([command = '', ...args]: readonly string[], limitMs: nu
       child.stdout.destroy();
     }, graceMs);
   };
-  const limit = setTimeout(() => {
-    late = true;
-    console.log(`\n*** not done after ${limitMs / 1000} s: stopped`);
-    stop();
-  }, limitMs);
+  const stopAfter = (ms: number, why: string): NodeJS.Timeout =>
+    setTimeout(() => {
+      late = true;
+      console.log(`\n*** ${why} after ${ms / 1000} s: stopped`);
+      stop();
+    }, ms);
+  const limit = stopAfter(limitMs, 'not done');
+  let linger: NodeJS.Timeout | undefined;
   const ended = new Promise<Ended>((resolve) => {
     let output = '';
     const end = (code: number): void => {
-      clearTimeout(limit);
-      clearTimeout(kill);
+      for (const timer of [limit, linger, kill]) clearTimeout(timer);
       resolve({ code, output });
     };
     child.stdout.on('data', (chunk: Buffer) => {
       process.stdout.write(chunk);
       output = (output + chunk.toString('utf8')).slice(-KEPT_CHARACTERS);
+      if (done?.test(output)) linger ??= stopAfter(lingerMs, 'its work is done, but something it left open keeps it');
     });
     child.on('error', () => end(127));
     // Children may outlive the command and keep its output open; `close` comes when they are gone too.

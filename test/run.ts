@@ -47,6 +47,8 @@ const STAGES: Stage[] = [
 
 const totals = { passed: 0, failed: 0 };
 const summary: string[] = [];
+/** What mocha said of failures, said again at the end, where it is found. */
+const failures: string[] = [];
 let running: Running | undefined;
 let interrupted = false;
 let takingAway = false;
@@ -65,6 +67,7 @@ for (const stage of STAGES) {
 takingAway = true;
 await count(lab('stop', 5));
 
+if (failures.length > 0) console.log(`\n${failures.join('\n\n')}`);
 console.log(`\n${summary.join('\n')}\n`);
 console.log(`${totals.passed} passed, ${totals.failed} failed${interrupted ? ', interrupted' : ''}`);
 process.exit(totals.failed === 0 && !interrupted ? 0 : 1);
@@ -73,10 +76,13 @@ process.exit(totals.failed === 0 && !interrupted ? 0 : 1);
 async function count(stage: Stage): Promise<number> {
   console.log(`\n=== ${stage.name}`);
   const started = performance.now();
-  running = runStage(stage.command, stage.limitMinutes * 60_000);
+  const done = stage.mocha === true ? /^ {2}\d+ passing/m : undefined;
+  running = runStage(stage.command, { limitMs: stage.limitMinutes * 60_000, done });
   const { code, output } = await running.ended;
   const { passed, failed } =
     stage.mocha === true ? mochaCounts(output, code) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+  if (failed > 0)
+    failures.push(`${stage.name}: ${/^ {2}\d+ failing$[^]*/m.exec(output)?.[0].trim() ?? `ended with ${code}`}`);
   totals.passed += passed;
   totals.failed += failed;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);

@@ -18,23 +18,32 @@ const isOver = (pid: number): Promise<true> =>
 
 describe('a stage of the tests', () => {
   it('gives the exit code and the output of its command', async () => {
-    expect(await runStage(['sh', '-c', 'echo said; exit 3'], 5000).ended).to.deep.equal({ code: 3, output: 'said\n' });
+    expect(await runStage(['sh', '-c', 'echo said; exit 3'], { limitMs: 5000 }).ended).to.deep.equal({
+      code: 3,
+      output: 'said\n',
+    });
   });
 
   it('is over when its time is, with what it started, also when that does not listen', async () => {
     const stubborn = "trap '' TERM; sh -c 'trap \"\" TERM; while :; do sleep 0.05; done' & echo $!; wait; wait";
-    const { code, output } = await runStage(['sh', '-c', stubborn], 200, 200).ended;
+    const { code, output } = await runStage(['sh', '-c', stubborn], { limitMs: 200, graceMs: 200 }).ended;
     expect(code).to.equal(124);
     await isOver(Number(output.split('\n')[0]));
   });
 
   it('ends at once when it is stopped and listens', async () => {
-    const stage = runStage(['sleep', '60'], 60_000);
+    const stage = runStage(['sleep', '60'], { limitMs: 60_000 });
     stage.stop();
     expect((await stage.ended).code).to.equal(1);
   });
 
+  it('is not waited for when its work is done and it does not end', async () => {
+    const limits = { limitMs: 60_000, done: /^ {2}\d+ passing/m, lingerMs: 200 };
+    const { code, output } = await runStage(['sh', '-c', 'echo "  3 passing"; exec sleep 60'], limits).ended;
+    expect({ code, output }).to.deep.equal({ code: 124, output: '  3 passing\n' });
+  });
+
   it('counts as failed when its command is not there', async () => {
-    expect((await runStage(['there-is-no-such-command'], 5000).ended).code).to.equal(127);
+    expect((await runStage(['there-is-no-such-command'], { limitMs: 5000 }).ended).code).to.equal(127);
   });
 });
