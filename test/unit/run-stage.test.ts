@@ -12,7 +12,7 @@ const state = (pid: number): string => {
   }
 };
 const isOver = (pid: number): Promise<true> =>
-  eventually(`process ${pid} ends`, 2000, () =>
+  eventually(`process ${pid} ends`, 10_000, () =>
     ['gone', 'Z'].includes(state(pid)) ? Promise.resolve(true as const) : Promise.reject(new Error(state(pid))),
   );
 

@@ -81,7 +81,7 @@ export function status(response: http.ServerResponse, code: number, reason: stri
 }
 
 /** Waits until `ready` gives something other than undefined or false; fails after `withinMs`. */
-export async function until<T>(what: string, ready: () => T | undefined | false, withinMs = 3000): Promise<T> {
+export async function until<T>(what: string, ready: () => T | undefined | false, withinMs = 15_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const value = ready();
