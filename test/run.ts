@@ -35,8 +35,8 @@ const STAGES: Stage[] = [
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint'], limitMinutes: 5 },
   mocha('unit', 5),
   lab('parts', 45),
-  mocha('contract', 15),
-  mocha('integration', 15),
+  mocha('contract', 20),
+  mocha('integration', 25),
   // A lab that is up already may be of older code.
   lab('stop', 5),
   lab('start', 15),
