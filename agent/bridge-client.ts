@@ -49,16 +49,23 @@ export interface BridgeClientOptions {
   bridges: string[];
   credentials: Credentials;
   limits: () => { connectMs: number; answerMs: number };
+  /** At a time; further requests wait. Default: 1. */
+  connections?: number;
 }
 
-export function makeBridgeClient({ bridges, credentials, limits }: BridgeClientOptions): BridgeClient {
+export function makeBridgeClient({
+  bridges,
+  credentials,
+  limits,
+  connections: sockets = 1,
+}: BridgeClientOptions): BridgeClient {
   const addresses = bridges.map((text) => {
     const address = parseAddress(text);
     if (address === undefined) throw new Problem(`${text} is not a bridge address: host:port is wanted.`);
     return { text, address };
   });
   let current = 0;
-  let connections = connectionsWith(credentials);
+  let connections = connectionsWith(credentials, sockets);
 
   return {
     async post<T>(path: string, body: object): Promise<T> {
@@ -77,17 +84,17 @@ export function makeBridgeClient({ bridges, credentials, limits }: BridgeClientO
     },
     use(next) {
       connections.destroy();
-      connections = connectionsWith(next);
+      connections = connectionsWith(next, sockets);
     },
     bridge: () => addresses[current]!.text,
     close: () => connections.destroy(),
   };
 }
 
-const connectionsWith = ({ bridgeCa, certificate, key }: Credentials): Agent =>
+const connectionsWith = ({ bridgeCa, certificate, key }: Credentials, maxSockets: number): Agent =>
   new Agent({
     keepAlive: true,
-    maxSockets: 1,
+    maxSockets,
     ca: bridgeCa,
     cert: certificate,
     key,

@@ -9,6 +9,7 @@ import { type FollowedDefinitions, followDefinitions } from './follow-definition
 import { type LocalApi, serveLocalApi } from './local-api.ts';
 import { localClient } from './local-client.ts';
 import { Membership } from './membership.ts';
+import { type Names, startNames } from './names.ts';
 import { Problem } from './problem.ts';
 import { endStrays } from './process-record.ts';
 import { selfTest } from './self-test.ts';
@@ -41,6 +42,16 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   let urgent = (): void => {};
   const supervisor = await Supervisor.open({ settings, state, host, clock, random, log, urgent: () => urgent() });
   const member = new Membership(host, identity, { state, supervisor, clock, log });
+  const names =
+    settings.dns &&
+    (await startNames({
+      at: settings.dns,
+      state,
+      ask: (question) => member.askName(question),
+      upstreams: () => supervisor.boundPlans().flatMap(({ upstreams }) => upstreams),
+      clock,
+      log,
+    }));
   try {
     const definitions = await followDefinitions({
       folder: definitionsFolder(settings),
@@ -60,7 +71,18 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     urgent = beats.soon;
     left.signal.addEventListener('abort', beats.stop);
     const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
-    const api = makeApi({ settings, supervisor, member, definitions, clock, told, urgent, stop, left: left.signal });
+    const api = makeApi({
+      settings,
+      supervisor,
+      member,
+      names,
+      definitions,
+      clock,
+      told,
+      urgent,
+      stop,
+      left: left.signal,
+    });
     await serveLocalApi(apiSocket(settings), api, left.signal);
     log.info({ host: host.host, site: host.site, bridges: host.bridges }, 'agent runs');
 
@@ -68,6 +90,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     await leaveMesh({ supervisor, settings, clock, log, told });
   } finally {
     left.abort();
+    await names?.close();
     await supervisor.stop();
     member.close();
     log.info('agent ends');
@@ -95,6 +118,7 @@ function makeApi(parts: {
   settings: Settings;
   supervisor: Supervisor;
   member: Membership;
+  names: Names | undefined;
   definitions: FollowedDefinitions;
   clock: Clock;
   told: () => Promise<boolean>;
@@ -102,10 +126,11 @@ function makeApi(parts: {
   stop: AbortController;
   left: AbortSignal;
 }): LocalApi {
-  const { settings, supervisor, member, definitions, clock, told, urgent, stop, left } = parts;
+  const { settings, supervisor, member, names, definitions, clock, told, urgent, stop, left } = parts;
   return {
     status: () => ({
       ...member.status(),
+      names: names?.status(),
       problems: [...definitions.problems(), ...supervisor.problems(), ...member.problems()],
       instances: supervisor.status(),
     }),

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { BeatAnswer, ReachAnswer, RenewAnswer } from '../mesh/bridge-api.ts';
+import type { BeatAnswer, NamesAnswer, NamesRequest, ReachAnswer, RenewAnswer } from '../mesh/bridge-api.ts';
 
 import { parseAddress, sourceAddress } from './address.ts';
 import { attemptLimits } from './beat-loop.ts';
@@ -23,6 +23,9 @@ interface MembershipParts {
 const RENEW_AGAIN_MS = 30_000;
 /** The bridge gives a sidecar 3 s. */
 const REACH_LIMITS = { connectMs: 3000, answerMs: 6000 };
+/** The bridge gives Consul's DNS 1.5 s. */
+const NAME_LIMITS = { connectMs: 1000, answerMs: 2000 };
+const NAME_CONNECTIONS = 4;
 
 /** This machine's standing with the bridges: its certificate, its lease, and what went wrong last. */
 export class Membership {
@@ -30,6 +33,8 @@ export class Membership {
   #host: HostState;
   #identity: Identity;
   #client: BridgeClient;
+  /** For look-ups: no beat waits for them. */
+  #nameClient: BridgeClient;
   #heldMs: number | undefined;
   #problem: string | undefined;
   #renewTriedMs = -Infinity;
@@ -40,6 +45,7 @@ export class Membership {
     this.#host = host;
     this.#identity = identity;
     this.#client = this.#connect();
+    this.#nameClient = this.#connectForNames();
   }
 
   /** One beat, and what the bridge answered put into force. Throws when no bridge took it. */
@@ -69,6 +75,12 @@ export class Membership {
     }
   }
 
+  /** What Consul's DNS says. Throws when no bridge can tell. */
+  async askName(question: NamesRequest): Promise<Buffer> {
+    const { message } = await this.#nameClient.post<NamesAnswer>('/v1/names', question);
+    return Buffer.from(message, 'base64');
+  }
+
   failed(message: string): void {
     if (this.#problem !== message) this.#parts.log.warn({ message }, 'beat failed; what runs goes on running');
     this.#problem = message;
@@ -85,11 +97,12 @@ export class Membership {
     const [host, identity] = [await state.readHost(), await state.readIdentity()];
     if (host !== undefined) this.#host = host;
     if (identity !== undefined) this.#identity = identity;
-    this.#client.close();
+    this.close();
     this.#client = this.#connect();
+    this.#nameClient = this.#connectForNames();
   }
 
-  status(): Omit<AgentStatus, 'problems' | 'instances'> {
+  status(): Omit<AgentStatus, 'names' | 'problems' | 'instances'> {
     const { supervisor, clock } = this.#parts;
     const { host, site, address } = this.#host;
     return {
@@ -108,12 +121,19 @@ export class Membership {
 
   close(): void {
     this.#client.close();
+    this.#nameClient.close();
   }
 
   #connect(): BridgeClient {
     const { bridges } = this.#host;
     const limits = (): ReturnType<typeof attemptLimits> => attemptLimits(this.#parts.supervisor.leaseMs());
     return makeBridgeClient({ bridges, credentials: this.#identity, limits });
+  }
+
+  #connectForNames(): BridgeClient {
+    const { bridges } = this.#host;
+    const limits = (): typeof NAME_LIMITS => NAME_LIMITS;
+    return makeBridgeClient({ bridges, credentials: this.#identity, limits, connections: NAME_CONNECTIONS });
   }
 
   /** A machine whose address changes (DHCP, a move) says so with its next beat. Without a route it keeps the old one. */
@@ -141,6 +161,7 @@ export class Membership {
       this.#identity = { key, certificate: renewed.certificate, bridgeCa: renewed.bridgeCa };
       await state.writeIdentity({ certificate: renewed.certificate, bridgeCa: renewed.bridgeCa });
       this.#client.use(this.#identity);
+      this.#nameClient.use(this.#identity);
       log.info({ expiresAt: new Date(validityOf(renewed.certificate).untilMs) }, 'certificate renewed');
     } catch (error) {
       log.warn({ message: messageOf(error) }, 'certificate not renewed, trying again later');

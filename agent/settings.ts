@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { type Address, parseAddress } from './address.ts';
 import { Problem } from './problem.ts';
 
 /** Where the agent keeps things, and what it starts. Read once, from the environment. */
@@ -16,6 +17,8 @@ export interface Settings {
   logLevel: string;
   /** LANDBRIDGE_DRAIN_MS, default 3000: how long callers get to leave before an Envoy is stopped. */
   drainMs: number;
+  /** LANDBRIDGE_DNS, default 127.0.0.1:8653: where *.consul is answered on this machine. `off`: nowhere. */
+  dns: Address | undefined;
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -33,6 +36,10 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const drainMs = Number(env['LANDBRIDGE_DRAIN_MS'] || 3000);
   if (!(drainMs >= 0 && drainMs <= 60_000))
     throw new Problem(`LANDBRIDGE_DRAIN_MS is ${env['LANDBRIDGE_DRAIN_MS']}: give milliseconds from 0 to 60000.`);
+  const dnsText = env['LANDBRIDGE_DNS'] || '127.0.0.1:8653';
+  const dns = dnsText === 'off' ? undefined : parseAddress(dnsText);
+  if (dns === undefined && dnsText !== 'off')
+    throw new Problem(`LANDBRIDGE_DNS is ${dnsText}: give an address such as 127.0.0.1:8653, or off.`);
   return {
     stateDir: folder('LANDBRIDGE_STATE_DIR', '/var/lib/landbridge'),
     configDir: folder('LANDBRIDGE_CONFIG_DIR', '/etc/landbridge'),
@@ -40,6 +47,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     envoy: folder('LANDBRIDGE_ENVOY', '/usr/local/bin/envoy'),
     logLevel,
     drainMs,
+    dns,
   };
 }
 

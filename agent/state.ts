@@ -5,6 +5,7 @@ import { z } from 'zod';
 
 import { proxySettings } from '../crds/proxy.ts';
 
+import type { KnownName } from './name-cache.ts';
 import { atomicWrite } from './atomic-write.ts';
 import { Problem, codeOf } from './problem.ts';
 
@@ -55,6 +56,11 @@ const known = z.object({
 /** What the bridge said last, besides tokens. */
 export type Known = z.output<typeof known>;
 
+const names = z.record(
+  z.string(),
+  z.object({ message: z.string(), askedAtMs: z.number(), ttlMs: z.number().positive() }),
+);
+
 /**
  * What the agent keeps on disk. host.* and bridge-ca.crt are the machine's membership, written by `vm join`; without
  * them there is nothing to do. The rest is the last known good answer, so that a start needs neither bridge nor Consul.
@@ -75,6 +81,8 @@ export interface State {
   writePorts(ports: Ports): Promise<void>;
   readKnown(): Promise<Known | undefined>;
   writeKnown(known: Known): Promise<void>;
+  readNames(): Promise<Record<string, KnownName>>;
+  writeNames(value: Record<string, KnownName>): Promise<void>;
   /** Forgets the membership and everything learnt. */
   clear(): Promise<void>;
 }
@@ -94,6 +102,7 @@ const FILES = {
   ports: 'ports.json',
   known: 'known.json',
   tokens: 'tokens.json',
+  names: 'names.json',
 };
 const SECRET = 0o600;
 const PLAIN = 0o640;
@@ -130,6 +139,8 @@ export function openState(folder: string): State {
     writePorts: (value) => writeJson(FILES.ports, value),
     readKnown: () => readJson(at(FILES.known), known, DELETE_IT),
     writeKnown: (value) => writeJson(FILES.known, value),
+    readNames: async () => (await readJson(at(FILES.names), names, DELETE_IT)) ?? {},
+    writeNames: (value) => writeJson(FILES.names, value),
     async clear() {
       const left = await readdir(folder).catch(() => []);
       const ours = Object.values(FILES);

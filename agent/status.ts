@@ -16,6 +16,15 @@ export interface AgentStatus {
   };
   /** RFC 3339. */
   certificateExpiresAt: string;
+  /** The DNS server for *.consul; undefined where LANDBRIDGE_DNS is off, and with an agent of an earlier version. */
+  names?: {
+    /** `ip:port`. */
+    address: string;
+    /** Names that it could answer with nobody to ask. */
+    known: number;
+    /** Why it does not listen, or why Consul could not be asked; undefined: all is well. */
+    problem: string | undefined;
+  };
   /** What is wrong in services.d, between the services of this machine, and beyond the bridge; one sentence each. */
   problems: string[];
   instances: InstanceStatus[];

@@ -151,6 +151,13 @@ export class Supervisor {
     });
   }
 
+  /** Of the services whose upstreams a sidecar of this machine listens for. */
+  boundPlans(): ServicePlan[] {
+    const { ids } = this.#binders();
+    const bound = new Set(this.instances().flatMap(({ id, service }) => (ids.has(id) ? [service] : [])));
+    return this.#known.services.filter(({ service }) => bound.has(service));
+  }
+
   /** What stands in the way between the services of this machine, one sentence each. */
   problems(): string[] {
     return [...this.#problems, ...this.#binders().problems];
@@ -239,10 +246,7 @@ export class Supervisor {
   }
 
   #writeVariables(): Promise<void> {
-    const { ids } = this.#binders();
-    const bound = new Set(this.instances().flatMap(({ id, service }) => (ids.has(id) ? [service] : [])));
-    const plans = this.#known.services.filter(({ service }) => bound.has(service));
-    return this.#keep(writeVariableFiles(this.#options.settings.runtimeDir, plans));
+    return this.#keep(writeVariableFiles(this.#options.settings.runtimeDir, this.boundPlans()));
   }
 
   #changed(instance: LocalInstance): void {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
 import type { Consul } from '../clients/consul/consul.ts';
-import type { ConsulAccess } from '../mesh/bridge-api.ts';
+import type { ConsulAccess, NamesRequest } from '../mesh/bridge-api.ts';
 import type { MeshServices } from './admission.ts';
 import type { Authority } from './authority.ts';
 import type { Connections } from './connections.ts';
@@ -32,6 +32,8 @@ export interface Bridge {
   externals: Externals;
   connections: Connections;
   failedJoins: FailedJoins;
+  /** Asks Consul's DNS and gives the message; undefined where its address is not known. Throws DnsUnavailable. */
+  askName?: (question: NamesRequest) => Promise<Buffer>;
   /** What machines fetch before they join. */
   vmFiles: VmFiles;
   metrics: Metrics;

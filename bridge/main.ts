@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import pino from 'pino';
 import { connectConsul } from '../clients/consul/connect.ts';
+import { askDns } from '../clients/dns/ask-dns.ts';
 import { connectKube } from '../clients/kube/client.ts';
 import { systemClock } from '../clients/kube/clock.ts';
 import { recordEvents } from '../clients/kube/events.ts';
@@ -10,9 +11,10 @@ import type { KubeObject } from '../clients/kube/object.ts';
 import type { MeshService } from '../crds/mesh-service.ts';
 import { type ServiceFacts, serviceFacts } from './admission.ts';
 import { openAuthority } from './authority.ts';
+import type { Bridge } from './bridge.ts';
 import { brakeEvent } from './brake-event.ts';
 import { consulTokenReader } from './consul-token.ts';
-import { readSecrets, readSettings } from './settings.ts';
+import { type BridgeSettings, readSecrets, readSettings } from './settings.ts';
 import { startBridge } from './start.ts';
 import { createTelemetryServer } from './telemetry-server.ts';
 import { openVmFiles } from './vm-files.ts';
@@ -62,6 +64,7 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
       log,
       random: Math.random,
       onBrake: (site, held) => events.record(brakeEvent(settings.pod, site, held)),
+      askName: askNameOf(settings),
       vmFiles: openVmFiles({
         folder: settings.vmFiles,
         node: { path: process.execPath, arch: process.arch },
@@ -83,6 +86,13 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
   consul.close();
   await events.flush();
   log.info('bridge stopped');
+}
+
+/** Less than a machine's agent waits, so that it hears why. */
+const NAME_TIMEOUT_MS = 1500;
+
+function askNameOf({ consulDns }: BridgeSettings): Bridge['askName'] {
+  return consulDns && ((question) => askDns(consulDns, question, NAME_TIMEOUT_MS));
 }
 
 /** This very program, when it is the one file that production runs. */

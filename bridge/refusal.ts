@@ -33,9 +33,11 @@ export const REFUSAL_STATUS = {
   tooMany: 429,
   consulRefused: 502,
   consulUnavailable: 503,
+  consulDnsUnavailable: 503,
   starting: 503,
   meshServicesUnknown: 503,
   internal: 500,
+  noConsulDns: 501,
 } as const;
 
 export type RefusalCode = keyof typeof REFUSAL_STATUS;

@@ -6,6 +6,7 @@ import {
   inviteRequest,
   joinRequest,
   leaveRequest,
+  namesRequest,
   reachRequest,
   renewRequest,
   revokeRequest,
@@ -18,6 +19,7 @@ import { instances } from './handlers/instances.ts';
 import { invite } from './handlers/invite.ts';
 import { join } from './handlers/join.ts';
 import { leave } from './handlers/leave.ts';
+import { names } from './handlers/names.ts';
 import { reach } from './handlers/reach.ts';
 import { describeApi } from './handlers/open-api.ts';
 import { register } from './handlers/register.ts';
@@ -26,8 +28,8 @@ import { revoke } from './handlers/revoke.ts';
 import { vmFile } from './handlers/vm-file.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
-/** `host+` also takes a host's certificate that has run out. */
-export type Who = 'anyone' | 'host' | 'host+' | 'admin';
+/** `host+` also takes a host's certificate that has run out; `member` is a host or an admin. */
+export type Who = 'anyone' | 'host' | 'host+' | 'member' | 'admin';
 
 export interface Route {
   method: Method;
@@ -45,6 +47,7 @@ export const ROUTES: Route[] = [
   hostRoute('POST', '/v1/beat', 'host', beatRequest, beat),
   hostRoute('POST', '/v1/leave', 'host', leaveRequest, leave),
   hostRoute('POST', '/v1/reach', 'host', reachRequest, reach),
+  route('POST', '/v1/names', 'member', namesRequest, names),
   route('POST', '/v1/invites', 'admin', inviteRequest, invite),
   route('GET', '/v1/instances', 'admin', undefined, instances),
   route('PUT', '/v1/external/:name', 'admin', externalRequest, register),
@@ -58,7 +61,7 @@ export const ROUTES: Route[] = [
 function route<Body>(
   method: Method,
   path: string,
-  who: 'anyone' | 'admin',
+  who: 'anyone' | 'member' | 'admin',
   schema: z.ZodType<Body> | undefined,
   handle: (call: Call<Body>) => Promise<unknown>,
 ): Route {

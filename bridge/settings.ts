@@ -9,6 +9,8 @@ export interface BridgeSettings {
   consul: { addresses: string[]; serverName: string; datacenter: string };
   /** Folder with consul-token, consul-ca.crt, signing.key, ca.crt and ca.key. */
   secrets: string;
+  /** Consul's DNS; undefined: nobody said where it is. */
+  consulDns: { host: string; port: number } | undefined;
   /** Where hosts and admins reach this bridge, `host:port`; goes into invites and into the serving certificate. */
   advertise: string[];
   /** Where the hosts' Envoys reach Consul's gRPC TLS port, `host:port`. */
@@ -32,10 +34,20 @@ const addresses = z
   .transform((text) => text.split(',').map((part) => part.trim()))
   .pipe(z.array(z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'not of the form host:port')).min(1));
 
+const HOST_PORT = /^\[?([0-9a-fA-F:]+|[A-Za-z0-9.-]+?)\]?:(\d{1,5})$/;
+
 const environment = z.object({
   LANDBRIDGE_CONSUL_HTTP: addresses.default(['landbridge-consul.landbridge.svc:8501']),
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().min(1).default('server.dc1.consul'),
   LANDBRIDGE_DATACENTER: z.string().min(1).default('dc1'),
+  LANDBRIDGE_CONSUL_DNS: z
+    .string()
+    .transform((text, context) => {
+      const [, host, port] = HOST_PORT.exec(text) ?? [];
+      if (text !== '' && host === undefined) context.addIssue('not of the form host:port');
+      return host === undefined ? undefined : { host, port: Number(port) };
+    })
+    .prefault('landbridge-consul-dns.landbridge.svc:53'),
   LANDBRIDGE_SECRETS: z.string().min(1).default('/etc/landbridge/bridge'),
   LANDBRIDGE_BRIDGE_ADVERTISE: addresses,
   LANDBRIDGE_CONSUL_GRPC_ADVERTISE: addresses,
@@ -66,6 +78,7 @@ export function readSettings(env: Record<string, string | undefined>): BridgeSet
       serverName: value.LANDBRIDGE_CONSUL_SERVER_NAME,
       datacenter: value.LANDBRIDGE_DATACENTER,
     },
+    consulDns: value.LANDBRIDGE_CONSUL_DNS,
     secrets: value.LANDBRIDGE_SECRETS,
     advertise: value.LANDBRIDGE_BRIDGE_ADVERTISE,
     consulGrpc: value.LANDBRIDGE_CONSUL_GRPC_ADVERTISE,

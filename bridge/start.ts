@@ -46,6 +46,7 @@ export interface BridgeParts {
   log: Log;
   /** 0 <= random() < 1. */
   random: () => number;
+  askName?: Bridge['askName'];
   /** What machines fetch before they join. Default: nothing. */
   vmFiles?: VmFiles;
   /** The mass-loss brake of a site went on, with the hosts that it holds, or off. Must not throw. */
@@ -154,6 +155,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     tokens: createTokens({ consul, vault, signingKeyPem: parts.signingKeyPem, clock, log, mayHold }),
     connections: trackConnections(),
     failedJoins: limitFailedJoins(clock),
+    askName: parts.askName,
     vmFiles: parts.vmFiles ?? { list: () => Promise.resolve([]) },
     metrics: createMetrics({
       leases: () => judged().map(({ site, lease }) => ({ site, down: lease.down })),

@@ -4,6 +4,7 @@ import {
   BRIDGE_PORT,
   BRIDGE_SECRETS_DIRECTORY,
   BRIDGE_SERVICE,
+  CONSUL_DNS_SERVICE,
   NAMESPACE,
   OBSERVE_PORT,
   SECRETS,
@@ -78,6 +79,12 @@ function bridgeContainer(): Parts<k8s.Container> {
         values.externalConsul.enabled,
         CONSUL_GRPC,
         join(values.consul.advertise, ','),
+      ),
+      // Empty: nobody said where external servers answer DNS.
+      LANDBRIDGE_CONSUL_DNS: when<string>(
+        values.externalConsul.enabled,
+        values.externalConsul.dns,
+        `${CONSUL_DNS_SERVICE}.${NAMESPACE}.svc:53`,
       ),
       LANDBRIDGE_DEREGISTER_AFTER_HOURS: asText(bridge.deregisterAfterHours),
       LANDBRIDGE_LEASE_MS: asText(times(bridge.leaseSeconds, 1000)),

@@ -1,4 +1,5 @@
 import {
+  CONSUL_DNS_PORT,
   CONSUL_GRPC_TLS_PORT,
   CONSUL_HTTPS_PORT,
   CONSUL_SERVER_SERVICE,
@@ -13,6 +14,11 @@ export const CONSUL_TLS_DIRECTORY = '/consul/tls';
 export const CONSUL_DATA_DIRECTORY = '/consul/data';
 /** A snippet with the gossip key: a secret, so it is no part of the ConfigMap. */
 export const CONSUL_GOSSIP_FILE = `${CONSUL_TLS_DIRECTORY}/gossip.json`;
+/** A snippet with the token by which it answers DNS. */
+export const CONSUL_DNS_FILE = `${CONSUL_TLS_DIRECTORY}/dns.json`;
+
+/** Consul's default of 0 makes every look-up of every resolver a question to the servers. A dead instance is asked for as much longer. */
+const DNS_TTL = '5s';
 
 const server = (index: number): string => `${CONSUL_SERVER_SERVICE}-${index}.${CONSUL_SERVER_SERVICE}.${NAMESPACE}.svc`;
 
@@ -40,7 +46,15 @@ export function consulConfig(): object {
     performance: { raft_multiplier: 1 },
     // There are no clients to measure the distance to.
     disable_coordinates: true,
-    ports: { http: -1, https: CONSUL_HTTPS_PORT, grpc: -1, grpc_tls: CONSUL_GRPC_TLS_PORT, dns: -1, serf_wan: -1 },
+    ports: {
+      http: -1,
+      https: CONSUL_HTTPS_PORT,
+      grpc: -1,
+      grpc_tls: CONSUL_GRPC_TLS_PORT,
+      dns: CONSUL_DNS_PORT,
+      serf_wan: -1,
+    },
+    dns_config: { node_ttl: DNS_TTL, service_ttl: { '*': DNS_TTL } },
     acl: { enabled: true, default_policy: 'deny', enable_token_persistence: true },
     tls: {
       defaults: {

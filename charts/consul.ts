@@ -1,5 +1,7 @@
 import { k8s } from 'cdk8s-plus-27';
 import {
+  CONSUL_DNS_PORT,
+  CONSUL_DNS_SERVICE,
   CONSUL_GRPC_TLS_PORT,
   CONSUL_HTTPS_PORT,
   CONSUL_SERVER_SERVICE,
@@ -8,7 +10,13 @@ import {
   NAMESPACE,
   SECRETS,
 } from '../mesh/installation.ts';
-import { CONSUL_DATA_DIRECTORY, CONSUL_GOSSIP_FILE, CONSUL_TLS_DIRECTORY, consulConfig } from './consul-config.ts';
+import {
+  CONSUL_DATA_DIRECTORY,
+  CONSUL_DNS_FILE,
+  CONSUL_GOSSIP_FILE,
+  CONSUL_TLS_DIRECTORY,
+  consulConfig,
+} from './consul-config.ts';
 import { labels, selectorLabels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { addServiceAccount } from './rbac.ts';
@@ -67,7 +75,15 @@ export function addConsul(target: Target): void {
         container: serverContainer(),
         volumes: [
           { name: 'config', configMap: { name: CONFIG_MAP } },
-          { name: 'tls', secret: { secretName: SECRETS.consulServer, defaultMode: 0o440 } },
+          {
+            name: 'tls',
+            secret: {
+              secretName: SECRETS.consulServer,
+              defaultMode: 0o440,
+              // A pod waits for a key that is not there yet, as one of an installation that had none.
+              items: ['ca.crt', 'tls.crt', 'tls.key', 'gossip.json', 'dns.json'].map((key) => ({ key, path: key })),
+            },
+          },
         ],
       }),
       volumeClaimTemplates: [
@@ -93,6 +109,7 @@ function serverContainer(): Parts<k8s.Container> {
     args: [
       `-config-file=${CONFIG_DIRECTORY}/${CONFIG_KEY}`,
       `-config-file=${CONSUL_GOSSIP_FILE}`,
+      `-config-file=${CONSUL_DNS_FILE}`,
       '-advertise=$(POD_IP)',
       '-node=$(POD_NAME)',
     ],
@@ -103,6 +120,8 @@ function serverContainer(): Parts<k8s.Container> {
     ports: [
       { name: 'https', containerPort: CONSUL_HTTPS_PORT },
       { name: 'grpc-tls', containerPort: CONSUL_GRPC_TLS_PORT },
+      { name: 'dns', containerPort: CONSUL_DNS_PORT },
+      { name: 'dns-udp', containerPort: CONSUL_DNS_PORT, protocol: 'UDP' },
       { name: 'rpc', containerPort: 8300 },
       { name: 'serf', containerPort: 8301 },
       { name: 'serf-udp', containerPort: 8301, protocol: 'UDP' },
@@ -134,6 +153,17 @@ function addServices(target: Target): void {
   target.add(k8s.KubeService, 'consul-service', {
     metadata: metadataOf(CONSUL_SERVICE),
     spec: { selector, ports: [https, grpc] },
+  });
+  // Servers that are not ready are left out: one that has just started knows little, and would deny names.
+  target.add(k8s.KubeService, 'consul-dns-service', {
+    metadata: metadataOf(CONSUL_DNS_SERVICE),
+    spec: {
+      selector,
+      ports: [
+        { name: 'dns', port: 53, targetPort: port('dns') },
+        { name: 'dns-udp', port: 53, protocol: 'UDP', targetPort: port('dns-udp') },
+      ],
+    },
   });
   // The StatefulSet's own: a stable name for each server, ready or not.
   target.add(k8s.KubeService, 'consul-server-service', {

@@ -1,6 +1,7 @@
 import { k8s } from 'cdk8s-plus-27';
 import {
   BRIDGE_PORT,
+  CONSUL_DNS_PORT,
   CONSUL_GRPC_TLS_PORT,
   CONSUL_HTTPS_PORT,
   NAMESPACE,
@@ -15,15 +16,16 @@ import { values } from './values/tree.ts';
 
 /**
  * Who may reach what. Ports that prove their clients themselves are open to all: the API server, sidecars and machines
- * come from addresses that no selector knows. Consul's server-to-server ports are for servers alone.
+ * come from addresses that no selector knows. DNS has no clients to prove, so it is for the cluster's own resolvers and pods;
+ * Consul's server-to-server ports are for servers alone.
  *
- * | pods      | open to all                 | to servers only |
- * |-----------|-----------------------------|-----------------|
- * | operator  | webhook, observe            |                 |
- * | bridge    | api, observe                |                 |
- * | consul    | https, grpc-tls             | 8300, 8301      |
- * | edge      | http, https, ready          |                 |
- * | bootstrap |                             |                 |
+ * | pods      | open to all        | to pods of the cluster | to servers only |
+ * |-----------|--------------------|------------------------|-----------------|
+ * | operator  | webhook, observe   |                        |                 |
+ * | bridge    | api, observe       |                        |                 |
+ * | consul    | https, grpc-tls    | dns                    | 8300, 8301      |
+ * | edge      | http, https, ready |                        |                 |
+ * | bootstrap |                    |                        |                 |
  */
 export function addNetworkPolicies(target: Target): void {
   const policy = (to: Target, component: Component, open: number[], more: k8s.NetworkPolicyIngressRule[] = []) => {
@@ -45,7 +47,10 @@ export function addNetworkPolicies(target: Target): void {
     target.when(not(values.externalConsul.enabled)),
     'consul',
     [CONSUL_HTTPS_PORT, CONSUL_GRPC_TLS_PORT],
-    [{ from: [{ podSelector: podSelector('consul') }], ports: [port(8300), port(8301), port(8301, 'UDP')] }],
+    [
+      { from: [{ namespaceSelector: {} }], ports: [port(CONSUL_DNS_PORT), port(CONSUL_DNS_PORT, 'UDP')] },
+      { from: [{ podSelector: podSelector('consul') }], ports: [port(8300), port(8301), port(8301, 'UDP')] },
+    ],
   );
 }
 

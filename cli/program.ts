@@ -4,6 +4,7 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { checkCommand } from './commands/check.ts';
 import { cleanUpCommand } from './commands/clean-up.ts';
+import { dnsCommand } from './commands/dns.ts';
 import { injectCommand } from './commands/inject.ts';
 import { installCommand, upgradeCommand } from './commands/install.ts';
 import { manifestsCommand } from './commands/manifests.ts';
@@ -33,6 +34,7 @@ export function landbridgeProgram(): Command {
     installCommand(),
     upgradeCommand(),
     uninstallCommand(),
+    dnsCommand(),
     manifestsCommand(),
     operatorCommand(),
     bridgeCommand(),

@@ -9,6 +9,7 @@ import type { Progress } from './progress.ts';
 import { applySample, waitForSample } from './sample/in-cluster.ts';
 import { install } from './sample/install.ts';
 import { joinVms, registerLedger } from './sample/on-vms.ts';
+import { landbridge } from './sample/landbridge.ts';
 import { step } from './step.ts';
 import { ensureVmParts } from './vm/parts.ts';
 import { setPodRoutes } from './vm/pod-routes.ts';
@@ -35,6 +36,8 @@ export async function bringIn(engine: Engine, cluster: Cluster, product: Product
   await setPodRoutes(product.vms, await cluster.nodes());
   await step(progress, 'CoreDNS', () => waitForDns(cluster));
   await install(engine, cluster, progress);
+  // Not waited for: CoreDNS takes it over within two minutes, and the sample needs none of these names.
+  await step(progress, 'DNS for *.consul', () => landbridge(['dns', 'enable', '--timeout', '0s']));
   await startSample(cluster, product.vms, product.sample, progress);
 }
 

@@ -14,6 +14,7 @@ import { checkSpec } from './check-spec.ts';
  * | POST /v1/beat               | host                      | holds the lease; all instances of the host         |
  * | POST /v1/leave              | host                      | takes services (or all) of the host out            |
  * | POST /v1/reach              | host                      | tries the host's sidecars from the bridge's side   |
+ * | POST /v1/names              | host or admin             | asks Consul's DNS for a name under consul          |
  * | POST /v1/invites            | admin                     | makes an invite                                    |
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
  * | PUT  /v1/external/:name     | admin                     | registers a sidecar-less instance                  |
@@ -118,6 +119,23 @@ export const leaveRequest = z.strictObject({
 export const reachRequest = z.strictObject({});
 export interface ReachAnswer {
   instances: { id: string; ok: boolean; output: string }[];
+}
+
+/** Record types that Consul's DNS has. */
+export const NAME_TYPES = ['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'SOA', 'SRV', 'TXT'] as const;
+export type NameType = (typeof NAME_TYPES)[number];
+
+export const namesRequest = z.strictObject({
+  name: z
+    .string()
+    .max(253)
+    .regex(/^([a-z0-9_~-]+\.)*consul$/, 'a name under consul, in lower case and without a dot at its end'),
+  type: z.enum(NAME_TYPES),
+});
+export type NamesRequest = z.output<typeof namesRequest>;
+export interface NamesAnswer {
+  /** The DNS message (RFC 1035) that Consul answered, base64. */
+  message: string;
 }
 
 export const inviteRequest = z.strictObject({

@@ -10,12 +10,15 @@ export const CONSUL_SERVER_NAME = `server.${DATACENTER}.consul`;
 export const CONSUL_SERVICE = 'landbridge-consul';
 export const CONSUL_SERVER_SERVICE = 'landbridge-consul-server';
 export const CONSUL_XDS_SERVICE = 'landbridge-consul-xds';
+/** On port 53, for the cluster's DNS servers and the bridge. */
+export const CONSUL_DNS_SERVICE = 'landbridge-consul-dns';
 export const BRIDGE_SERVICE = 'landbridge-bridge';
 export const WEBHOOK_SERVICE = 'landbridge-webhook';
 
 /** Ports of containers; the Services have the same numbers but for the webhook's, which the API server asks on 443. */
 export const CONSUL_HTTPS_PORT = 8501;
 export const CONSUL_GRPC_TLS_PORT = 8503;
+export const CONSUL_DNS_PORT = 8600;
 export const BRIDGE_PORT = 8443;
 export const WEBHOOK_PORT = 9443;
 /** Of the edge gateway. */
@@ -34,7 +37,7 @@ export const OPERATOR_LEASE = 'landbridge-operator';
 export const SECRETS = {
   /** ca.crt, ca.key: signs the Consul servers' certificates. */
   consulCa: 'landbridge-consul-ca',
-  /** ca.crt, tls.crt, tls.key; consul-accessor, consul-token; gossip.json, a snippet of Consul's configuration. */
+  /** ca.crt, tls.crt, tls.key; consul-accessor, consul-token, dns-accessor, dns-token; gossip.json and dns.json, snippets of Consul's configuration. */
   consulServer: 'landbridge-consul-server',
   /** token: may do everything in Consul. Read by the bootstrap job alone. */
   consulManagement: 'landbridge-consul-management',

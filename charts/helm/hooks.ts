@@ -94,6 +94,8 @@ const REMOVAL_RULES: Rules = [
     verbs: ['get'],
   },
   { apiGroups: [''], resources: ['secrets', 'persistentvolumeclaims'], verbs: ['list', 'delete'] },
+  // Of kube-system, where `landbridge dns enable` put a block into it.
+  { apiGroups: [''], resources: ['configmaps'], resourceNames: ['coredns'], verbs: ['get', 'patch'] },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['list', 'delete'] },
 ];
 

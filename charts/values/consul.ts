@@ -47,6 +47,9 @@ export const externalConsul = z
     grpc: perhapsHostPort
       .default('')
       .describe("host:port of the servers' gRPC TLS port, at which every sidecar asks. Needed when enabled."),
+    dns: perhapsHostPort
+      .default('')
+      .describe("host:port of the servers' DNS, by which machines resolve *.consul. Empty: they do not."),
     serverName: z.string().min(1).default('server.dc1.consul').describe("Name in the servers' certificates."),
     datacenter: z
       .string()

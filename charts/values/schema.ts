@@ -136,6 +136,12 @@ export const valuesSchema = z.strictObject({
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'is no name of lower-case letters, digits and dashes')
     .default('lab')
     .describe('Name of this cluster in Consul: part of node names, so never change it.'),
+  defaultAccess: z
+    .enum(['None', 'Mesh'])
+    .default('None')
+    .describe(
+      'Who may call the services whose MeshService has no spec.access: nobody, or every service of the mesh. A MeshService with spec.access, be it empty, is not touched by it.',
+    ),
   createNamespace: z
     .boolean()
     .default(true)

@@ -19,6 +19,7 @@ import { certificateChecks, readSecret } from './certificates.ts';
 import { type Check, type Verdict, failed, ok, warning } from './check.ts';
 import type { Look } from './look.ts';
 import { machineChecks } from './machines.ts';
+import { nameChecks } from './names.ts';
 import { cannotTry, dryRunCreate, probePod } from './probe-pod.ts';
 import { residueChecks } from './residue.ts';
 
@@ -102,6 +103,7 @@ export const afterChecks: Check[] = [
   ...certificateChecks,
   ...residueChecks,
   ...machineChecks,
+  ...nameChecks,
 ];
 
 async function deploymentReady(look: Look, component: 'operator' | 'bridge'): Promise<Verdict> {

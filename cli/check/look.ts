@@ -2,11 +2,12 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { deployments } from '../../clients/kube/resources.ts';
-import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
+import type { InstancesAnswer, NamesAnswer, NamesRequest } from '../../mesh/bridge-api.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 import { DEFAULT_LEASE_MS } from '../../mesh/lease.ts';
 import { askBridge, bridgeAccess } from '../bridge-admin.ts';
 import { type ClusterFlags, consulOf, kubeOf } from '../cluster.ts';
+import { type ResolverAnswer, askResolvers } from '../dns/resolvers.ts';
 
 /** An external Consul that is to be used. */
 export interface ConsulTarget {
@@ -26,6 +27,10 @@ export interface Look {
   consul(): Promise<Consul>;
   /** What the bridge knows of its machines; undefined when the installation has no bridge. */
   instances(): Promise<InstancesAnswer | undefined>;
+  /** Asks each pod of the cluster's DNS for a name of Consul's. */
+  resolvers(at: { namespace: string; port: number }): Promise<ResolverAnswer[]>;
+  /** The DNS message that the bridge gives a machine; undefined when the installation has no bridge. */
+  askName(question: NamesRequest): Promise<Buffer | undefined>;
   /** The installation's Deployment of this name. */
   deployment(name: string): Promise<Deployment | undefined>;
   /** The objects that an installation would apply, in order. Only looked at before there is one. */
@@ -46,16 +51,21 @@ export function openLook(
 ): Look & { close(): void } {
   const kube = kubeOf(flags);
   let opened: ReturnType<typeof consulOf> | undefined;
-  const instances = once(async () => {
+  const ask = async <T>(method: string, path: string, body?: object): Promise<T | undefined> => {
     if ((await look.deployment('landbridge-bridge')) === undefined) return undefined;
     const access = await bridgeAccess({ ...flags, namespace: NAMESPACE });
-    return askBridge<InstancesAnswer>(access, 'GET', '/v1/instances');
-  });
+    return askBridge<T>(access, method, path, body);
+  };
   const look = {
     kube,
     nowMs: () => Date.now(),
     consul: async () => (await (opened ??= consulOf(flags))).consul,
-    instances,
+    instances: once(() => ask<InstancesAnswer>('GET', '/v1/instances')),
+    resolvers: (at: { namespace: string; port: number }) => askResolvers(kube, flags, at),
+    async askName(question: NamesRequest) {
+      const answer = await ask<NamesAnswer>('POST', '/v1/names', question);
+      return answer && Buffer.from(answer.message, 'base64');
+    },
     deployment: (name: string) => kube.get<Deployment>(deployments, name, NAMESPACE),
     manifest: once(async () => (await plan.manifest()) as KubeObject[]),
     consulTargets: plan.consulTargets,
@@ -72,7 +82,7 @@ export const clusterNameOf = async (look: Look): Promise<string | undefined> =>
 export const leaseMsOf = async (look: Look): Promise<number> =>
   Number(envOf(await look.deployment('landbridge-bridge'), 'LANDBRIDGE_LEASE_MS') ?? DEFAULT_LEASE_MS);
 
-const envOf = (deployment: Deployment | undefined, name: string): string | undefined =>
+export const envOf = (deployment: Deployment | undefined, name: string): string | undefined =>
   deployment?.spec.template.spec.containers[0]?.env?.find((variable) => variable.name === name)?.value;
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

@@ -18,10 +18,12 @@ import { localCheckFlag } from '../vm/check-flag.ts';
 import { addInstances } from '../vm/definition-file.ts';
 import { type InstanceFlags, withInstanceFlags } from '../vm/instance-flags.ts';
 import { joinHost } from '../vm/join-host.ts';
+import { resolverAdvice, setResolved } from '../vm/resolved.ts';
 import { selfTestText } from '../vm/self-test-text.ts';
 
 interface JoinFlags extends InstanceFlags {
   systemd: boolean;
+  dns: boolean;
 }
 
 const DEADLINE_MS = 30_000;
@@ -32,6 +34,7 @@ export function vmJoinCommand(): Command {
     .description('join this machine: run as root on the machine itself')
     .argument('<invite>', 'what landbridge vm invite printed')
     .option('--no-systemd', 'install no unit; run the agent yourself')
+    .option('--no-dns', "leave this machine's resolver alone: it will not know *.consul")
     .action(join);
 }
 
@@ -57,6 +60,8 @@ async function join(word: string, flags: JoinFlags): Promise<void> {
   await addInstances(definitionsFolder(settings), service, definitions);
   const agent = localClient(apiSocket(settings));
   if (withSystemd) await installAgentUnit(agentEnvironment());
+  if (withSystemd && flags.dns && settings.dns !== undefined && !(await setResolved(settings.dns)))
+    process.stdout.write(`${resolverAdvice(settings.dns)}\n`);
   const runs = await agent.reload().then(
     () => true,
     () => false,
@@ -142,7 +147,7 @@ function mustBeInstallable(settings: Settings): void {
 /** What of this command's environment the agent needs as well. */
 const agentEnvironment = (): Record<string, string> =>
   Object.fromEntries(
-    ['LANDBRIDGE_ENVOY', 'LANDBRIDGE_LOG_LEVEL', 'LANDBRIDGE_DRAIN_MS'].flatMap((variable) => {
+    ['LANDBRIDGE_ENVOY', 'LANDBRIDGE_LOG_LEVEL', 'LANDBRIDGE_DRAIN_MS', 'LANDBRIDGE_DNS'].flatMap((variable) => {
       const value = process.env[variable];
       return value ? [[variable, value]] : [];
     }),

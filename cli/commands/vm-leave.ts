@@ -10,6 +10,7 @@ import { type Settings, apiSocket, definitionsFolder, readSettings } from '../..
 import { type State, openState } from '../../agent/state.ts';
 import { hasAgentUnit, removeAgentUnit } from '../vm/agent-unit.ts';
 import { removeDefinitions } from '../vm/definition-file.ts';
+import { unsetResolved } from '../vm/resolved.ts';
 import { parseDuration } from '../vm/duration.ts';
 
 interface LeaveFlags {
@@ -71,8 +72,10 @@ async function leaveAll(settings: Settings, state: State, agent: LocalClient, wa
     () => undefined,
     (error: unknown) => messageOf(error),
   );
-  if (hasAgentUnit()) await removeAgentUnit();
-  else if (runs) await agent.stop();
+  if (hasAgentUnit()) {
+    await unsetResolved();
+    await removeAgentUnit();
+  } else if (runs) await agent.stop();
   const services = await removeDefinitions(definitionsFolder(settings), 'all');
   await state.clear();
   await removeDrains(settings.runtimeDir);

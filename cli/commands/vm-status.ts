@@ -20,7 +20,7 @@ export function vmStatusCommand(): Command {
 }
 
 export function statusText(status: AgentStatus): string {
-  const { host, site, address, bridge, leaseMs, problems, instances } = status;
+  const { host, site, address, bridge, leaseMs, names, problems, instances } = status;
   const lease =
     bridge.leaseAgeMs === undefined
       ? 'no lease yet'
@@ -28,6 +28,7 @@ export function statusText(status: AgentStatus): string {
   const lines = [
     `${host} at ${site} (${address}), bridge ${bridge.address}, ${lease}, certificate until ${status.certificateExpiresAt}`,
     ...(bridge.problem === undefined ? [] : [`bridge: ${bridge.problem}`]),
+    ...(names === undefined ? [] : [namesLine(names)]),
     ...problems.map((problem) => `problem: ${problem}`),
   ];
   // Nobody took what we said for a whole lease: what the mesh makes of this machine is not known here.
@@ -57,6 +58,9 @@ export function statusText(status: AgentStatus): string {
     '',
   ].join('\n');
 }
+
+const namesLine = ({ address, known, problem }: NonNullable<AgentStatus['names']>): string =>
+  `*.consul at ${address}, ${known} names known${problem === undefined ? '' : `; ${problem}`}`;
 
 function envoyCell({ envoy: { state, restarts, connected } }: InstanceStatus): string {
   const alone = state === 'live' && !connected ? ', without Consul' : '';

@@ -2,6 +2,9 @@ import type { KubeClient } from '../../clients/kube/client.ts';
 import { systemClock } from '../../clients/kube/clock.ts';
 import { discoverer, type Discover } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
+import { hasStubDomain } from '../../mesh/stub-domain.ts';
+import { COREDNS, readCorefile } from '../dns/corefile.ts';
+import { disableDns } from '../dns/disable-dns.ts';
 import { deleteObject } from './delete-object.ts';
 import { removeFromConsul } from './remove-from-consul.ts';
 import { releaseMeshServices, removeMeshServices } from './remove-mesh-services.ts';
@@ -35,15 +38,19 @@ export async function uninstall(options: UninstallOptions): Promise<KubeObject[]
   const discover = discoverer(kube);
   const kept = keepCrds ? WITH_CRDS : new Set<string>();
   const found = await everythingOf(kube, discover, kept);
-  if (found.length === 0) {
+  const forwarded = hasStubDomain((await readCorefile(kube, COREDNS)) ?? '');
+  if (found.length === 0 && !forwarded) {
     say('nothing of Landbridge is here');
     return [];
   }
   say(`${found.length} to delete, and what MeshServices and machines have in Consul:`);
   for (const object of found) say(describeStep({ do: 'delete', object, fields: [] }));
+  if (forwarded) say(`  ~ ConfigMap ${COREDNS.namespace}/${COREDNS.name}\n      our block for *.consul`);
   if (options.planOnly) return found;
   if (!(await options.confirm())) throw new Error('nothing was deleted');
 
+  // While there still is a Consul: afterwards the names could not be told from ones that do not exist.
+  if (forwarded) say(await disableDns(kube));
   const clock = systemClock;
   if (!keepCrds) {
     const stuck = await removeMeshServices(kube, options.timeoutMs / 2, clock);

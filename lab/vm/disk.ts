@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { diskFolder, type VmSpec } from './vm.ts';
@@ -18,6 +18,7 @@ export async function makeDisk({ name, address, parts }: VmSpec): Promise<void> 
   for (const layer of ['upper', 'work', 'root']) await mkdir(join(folder, layer), { recursive: true });
   const files = Object.entries(ownFiles(name, address));
   for (const [path, text] of files) await write(join(folder, 'upper', path), text, 0o644);
+  await symlink('../run/systemd/resolve/stub-resolv.conf', join(folder, 'upper/etc/resolv.conf'));
   await write(join(folder, 'upper/usr/local/bin/landbridge'), launcher, 0o755);
   const bundle = join(folder, 'upper/usr/local/lib/landbridge/landbridge.mjs');
   await mkdir(dirname(bundle), { recursive: true });

@@ -11,6 +11,9 @@ const packages = [
   'systemd',
   'systemd-sysv',
   'dbus',
+  // Resolves names as an Ubuntu or a Fedora does; Debian leaves it to choice.
+  'systemd-resolved',
+  'libnss-resolve',
   'iproute2',
   'iputils-ping',
   'procps',

@@ -3,7 +3,7 @@ import type { AclBindingRule, ConsulAcl } from '../../clients/consul/consul.ts';
 import { JWT_AUDIENCE } from '../../clients/consul/service-token.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import type { Holder, Material, StaticToken } from './material.ts';
-import { type Policy, bridgePolicy, edgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
+import { type Policy, bridgePolicy, dnsPolicy, edgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
 
 /**
  * Policies and tokens of the server, the operator and the bridge, and the auth methods by which the latter two vouch. Every step states what there
@@ -16,6 +16,7 @@ export async function configureAcl(
   material: Omit<Material, 'consulCaPem' | 'managementToken'>,
 ): Promise<void> {
   if (material.server !== undefined) await giveToken(acl, serverPolicy, material.server, settings.cluster);
+  if (material.dns !== undefined) await giveToken(acl, dnsPolicy, material.dns, settings.cluster);
   const operator = operatorPolicy(settings.cluster);
   await admit(acl, settings, operator, material.operator);
   await acl.upsertPolicy(edgePolicy);

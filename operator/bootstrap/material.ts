@@ -27,6 +27,8 @@ export interface Material {
   managementToken: string;
   /** By which the server keeps its own node up to date; none with servers that are not ours. */
   server?: StaticToken;
+  /** By which the servers answer DNS; none with servers that are not ours. */
+  dns?: StaticToken;
   operator: Holder;
   bridge: Holder;
 }
@@ -79,7 +81,7 @@ export async function keepMaterial(input: MaterialInput): Promise<Material> {
 async function keepServers(
   keep: (secret: KeptSecret) => Promise<SecretData>,
   nowMs: number,
-): Promise<Pick<Material, 'consulCaPem' | 'managementToken' | 'server'>> {
+): Promise<Pick<Material, 'consulCaPem' | 'managementToken' | 'server' | 'dns'>> {
   const consulCa = keyPairOf(
     'ca',
     await keep({ name: SECRETS.consulCa, make: () => newAuthority('Landbridge Consul CA', nowMs) }),
@@ -87,7 +89,12 @@ async function keepServers(
   // Early, for Consul takes longest to start.
   const server = await keep(consulServer(consulCa, nowMs));
   const management = await keep({ name: SECRETS.consulManagement, make: () => ({ token: randomUUID() }) });
-  return { consulCaPem: consulCa.certPem, managementToken: management['token']!, server: staticTokenOf(server) };
+  return {
+    consulCaPem: consulCa.certPem,
+    managementToken: management['token']!,
+    server: staticTokenOf(server),
+    dns: { accessorId: server['dns-accessor']!, token: server['dns-token']! },
+  };
 }
 
 async function newAuthority(commonName: string, nowMs: number): Promise<SecretData> {
@@ -114,9 +121,13 @@ function consulServer(authority: KeyPair, nowMs: number): KeptSecret {
     make: async () => {
       const token = newStaticToken();
       const snippet = { encrypt: gossipKey(), acl: { tokens: { agent: token['consul-token'] } } };
-      return { ...(await certificate()), ...token, 'gossip.json': JSON.stringify(snippet) };
+      return { ...(await certificate()), ...token, 'gossip.json': JSON.stringify(snippet), ...newDnsToken() };
     },
-    mend: async (found) => (stale(found, authority, nowMs) || lacksName(found['tls.crt']!) ? certificate() : {}),
+    mend: async (found) => ({
+      ...(stale(found, authority, nowMs) || lacksName(found['tls.crt']!) ? await certificate() : {}),
+      // Of an installation from before servers answered DNS.
+      ...(found['dns.json'] === undefined ? newDnsToken() : {}),
+    }),
   };
 }
 
@@ -134,6 +145,12 @@ function holder(consulCaPem: string, more: () => Promise<SecretData> = async () 
     }),
     mend: () => ({ 'consul-ca.crt': consulCaPem }),
   };
+}
+
+function newDnsToken(): SecretData {
+  const token = randomUUID();
+  const snippet = { acl: { tokens: { dns: token } } };
+  return { 'dns-accessor': randomUUID(), 'dns-token': token, 'dns.json': JSON.stringify(snippet) };
 }
 
 const newStaticToken = () => ({ 'consul-accessor': randomUUID(), 'consul-token': randomUUID() });

@@ -18,6 +18,15 @@ service "consul" { policy = "write" }
 `,
 };
 
+/** By which servers answer DNS, whoever asks: names and addresses, and nothing else. */
+export const dnsPolicy: Policy = {
+  name: 'landbridge-consul-dns',
+  description: 'Lets the Consul servers answer DNS.',
+  rules: `node_prefix "" { policy = "read" }
+service_prefix "" { policy = "read" }
+`,
+};
+
 /**
  * | who      | nodes it writes        | services       | intentions | keys          |
  * |----------|------------------------|----------------|------------|---------------|

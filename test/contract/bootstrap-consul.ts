@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   CONSUL_DATA_DIRECTORY,
+  CONSUL_DNS_FILE,
   CONSUL_GOSSIP_FILE,
   CONSUL_TLS_DIRECTORY,
   consulConfig,
 } from '../../charts/consul-config.ts';
 import { evaluate } from '../../charts/template/evaluate.ts';
 import { parseValues, scopeOf } from '../../charts/values.ts';
+import type { DnsTarget } from '../../clients/dns/ask-dns.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
 import type { SecretData } from '../../operator/bootstrap/secret-store.ts';
@@ -18,6 +20,7 @@ import { freePorts } from '../support/real-consul-ports.ts';
 export interface ChartConsul {
   /** `host:port` of the HTTPS API. */
   address: string;
+  dns: DnsTarget;
   /** Loopback stands for pods here: one address a pod. */
   start(secret: SecretData, podIp?: string): void;
   /** SIGTERM, as the kubelet ends a pod. */
@@ -38,13 +41,13 @@ export async function chartConsul(): Promise<ChartConsul> {
   const binary = process.env['CONSUL_BIN'] ?? (await ensurePart('consul', silent));
   const directory = await mkdtemp(join(tmpdir(), 'landbridge-bootstrap-'));
   const here = (path: string): string => path.replace(/^\/consul/, directory);
-  const [https = 0, grpc = 0, server = 0, serf = 0] = await freePorts(4);
+  const [https = 0, grpc = 0, server = 0, serf = 0, dns = 0] = await freePorts(5);
   const config = JSON.parse(
     JSON.stringify(evaluate(consulConfig(), scopeOf(parseValues({})))).replaceAll('"/consul/', `"${directory}/`),
   ) as { ports: object };
   const adapted = {
     ...config,
-    ports: { ...config.ports, https, grpc_tls: grpc, server, serf_lan: serf },
+    ports: { ...config.ports, https, grpc_tls: grpc, server, serf_lan: serf, dns },
   };
   await mkdir(here(CONSUL_TLS_DIRECTORY), { recursive: true });
   await mkdir(here(CONSUL_DATA_DIRECTORY), { recursive: true });
@@ -64,6 +67,7 @@ export async function chartConsul(): Promise<ChartConsul> {
 
   return {
     address: `127.0.0.1:${https}`,
+    dns: { host: '127.0.0.1', port: dns },
     start(secret, podIp = '127.0.0.1') {
       why = undefined;
       log = '';
@@ -76,6 +80,7 @@ export async function chartConsul(): Promise<ChartConsul> {
             'agent',
             `-config-file=${join(directory, 'server.json')}`,
             `-config-file=${here(CONSUL_GOSSIP_FILE)}`,
+            `-config-file=${here(CONSUL_DNS_FILE)}`,
             `-advertise=${podIp}`,
             '-node=landbridge-consul-server-0',
           ],

@@ -4,6 +4,7 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import { ConsulDenied } from '../../clients/consul/errors.ts';
 import { serviceJwt } from '../../clients/consul/service-token.ts';
 import { openTransport } from '../../clients/consul/transport.ts';
+import { askDns, readAnswer } from '../../clients/dns/ask-dns.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
 import { CONSUL_SERVER_NAME, SECRETS } from '../../mesh/installation.ts';
 import type { Change } from '../../mesh/plan.ts';
@@ -107,11 +108,23 @@ describe('An installation that was bootstrapped', function () {
     const { policies, tokens, rules } = state as { policies: string[]; tokens: object[]; rules: object[] };
     expect(policies).to.deep.equal([
       'landbridge-bridge',
+      'landbridge-consul-dns',
       'landbridge-consul-server',
       'landbridge-edge',
       'landbridge-operator',
     ]);
-    expect([tokens.length, rules.length]).to.deep.equal([3, 3]);
+    expect([tokens.length, rules.length]).to.deep.equal([4, 3]);
+  });
+
+  it('lets the server answer DNS, by a token of its own', async () => {
+    const known = await eventually(async () => {
+      const { code, addresses } = readAnswer(
+        await askDns(server.dns, { name: 'consul.service.consul', type: 'A' }, 2000),
+      );
+      if (addresses.length === 0) throw new Error(code);
+      return addresses;
+    });
+    expect(known).to.deep.equal(['127.0.0.1']);
   });
 
   it('lets the operator write the nodes of its cluster and intentions, and no others, nor ACLs and keys', async () => {

@@ -3,6 +3,7 @@ import pino from 'pino';
 import { makeKey, makeRequest } from '../../agent/certificate.ts';
 import { type ServiceFacts, serviceFacts } from '../../bridge/admission.ts';
 import { openAuthority } from '../../bridge/authority.ts';
+import type { Bridge } from '../../bridge/bridge.ts';
 import type { VmFiles } from '../../bridge/vm-files.ts';
 import type { Probe } from '../../bridge/probe.ts';
 import { type RunningBridge, startBridge } from '../../bridge/start.ts';
@@ -62,6 +63,7 @@ export interface Joined {
 export interface BridgeOptions {
   probe?: Probe;
   startMs?: number;
+  askName?: Bridge['askName'];
   /** It serves these to machines, at the address that it advertises. */
   vmFiles?: VmFiles;
 }
@@ -125,6 +127,7 @@ async function openOn(consul: ConsulUnderTest, options: BridgeOptions): Promise<
         random: () => 0.5,
         probe: options.probe,
         vmFiles: options.vmFiles,
+        askName: options.askName,
       },
       stop.signal,
     );

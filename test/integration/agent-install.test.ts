@@ -55,6 +55,7 @@ describe('a machine with nothing of ours on it', function () {
       LANDBRIDGE_CONFIG_DIR: join(folder, 'etc'),
       LANDBRIDGE_RUNTIME_DIR: join(folder, 'run'),
       LANDBRIDGE_DRAIN_MS: '100',
+      LANDBRIDGE_DNS: 'off',
     };
   });
   after(async () => {

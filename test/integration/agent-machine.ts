@@ -50,6 +50,7 @@ export async function makeMachine(): Promise<Machine> {
     LANDBRIDGE_RUNTIME_DIR: runtimeDir,
     LANDBRIDGE_ENVOY: process.env['ENVOY_BIN'] ?? (await ensurePart('envoy', silent)),
     LANDBRIDGE_DRAIN_MS: '1500',
+    LANDBRIDGE_DNS: 'off',
   };
   const client = localClient(join(runtimeDir, 'agent.sock'));
   let agent: ChildProcess | undefined;

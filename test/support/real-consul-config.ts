@@ -5,11 +5,20 @@ export interface ServerPorts {
   grpc: number;
   server: number;
   serf: number;
+  /** Default: none. */
+  dns?: number;
 }
 
 /** Configuration of one representative server, https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file */
-export function serverConfig(input: { directory: string; ports: ServerPorts; acl: boolean; tls: boolean }): object {
-  const { directory, ports, acl, tls } = input;
+export function serverConfig(input: {
+  directory: string;
+  ports: ServerPorts;
+  acl: boolean;
+  tls: boolean;
+  /** By which it answers DNS. */
+  dnsToken?: string;
+}): object {
+  const { directory, ports, acl, tls, dnsToken } = input;
   return {
     server: true,
     bootstrap_expect: 1,
@@ -26,7 +35,7 @@ export function serverConfig(input: { directory: string; ports: ServerPorts; acl
       server: ports.server,
       serf_lan: ports.serf,
       serf_wan: -1,
-      dns: -1,
+      dns: ports.dns ?? -1,
     },
     connect: { enabled: true },
     peering: { enabled: false },
@@ -35,7 +44,9 @@ export function serverConfig(input: { directory: string; ports: ServerPorts; acl
     disable_coordinates: true,
     disable_update_check: true,
     log_level: 'warn',
-    acl: acl ? { enabled: true, default_policy: 'deny', enable_token_persistence: true } : { enabled: false },
+    acl: acl
+      ? { enabled: true, default_policy: 'deny', enable_token_persistence: true, tokens: { dns: dnsToken } }
+      : { enabled: false },
     ...(tls ? { tls: { defaults: tlsFiles(directory) } } : {}),
   };
 }

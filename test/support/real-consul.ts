@@ -17,6 +17,8 @@ export interface RealConsul {
   address: string;
   /** `host:port` of xDS; TLS when TLS is on. */
   grpcAddress: string;
+  /** Undefined unless it was asked for. */
+  dns: { host: string; port: number } | undefined;
   /** Undefined without TLS. */
   caPem: string | undefined;
   serverName: string;
@@ -47,17 +49,20 @@ const STOP_DEADLINE_MS = 10_000;
 
 /** Starts a real Consul server on free loopback ports and waits for its leader. `CONSUL_BIN` names another executable. */
 export async function startConsul(
-  options: { acl?: boolean; tls?: boolean; bootstrapped?: boolean; dataDir?: string } = {},
+  options: { acl?: boolean; tls?: boolean; bootstrapped?: boolean; dataDir?: string; dns?: { token: string } } = {},
 ): Promise<RealConsul> {
   const { acl = false, tls = false, bootstrapped = true, dataDir } = options;
   const binary = process.env.CONSUL_BIN ?? (await ensurePart('consul', silent));
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'landbridge-consul-')));
   await mkdir(directory, { recursive: true });
   const certificates = tls ? await serverTls(SERVER_NAME) : undefined;
-  const [http = 0, grpc = 0, server = 0, serf = 0] = await freePorts(4);
+  const [http = 0, grpc = 0, server = 0, serf = 0, free = 0] = await freePorts(5);
+  const dns = options.dns && free;
   const files = {
     ...tlsFiles(certificates),
-    'server.json': JSON.stringify(serverConfig({ directory, ports: { http, grpc, server, serf }, acl, tls })),
+    'server.json': JSON.stringify(
+      serverConfig({ directory, ports: { http, grpc, server, serf, dns }, acl, tls, dnsToken: options.dns?.token }),
+    ),
   };
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(directory, name), text)));
 
@@ -65,6 +70,7 @@ export async function startConsul(
   const consul: RealConsul = {
     address: `127.0.0.1:${http}`,
     grpcAddress: `127.0.0.1:${grpc}`,
+    dns: dns === undefined ? undefined : { host: '127.0.0.1', port: dns },
     caPem: certificates?.caPem,
     serverName: SERVER_NAME,
     token: acl && bootstrapped ? randomUUID() : undefined,

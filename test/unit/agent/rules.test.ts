@@ -206,13 +206,16 @@ describe('the settings', () => {
       envoy: '/usr/local/bin/envoy',
       logLevel: 'info',
       drainMs: 3000,
+      dns: { host: '127.0.0.1', port: 8653 },
     });
+    expect(readSettings({ LANDBRIDGE_DNS: 'off' }).dns).to.equal(undefined);
   });
 
   for (const [variable, value] of [
     ['LANDBRIDGE_STATE_DIR', 'relative'],
     ['LANDBRIDGE_ENVOY', 'envoy'],
     ['LANDBRIDGE_LOG_LEVEL', 'loud'],
+    ['LANDBRIDGE_DNS', '127.0.0.1'],
     ['LANDBRIDGE_DRAIN_MS', '-1'],
     ['LANDBRIDGE_DRAIN_MS', 'soon'],
     ['LANDBRIDGE_DRAIN_MS', '999999'],

@@ -76,11 +76,12 @@ describe('bootstrap', () => {
         const whole = (await state()) as { policies: string[]; tokens: object[]; rules: object[] };
         expect(whole.policies).to.deep.equal([
           'landbridge-bridge',
+          'landbridge-consul-dns',
           'landbridge-consul-server',
           'landbridge-edge',
           'landbridge-operator',
         ]);
-        expect(whole.tokens).to.have.length(3);
+        expect(whole.tokens).to.have.length(4);
         expect(whole.rules).to.have.length(3);
       });
     }
@@ -89,7 +90,7 @@ describe('bootstrap', () => {
   it('ends in one state when several run at once', async () => {
     await Promise.all([run(), run(), run()]);
     const whole = (await state()) as { tokens: object[]; rules: object[] };
-    expect(whole.tokens).to.have.length(3);
+    expect(whole.tokens).to.have.length(4);
     expect(whole.rules).to.have.length(3);
     const settled = await allSecrets(store);
     await run();

@@ -21,7 +21,17 @@ describe('keepMaterial', () => {
     const keys = Object.fromEntries([...store.all].map(([name, data]) => [name, Object.keys(data).sort()]));
     expect(keys).to.deep.equal({
       'landbridge-consul-ca': ['ca.crt', 'ca.key'],
-      'landbridge-consul-server': ['ca.crt', 'consul-accessor', 'consul-token', 'gossip.json', 'tls.crt', 'tls.key'],
+      'landbridge-consul-server': [
+        'ca.crt',
+        'consul-accessor',
+        'consul-token',
+        'dns-accessor',
+        'dns-token',
+        'dns.json',
+        'gossip.json',
+        'tls.crt',
+        'tls.key',
+      ],
       'landbridge-consul-management': ['token'],
       'landbridge-operator': ['consul-accessor', 'consul-ca.crt', 'consul-token', 'signing.key'],
       'landbridge-bridge': ['ca.crt', 'ca.key', 'consul-accessor', 'consul-ca.crt', 'consul-token', 'signing.key'],
@@ -70,6 +80,16 @@ describe('keepMaterial', () => {
     const { encrypt, acl } = JSON.parse(snippet!);
     expect(Buffer.from(encrypt, 'base64')).to.have.length(32);
     expect(acl).to.deep.equal({ tokens: { agent: token } });
+  });
+
+  it('gives a server of an installation that knew no DNS a token for it, and leaves the rest of its Secret', async () => {
+    const held = store.all.get(SECRETS.consulServer)!;
+    const { 'dns.json': _snippet, 'dns-token': _token, 'dns-accessor': _accessor, ...former } = held;
+    store.all.set(SECRETS.consulServer, former);
+    await keep();
+    const mended = store.all.get(SECRETS.consulServer)!;
+    expect(mended).to.include(former);
+    expect(JSON.parse(mended['dns.json']!)).to.deep.equal({ acl: { tokens: { dns: mended['dns-token'] } } });
   });
 
   it('leaves everything as it is while it is young', async () => {

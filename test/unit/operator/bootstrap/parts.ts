@@ -122,6 +122,8 @@ export const ALL_WRITES = [
   'acl bootstrap',
   'policy landbridge-consul-server',
   'token landbridge-consul-server',
+  'policy landbridge-consul-dns',
+  'token landbridge-consul-dns',
   ...admission('landbridge-operator'),
   'policy landbridge-edge',
   'binding rule of a policy landbridge-operator',

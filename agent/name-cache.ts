@@ -1,0 +1,112 @@
+import packet from 'dns-packet';
+
+import type { NamesRequest } from '../mesh/bridge-api.ts';
+
+import { type Clock, sleep } from './clock.ts';
+
+/** What Consul's DNS said once, and until when that stands. */
+export interface KnownName {
+  /** DNS message (RFC 1035), base64. */
+  message: string;
+  /** Wall clock, ms, so that it means something after a restart. */
+  askedAtMs: number;
+  ttlMs: number;
+}
+
+export interface NameCacheOptions {
+  clock: Clock;
+  /** Asks Consul's DNS, by way of a bridge. Rejects when nobody answers. */
+  ask: (question: NamesRequest) => Promise<Buffer>;
+  /** What an agent before this one knew. */
+  known: Record<string, KnownName>;
+}
+
+export interface NameCache {
+  /** The message to answer with; undefined when nobody answers and nothing is known. */
+  lookUp(question: NamesRequest): Promise<Buffer | undefined>;
+  /** Everything known, to be kept. */
+  known(): Record<string, KnownName>;
+  /** Why the last question got no answer; undefined: it did. */
+  problem(): string | undefined;
+}
+
+/** Serving stale data, https://www.rfc-editor.org/rfc/rfc8767#section-5 */
+const STALE_MS = 24 * 3_600_000;
+/** Who asks gets what is known after this; the question goes on, and its answer is for the next. */
+const PATIENCE_MS = 500;
+/** After a failure nobody waits for another one this long. */
+const RECHECK_MS = 1000;
+const MAX_TTL_MS = 30_000;
+/** Of a denial that names no time of its own. */
+const DENIAL_TTL_MS = 5000;
+const MAX_NAMES = 2048;
+const ANSWERS = new Set(['NOERROR', 'NXDOMAIN']);
+
+/**
+ * Names as Consul gave them. While it answers, nothing is older than its TTL; while nobody does, what was known stands
+ * for a day.
+ */
+export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCache {
+  const names = new Map(Object.entries(known).slice(-MAX_NAMES));
+  const underWay = new Map<string, Promise<Buffer | undefined>>();
+  let failure: string | undefined;
+  let recheckAtMs = -Infinity;
+
+  async function refresh(key: string, question: NamesRequest): Promise<Buffer | undefined> {
+    try {
+      const message = await ask(question);
+      const ttlMs = ttlOf(message);
+      failure = undefined;
+      // The oldest go first: a Map keeps the order in which things came.
+      names.delete(key);
+      names.set(key, { message: message.toString('base64'), askedAtMs: clock.now().getTime(), ttlMs });
+      const [oldest] = names.keys();
+      if (names.size > MAX_NAMES) names.delete(oldest!);
+      return message;
+    } catch (error) {
+      failure = (error as Error).message;
+      recheckAtMs = clock.monotonicMs() + RECHECK_MS;
+      return undefined;
+    } finally {
+      underWay.delete(key);
+    }
+  }
+
+  /** One question at a time, however many wait for its answer. */
+  function asked(key: string, question: NamesRequest): Promise<Buffer | undefined> {
+    const running = underWay.get(key) ?? refresh(key, question);
+    underWay.set(key, running);
+    return running;
+  }
+
+  return {
+    async lookUp(question) {
+      const key = `${question.name} ${question.type}`;
+      const held = names.get(key);
+      const ageMs = held === undefined ? Infinity : clock.now().getTime() - held.askedAtMs;
+      const stale = held !== undefined && ageMs < STALE_MS ? Buffer.from(held.message, 'base64') : undefined;
+      // A clock that was put back makes nothing fresh for longer.
+      if (stale !== undefined && ageMs >= 0 && ageMs < held!.ttlMs) return stale;
+      if (stale !== undefined && failure !== undefined && clock.monotonicMs() < recheckAtMs) return stale;
+      const answer = asked(key, question);
+      if (stale === undefined) return answer;
+      const late = new AbortController();
+      const patience = sleep(clock, PATIENCE_MS, late.signal).then(() => undefined);
+      const got = await Promise.race([answer, patience]);
+      late.abort();
+      return got ?? stale;
+    },
+    known: () => Object.fromEntries(names),
+    problem: () => failure,
+  };
+}
+
+/** The shortest life in it, ms. Throws when the message says neither yes nor no: then it is as good as none. */
+function ttlOf(message: Buffer): number {
+  const { rcode, answers = [], authorities = [] } = packet.decode(message) as packet.DecodedPacket & { rcode?: string };
+  if (!ANSWERS.has(rcode ?? '')) throw new Error(`Consul's DNS answers ${rcode}`);
+  const ttls = answers.flatMap((record) => ('ttl' in record && record.ttl !== undefined ? [record.ttl * 1000] : []));
+  const soa = authorities.flatMap((record) => (record.type === 'SOA' ? [(record.data.minimum ?? 0) * 1000] : []));
+  const shortest = Math.min(...(answers.length > 0 ? ttls : soa), MAX_TTL_MS);
+  return shortest > 0 ? shortest : DENIAL_TTL_MS;
+}

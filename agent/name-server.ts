@@ -1,0 +1,112 @@
+import { createSocket } from 'node:dgram';
+import type { EventEmitter } from 'node:events';
+import { type Socket, createServer } from 'node:net';
+
+import { type Clock, sleep } from './clock.ts';
+import { codeOf, messageOf } from './problem.ts';
+import type { Address } from './address.ts';
+
+/** Answers one DNS message; undefined: not at all. Never rejects. */
+export type Answering = (query: Buffer, way: 'udp' | 'tcp') => Promise<Buffer | undefined>;
+
+const MAX_CONNECTIONS = 64;
+const IDLE_MS = 5000;
+const AGAIN_MS = 5000;
+
+export interface NameServer {
+  /** Why it does not listen; undefined: it does. */
+  problem(): string | undefined;
+}
+
+/** Listens on UDP and TCP until the signal is aborted. A port that is taken is tried again for as long as it takes. */
+export function serveNames(at: Address, answer: Answering, clock: Clock, signal: AbortSignal): NameServer {
+  let problem: string | undefined = 'it is about to listen';
+  void (async () => {
+    while (!signal.aborted) {
+      const ending = new AbortController();
+      const end = (): void => ending.abort();
+      signal.addEventListener('abort', end, { once: true });
+      try {
+        const both = await Promise.all([listenUdp(at, answer, ending.signal), listenTcp(at, answer, ending.signal)]);
+        problem = undefined;
+        problem = await Promise.race([...both.map(({ ended }) => ended), aborted(signal)]);
+      } catch (error) {
+        problem = codeOf(error) === 'EADDRINUSE' ? `something else listens on ${at.host}:${at.port}` : messageOf(error);
+      }
+      end();
+      signal.removeEventListener('abort', end);
+      await sleep(clock, AGAIN_MS, signal);
+    }
+  })();
+  return { problem: () => problem };
+}
+
+interface Listening {
+  /** Resolves, with why, when it does not listen any more. */
+  ended: Promise<string>;
+}
+
+async function listenUdp({ host, port }: Address, answer: Answering, signal: AbortSignal): Promise<Listening> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  socket.on('message', (query, from) => {
+    void answer(query, 'udp').then((message) => {
+      // To one that is gone already nothing is sent, and the socket may be closed by now.
+      if (message !== undefined && !signal.aborted) socket.send(message, from.port, from.address, () => undefined);
+    });
+  });
+  // Whoever waits is told; nobody may be there for a second one.
+  socket.on('error', () => undefined);
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    signal.addEventListener('abort', () => socket.close(), { once: true });
+    socket.bind(port, host, () => resolve({ ended: failed(socket) }));
+  });
+}
+
+async function listenTcp({ host, port }: Address, answer: Answering, signal: AbortSignal): Promise<Listening> {
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    void converse(socket, answer);
+  });
+  server.on('error', () => undefined);
+  server.maxConnections = MAX_CONNECTIONS;
+  signal.addEventListener('abort', () => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve({ ended: failed(server) }));
+  });
+}
+
+const failed = (from: EventEmitter): Promise<string> =>
+  new Promise((resolve) => from.once('error', (error: Error) => resolve(error.message)));
+
+const aborted = (signal: AbortSignal): Promise<string> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve('it has ended'), { once: true }));
+
+/** Messages with two bytes of length before each, answered one after the other (RFC 7766). */
+async function converse(socket: Socket, answer: Answering): Promise<void> {
+  let held = Buffer.alloc(0);
+  try {
+    for await (const chunk of socket) {
+      held = Buffer.concat([held, chunk as Buffer]);
+      while (held.length >= 2 && held.length >= 2 + held.readUInt16BE(0)) {
+        const length = held.readUInt16BE(0);
+        const message = await answer(held.subarray(2, 2 + length), 'tcp');
+        held = held.subarray(2 + length);
+        if (message === undefined) return void socket.destroy();
+        const head = Buffer.alloc(2);
+        head.writeUInt16BE(message.length);
+        socket.write(Buffer.concat([head, message]));
+      }
+    }
+  } catch {
+    // It hung up; there is nobody to tell.
+  }
+}

@@ -1,0 +1,10 @@
+import type { KubeClient } from '../../clients/kube/client.ts';
+import { withoutStubDomain } from '../../mesh/stub-domain.ts';
+import { COREDNS, type ConfigMapName, editCorefile } from './corefile.ts';
+
+/** What was done, in words. Takes out only what is ours. */
+export async function disableDns(kube: KubeClient, at: ConfigMapName = COREDNS): Promise<string> {
+  const changed = await editCorefile(kube, at, withoutStubDomain);
+  const where = `ConfigMap ${at.namespace}/${at.name}`;
+  return changed ? `${where} forwards *.consul no more` : `${where} has nothing of ours`;
+}
