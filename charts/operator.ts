@@ -52,6 +52,7 @@ function operatorContainer(): Parts<k8s.Container> {
     args: ['operator'],
     env: processEnv({
       LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
+      LANDBRIDGE_DEFAULT_ACCESS: values.defaultAccess,
       LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
       LANDBRIDGE_EDGE_HTTP_PORT: asText(values.edge.httpNodePort),
       LANDBRIDGE_EDGE_HTTPS_PORT: asText(values.edge.httpsNodePort),

@@ -28,8 +28,10 @@ export const accessRule = z
 export const access = z
   .array(accessRule)
   .max(64)
-  .default([])
-  .describe('Who may call, and for http what. A call is allowed when any rule allows it. Default: nobody may.')
+  .optional()
+  .describe(
+    'Who may call, and for http what. A call is allowed when any rule allows it; by an empty list nobody may. Default: what the value defaultAccess of the installation says: nobody, unless it was set.',
+  )
   .meta({ 'x-kubernetes-list-type': 'atomic' });
 
 const PLAIN = '!has(a.methods) && !has(a.path) && !has(a.pathPrefix) && !has(a.pathRegex) && !has(a.headers)';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_ACCESS } from '../mesh/default-access.ts';
 import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT } from '../mesh/installation.ts';
 
 const hostPort = z.string().regex(/^[^\s:]+:\d+$/, 'want host:port');
@@ -12,6 +13,8 @@ const environment = z.object({
   LANDBRIDGE_CONSUL_HTTP: z.string().regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'want a list of host:port'),
   LANDBRIDGE_CONSUL_GRPC: hostPort,
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().default('server.dc1.consul'),
+  /** Who may call services that do not say it themselves. */
+  LANDBRIDGE_DEFAULT_ACCESS: z.enum(DEFAULT_ACCESS).default('None'),
   LANDBRIDGE_DATACENTER: z.string().default('dc1'),
   LANDBRIDGE_SECRETS: z.string().default('/etc/landbridge/operator'),
   LANDBRIDGE_SIDECAR_IMAGE: z.string(),

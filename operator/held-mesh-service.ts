@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MeshService, type MeshServiceStatus, parseMeshService } from '../crds/mesh-service.ts';
+import { type DefaultAccess, withDefaultAccess } from '../mesh/default-access.ts';
 import { equal } from '../mesh/equal.ts';
 import { FINALIZER } from '../mesh/names.ts';
 
@@ -19,7 +20,11 @@ export type RawMeshService = MeshService & { [field: string]: unknown; metadata:
  * What is kept of a MeshService. Must not throw: one object that does not fit must not stop the mirror of all others.
  * A spec of the same generation is the one held before: it needs no parsing, and what was made of it stays good.
  */
-export function holdMeshService(raw: RawMeshService, held: HeldMeshService | undefined): HeldMeshService {
+export function holdMeshService(
+  raw: RawMeshService,
+  held: HeldMeshService | undefined,
+  defaultAccess: DefaultAccess = 'None',
+): HeldMeshService {
   const { managedFields: _dropped, ...rest } = raw.metadata;
   const metadata = rest as MeshService['metadata'];
   const { status } = raw;
@@ -31,7 +36,7 @@ export function holdMeshService(raw: RawMeshService, held: HeldMeshService | und
     return { metadata, meshService, invalid: undefined, status, formerServices };
   }
   try {
-    const meshService = parseMeshService({ metadata, spec: raw.spec, status });
+    const meshService = withDefaultAccess(parseMeshService({ metadata, spec: raw.spec, status }), defaultAccess);
     return { metadata, meshService, invalid: undefined, status, formerServices };
   } catch (error) {
     return { metadata, meshService: undefined, invalid: sentenceOf(error), status, formerServices };

@@ -40,6 +40,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
   const world = watchWorld({
     kube,
     cluster: settings.LANDBRIDGE_CLUSTER,
+    defaultAccess: settings.LANDBRIDGE_DEFAULT_ACCESS,
     onChange: (key) => {
       leading?.queue.add(key);
       leading?.edge.nudge();

@@ -6,6 +6,7 @@ import type { Pod } from '../crds/kubernetes.ts';
 import { type MeshService, type MeshServiceStatus, consulName } from '../crds/mesh-service.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
+import type { DefaultAccess } from '../mesh/default-access.ts';
 import { calleesOf } from '../mesh/traffic/callees.ts';
 import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
@@ -29,6 +30,8 @@ export interface World {
 export interface WorldOptions {
   kube: KubeClient;
   cluster: string;
+  /** Default: None. */
+  defaultAccess?: DefaultAccess;
   /** A MeshService, one of its pods or its namespace changed. */
   onChange: (key: string) => void;
   /** Nothing but the status of a MeshService changed. */
@@ -37,12 +40,12 @@ export interface WorldOptions {
   log: Log;
 }
 
-export function watchWorld({ kube, cluster, onChange, onStatus, signal, log }: WorldOptions): World {
+export function watchWorld({ kube, cluster, defaultAccess, onChange, onStatus, signal, log }: WorldOptions): World {
   const held = reflect<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls' | 'joins'>(
     kube,
     meshServices,
     {
-      trim: holdMeshService,
+      trim: (raw, before) => holdMeshService(raw, before, defaultAccess),
       indexes: {
         namespace: ({ metadata }) => [metadata.namespace ?? ''],
         service: ({ meshService }) => (meshService === undefined ? [] : [consulName(meshService)]),

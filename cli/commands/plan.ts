@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadAll } from 'js-yaml';
-import { meshServices, pods } from '../../clients/kube/resources.ts';
+import type { KubeClient } from '../../clients/kube/client.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { deployments, meshServices, pods } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
 import { type MeshService, consulName, parseMeshService } from '../../crds/mesh-service.ts';
 import { type Intent, desiredState } from '../../mesh/desired.ts';
+import { type DefaultAccess, withDefaultAccess } from '../../mesh/default-access.ts';
 import { diff } from '../../mesh/diff.ts';
 import { LABEL_MESH_SERVICE, podsNode } from '../../mesh/names.ts';
 import { podFacts } from '../../mesh/pod.ts';
@@ -13,13 +16,16 @@ import { calleesOf } from '../../mesh/traffic/callees.ts';
 import { type Neighbourhood, trafficProblems } from '../../mesh/traffic/problems.ts';
 import { servicesOf } from '../../mesh/traffic/subset.ts';
 import { readActual } from '../../operator/catalog.ts';
+import { refusalOf } from '../refusal-of.ts';
+import { type Deployment, envOf } from '../check/look.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
 import { type ClusterFlags, consulOf, kubeOf, withClusterFlags } from '../cluster.ts';
 
 /** `landbridge plan`: the operator's walk, stopped before it writes. */
 export function planCommand(): Command {
   return withClusterFlags(new Command('plan'))
     .description(
-      'show what the operator would write to Consul; writes nothing. Exit code 2: there are changes or conflicts',
+      'show what the operator would write to Consul, and what would be refused; writes nothing. Exit code 2: there are changes, conflicts or refusals',
     )
     .option('-f, --file <file>', 'YAML with MeshServices; - reads standard input (default: those of the namespace)')
     .option('--cluster <name>', 'cluster name of the installation', 'lab')
@@ -33,7 +39,8 @@ export function planCommand(): Command {
       // What is asked about counts in place of what is there under its name, and files may name each other.
       const mine = new Set(asked.map(({ metadata }) => `${metadata.namespace ?? kube.namespace}/${metadata.name}`));
       const rest = listed.items.filter(({ metadata }) => !mine.has(`${metadata.namespace ?? ''}/${metadata.name}`));
-      const everybody = [...asked, ...rest].flatMap((object) => readable(object));
+      const standard = await defaultAccessOf(kube);
+      const everybody = [...asked, ...rest].flatMap((object) => readable(object, standard));
       const named = (service: string) => everybody.filter(({ meshService }) => consulName(meshService) === service);
       const around: Neighbourhood = {
         cluster: flags.cluster,
@@ -47,9 +54,15 @@ export function planCommand(): Command {
       try {
         let clean = true;
         for (const object of asked) {
-          const meshService = parseMeshService(object);
-          const namespace = meshService.metadata.namespace ?? kube.namespace;
-          const { name } = meshService.metadata;
+          const { name, namespace = kube.namespace } = object.metadata;
+          // What is there already was not refused.
+          const refusal = flags.file && (await refusalOf(kube, object as unknown as KubeObject, namespace));
+          if (refusal !== undefined && refusal !== '') {
+            clean = false;
+            process.stdout.write(`${namespace}/${name}: would be refused\n  ! ${refusal}\n`);
+            continue;
+          }
+          const meshService = withDefaultAccess(parseMeshService(object), standard);
           const live = await kube.list<Pod & { metadata: object }>(pods, {
             namespace,
             labelSelector: `${LABEL_MESH_SERVICE}=${name}`,
@@ -89,12 +102,18 @@ export function planCommand(): Command {
 }
 
 /** One object of another version must not hide the plan of all others. */
-function readable(object: MeshService): { meshService: MeshService }[] {
+function readable(object: MeshService, standard: DefaultAccess): { meshService: MeshService }[] {
   try {
-    return [{ meshService: parseMeshService(object) }];
+    return [{ meshService: withDefaultAccess(parseMeshService(object), standard) }];
   } catch {
     return [];
   }
+}
+
+/** As the operator was told at the installation. */
+async function defaultAccessOf(kube: KubeClient): Promise<DefaultAccess> {
+  const operator = await kube.get<Deployment>(deployments, 'landbridge-operator', NAMESPACE);
+  return envOf(operator, 'LANDBRIDGE_DEFAULT_ACCESS') === 'Mesh' ? 'Mesh' : 'None';
 }
 
 const fromFile = (file: string): MeshService[] =>

@@ -28,7 +28,7 @@ export function configEntries(
 ): ConfigEntry[] {
   const { protocol, upstreams, traffic, expose } = meshService.spec;
   // Who exposes a service lets the gateway call it.
-  const access = [...meshService.spec.access, ...(expose === undefined ? [] : [{ from: EDGE_SERVICE }])];
+  const access = [...(meshService.spec.access ?? []), ...(expose === undefined ? [] : [{ from: EDGE_SERVICE }])];
   const entry = (Kind: ConfigEntry['Kind'], fields: Record<string, unknown>): ConfigEntry => ({
     Kind,
     Name: consulName(meshService),

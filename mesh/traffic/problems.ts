@@ -178,7 +178,7 @@ function callRefused(meshService: MeshService, around: Neighbourhood): TrafficPr
   const name = consulName(meshService);
   return meshService.spec.upstreams.flatMap(({ service }) => {
     const callee = holderOf(service, around.named(service));
-    if (callee === undefined || callee.spec.access.some(({ from }) => from === name || from === '*')) return [];
+    if (callee === undefined || callee.spec.access?.some(({ from }) => from === name || from === '*')) return [];
     return [
       {
         weight: 'warn' as const,

@@ -14,7 +14,7 @@ export function regexProblems({ spec }: MeshService): TrafficProblem[] {
         regex,
       ]),
     ]),
-    ...spec.access.flatMap((rule): [string, string | undefined][] => [
+    ...(spec.access ?? []).flatMap((rule): [string, string | undefined][] => [
       [`access of ${rule.from}`, rule.pathRegex],
       ...(rule.headers ?? []).map(({ name, regex }): [string, string | undefined] => [
         `access of ${rule.from}, ${name}`,

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { load } from 'js-yaml';
 import { pino } from 'pino';
+import { refusalOf } from '../../cli/refusal-of.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import {
   customResourceDefinitions,
@@ -201,6 +202,17 @@ describe('a MeshService on the real API server', function () {
     });
   }
 
+  it('is refused in a plan with the same words, and nothing is stored', async () => {
+    const object = (name: string, spec: object): KubeObject =>
+      ({ ...aMeshService(name), metadata: { name }, spec }) as KubeObject;
+    for (const [what, spec, words] of [REFUSED_BY_SCHEMA[0]!, REFUSED_BY_OPERATOR[0]!])
+      expect(await refusalOf(kube.client, object('bad', spec), 'shop'), what)
+        .to.match(words)
+        .and.not.match(/^PATCH/);
+    expect(await refusalOf(kube.client, object('planned', good), 'shop')).to.equal(undefined);
+    expect(await kube.client.get(meshServices, 'planned', 'shop')).to.equal(undefined);
+  });
+
   for (const file of readdirSync(SAMPLES)) {
     it(`is taken as crds/samples/${file} has it`, async () => {
       const { metadata, spec } = load(readFileSync(new URL(file, SAMPLES), 'utf8')) as KubeObject & { spec: object };
@@ -218,7 +230,7 @@ describe('a MeshService on the real API server', function () {
 
   it('gets its defaults from the schema, and reads back as what the core works on', async () => {
     const created = await create('web', { workloads: { external: { sites: ['rack-1'] } } });
-    expect(created.spec).to.deep.include({ protocol: 'tcp', upstreams: [], access: [] });
+    expect(created.spec).to.deep.include({ protocol: 'tcp', upstreams: [] }).and.not.have.property('access');
     expect(parseMeshService(created as never).spec).to.deep.equal(created.spec);
   });
 

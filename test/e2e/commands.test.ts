@@ -66,6 +66,26 @@ describe('the commands', () => {
       .and.to.match(/\+ service sub-svc-/);
   });
 
+  it('plan -f shows what would be refused, by the CRD and by the webhook, and ends with 2', async () => {
+    const made = (name: string, spec: object) => ({
+      apiVersion: 'landbridge.dev/v1alpha1',
+      kind: 'MeshService',
+      metadata: { name, namespace: SAMPLE_NAMESPACE },
+      spec: { protocol: 'http', workloads: { pods: { selector: { matchLabels: { app: 'none' } } } }, ...spec },
+    });
+    const split = [{ subset: 'pods', weight: 50 }];
+    const items = [made('halved', { traffic: { split } }), made('second', { service: 'sub-svc' })];
+    const input = items.map((item) => JSON.stringify(item)).join('\n---\n');
+    const error = await lab.landbridge(['plan', '-f', '-'], { input }).then(
+      () => expect.fail('it is refused'),
+      (failed: CommandFailed) => failed,
+    );
+    expect(error.result.code).to.equal(2);
+    expect(error.result.stdout)
+      .to.match(/shop\/halved: would be refused\n.*must add up to 100/)
+      .and.to.match(/shop\/second: would be refused\n.*"sub-svc" in Consul belongs to MeshService shop\/sub-svc/);
+  });
+
   it('check finds the installation in order', async () => {
     expect(await lab.landbridge(['check'])).not.to.contain('×');
   });

@@ -47,7 +47,9 @@ describe('the manifests of the sample', () => {
     const calls = [...meshServices].flatMap(([name, { upstreams }]) =>
       upstreams.map(({ service }) => `${name} -> ${service}`),
     );
-    const allowed = [...meshServices].flatMap(([name, { access }]) => access.map(({ from }) => `${from} -> ${name}`));
+    const allowed = [...meshServices].flatMap(([name, { access = [] }]) =>
+      access.map(({ from }) => `${from} -> ${name}`),
+    );
     expect(allowed.sort()).to.deep.equal(calls.sort());
   });
 
