@@ -17,6 +17,7 @@ import { freePorts } from '../support/real-consul-ports.ts';
 import { type RealConsul, startConsul } from '../support/real-consul.ts';
 
 const NAME = 'web.service.consul';
+const ADDRESSES = ['10.1.2.3', '10.1.2.4'];
 
 /** The agent's DNS server over UDP and TCP, before a real Consul with ACLs on: what the bridge carries between them is left out. */
 describe('names on a machine, of a real Consul', function () {
@@ -34,7 +35,10 @@ describe('names on a machine, of a real Consul', function () {
     const client = consul.connect();
     try {
       const node = nodeOf('vm.rack-1.vm1');
-      const registrations = ['web-1', 'web-2'].map((id) => appOf(id, 'web'));
+      const registrations = ADDRESSES.map((Address, n) => {
+        const { service, checks } = appOf(`web-${n}`, 'web');
+        return { service: { ...service, Address }, checks };
+      });
       const outcomes = await client.apply([
         { op: 'set-node', node },
         ...registrations.map((registration) => ({ op: 'register' as const, node, registration })),
@@ -80,7 +84,7 @@ describe('names on a machine, of a real Consul', function () {
   }
 
   it('are resolved as A, AAAA and SRV, and refused elsewhere', async () => {
-    expect(await resolver.resolve4(NAME)).to.deep.equal(['10.1.2.3']);
+    expect(await resolver.resolve4(NAME)).to.have.members(ADDRESSES);
     expect(await resolver.resolve6(NAME).catch((error: { code: string }) => error.code)).to.equal('ENODATA');
     const records = await resolver.resolveSrv(NAME);
     expect(records.map(({ port }) => port)).to.deep.equal([8080, 8080]);
@@ -99,7 +103,7 @@ describe('names on a machine, of a real Consul', function () {
     expect(failures).to.deep.equal([]);
     await names!.close();
     await start();
-    expect(await resolver.resolve4(NAME)).to.deep.equal(['10.1.2.3']);
+    expect(await resolver.resolve4(NAME)).to.have.members(ADDRESSES);
     await eventually('the failure is told', 10_000, async () => {
       await resolver.resolve4(NAME);
       const { problem } = names!.status();
