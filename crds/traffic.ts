@@ -79,7 +79,7 @@ const retries = z
       ),
   })
   .describe(
-    'http, http2, grpc. There is no field for a timeout per try: Consul has no place for one; a caller may send the header x-envoy-upstream-rq-per-try-timeout-ms.',
+    'http, http2, grpc. There is no field for a timeout per try: Consul has no place for one.',
   );
 
 const headerValues = z.record(headerName, z.string().max(1024)).meta({

@@ -68,9 +68,16 @@ describe('landbridge uninstall', function () {
     for (const [what, list] of Object.entries(consul)) expect(list, `${what} in Consul`).not.to.deep.equal([]);
     expect(consul['nodes']!.join('\n')).to.include('k8s.lab.cluster');
 
+    const corefile = (): Promise<string> =>
+      lab.cluster.kubectl(['get', 'configmap', 'coredns', '-n', 'kube-system', '-o', 'jsonpath={.data.Corefile}']);
+    const corefileBefore = await corefile();
+    expect(corefileBefore).to.include('consul:53 {');
+
     const said = await lab.landbridge(['uninstall', '--yes'], { timeoutMs: 180_000 });
     expect(said).to.match(/nothing is left$/);
     expect(await inKubernetes()).to.deep.equal([]);
+    const rest = corefileBefore.slice(0, corefileBefore.indexOf('# landbridge'));
+    expect((await corefile()).trim(), 'what others have in the Corefile, and nothing else').to.equal(rest.trim());
     expect(await lab.landbridge(['uninstall', '--yes'])).to.equal('nothing of Landbridge is here');
   });
 });
