@@ -142,9 +142,7 @@ describe('Values of the chart', () => {
         '  bridge.adverise: there is no such key; known here: enabled, exposure, nodePort, serviceAnnotations, advertise, ' +
         'leaseSeconds, deregisterAfterHours, resources',
     );
-    expect(problemsOf({ brige: {} })).to.include(
-      '  brige: there is no such key; known here: cluster, createNamespace,',
-    );
+    expect(problemsOf({ brige: {} })).to.include('  brige: there is no such key; known here: cluster, defaultAccess,');
     expect(problemsOf({ tolerations: [{ kee: 'a' }] })).to.include(
       'tolerations.0.kee: there is no such key; known here: key',
     );
