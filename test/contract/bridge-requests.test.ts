@@ -47,6 +47,7 @@ describe('the API of a bridge', function () {
       ['stranger', 'POST', '/v1/renew', 401, 'certificateNeeded'],
       ['stranger', 'POST', '/v1/leave', 401, 'certificateNeeded'],
       ['stranger', 'POST', '/v1/reach', 401, 'certificateNeeded'],
+      ['stranger', 'POST', '/v1/names', 401, 'certificateNeeded'],
       ['stranger', 'POST', '/v1/brake', 401, 'certificateNeeded'],
       ['stranger', 'POST', '/v1/invites', 401, 'certificateNeeded'],
       ['stranger', 'GET', '/v1/instances', 401, 'certificateNeeded'],
