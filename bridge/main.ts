@@ -20,10 +20,12 @@ import { createTelemetryServer } from './telemetry-server.ts';
 import { openVmFiles } from './vm-files.ts';
 
 /**
- * The process `landbridge bridge`: runs until `signal` aborts. One bridge at a time per Consul datacenter (see
- * tenure.ts): leases are held in memory. Throws an Error with one line of advice when the environment, the secrets or a port are wrong.
+ * The process `landbridge bridge`: runs until `signal` aborts, or another bridge takes over: then it ends, to be started
+ * again and stand by. One bridge at a time per Consul datacenter is active (see tenure.ts): leases are held in memory. Throws an Error with one line of advice when the environment, the secrets or a port are wrong.
  */
-export async function runBridge(env: Record<string, string | undefined>, signal: AbortSignal): Promise<void> {
+export async function runBridge(env: Record<string, string | undefined>, outer: AbortSignal): Promise<void> {
+  const ending = new AbortController();
+  const signal = AbortSignal.any([outer, ending.signal]);
   const settings = readSettings(env);
   const secrets = readSecrets(settings.secrets);
   const log = pino({ level: settings.logLevel, base: { process: 'bridge', pod: settings.pod.name } });
@@ -57,6 +59,7 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
       consulAccess: { grpc: settings.consulGrpc, serverName, datacenter, caPem: secrets.consulCaPem },
       advertise: settings.advertise,
       namespace: settings.pod.namespace,
+      pod: settings.pod,
       leaseMs: settings.leaseMs,
       deregisterAfterMs: settings.deregisterAfterMs,
       port: settings.port,
@@ -73,13 +76,10 @@ export async function runBridge(env: Record<string, string | undefined>, signal:
     },
     signal,
   );
-  let serving = true;
-  void running.stopped.then(() => (serving = false));
-  const telemetry = createTelemetryServer(running.bridge.metrics.registry, () => serving && !signal.aborted);
+  void running.stopped.then(() => ending.abort());
+  const telemetry = createTelemetryServer(running.bridge.metrics.registry, () => !signal.aborted);
   await listening(telemetry, settings.telemetryPort);
   await running.stopped;
-  // Superseded: to end here would mean to be started again, and to take over in turn. It waits, not ready, to be stopped.
-  await aborted(signal);
   await meshServices.stopped;
   telemetry.close();
   telemetry.closeAllConnections();
@@ -97,12 +97,6 @@ function askNameOf({ consulDns }: BridgeSettings): Bridge['askName'] {
 
 /** This very program, when it is the one file that production runs. */
 const ownBundle = (): string | undefined => (process.argv[1]?.endsWith('.mjs') ? process.argv[1] : undefined);
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 
 function listening(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -20,7 +20,7 @@ export interface BridgeSettings {
   deregisterAfterMs: number;
   /** Folder with what machines fetch before they join, see vm-files.ts; it need not be there. */
   vmFiles: string;
-  pod: { name: string; namespace: string };
+  pod: { name: string; namespace: string; ip: string };
   port: number;
   telemetryPort: number;
   logLevel: string;
@@ -57,6 +57,7 @@ const environment = z.object({
   LANDBRIDGE_BRIDGE_PORT: z.coerce.number().int().min(0).max(65535).default(8443),
   LANDBRIDGE_TELEMETRY_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   LANDBRIDGE_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  POD_IP: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
   POD_NAME: z.string().min(1).default('landbridge-bridge'),
   POD_NAMESPACE: z.string().min(1).default('landbridge'),
 });
@@ -85,7 +86,7 @@ export function readSettings(env: Record<string, string | undefined>): BridgeSet
     leaseMs: value.LANDBRIDGE_LEASE_MS,
     deregisterAfterMs: value.LANDBRIDGE_DEREGISTER_AFTER_HOURS * HOUR_MS,
     vmFiles: value.LANDBRIDGE_VM_FILES,
-    pod: { name: value.POD_NAME, namespace: value.POD_NAMESPACE },
+    pod: { name: value.POD_NAME, namespace: value.POD_NAMESPACE, ip: value.POD_IP },
     port: value.LANDBRIDGE_BRIDGE_PORT,
     telemetryPort: value.LANDBRIDGE_TELEMETRY_PORT,
     logLevel: value.LANDBRIDGE_LOG_LEVEL,

@@ -13,6 +13,7 @@ import { createCleanUp } from './clean-up.ts';
 import { trackConnections } from './connections.ts';
 import { createExternals } from './externals.ts';
 import { limitFailedJoins } from './failed-joins.ts';
+import { forwardToLeader } from './forward.ts';
 import { type Host, createHosts } from './hosts.ts';
 import { createLeases } from './leases.ts';
 import { load } from './load.ts';
@@ -36,6 +37,8 @@ export interface BridgeParts {
   consulAccess: ConsulAccess;
   advertise: string[];
   namespace: string;
+  /** Where and as whom this bridge runs, for others that stand by. Default: alone, on loopback. */
+  pod?: { name: string; ip: string };
   leaseMs: number;
   deregisterAfterMs: number;
   /** 0: any free port. */
@@ -61,9 +64,9 @@ export interface RunningBridge {
   port: number;
   /** Open connections to the API. */
   connections: () => number;
-  /** Resolves when the records have been read from Consul, and leases are judged. */
+  /** Resolves when the records have been read from Consul, and leases are judged: when it no longer stands by. */
   loaded: Promise<void>;
-  /** Resolves when everything has ended, after the signal aborted or a later bridge took over. */
+  /** Resolves when everything has ended, after the signal aborted or another bridge took over. */
   stopped: Promise<void>;
 }
 
@@ -76,12 +79,16 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
   if (outer.aborted) end();
   outer.addEventListener('abort', end, { once: true });
   const { signal } = ending;
-  const tenure = createTenure(parts.consul, { id: randomUUID(), log, onLost: end });
+  const { name: pod, ip } = parts.pod ?? { name: 'landbridge-bridge', ip: '127.0.0.1' };
+  let port = parts.port;
+  const address = (): string => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+  const tenure = createTenure({ consul: parts.consul, id: randomUUID(), pod, address, clock, log, onLost: end });
   const bridge = assemble(parts, tenure, () => isLoaded);
   const names = servingNames(parts.advertise, parts.namespace);
   const serving = await authority.issueServing(names, clock.now());
   const server = createApiServer(bridge, serving);
-  const port = await listen(server, parts.port, parts.listenOn);
+  const forwarding = forwardToLeader(server, tenure.leader);
+  port = await listen(server, parts.port, parts.listenOn);
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     open.add(socket);
@@ -91,16 +98,21 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
 
   const loaded = loadUntilDone(bridge, tenure, parts.random, signal).then(() => {
     isLoaded = !signal.aborted;
+    // Whoever was handed on to the bridge before comes here now.
+    forwarding.cut();
   });
   const loops = Promise.all([
     loaded.then(() => bridge.leases.run(signal)),
+    tenure.keep(signal),
     bridge.writer.run(signal),
     renewServing(server, authority, names, serving, { clock, log }, signal),
   ]);
   const stopped = aborted(signal)
+    .then(() => forwarding.cut())
     .then(() => close(server))
     .then(() => loops)
     .then(() => bridge.externals.close())
+    .then(() => tenure.release())
     .finally(() => outer.removeEventListener('abort', end));
   return { bridge, port, connections: () => open.size, loaded, stopped };
 }
@@ -168,15 +180,21 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
   return bridge;
 }
 
-/** Consul may be down for as long as it likes when a bridge starts. */
+/** How often a bridge that stands by asks whether the lock is free. */
+const STANDBY_MS = 1000;
+
+/** Consul may be down, or another bridge hold the lock, for as long as it likes when a bridge starts. */
 async function loadUntilDone(bridge: Bridge, tenure: Tenure, random: () => number, signal: AbortSignal): Promise<void> {
   const backoff = createBackoff({ baseMs: 250, capMs: 5000, random });
   while (!signal.aborted) {
     try {
-      await tenure.claim();
-      await load(bridge);
-      // Only now is it known who may hold one.
-      return await bridge.tokens.restore();
+      if (await tenure.claim()) {
+        await load(bridge);
+        // Only now is it known who may hold one.
+        return await bridge.tokens.restore();
+      }
+      backoff.reset();
+      await bridge.clock.wait(STANDBY_MS, signal);
     } catch (error) {
       bridge.log.warn({ err: error }, 'reading the records from Consul failed');
       await bridge.clock.wait(backoff.next(), signal);

@@ -14,7 +14,7 @@ import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
 import { CONSUL_GRPC, processEnv } from './process-env.ts';
 import { addClusterRole, addRole, addServiceAccount } from './rbac.ts';
-import { asText, equal, ifGiven, join, type Parts, times, when } from './template/expression.ts';
+import { asText, equal, every, ifGiven, join, moreThan, type Parts, times, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
@@ -53,18 +53,28 @@ export function addBridge(target: Target): void {
   target.add(k8s.KubeDeployment, 'bridge', {
     metadata: { name: 'landbridge-bridge', namespace: NAMESPACE, labels: labels('bridge') },
     spec: {
-      replicas: 1,
+      replicas: bridge.replicas,
       selector: podSelector('bridge'),
-      // Two at a time would judge each other's leases. A new one gives every machine a full lease, so the gap costs none.
-      strategy: { type: 'Recreate' },
+      // The new one stands by until the old one has let its lock go: one is active at a time.
+      strategy: {
+        type: 'RollingUpdate',
+        rollingUpdate: { maxUnavailable: k8s.IntOrString.fromNumber(0), maxSurge: k8s.IntOrString.fromNumber(1) },
+      },
       template: podTemplate('bridge', {
         talksToKubernetes: true,
         observed: true,
+        spread: true,
         container: bridgeContainer(),
         volumes: [{ name: 'secrets', secret: { secretName: SECRETS.bridge, defaultMode: 0o440 } }],
       }),
     },
   });
+  target
+    .when(every(values.podDisruptionBudgets, moreThan(bridge.replicas, 1)))
+    .add(k8s.KubePodDisruptionBudget, 'bridge-budget', {
+      metadata: { name: 'landbridge-bridge', namespace: NAMESPACE, labels: labels('bridge') },
+      spec: { maxUnavailable: k8s.IntOrString.fromNumber(1), selector: podSelector('bridge') },
+    });
 }
 
 function bridgeContainer(): Parts<k8s.Container> {
@@ -72,24 +82,27 @@ function bridgeContainer(): Parts<k8s.Container> {
     name: 'bridge',
     image: imageOf('bridge'),
     args: ['bridge'],
-    env: processEnv({
-      LANDBRIDGE_BRIDGE_ADVERTISE: join(bridge.advertise, ','),
-      // Machines reach external servers where pods do.
-      LANDBRIDGE_CONSUL_GRPC_ADVERTISE: when<string>(
-        values.externalConsul.enabled,
-        CONSUL_GRPC,
-        join(values.consul.advertise, ','),
-      ),
-      // Empty: nobody said where external servers answer DNS.
-      LANDBRIDGE_CONSUL_DNS: when<string>(
-        values.externalConsul.enabled,
-        values.externalConsul.dns,
-        `${CONSUL_DNS_SERVICE}.${NAMESPACE}.svc:53`,
-      ),
-      LANDBRIDGE_DEREGISTER_AFTER_HOURS: asText(bridge.deregisterAfterHours),
-      LANDBRIDGE_LEASE_MS: asText(times(bridge.leaseSeconds, 1000)),
-      LANDBRIDGE_SECRETS: BRIDGE_SECRETS_DIRECTORY,
-    }),
+    env: [
+      { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      ...processEnv({
+        LANDBRIDGE_BRIDGE_ADVERTISE: join(bridge.advertise, ','),
+        // Machines reach external servers where pods do.
+        LANDBRIDGE_CONSUL_GRPC_ADVERTISE: when<string>(
+          values.externalConsul.enabled,
+          CONSUL_GRPC,
+          join(values.consul.advertise, ','),
+        ),
+        // Empty: nobody said where external servers answer DNS.
+        LANDBRIDGE_CONSUL_DNS: when<string>(
+          values.externalConsul.enabled,
+          values.externalConsul.dns,
+          `${CONSUL_DNS_SERVICE}.${NAMESPACE}.svc:53`,
+        ),
+        LANDBRIDGE_DEREGISTER_AFTER_HOURS: asText(bridge.deregisterAfterHours),
+        LANDBRIDGE_LEASE_MS: asText(times(bridge.leaseSeconds, 1000)),
+        LANDBRIDGE_SECRETS: BRIDGE_SECRETS_DIRECTORY,
+      }),
+    ],
     ports: [
       { name: 'api', containerPort: BRIDGE_PORT },
       { name: 'observe', containerPort: OBSERVE_PORT },

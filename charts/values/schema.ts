@@ -69,6 +69,12 @@ const webhook = z
 const bridge = z
   .strictObject({
     enabled: z.boolean().default(false).describe('Whether machines outside the cluster may join.'),
+    replicas: z
+      .int()
+      .min(1)
+      .max(3)
+      .default(1)
+      .describe('One bridge is active; the others stand by, and the next takes over within 20 s.'),
     exposure: exposure('the bridge'),
     nodePort: nodePort.default(30443).describe('Port on every node, with bridge.exposure NodePort.'),
     serviceAnnotations: texts.default({}).describe('Annotations of the Service, for a load balancer for instance.'),

@@ -3,6 +3,7 @@ import { apply } from './apply.ts';
 import { listNodes, readHealth, readNode, readServiceNames } from './catalog-read.ts';
 import { listConfig, readConfig } from './config-read.ts';
 import { createNode } from './create-node.ts';
+import { readFoundRegistrations } from './found-registrations.ts';
 import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
 import { login, logout } from './login.ts';
@@ -22,6 +23,7 @@ export function consulOver(transport: Transport): Consul {
     listConfig: (kind) => listConfig(transport, kind),
     marks: () => readMarks(transport),
     checks: (nodePrefix) => readChecks(transport, nodePrefix),
+    foundRegistrations: (node) => readFoundRegistrations(transport, node),
     createNode: (node) => createNode(transport, node),
     apply: (changes) => apply(transport, changes),
     health: (service, { connect = false } = {}) => readHealth(transport, service, connect),

@@ -1,3 +1,4 @@
+import type { FoundRegistration } from '../../mesh/adoption.ts';
 import type { CheckEntry, ConfigEntry, Health, NodeEntry, ServiceEntry } from '../../mesh/entry.ts';
 import type { Change, Outcome } from '../../mesh/plan.ts';
 
@@ -135,6 +136,8 @@ export interface Consul {
   marks(): Promise<string>;
   /** Checks of services on nodes whose name starts with `prefix`, by node. May be some moments old. */
   checks(prefix: string): Promise<Map<string, CheckEntry[]>>;
+  /** Every registration on a node, whoever made it, with how it is checked; empty when there is no such node. */
+  foundRegistrations(node: string): Promise<FoundRegistration[]>;
   /** True for one of all who make a node of that name: false when there is one already. */
   createNode(node: Omit<NodeEntry, 'registrations'>): Promise<boolean>;
   /**

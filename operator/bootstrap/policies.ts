@@ -32,6 +32,7 @@ service_prefix "" { policy = "read" }
  * |----------|------------------------|----------------|------------|---------------|
  * | operator | `k8s.<cluster>.` only  | all, write     | write      | none          |
  * | bridge   | `vm.` and `ext.` only  | all, write     | read       | `landbridge/` |
+ * The bridge makes a session, for the lock by which one bridge is active; Consul counts sessions to the server that made them.
  * The operator writes the gateway, its routes and certificates as well, which Consul counts to `mesh`.
  *
  * Both need service:write for every name, since a MeshService may have any. The nodes keep them apart, as far as Consul
@@ -70,5 +71,6 @@ service_prefix "" {
   intentions = "read"
 }
 key_prefix "landbridge/" { policy = "write" }
+session_prefix "" { policy = "write" }
 `,
 };

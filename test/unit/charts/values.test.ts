@@ -139,7 +139,7 @@ describe('Values of the chart', () => {
   it('names an unknown key and those that are known there', () => {
     expect(problemsOf({ bridge: { adverise: [] } })).to.equal(
       'The values cannot be used:\n' +
-        '  bridge.adverise: there is no such key; known here: enabled, exposure, nodePort, serviceAnnotations, advertise, ' +
+        '  bridge.adverise: there is no such key; known here: enabled, replicas, exposure, nodePort, serviceAnnotations, advertise, ' +
         'leaseSeconds, deregisterAfterHours, resources',
     );
     expect(problemsOf({ brige: {} })).to.include('  brige: there is no such key; known here: cluster, defaultAccess,');
