@@ -294,6 +294,38 @@ export function hostContract(
     expect(await release('nowhere', 60).catch((error: Error) => error.message)).to.include('no host has joined');
   });
 
+  it('keeps 20 of 25 machines up that it does not hear any more, and lets the brake go when it hears them again', async () => {
+    const bridge = open();
+    bridge.admit('web');
+    const hosts = Array.from({ length: 25 }, (_, index) => `vm${index}`);
+    const joined = await Promise.all(hosts.map((host) => bridge.join(host, 'web')));
+    const beatAll = (from: number) =>
+      Promise.all(joined.slice(from).map((vm, index) => vm.beat([anInstance('web', hosts[from + index]!)])));
+    await beatAll(0);
+    const down = async () =>
+      (await bridge.reader.health('web'))
+        .filter(({ status }) => status === 'critical')
+        .map(({ service }) => service.ID);
+    const brakes = async () => (await bridge.ask<InstancesAnswer>('GET', '/v1/instances')).brakes;
+    // Its network to the first 20 is gone for five leases; the last 5 beat on.
+    for (let third = 0; third < 15; third += 1) {
+      await bridge.clock.advance(LEASE_MS / 3);
+      await beatAll(20);
+      expect(await down()).to.deep.equal([]);
+    }
+    expect((await brakes())[0]!.held).to.have.members(hosts.slice(0, 20));
+    await beatAll(0);
+    await bridge.clock.advance(LEASE_MS / 3);
+    expect(await brakes()).to.deep.equal([]);
+    expect(await down()).to.deep.equal([]);
+    // And then one machine that dies is one machine that dies.
+    await beatAll(1);
+    await bridge.clock.advance(LEASE_MS / 2);
+    await beatAll(1);
+    await bridge.clock.advance(LEASE_MS / 2);
+    await eventually(async () => expect(await down()).to.deep.equal(['web-vm0-8080']));
+  });
+
   it('ends the token of a service that is admitted no more', async () => {
     const bridge = open();
     bridge.admit('web');
