@@ -4,12 +4,20 @@ import { registrationsOf } from '../mesh/instance.ts';
 import { bridgeOwner, externalNode } from '../mesh/names.ts';
 import type { ProbeResult } from './probe.ts';
 
+/** NodeMeta key: when it was registered first, RFC 3339. */
+export const SINCE_META = 'landbridge-since';
+
 /**
  * The Consul node of a sidecar-less instance, with Consul's own conventions for external nodes
  * (https://developer.hashicorp.com/consul/tutorials/network-infrastructure-automation/consul-esm): `external-node`
  * says what it is; `external-probe` false, because the bridge checks it and an ESM beside it should not.
  */
-export function externalNodeEntry(name: string, wanted: ExternalRequest, result: ProbeResult): NodeEntry {
+export function externalNodeEntry(
+  name: string,
+  wanted: ExternalRequest,
+  result: ProbeResult,
+  since?: string,
+): NodeEntry {
   const { site, service, address, port, tags, meta } = wanted;
   const [registration] = registrationsOf({
     id: name,
@@ -34,6 +42,7 @@ export function externalNodeEntry(name: string, wanted: ExternalRequest, result:
       platform: 'external',
       site,
       [OWNER_META]: bridgeOwner(site, name),
+      ...(since !== undefined && { [SINCE_META]: since }),
     },
     registrations: {
       [name]: { ...entry, service: { ...entry.service, Tags: tags, Meta: { ...meta, ...entry.service.Meta } } },

@@ -1,7 +1,7 @@
 import type { Clock } from '../clients/kube/clock.ts';
 import type { ExternalRequest } from '../mesh/bridge-api.ts';
 import { bridgeOwner, externalNode } from '../mesh/names.ts';
-import { externalNodeEntry } from './external-node.ts';
+import { SINCE_META, externalNodeEntry } from './external-node.ts';
 import type { NodeWriter } from './node-writer.ts';
 import { createPool } from './pool.ts';
 import type { Probe, ProbeResult } from './probe.ts';
@@ -62,9 +62,12 @@ export function createExternals(options: ExternalsOptions): Externals {
   function write(external: Checked): Promise<string[]> {
     const { name, wanted, latest } = external;
     const node = externalNode(wanted.site, name);
-    const now = writer.wanted(node)?.registrations[name]?.checks[0];
+    const before = writer.wanted(node);
+    const now = before?.registrations[name]?.checks[0];
+    // What an earlier version registered says nothing of when: it is not written anew for that.
+    const since = before === undefined ? new Date(clock.now()).toISOString() : before.Meta[SINCE_META];
     const told = now?.Status === latest.health ? { health: now.Status, output: now.Output } : latest;
-    return writer.want(node, bridgeOwner(wanted.site, name), externalNodeEntry(name, wanted, told));
+    return writer.want(node, bridgeOwner(wanted.site, name), externalNodeEntry(name, wanted, told, since));
   }
 
   async function checkLoop(external: Checked): Promise<void> {

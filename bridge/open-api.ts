@@ -14,6 +14,7 @@ export const SUMMARIES: Record<string, string> = {
   'GET /v1/instances': 'All off-cluster instances, and the sites whose mass-loss brake is on.',
   'PUT /v1/external/:name': 'Registers an instance without a sidecar, or changes it; the bridge checks it.',
   'DELETE /v1/external/:name': 'Removes an instance without a sidecar.',
+  'POST /v1/adopt': 'Takes over an instance without a sidecar that was registered in Consul by hand.',
   'POST /v1/revoke': 'Shuts a host out for good.',
   'POST /v1/brake': 'Releases the mass-loss brake of a site for a while.',
   'GET /v1/vm/:name': 'A file that a machine needs before it can join.',

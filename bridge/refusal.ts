@@ -27,6 +27,7 @@ export const REFUSAL_STATUS = {
   notFound: 404,
   methodNotAllowed: 405,
   hostKnown: 409,
+  cannotAdopt: 409,
   changedMeanwhile: 409,
   bodyTooLarge: 413,
   tooManyFailedJoins: 429,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import {
+  adoptRequest,
   beatRequest,
   brakeRequest,
   externalRequest,
@@ -12,6 +13,7 @@ import {
   revokeRequest,
 } from '../mesh/bridge-api.ts';
 import type { Call, HostCall } from './call.ts';
+import { adopt } from './handlers/adopt.ts';
 import { beat } from './handlers/beat.ts';
 import { brake } from './handlers/brake.ts';
 import { deregister } from './handlers/deregister.ts';
@@ -52,6 +54,7 @@ export const ROUTES: Route[] = [
   route('GET', '/v1/instances', 'admin', undefined, instances),
   route('PUT', '/v1/external/:name', 'admin', externalRequest, register),
   route('DELETE', '/v1/external/:name', 'admin', undefined, deregister),
+  route('POST', '/v1/adopt', 'admin', adoptRequest, adopt),
   route('POST', '/v1/revoke', 'admin', revokeRequest, revoke),
   route('POST', '/v1/brake', 'admin', brakeRequest, brake),
   route('GET', '/v1/vm/:name', 'anyone', undefined, vmFile),

@@ -10,6 +10,7 @@ import { installCommand, upgradeCommand } from './commands/install.ts';
 import { manifestsCommand } from './commands/manifests.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { planCommand } from './commands/plan.ts';
+import { adoptCommand } from './commands/adopt.ts';
 import { deregisterCommand, registerCommand } from './commands/register.ts';
 import { selfTestCommand } from './commands/self-test.ts';
 import { statusCommand } from './commands/status.ts';
@@ -31,6 +32,7 @@ export function landbridgeProgram(): Command {
     vmCommand(),
     registerCommand(),
     deregisterCommand(),
+    adoptCommand(),
     installCommand(),
     upgradeCommand(),
     uninstallCommand(),

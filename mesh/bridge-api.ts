@@ -19,6 +19,7 @@ import { checkSpec } from './check-spec.ts';
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
  * | PUT  /v1/external/:name     | admin                     | registers a sidecar-less instance                  |
  * | DELETE /v1/external/:name   | admin                     | removes it                                         |
+ * | POST /v1/adopt              | admin                     | takes over what was registered by hand             |
  * | POST /v1/revoke             | admin                     | the host may not come back; its instances go       |
  * | POST /v1/brake              | admin                     | releases the mass-loss brake of a site             |
  * | GET  /v1/vm/:name           | anyone                    | what a machine needs to join, see install-script   |
@@ -181,16 +182,44 @@ export const externalRequest = z.strictObject({
 });
 export type ExternalRequest = z.output<typeof externalRequest>;
 
+export const adoptRequest = z.strictObject({
+  /** Of the registration that is there. */
+  node: z.string().min(1).max(255),
+  id: z.string().min(1).max(255),
+  site: name,
+  /** Default: the id. */
+  name: name.optional(),
+  /** Default: as it is checked now. */
+  check: checkSpec.optional(),
+  /** Say what would be done, and do nothing. */
+  planOnly: z.boolean().default(false),
+});
+export type AdoptRequest = z.output<typeof adoptRequest>;
+export interface AdoptAnswer {
+  name: string;
+  site: string;
+  /** One line a step. */
+  plan: string[];
+  done: boolean;
+  health: 'passing' | 'critical';
+  output: string;
+}
+
 export interface InstanceRow {
   id: string;
   service: string;
-  platform: 'vm' | 'external';
+  /** `other`: in the catalog by somebody else's hand. */
+  platform: 'vm' | 'external' | 'other';
   site: string;
   host: string;
   address: string;
   port: number;
   health: 'passing' | 'critical';
   output: string;
+  /** The mark on it; `-` when there is none. A bridge of an earlier version leaves it out. */
+  owner?: string;
+  /** RFC 3339, since when it is known; undefined: nobody wrote it down. */
+  since?: string;
   /** What else people should know; undefined: nothing. */
   note?: string;
   /** Since the lease was last held, ms; undefined for sidecar-less ones. */

@@ -1,15 +1,20 @@
 import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
+import { inParallel } from '../../clients/consul/in-parallel.ts';
+import { ownerOfFound } from '../../mesh/adoption.ts';
+import { bridgeOwner, externalNode } from '../../mesh/names.ts';
 import { admit } from '../admission.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
+import { SINCE_META } from '../external-node.ts';
 import type { External } from '../externals.ts';
 import type { Host } from '../hosts.ts';
 
-/** GET /v1/instances: all off-cluster instances, by site, host and id. */
-export async function instances({ bridge }: Call): Promise<InstancesAnswer> {
+/** GET /v1/instances: all off-cluster instances, by site, host and id; with `?others` those that others registered, too. */
+export async function instances({ bridge, query }: Call): Promise<InstancesAnswer> {
   const rows = [
     ...bridge.hosts.all().flatMap((host) => vmRows(bridge, host)),
-    ...bridge.externals.all().map(externalRow),
+    ...bridge.externals.all().map((external) => externalRow(bridge, external)),
+    ...(query.has('others') ? await otherRows(bridge) : []),
   ];
   const order = ({ site, host, id }: InstanceRow): string => [site, host, id].join(' ');
   return {
@@ -35,6 +40,8 @@ function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
       health: checks[0]?.Status ?? 'critical',
       output: checks[0]?.Output ?? '',
       silentMs,
+      owner: host.owner,
+      since: host.held?.record.joinedAt,
       note: noteOf(bridge, service.Service, host.site),
     }));
 }
@@ -44,7 +51,7 @@ function noteOf(bridge: Bridge, service: string, site: string): string | undefin
   return admission.kind === 'orphaned' ? admission.message : undefined;
 }
 
-const externalRow = ({ name, wanted, latest }: External): InstanceRow => ({
+const externalRow = (bridge: Bridge, { name, wanted, latest }: External): InstanceRow => ({
   id: name,
   service: wanted.service,
   platform: 'external',
@@ -54,4 +61,34 @@ const externalRow = ({ name, wanted, latest }: External): InstanceRow => ({
   port: wanted.port,
   health: latest.health,
   output: latest.output,
+  owner: bridgeOwner(wanted.site, name),
+  since: bridge.writer.wanted(externalNode(wanted.site, name))?.Meta[SINCE_META],
 });
+
+const PARALLEL = 8;
+
+/** What else is in the catalog and no pod: registered by hand, by an agent, by another tool or an earlier installation. */
+async function otherRows(bridge: Bridge): Promise<InstanceRow[]> {
+  const rows: InstanceRow[] = [];
+  const nodes = (await bridge.consul.listNodes('')).filter(({ name }) => !name.startsWith('k8s.'));
+  const foreign = nodes.filter(({ name }) => bridge.writer.held(name) === undefined);
+  await inParallel(foreign, PARALLEL, async ({ name }) => {
+    for (const found of await bridge.consul.foundRegistrations(name)) {
+      const { service, health, output, nodeAddress } = found;
+      if (service.Kind !== undefined || service.Service === 'consul') continue;
+      rows.push({
+        id: service.ID,
+        service: service.Service,
+        platform: 'other',
+        site: '-',
+        host: name,
+        address: service.Address || nodeAddress,
+        port: service.Port,
+        health,
+        output,
+        owner: ownerOfFound(found) ?? '-',
+      });
+    }
+  });
+  return rows;
+}

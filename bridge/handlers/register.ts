@@ -26,9 +26,7 @@ const MAX_META = 56;
 
 /** PUT /v1/external/:name: registers a sidecar-less instance, or changes it. The record first: it is what survives. */
 export async function register({ bridge, body, name }: Call<ExternalRequest>): Promise<RegisterAnswer> {
-  requireName(name);
-  requireMeta(body.meta);
-  await requireFreeName(bridge, body);
+  await requireRegistration(bridge, name, body);
   const known = bridge.externals.get(body.site, name) !== undefined;
   if (!known && bridge.externals.all().length >= MAX_EXTERNALS) {
     throw new Refusal('tooMany', `${MAX_EXTERNALS} sidecar-less instances are registered: deregister some first`);
@@ -42,9 +40,16 @@ export async function register({ bridge, body, name }: Call<ExternalRequest>): P
   return { name, site: body.site, health, output, problems };
 }
 
+/** Throws a Refusal when it may not be registered, whatever there is of it. */
+export async function requireRegistration(bridge: Bridge, name: string, wanted: ExternalRequest): Promise<void> {
+  requireName(name);
+  requireMeta(wanted.meta);
+  await requireFreeName(bridge, wanted);
+}
+
 export function requireName(name: string): void {
   const parsed = nameSchema.safeParse(name);
-  if (!parsed.success) throw new Refusal('badRequest', `the name in the path: ${parsed.error.issues[0]!.message}`);
+  if (!parsed.success) throw new Refusal('badRequest', `the name of the instance: ${parsed.error.issues[0]!.message}`);
 }
 
 function requireMeta(meta: Record<string, string>): void {

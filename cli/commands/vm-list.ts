@@ -3,23 +3,36 @@ import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 import { table } from '../table.ts';
 
-/** `landbridge vm list`: the instances on VMs; with --all, the sidecar-less ones too. */
+/** `landbridge vm list`: the instances on VMs; with --all, every instance in the catalog that is no pod. */
 export function vmListCommand(): Command {
   return withBridgeFlags(new Command('list'))
     .description('list the instances on VMs, with how long nothing was heard from their machine')
-    .option('-a, --all', 'sidecar-less instances too', false)
+    .option(
+      '-a, --all',
+      'every instance outside the cluster: without a sidecar, and those that others registered',
+      false,
+    )
     .option('-o, --output <format>', 'text or json', 'text')
     .action(async (flags: BridgeFlags & { all: boolean; output: string }) => {
-      const answer = await askBridge<InstancesAnswer>(await bridgeAccess(flags), 'GET', '/v1/instances');
+      const answer = await askBridge<InstancesAnswer>(
+        await bridgeAccess(flags),
+        'GET',
+        `/v1/instances${flags.all ? '?others=true' : ''}`,
+      );
       const instances = answer.instances.filter(({ platform }) => flags.all || platform === 'vm');
       const shown = { ...answer, instances };
-      process.stdout.write(flags.output === 'json' ? `${JSON.stringify(shown, undefined, 2)}\n` : listText(shown));
+      process.stdout.write(
+        flags.output === 'json'
+          ? `${JSON.stringify(shown, undefined, 2)}\n`
+          : listText(shown, flags.all ? Date.now() : undefined),
+      );
     });
 }
 
 const HEADER = ['INSTANCE', 'SERVICE', 'SITE', 'HOST', 'ADDRESS', 'HEALTH', 'SILENT', 'WHY'];
 
-export function listText({ instances, brakes, released = [] }: InstancesAnswer): string {
+/** `nowMs`: with owner and age. */
+export function listText({ instances, brakes, released = [] }: InstancesAnswer, nowMs?: number): string {
   const held = brakes.map(
     ({ site, held }) =>
       `site ${site}: the mass-loss brake keeps ${held.length} silent hosts up (${held.join(', ')}): has the bridge lost its network to them? If they are dead: landbridge vm release --site ${site}\n`,
@@ -28,7 +41,19 @@ export function listText({ instances, brakes, released = [] }: InstancesAnswer):
     ({ site, forMs }) => `site ${site}: the mass-loss brake is released for ${Math.ceil(forMs / 1000)} s more\n`,
   );
   if (instances.length === 0) return `no instances: landbridge vm invite SERVICE --site SITE makes an invite\n`;
-  return table(HEADER, instances.map(cells)) + [...held, ...free].join('');
+  const more = (row: InstanceRow): string[] => (nowMs === undefined ? [] : [row.owner ?? '-', ageOf(row, nowMs)]);
+  const header = nowMs === undefined ? HEADER : [...HEADER.slice(0, -1), 'OWNER', 'AGE', 'WHY'];
+  const rows = instances.map((row) => [...cells(row).slice(0, -1), ...more(row), cells(row).at(-1)!]);
+  return table(header, rows) + [...held, ...free].join('');
+}
+
+/** In its largest unit, as kubectl prints ages. */
+function ageOf({ since }: InstanceRow, nowMs: number): string {
+  if (since === undefined) return '-';
+  const seconds = Math.max(0, Math.floor((nowMs - Date.parse(since)) / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
 const cells = (row: InstanceRow): string[] => [

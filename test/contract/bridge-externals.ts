@@ -2,7 +2,7 @@ import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type { RegisterAnswer } from '../../bridge/handlers/register.ts';
-import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
+import type { AdoptAnswer, InstancesAnswer } from '../../mesh/bridge-api.ts';
 import { type BridgeUnderTest, SITE } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 
@@ -151,6 +151,59 @@ export function externalContract(open: () => BridgeUnderTest): void {
     expect(await node()).to.deep.equal({ ...theirs, registrations: {} });
   });
 
+  /** As a person does it with curl and a JSON file. */
+  async function byHand(ID: string, meta: Record<string, string> = {}): Promise<void> {
+    const node = { Node: 'legacy-1', Address: '127.0.0.1', Meta: { 'external-node': 'true', ...meta } };
+    const service = {
+      ID,
+      Service: 'ledger',
+      Address: '127.0.0.1',
+      Port: port(),
+      Tags: ['old'],
+      Meta: { team: 'books' },
+    };
+    const check = { CheckID: 'by-hand', Name: 'by hand', Status: 'passing' as const, Output: 'fine', ServiceID: ID };
+    await open().reader.apply([
+      { op: 'set-node', node },
+      { op: 'register', node, registration: { service, checks: [check] } },
+    ]);
+  }
+  const adopt = (more: object = {}) =>
+    open().ask<AdoptAnswer>('POST', '/v1/adopt', { node: 'legacy-1', id: 'ledger-1', site: SITE, ...more });
+
+  it('takes over what was registered by hand: first the plan, then the deed, and never without an instance', async () => {
+    await byHand('ledger-1');
+    const listed = await open().ask<InstancesAnswer>('GET', '/v1/instances?others=true');
+    expect(listed.instances).to.have.length(1);
+    expect(listed.instances[0]).to.include({ id: 'ledger-1', platform: 'other', host: 'legacy-1', owner: '-' });
+    const check = { type: 'http', path: '/health' };
+    expect(await adopt().catch((error: Error) => error.message)).to.include('say how it is checked');
+    const { plan, done } = await adopt({ check, planOnly: true });
+    expect([plan.length, done]).to.deep.equal([3, false]);
+    expect(await node('ledger-1')).to.equal(undefined);
+
+    expect(await adopt({ check })).to.include({ name: 'ledger-1', done: true, health: 'passing' });
+    const [instance, ...others] = await open().reader.health('ledger');
+    expect(others).to.deep.equal([]);
+    expect(instance!.node).to.equal(`ext.${SITE}.ledger-1`);
+    expect(instance!.service).to.deep.include({ ID: 'ledger-1', Port: port(), Tags: ['old'] });
+    expect(instance!.service.Meta).to.include({ team: 'books', platform: 'external' });
+    const { instances } = await open().ask<InstancesAnswer>('GET', '/v1/instances?others=true');
+    expect(instances).to.have.length(1);
+    expect(instances[0]).to.include({ id: 'ledger-1', platform: 'external', owner: `bridge/${SITE}/ledger-1` });
+    expect(Date.parse(instances[0]!.since!)).to.equal(open().clock.now());
+  });
+
+  it('takes nothing over that is another owner of ours, nor what is not there', async () => {
+    await byHand('ledger-1', { 'landbridge-owner': 'bridge/rack-9/ledger-1' });
+    const check = { type: 'http', path: '/health' };
+    expect(await adopt({ check }).catch((error: Error) => error.message)).to.include(
+      'belongs to bridge/rack-9/ledger-1',
+    );
+    expect(await adopt({ id: 'x', check }).catch((error: Error) => error.message)).to.include('no registration "x"');
+    expect((await open().reader.health('ledger'))[0]!.node).to.equal('legacy-1');
+  });
+
   it('is listed with what its last check said', async () => {
     const bridge = open();
     await put();
@@ -158,6 +211,7 @@ export function externalContract(open: () => BridgeUnderTest): void {
     await checked(bridge);
     await eventually(async () => {
       const { instances } = await bridge.ask<InstancesAnswer>('GET', '/v1/instances');
+      const since = instances[0]?.since;
       expect(instances).to.deep.equal([
         {
           id: 'ledger',
@@ -169,6 +223,8 @@ export function externalContract(open: () => BridgeUnderTest): void {
           port: port(),
           health: 'critical',
           output: 'http check: GET /health answered 404',
+          owner: `bridge/${SITE}/ledger`,
+          since,
         },
       ]);
     });
