@@ -21,6 +21,8 @@ export interface BootstrapInput {
   /** Port of /ready and /stats/prometheus, open to the kubelet and to scrapers; undefined = none. */
   readyPort: number | undefined;
   stats: ProxySettings['stats'];
+  /** Envoy's runtime keys, beside the one that every proxy has. */
+  runtime?: Record<string, number> | undefined;
   /** Namespace for the stats tags; default `default`. */
   namespace?: string;
 }
@@ -80,7 +82,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
       layers: [
         {
           name: 'base',
-          static_layer: { 're2.max_program_size.error_level': 1048576 },
+          static_layer: { 're2.max_program_size.error_level': 1048576, ...input.runtime },
         },
       ],
     },

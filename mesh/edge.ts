@@ -1,8 +1,11 @@
 import { EDGE_SERVICE, type ExposeSettings } from '../crds/expose.ts';
+import type { Traffic } from '../crds/traffic.ts';
+import { FIRST_ROUTE, type Unowned, httpRoutes, withoutSlash } from './edge-routes.ts';
 import type { CatalogState, ConfigEntry } from './entry.ts';
 import { OWNER_META, configKey } from './entry.ts';
 import { NAMESPACE } from './installation.ts';
 import { podsNode } from './names.ts';
+import { MAX_EJECTED_PERCENT } from './traffic/upstream-config.ts';
 
 /** A MeshService that holds its name in Consul and asks to be exposed. */
 export interface Exposure {
@@ -13,6 +16,8 @@ export interface Exposure {
   /** RFC 3339. */
   createdAt: string;
   expose: ExposeSettings;
+  /** Timeout and retries hold at the gateway too. */
+  traffic: Traffic | undefined;
 }
 
 /** PEM. Its host names and its key were looked at by whoever read it. */
@@ -41,6 +46,12 @@ export interface DesiredEdge extends CatalogState {
   problems: Map<string, string>;
 }
 
+/**
+ * Consul 1.22 takes no passive health check for an api-gateway, so its Envoy has its own: five failures in a row, left for
+ * 30 s. That leaves at most a tenth of the instances, which of few is none; sidecars leave half.
+ */
+export const EDGE_RUNTIME = { 'outlier_detection.max_ejection_percent': MAX_EJECTED_PERCENT };
+
 export const edgeOwner = (cluster: string): string => `edge/${cluster}`;
 export const edgeNode = (cluster: string): string => podsNode(cluster, NAMESPACE, EDGE_SERVICE);
 export const secretKey = ({ namespace, expose }: Exposure): string => `${namespace}/${expose.tlsSecret}`;
@@ -61,10 +72,10 @@ export function edgeState({ cluster, ports, exposures, certificates }: EdgeInput
     for (const claim of claimsOf(exposure)) claims.set(claim, exposure);
     const certificate = certificates.get(secretKey(exposure));
     if (typeof certificate === 'object') used.set(secretKey(exposure), certificate);
-    routes.push(httpRoute(exposure));
+    routes.push(...httpRoutes(exposure));
   }
   const entries = inlineCertificates(used);
-  const config = [...entries, apiGateway(ports, entries), ...routes].map((entry): ConfigEntry => ({
+  const config = [...entries, apiGateway(ports, entries), FIRST_ROUTE, ...routes].map((entry): ConfigEntry => ({
     ...entry,
     Meta: { [OWNER_META]: owner },
   }));
@@ -82,7 +93,6 @@ const byAge = (a: Exposure, b: Exposure): number =>
 const keyOf = ({ namespace, name }: Exposure): string => `${namespace}/${name}`;
 const claimsOf = ({ expose }: Exposure): string[] =>
   expose.hosts.flatMap((host) => expose.paths.map((path) => `${host}${withoutSlash(path) || '/'}`));
-const withoutSlash = (path: string): string => path.replace(/\/+$/, '');
 
 function exposureProblem(
   exposure: Exposure,
@@ -122,8 +132,6 @@ function registration(cluster: string, ports: EdgePorts, owner: string): Catalog
   };
 }
 
-type Unowned = Pick<ConfigEntry, 'Kind' | 'Name'> & Record<string, unknown>;
-
 /** One entry a certificate: Consul drops the hosts that two entries have in common. */
 function inlineCertificates(used: Map<string, Certificate>): Unowned[] {
   const seen = new Set<string>();
@@ -150,30 +158,4 @@ function apiGateway(ports: EdgePorts, certificates: Unowned[]): Unowned {
     // Consul takes no listener with TLS and without a certificate.
     Listeners: [{ Name: 'http', Port: ports.http, Protocol: 'http' }, ...(references.length === 0 ? [] : [https])],
   };
-}
-
-function httpRoute({ service, expose }: Exposure): Unowned {
-  const SectionName = expose.tlsSecret === undefined ? 'http' : 'https';
-  return {
-    Kind: 'http-route',
-    Name: service,
-    Parents: [{ Kind: 'api-gateway', Name: EDGE_SERVICE, SectionName }],
-    Hostnames: expose.hosts,
-    Rules: expose.paths.flatMap(matchesOf).map((Path) => ({
-      Matches: [{ Path }],
-      // Consul 1.22 takes no rewrite for a rewrite to /: without this one the service would not see the prefix.
-      Filters: { URLRewrite: { Path: Path.Value } },
-      Services: [{ Name: service, Weight: 1 }],
-    })),
-  };
-}
-
-/** Consul's own prefix /api would serve /apis too. */
-function matchesOf(path: string): { Match: 'exact' | 'prefix'; Value: string }[] {
-  const base = withoutSlash(path);
-  if (base === '') return [{ Match: 'prefix', Value: '/' }];
-  return [
-    { Match: 'exact', Value: base },
-    { Match: 'prefix', Value: `${base}/` },
-  ];
 }

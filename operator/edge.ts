@@ -5,7 +5,8 @@ import type { Log } from '../clients/kube/log.ts';
 import { EDGE_SERVICE } from '../crds/expose.ts';
 import { coveredBy } from '../mesh/covers.ts';
 import { type ActualState, diff } from '../mesh/diff.ts';
-import { type Certificate, type EdgePorts, type Exposure, edgeNode, edgeState, secretKey } from '../mesh/edge.ts';
+import { type Certificate, EDGE_RUNTIME, type EdgePorts, type Exposure } from '../mesh/edge.ts';
+import { edgeNode, edgeState, secretKey } from '../mesh/edge.ts';
 import { EDGE_KINDS, configKey } from '../mesh/entry.ts';
 import { NAMESPACE } from '../mesh/installation.ts';
 import { type Change, describeChange } from '../mesh/plan.ts';
@@ -127,8 +128,8 @@ async function walk(options: EdgeOptions): Promise<Walked> {
     await sidecarSecrets.remove(NAMESPACE, EDGE_SERVICE);
     return { problems: new Map(exposures.map(({ namespace, name }) => [`${namespace}/${name}`, OFF])), lost: false };
   }
-  const target = { namespace: NAMESPACE, name: EDGE_SERVICE, service: EDGE_SERVICE, stats: STATS, ownerReferences: [] };
-  await sidecarSecrets.keep(target);
+  const target = { namespace: NAMESPACE, name: EDGE_SERVICE, service: EDGE_SERVICE, ownerReferences: [] };
+  await sidecarSecrets.keep({ ...target, stats: STATS, runtime: EDGE_RUNTIME });
   return { problems: wanted.problems, lost: changes.some(({ op }) => op === 'register') };
 }
 

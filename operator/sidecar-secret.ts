@@ -43,6 +43,8 @@ export interface SecretTarget {
   /** Its name in Consul, which the token is for. */
   service: string;
   stats: ProxySettings['stats'];
+  /** Envoy's runtime keys. Default: none of its own. */
+  runtime?: Record<string, number>;
   /** What takes the Secret along when it goes; without one it stays until `remove`. */
   ownerReferences: OwnerReference[];
 }
@@ -220,7 +222,7 @@ function storedToken(secret: StoredSecret): Token | undefined {
 }
 
 function secretObject(target: SecretTarget, token: Token, options: SidecarSecretOptions) {
-  const { namespace, name, stats, ownerReferences } = target;
+  const { namespace, name, stats, runtime, ownerReferences } = target;
   const bootstrap = envoyBootstrap({
     consul: [options.consulGrpc],
     serverName: options.serverName,
@@ -231,6 +233,7 @@ function secretObject(target: SecretTarget, token: Token, options: SidecarSecret
     admin: { port: SIDECAR_ADMIN_PORT },
     readyPort: SIDECAR_READY_PORT,
     stats,
+    runtime,
   });
   const files = {
     [BOOTSTRAP_FILE]: JSON.stringify(bootstrap),

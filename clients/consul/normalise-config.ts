@@ -18,6 +18,7 @@ export function configEntry(raw: Raw): { entry: ConfigEntry; modifyIndex: number
     entry['Sources'] = listOf(entry['Sources']).map((s) => without(s, SOURCE_FIELDS));
   if (entry.Kind === 'service-defaults') tidyUpstreams(entry['UpstreamConfig'] as Raw | undefined);
   if (entry.Kind === 'service-resolver') tidyCookies(entry['LoadBalancer'] as Raw | undefined);
+  if (entry.Kind === 'http-route') tidyRules(listOf(entry['Rules']));
   return { entry, modifyIndex: Number(raw['ModifyIndex']) };
 }
 
@@ -49,6 +50,11 @@ function tidyUpstreams(config: Raw | undefined): void {
 function tidyCookies(balancer: Raw | undefined): void {
   for (const policy of listOf(balancer?.['HashPolicies']))
     spellDuration(policy['CookieConfig'] as Raw | undefined, 'TTL');
+}
+
+function tidyRules(rules: Raw[]): void {
+  for (const { Filters } of rules)
+    spellDuration((Filters as Raw | undefined)?.['TimeoutFilter'] as Raw | undefined, 'RequestTimeout');
 }
 
 function spellDuration(holder: Raw | undefined, field: string): void {

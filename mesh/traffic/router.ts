@@ -26,12 +26,31 @@ export function routerFields(traffic: Traffic = {}): Json {
 }
 
 function expand(route: Partial<Route>, traffic: Traffic): Json[] {
+  return triesOf(route, traffic).map(({ methods, timeout, retries }) => ({
+    Match: { HTTP: httpMatch({ ...route, methods }) },
+    Destination: { ...destination(route), RequestTimeout: timeout, ...retries },
+  }));
+}
+
+/** How requests of these methods are tried. */
+export interface Tries {
+  /** Undefined: all that none before it has. */
+  methods: string[] | undefined;
+  /** As Consul spells it. */
+  timeout: string;
+  /** Consul's fields; none: not tried again. */
+  retries: Json;
+}
+
+/** One or two: where retries depend on the method, those of idempotent methods come first. */
+export function triesOf(route: Partial<Pick<Route, 'methods' | 'timeout' | 'retries'>>, traffic: Traffic): Tries[] {
   const retries = route.retries ?? traffic.retries ?? {};
   const { attempts = ATTEMPTS, on = CONDITIONS, statusCodes = [] } = retries;
   const timeout = respell(route.timeout ?? traffic.timeout ?? TIMEOUT);
-  const one = (methods: string[] | undefined, conditions: string[], codes: number[]): Json => ({
-    Match: { HTTP: httpMatch({ ...route, methods }) },
-    Destination: { ...destination(route), RequestTimeout: timeout, ...retryFields(attempts, conditions, codes) },
+  const one = (methods: string[] | undefined, conditions: string[], codes: number[]): Tries => ({
+    methods,
+    timeout,
+    retries: retryFields(attempts, conditions, codes),
   });
   const unseen = on.filter((condition) => UNSEEN.includes(condition));
   const alike = unseen.length === on.length && statusCodes.length === 0;

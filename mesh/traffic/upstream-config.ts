@@ -8,6 +8,8 @@ const FAILURES = 5;
 const EJECT_FOR = '30s';
 /** Envoy looks every so often whether an ejected instance may come back; ejecting is immediate. Consul's default. */
 const INTERVAL = '10s';
+/** Of the instances, while there is nothing to fail over to. */
+export const MAX_EJECTED_PERCENT = 50;
 
 /**
  * Limits and passive health are the caller's to keep, so Consul has them in the caller's service-defaults, while people
@@ -46,7 +48,8 @@ function policy({ limits, passiveHealth, failover }: Traffic): Json {
             MaxFailures: passiveHealth?.failures ?? FAILURES,
             BaseEjectionTime: respell(passiveHealth?.ejectFor ?? EJECT_FOR),
             // With somewhere else to go, all of a subset may be left; without, half of it goes on being tried.
-            MaxEjectionPercent: passiveHealth?.maxEjectedPercent ?? (failover === undefined ? 50 : 100),
+            MaxEjectionPercent:
+              passiveHealth?.maxEjectedPercent ?? (failover === undefined ? MAX_EJECTED_PERCENT : 100),
           },
   };
 }

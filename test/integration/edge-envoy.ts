@@ -48,9 +48,11 @@ export async function startEnvoy(kube: RealKube, namespace: string, name: string
     adminPort,
     log: () => log,
     async stop() {
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = once(child, 'exit');
+        child.kill('SIGKILL');
+        await ended;
+      }
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -26,11 +26,14 @@ describe('the edge', function () {
   let httpPort: number;
   let httpsPort: number;
 
-  const web = (expose?: object) =>
+  let resets = 0;
+
+  const web = (expose?: object, traffic?: object) =>
     rig.declare('web', {
       port: APP_PORT,
       protocol: 'http',
       ...(expose === undefined ? {} : { expose: expose as never }),
+      ...(traffic === undefined ? {} : { traffic: traffic as never }),
     });
   const get = (path: string, host = HOST): Promise<{ status: number; body: string }> =>
     answerOf(http.get({ port: httpPort, path, headers: { host }, agent: false, timeout: 5000 }));
@@ -52,7 +55,15 @@ describe('the edge', function () {
     this.timeout(240_000);
     [httpPort = 0, httpsPort = 0] = await freePorts(2);
     authority = await createAuthority('test', { nowMs: Date.now(), days: 1 });
-    app = createServer((request, response) => response.end(`app ${request.url}`)).listen(APP_PORT, '127.0.0.1');
+    app = createServer((request, response) => {
+      if (request.url === '/hang') return;
+      if (request.url === '/reset') {
+        resets += 1;
+        request.socket.destroy();
+        return;
+      }
+      response.end(`app ${request.url}`);
+    }).listen(APP_PORT, '127.0.0.1');
     const ports = { LANDBRIDGE_EDGE_HTTP_PORT: `${httpPort}`, LANDBRIDGE_EDGE_HTTPS_PORT: `${httpsPort}` };
     rig = await startOperatorRig({ LANDBRIDGE_EDGE: 'enabled', ...ports });
     await web();
@@ -75,17 +86,29 @@ describe('the edge', function () {
     gateway = await startEnvoy(rig.kube, 'landbridge', EDGE_SERVICE, EDGE_SERVICE);
   });
   after(async () => {
-    await Promise.all([gateway?.stop(), sidecar?.stop()]);
+    // Each of them, whatever became of the others: what stays open keeps the whole suite from its end.
+    app?.closeAllConnections();
     app?.close();
+    const ended = await Promise.allSettled([gateway?.stop(), sidecar?.stop()]);
     await rig?.stop();
+    for (const each of ended) if (each.status === 'rejected') throw each.reason;
   });
+  const served = (what: string, ask: () => Promise<{ status: number; body: string }>) =>
+    eventually(what, 30_000, async () => {
+      const found = await ask().catch(() => undefined);
+      return found?.status === 200 ? found : undefined;
+    }).catch((error: Error) => Promise.reject(new Error(`${error.message}\n${gateway.log().slice(-4000)}`)));
+  const goneOverTls = () =>
+    eventually('it is gone', 15_000, () =>
+      getTls().then(
+        ({ status }) => status === 404,
+        () => true,
+      ),
+    );
 
   it('serves what is exposed, under its hosts and paths and no others, with no word about access', async () => {
     await web({ hosts: [HOST], paths: ['/api'] });
-    const answer = await eventually('it answers', 20_000, async () => {
-      const found = await get('/api/x').catch(() => undefined);
-      return found?.status === 200 ? found : undefined;
-    }).catch((error: Error) => Promise.reject(new Error(`${error.message}\n${gateway.log()}`)));
+    const answer = await served('it answers', () => get('/api/x'));
     expect(answer.body).to.equal('app /api/x');
     expect((await get('/api')).status).to.equal(200);
     expect((await get('/apis')).status).to.equal(404);
@@ -99,17 +122,17 @@ describe('the edge', function () {
   it('serves HTTPS, and takes a new certificate over without losing a request', async function () {
     const first = await putSecret('shop-tls');
     await web({ hosts: [HOST], tlsSecret: 'shop-tls' });
-    await eventually('it answers over TLS', 30_000, async () => (await getTls()).status === 200);
+    await served('it answers over TLS', () => getTls());
     const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
     const failures: string[] = [];
     const seen = new Set<string>();
     let stop = false;
-    let served = 0;
+    let answered = 0;
     const load = async (kept: boolean): Promise<void> => {
       while (!stop) {
         await getTls(kept ? agent : false).then(
           ({ status, certificate }) => {
-            served += 1;
+            answered += 1;
             if (certificate !== undefined) seen.add(certificate);
             if (status !== 200) failures.push(`${status}`);
           },
@@ -118,15 +141,18 @@ describe('the edge', function () {
       }
     };
     const clients = [true, true, true, true, false, false].map(load);
-    const second = await putSecret('shop-tls');
-    expect(second).to.not.equal(first);
-    await eventually('new connections see the new certificate', 30_000, () => seen.size === 2);
-    // Long enough for a change that is half taken over to show itself.
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    stop = true;
-    await Promise.all(clients);
-    agent.destroy();
-    expect(served).to.be.greaterThan(100);
+    try {
+      const second = await putSecret('shop-tls');
+      expect(second).to.not.equal(first);
+      await eventually('new connections see the new certificate', 30_000, () => seen.size === 2);
+      // Long enough for a change that is half taken over to show itself.
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+    } finally {
+      stop = true;
+      await Promise.all(clients);
+      agent.destroy();
+    }
+    expect(answered).to.be.greaterThan(100);
     expect(failures).to.deep.equal([]);
   });
 
@@ -147,18 +173,55 @@ describe('the edge', function () {
 
   it('serves it no more when expose is taken out, and then nobody may call it but who has access', async () => {
     await web();
-    await eventually('it is gone', 15_000, () =>
-      getTls().then(
-        ({ status }) => status === 404,
-        () => true,
-      ),
-    );
+    await goneOverTls();
     await eventually('nothing of it is left in Consul', 15_000, async () => {
       const kinds = ['http-route', 'inline-certificate'] as const;
       const left = (await Promise.all(kinds.map((kind) => rig.consul.listConfig(kind)))).flat();
-      return left.length === 0 && (await rig.consul.readConfig('service-intentions', 'web')) === undefined;
+      const ofOthers = left.every(({ entry }) => entry.Name === EDGE_SERVICE);
+      return ofOthers && (await rig.consul.readConfig('service-intentions', 'web')) === undefined;
     });
-    expect(await exposed()).to.equal(undefined);
+    // It is written when the walk that removed the rest is over.
+    await eventually('the status has no word of it', 10_000, async () => (await exposed()) === undefined);
+  });
+
+  it('serves what is exposed anew after nothing was, though its own rules changed meanwhile', async () => {
+    for (const timeout of ['7s', '8s']) {
+      await web(undefined, { timeout });
+      await eventually('the rules have changed', 15_000, async () => {
+        const router = await rig.consul.readConfig('service-router', 'web');
+        return JSON.stringify(router?.entry).includes(timeout) && (await exposed()) === undefined;
+      });
+      await putSecret('shop-tls');
+      await web({ hosts: [HOST], tlsSecret: 'shop-tls' }, { timeout });
+      await served(`it answers over TLS (${timeout})`, () => getTls());
+      await web(undefined, { timeout });
+      await goneOverTls();
+      await web({ hosts: [HOST] }, { timeout });
+      await served(`it answers in plain (${timeout})`, () => get('/'));
+    }
+  });
+
+  it('serves all below a host that begins with a star, and not the host itself', async () => {
+    await web({ hosts: [`*.${HOST}`] });
+    await served('it answers', () => get('/', `one.${HOST}`));
+    expect((await get('/', `two.one.${HOST}:${httpPort}`)).status).to.equal(200);
+    expect((await get('/')).status).to.equal(404);
+    expect((await get('/', `not${HOST}`)).status).to.equal(404);
+  });
+
+  it("answers within the service's own timeout, tries GET again after a reset and POST not", async () => {
+    await web({ hosts: [HOST] }, { timeout: '300ms' });
+    await served('it answers', () => get('/'));
+    await eventually('the timeout is there', 15_000, async () => (await get('/hang')).status === 504);
+    const asked = async (method: string): Promise<number> => {
+      resets = 0;
+      const request = http.request({ port: httpPort, path: '/reset', method, headers: { host: HOST }, agent: false });
+      request.end();
+      expect((await answerOf(request)).status).to.equal(503);
+      return resets;
+    };
+    expect(await asked('GET')).to.equal(9);
+    expect(await asked('POST')).to.equal(3);
   });
 });
 

@@ -27,7 +27,7 @@ export interface OperatorRig {
 }
 
 export async function startOperatorRig(settings: Record<string, string> = {}): Promise<OperatorRig> {
-  const [kube, server] = await Promise.all([startApiServer(), startConsul({ acl: true, tls: true })]);
+  const [kube, server] = await bothOrNone(startApiServer(), startConsul({ acl: true, tls: true }));
   const consul = server.connect();
   const directory = await mkdtemp(join(tmpdir(), 'landbridge-operator-'));
   const key = (): string =>
@@ -73,11 +73,25 @@ export async function startOperatorRig(settings: Record<string, string> = {}): P
       (await kube.client.get<KubeObject & { status?: MeshServiceStatus }>(meshServices, name, 'shop'))?.status,
     async stop() {
       stop.abort();
-      await done;
+      const [operator] = await Promise.allSettled([done]);
       delete process.env.KUBECONFIG;
       consul.close();
       await Promise.all([kube.stop(), server.stop()]);
       await rm(directory, { recursive: true, force: true });
+      if (operator.status === 'rejected') throw operator.reason;
     },
   };
+}
+
+/** When one cannot be had the other is given back. */
+async function bothOrNone<A extends Stoppable, B extends Stoppable>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  const ended = await Promise.allSettled([a, b]);
+  const failed = ended.find((each) => each.status === 'rejected');
+  if (failed === undefined) return Promise.all([a, b]);
+  await Promise.all(ended.map((each) => (each.status === 'fulfilled' ? each.value.stop() : undefined)));
+  throw failed.reason;
+}
+
+interface Stoppable {
+  stop(): Promise<void>;
 }

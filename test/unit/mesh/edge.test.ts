@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { exposeSettings } from '../../../crds/expose.ts';
+import type { Traffic } from '../../../crds/traffic.ts';
 import { coveredBy, covers } from '../../../mesh/covers.ts';
 import { diff } from '../../../mesh/diff.ts';
 import { type Exposure, edgeState } from '../../../mesh/edge.ts';
@@ -7,10 +8,15 @@ import type { ConfigEntry } from '../../../mesh/entry.ts';
 import { desiredState } from '../../../mesh/desired.ts';
 import { aMeshService } from '../../support/builders.ts';
 
-const exposure = (name: string, expose: object, createdAt = '2026-01-01T00:00:00Z'): Exposure => ({
-  ...{ namespace: 'shop', name, service: name, createdAt },
+const exposure = (name: string, expose: object, createdAt = '2026-01-01T00:00:00Z', traffic?: Traffic): Exposure => ({
+  ...{ namespace: 'shop', name, service: name, createdAt, traffic },
   expose: exposeSettings.parse(expose),
 });
+interface Rule {
+  Matches: { Path: object; Method?: string; Headers?: { Name: string; Value: string }[] }[];
+  Filters: { URLRewrite: object; TimeoutFilter: object; RetryFilter?: object };
+}
+const rulesOf = (entry: ConfigEntry | undefined) => entry!['Rules'] as Rule[];
 const stateOf = (
   exposures: Exposure[],
   certificates: [string, { certificate: string; privateKey: string } | string][] = [],
@@ -18,22 +24,59 @@ const stateOf = (
 const pair = { certificate: 'C', privateKey: 'K' };
 
 describe('what Consul holds for the edge gateway', () => {
-  it('is a gateway with one plain listener while nothing is exposed', () => {
+  it('is a gateway with one plain listener and a route to nowhere while nothing is exposed', () => {
     const { node, config, problems } = stateOf([]);
     expect(Object.keys(node!.registrations)).to.deep.equal(['landbridge-edge']);
-    expect(Object.keys(config)).to.deep.equal(['api-gateway/landbridge-edge']);
+    expect(Object.keys(config)).to.deep.equal(['api-gateway/landbridge-edge', 'http-route/landbridge-edge']);
+    expect(rulesOf(config['http-route/landbridge-edge'])).to.deep.equal([]);
     expect(config['api-gateway/landbridge-edge']!['Listeners']).to.have.length(1);
     expect(problems.size).to.equal(0);
   });
 
   it('matches a path and what is below it, and keeps the path as it is', () => {
-    const { config } = stateOf([exposure('web', { hosts: ['a.example'], paths: ['/api/', '/'] })]);
-    const rules = config['http-route/web']!['Rules'] as { Matches: { Path: object }[]; Filters: object }[];
-    expect(rules.map(({ Matches, Filters }) => ({ ...Matches[0]!.Path, ...Filters }))).to.deep.equal([
+    const exposed = exposure('web', { hosts: ['a.example'], paths: ['/api/', '/'] }, undefined, {
+      retries: { attempts: 0 },
+    });
+    const { config } = stateOf([exposed]);
+    const rules = rulesOf(config['http-route/web']);
+    expect(rules.map(({ Matches, Filters: { URLRewrite } }) => ({ ...Matches[0]!.Path, URLRewrite }))).to.deep.equal([
       { Match: 'exact', Value: '/api', URLRewrite: { Path: '/api' } },
       { Match: 'prefix', Value: '/api/', URLRewrite: { Path: '/api/' } },
       { Match: 'prefix', Value: '/', URLRewrite: { Path: '/' } },
     ]);
+  });
+
+  it("keeps the service's timeout, and tries again as its sidecars' callers do, by method", () => {
+    const { config } = stateOf([exposure('web', { hosts: ['a.example'] }, undefined, { timeout: '2s' })]);
+    const rules = rulesOf(config['http-route/web']);
+    const seen = rules.map(({ Matches, Filters }) => [
+      Matches.map(({ Method = 'any' }) => Method).join(' '),
+      Filters.TimeoutFilter,
+      Filters.RetryFilter,
+    ]);
+    const TimeoutFilter = { RequestTimeout: '2s' };
+    expect(seen).to.deep.equal([
+      [
+        'GET HEAD PUT DELETE OPTIONS TRACE',
+        TimeoutFilter,
+        { NumRetries: 2, RetryOn: ['connect-failure', 'refused-stream', 'reset'] },
+      ],
+      ['any', TimeoutFilter, { NumRetries: 2, RetryOn: ['connect-failure', 'refused-stream'] }],
+    ]);
+    const off = stateOf([exposure('web', { hosts: ['a.example'] }, undefined, { retries: { attempts: 0 } })]);
+    expect(rulesOf(off.config['http-route/web']).map(({ Filters }) => Filters.RetryFilter)).to.deep.equal([undefined]);
+  });
+
+  it('serves all hosts below one by a look at the name that was asked for, since Consul takes no star', () => {
+    const { config } = stateOf([exposure('web', { hosts: ['a.example', '*.b.example'] })]);
+    expect(config['http-route/web']!['Hostnames']).to.deep.equal(['a.example']);
+    expect(config['http-route/web.wildcard']).not.to.have.property('Hostnames');
+    const [header] = rulesOf(config['http-route/web.wildcard'])[0]!.Matches[0]!.Headers!;
+    expect(header!.Name).to.equal(':authority');
+    // RE2's (?i) is JavaScript's flag; Envoy compares the whole.
+    const regex = new RegExp(`^${header!.Value.replace('(?i)', '')}$`, 'i');
+    const matching = ['x.b.example', 'X.y.B.example:8443', 'b.example', 'xb.example', 'x.bxexample', 'x.b.example.org'];
+    expect(matching.filter((host) => regex.test(host))).to.deep.equal(['x.b.example', 'X.y.B.example:8443']);
   });
 
   it('serves a host with a certificate over TLS only, and not at all while there is none', () => {

@@ -1,0 +1,83 @@
+import { EDGE_SERVICE } from '../crds/expose.ts';
+import type { Exposure } from './edge.ts';
+import type { ConfigEntry } from './entry.ts';
+import { type Tries, triesOf } from './traffic/router.ts';
+
+/** An entry that has yet to be marked with its owner. */
+export type Unowned = Pick<ConfigEntry, 'Kind' | 'Name'> & Record<string, unknown>;
+type Json = Record<string, unknown>;
+
+const parent = (SectionName: string) => [{ Kind: 'api-gateway', Name: EDGE_SERVICE, SectionName }];
+
+/**
+ * A route that is always there and leads nowhere. Consul 1.22 ends its watches of services that are served no more only
+ * when it hears of a route that still is (handleRouteConfigUpdate in agent/proxycfg/api_gateway.go). Without any, the
+ * watch of the last one stays, what it tells is thrown away, and when that service is exposed again Consul thinks it has
+ * a watch: Envoy then waits for a route that never comes.
+ */
+export const FIRST_ROUTE: Unowned = {
+  Kind: 'http-route',
+  Name: EDGE_SERVICE,
+  Parents: parent('http'),
+  // RFC 2606: nobody's.
+  Hostnames: [`${EDGE_SERVICE}.invalid`],
+  Rules: [],
+};
+
+/** One route for the hosts that are said in full, one for those that begin with a star. */
+export function httpRoutes({ service, expose, traffic }: Exposure): Unowned[] {
+  const tries = triesOf({}, traffic ?? {});
+  const whole = expose.hosts.filter((host) => !isWildcard(host));
+  const wild = expose.hosts.filter(isWildcard);
+  const route = (Name: string, Hostnames: string[], headers: Json[][]): Unowned => ({
+    Kind: 'http-route',
+    Name,
+    Parents: parent(expose.tlsSecret === undefined ? 'http' : 'https'),
+    ...(Hostnames.length === 0 ? {} : { Hostnames }),
+    Rules: expose.paths.flatMap(matchesOf).flatMap((Path) => tries.map((each) => rule(service, Path, each, headers))),
+  });
+  return [
+    ...(whole.length === 0 ? [] : [route(service, whole, [[]])]),
+    ...(wild.length === 0 ? [] : [route(`${service}.wildcard`, [], wild.map(belowHost))]),
+  ];
+}
+
+const isWildcard = (host: string): boolean => host.startsWith('*.');
+
+/** Consul takes no star in a host: the route is for any, and its rules look at the name that was asked for. */
+const belowHost = (host: string): Json[] => [
+  { Match: 'regex', Name: ':authority', Value: `(?i)[^:]+${host.slice(1).replaceAll('.', '[.]')}(:[0-9]+)?` },
+];
+
+function rule(service: string, Path: PathMatch, { methods, timeout, retries }: Tries, headers: Json[][]): Json {
+  const matches = headers.map((Headers) => ({ Path, ...(Headers.length === 0 ? {} : { Headers }) }));
+  return {
+    Matches:
+      methods === undefined ? matches : matches.flatMap((match) => methods.map((Method) => ({ ...match, Method }))),
+    Filters: {
+      // Consul 1.22 takes no rewrite for a rewrite to /: without this one the service would not see the prefix.
+      URLRewrite: { Path: Path.Value },
+      // The gateway goes past the service's own router.
+      TimeoutFilter: { RequestTimeout: timeout },
+      ...(Object.keys(retries).length === 0 ? {} : { RetryFilter: retries }),
+    },
+    Services: [{ Name: service, Weight: 1 }],
+  };
+}
+
+interface PathMatch {
+  Match: 'exact' | 'prefix';
+  Value: string;
+}
+
+/** Consul's own prefix /api would serve /apis too. */
+function matchesOf(path: string): PathMatch[] {
+  const base = withoutSlash(path);
+  if (base === '') return [{ Match: 'prefix', Value: '/' }];
+  return [
+    { Match: 'exact', Value: base },
+    { Match: 'prefix', Value: `${base}/` },
+  ];
+}
+
+export const withoutSlash = (path: string): string => path.replace(/\/+$/, '');
