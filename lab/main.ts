@@ -5,6 +5,7 @@ import type { Progress } from './progress.ts';
 import { runningLab } from './running.ts';
 import { benchmark } from './sample/benchmark.ts';
 import { click } from './sample/click.ts';
+import { edgeDoors, throughDoors } from './sample/edge-gateway.ts';
 import { echo } from './sample/echo.ts';
 import { fault } from './sample/fault.ts';
 import { checkMachine, checkRoot } from './requirements.ts';
@@ -30,6 +31,12 @@ const commands: Record<string, LabCommand> = {
   stop: { alone: checkRoot, run: stop },
   parts: { alone: checkMachine, run: prepare },
   click: { run: async ({ say }) => click((await runningLab()).edge, say) },
+  edge: {
+    run: async ({ say }) => {
+      const { cluster, edge } = await runningLab();
+      await throughDoors(await edgeDoors(cluster, edge), say);
+    },
+  },
   echo: {
     run: async ({ say }) => {
       const lab = await runningLab();
@@ -45,6 +52,7 @@ const commands: Record<string, LabCommand> = {
 const whatNext = `
 Try next:
   npm run click                                  the same again
+  npm run edge                                   the doors of the edge gateway: HTTP, HTTPS, and nginx before it
   npm run echo                                   raw TCP, pod to VM and VM to pod
   export KUBECONFIG=${kubeconfigFile}
   npm run landbridge -- status -n shop           every service, pods and VMs

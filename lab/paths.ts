@@ -10,6 +10,8 @@ export const dotLab = join(repositoryRoot, '.lab');
 export const kubeconfigFile = join(dotLab, 'kubeconfig');
 /** What this lab was installed with: `landbridge upgrade -f` takes it. */
 export const valuesFile = join(dotLab, 'values.yaml');
+/** The CA of the certificate that the edge gateway serves the sample's HTTPS host with: `curl --cacert`. */
+export const edgeCaFile = join(dotLab, 'edge-ca.crt');
 export const logDirectory = join(dotLab, 'logs');
 
 /** State of a running lab; gone after a stop, and after a reboot by itself. */

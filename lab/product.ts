@@ -6,6 +6,7 @@ import { ensureSample } from './images/sample.ts';
 import type { LabNetwork } from './network.ts';
 import { podRange } from './network.ts';
 import type { Progress } from './progress.ts';
+import { gatewayAddresses } from './sample/edge-gateway.ts';
 import { applySample, waitForSample } from './sample/in-cluster.ts';
 import { install } from './sample/install.ts';
 import { joinVms, registerLedger } from './sample/on-vms.ts';
@@ -46,7 +47,7 @@ async function startSample(cluster: Cluster, vms: Vm[], folder: string, progress
   try {
     await applySample(cluster);
     await Promise.all([
-      joinVms(vms, folder, (line) => progress.say(line)),
+      joinVms(vms, folder, await gatewayAddresses(cluster), (line) => progress.say(line)),
       waitForSample(cluster),
       registerLedger(vms[2]!, folder),
     ]);

@@ -1,4 +1,5 @@
 import http from 'node:http';
+import https from 'node:https';
 
 /** The seed's expression: thirteen additions, ten subtractions. */
 export const EXPRESSION = '1+1+2+3+4+5+6-1-2-3-4-5-6+9+8-4-5';
@@ -23,20 +24,31 @@ export interface Answer {
 export interface Edge {
   host: string;
   port: number;
+  /** The name to ask for. Default: the address. */
+  name?: string;
+  /** Over HTTPS, with certificates of this CA (PEM). Default: plain HTTP. */
+  caPem?: string;
 }
+
+export const urlOf = ({ host, port, caPem }: Edge): string =>
+  `${caPem === undefined ? 'http' : 'https'}://${host}:${port}`;
 
 /** POST to the edge. Rejects when the edge itself cannot be reached. */
 export function post(edge: Edge, path: string, body: object, agent?: http.Agent, timeoutMs = 20_000): Promise<Answer> {
   const started = performance.now();
+  const { host, port, name, caPem } = edge;
+  const { request: open } = caPem === undefined ? http : https;
   return new Promise((resolve, reject) => {
-    const request = http.request(
+    const request = open(
       {
-        ...edge,
+        host,
+        port,
+        ...(caPem === undefined ? {} : { ca: caPem, servername: name }),
         path,
         method: 'POST',
         agent,
         timeout: timeoutMs,
-        headers: { 'content-type': 'application/json', 'x-trace': '1' },
+        headers: { 'content-type': 'application/json', 'x-trace': '1', ...(name === undefined ? {} : { host: name }) },
       },
       (response) => {
         const chunks: Buffer[] = [];

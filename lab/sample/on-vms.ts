@@ -12,7 +12,7 @@ export const EDGE_PORT = 8080;
 export const LEDGER_PORT = 8090;
 
 /** One service of the sample on one VM. */
-interface Placed {
+export interface Placed {
   service: string;
   /** Folders of the built sample that it needs. */
   folders: string[];
@@ -51,7 +51,7 @@ const placement = (): Record<string, Placed[]> => ({
 });
 
 /** Starts the sample's processes of this VM under its systemd, on ports chosen now. */
-async function startUnits(vm: Vm, sampleFolder: string, placed: Placed[]): Promise<void> {
+async function startUnits(vm: Vm, sampleFolder: string, placed: Placed[], gateways: string[] = []): Promise<void> {
   const folders = [...new Set(placed.flatMap(({ folders }) => folders))];
   const units = placed.flatMap(({ unit, ports }) =>
     unit === undefined ? [] : ports.map((port) => unit.replace('%', `${port}`)),
@@ -65,7 +65,8 @@ async function startUnits(vm: Vm, sampleFolder: string, placed: Placed[]): Promi
     '/opt/sample',
   );
   await vmCopy(vm, files, '/etc/systemd/system');
-  const script = `mkdir -p /etc/sample && echo HOST_ADDRESS=${vm.address} > /etc/sample/host.env && systemctl daemon-reload && systemctl enable --now "$@"`;
+  const edge = gateways.length === 0 ? '' : `echo EDGE_GATEWAY=${gateways.join(',')} > /etc/sample/edge.env && `;
+  const script = `mkdir -p /etc/sample && echo HOST_ADDRESS=${vm.address} > /etc/sample/host.env && ${edge}systemctl daemon-reload && systemctl enable --now "$@"`;
   await vmExec(vm, ['sh', '-euc', script, 'start', ...units], { timeoutMs: 60_000 });
 }
 
@@ -83,16 +84,30 @@ async function joinOne(vm: Vm, { service, ports, check }: Placed): Promise<strin
   return stdout.trim();
 }
 
-/** Starts and joins everything that runs on VMs, VM by VM side by side. `say` gets one line a member. */
-export async function joinVms(vms: Vm[], sampleFolder: string, say: (line: string) => void): Promise<void> {
+/**
+ * Starts and joins everything that runs on VMs, VM by VM side by side; nginx among them is told where the edge gateway
+ * answers. `say` gets one line a member.
+ */
+export async function joinVms(
+  vms: Vm[],
+  sampleFolder: string,
+  gateways: string[],
+  say: (line: string) => void,
+): Promise<void> {
   const placed = placement();
   await Promise.all(
     vms.map(async (vm) => {
       const here = placed[vm.name] ?? [];
-      await startUnits(vm, sampleFolder, here);
+      await startUnits(vm, sampleFolder, here, gateways);
       for (const one of here) say(`${vm.name}: ${await joinOne(vm, one)}`);
     }),
   );
+}
+
+/** Starts one more service on a VM and joins it; without a unit it is only a caller. */
+export async function placeOnVm(vm: Vm, sampleFolder: string, placed: Placed): Promise<void> {
+  if (placed.unit !== undefined) await startUnits(vm, sampleFolder, [placed]);
+  await joinOne(vm, placed);
 }
 
 /** The machine that nobody may touch: nothing of ours on it, known by its address and checked by the bridge. */

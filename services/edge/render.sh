@@ -5,6 +5,8 @@
 # PORT           public port, default 8080
 # BIND_ADDRESS   default 0.0.0.0
 # API_GATEWAY    where the local sidecar listens for the api-gateway, default 127.0.0.1:9090
+# EDGE_GATEWAY   where the edge gateway of the mesh answers, default 127.0.0.1:30800; more than one with commas between
+# EDGE_HOST      the name that is sent on to it, default shop.example
 # INSTANCE_NAME, HOST_NAME   default: the host name
 # HOST_ADDRESS   default: the address the request came in at
 set -eu
@@ -27,6 +29,13 @@ fill RUN_DIR "${RUN_DIR:-}"
 fill PORT "${PORT:-8080}"
 fill BIND_ADDRESS "${BIND_ADDRESS:-0.0.0.0}"
 fill API_GATEWAY "${API_GATEWAY:-127.0.0.1:9090}"
+fill EDGE_HOST "${EDGE_HOST:-shop.example}"
+servers=
+for address in $(printf %s "${EDGE_GATEWAY:-127.0.0.1:30800}" | tr ',' ' '); do
+    fill EDGE_ADDRESS "$address"
+    servers="${servers}server $address max_fails=1 fail_timeout=5s; "
+done
+script="${script}s|@EDGE_GATEWAY@|$servers|g;"
 fill INSTANCE_NAME "${INSTANCE_NAME:-$host}"
 fill HOST_NAME "${HOST_NAME:-$host}"
 fill HOST_ADDRESS "${HOST_ADDRESS:-\$server_addr}"

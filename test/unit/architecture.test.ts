@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   charts: ['crds', 'mesh'],
   cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
   docs: ['cli', 'charts', 'crds'],
-  lab: ['cli', 'charts', 'mesh', 'services', 'build.ts'],
+  lab: ['cli', 'charts', 'clients', 'mesh', 'services', 'build.ts'],
   bench: ['lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'test', 'build.ts'],
 };
 
