@@ -35,6 +35,12 @@ export interface Member {
   stop(): Promise<void>;
 }
 
+/** An app that runs already. */
+export interface OwnApp {
+  appPort: number;
+  accessLog: Instance['accessLog'];
+}
+
 export interface TrafficRig {
   /** Writes what the MeshService asks for, step by step as the operator does; throws when a step is refused. */
   declare(name: string, spec: Partial<MeshServiceSpecInput>): Promise<void>;
@@ -43,6 +49,7 @@ export interface TrafficRig {
     service: string,
     platform: 'pod' | 'vm',
     upstreams?: { service: string; localPort: number }[],
+    own?: OwnApp,
   ): Promise<Member>;
   /** As the operator or the bridge would: no request is sent there any more. */
   setHealth(member: Member, health: 'passing' | 'critical'): Promise<void>;
@@ -85,8 +92,9 @@ export async function startTrafficRig(): Promise<TrafficRig> {
         await applied(consul, diff({ node: undefined, config }, { node: undefined, config: held }, 'rig').changes);
       }
     },
-    async member(service, platform, upstreams = []) {
-      const [appPort = 0, sidecarPort = 0] = await freePorts(2);
+    async member(service, platform, upstreams = [], own) {
+      const [free = 0, sidecarPort = 0] = await freePorts(2);
+      const appPort = own?.appPort ?? free;
       const id = `${service}-${platform}-${appPort}`;
       const instance: Instance = {
         id,
@@ -99,11 +107,11 @@ export async function startTrafficRig(): Promise<TrafficRig> {
         health: 'passing',
         output: 'ok',
         upstreams,
-        accessLog: 'json',
+        accessLog: own?.accessLog ?? 'json',
       };
       instances.set(id, instance);
       await write();
-      const member = await startMember({ binary, directory, server, instance });
+      const member = await startMember({ binary, directory, server, instance, withApp: own === undefined });
       members.push(member);
       // A caller that meets it before it listens would leave it for half a minute.
       await eventually(`${id} listens`, 30_000, () => listens(sidecarPort));
@@ -145,9 +153,10 @@ interface MemberOptions {
   directory: string;
   server: RealConsul;
   instance: Instance;
+  withApp: boolean;
 }
 
-async function startMember({ binary, directory, server, instance }: MemberOptions): Promise<Member> {
+async function startMember({ binary, directory, server, instance, withApp }: MemberOptions): Promise<Member> {
   const folder = join(directory, instance.id);
   await mkdir(folder);
   const [host = '', port = ''] = server.grpcAddress.split(':');
@@ -196,8 +205,10 @@ async function startMember({ binary, directory, server, instance }: MemberOption
     member.served += 1;
     response.setHeader('x-served-by', instance.id);
     response.end(`${asked.method} ${asked.url}`);
-  }).listen(instance.appPort, '127.0.0.1');
+  });
   app.keepAliveTimeout = 120_000;
+  if (!withApp) return member;
+  app.listen(instance.appPort, '127.0.0.1');
   await once(app, 'listening');
   return member;
 }
