@@ -1,15 +1,17 @@
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_LEASE_MS } from '../../mesh/lease.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { eventually } from '../support/eventually.ts';
 import { LOSSES, lossLine, tellLoss } from '../support/loss-stories.ts';
 import { failed, percentile } from '../support/steady-load.ts';
 import { PATH, VMS, type WebStory, allFour, startWebStory } from '../support/web-story.ts';
 
-/** Until it is known that something is lost: a lease, then the way of the news to every Envoy. */
-const KNOWN_MS = DEFAULT_LEASE_MS + 500;
-const WATCH_MS = 12_000;
+/**
+ * By then a lost host's lease (6 s) is over and every Envoy has heard of it, also on a machine that is busy with tests; the
+ * closer bars are those of survive.test.ts, and of `npm run bench:stories`.
+ */
+const KNOWN_MS = 10_000;
+const WATCH_MS = 14_000;
 
 /** Short forms; `npm run bench:stories` tells the same at full length and prints the figures. */
 describe('traffic in the lab, two pods and two VMs of one service', function () {
@@ -34,7 +36,7 @@ describe('traffic in the lab, two pods and two VMs of one service', function () 
     for (const from of ['edge', 'caller'] as const) {
       const more = from === 'edge' ? { headers: { host: 'web.example', ...headers } } : { headers };
       await story.settled('the timeout is there', from, (shots) => shots.every(({ status }) => status === 504), more);
-      const load = story.load(from, 20, more);
+      const load = await story.load(from, 20, more);
       await delay(5000);
       const shots = await load.stop();
       const took = shots.map(({ ms }) => ms);
@@ -56,7 +58,7 @@ describe('traffic in the lab, two pods and two VMs of one service', function () 
     await story.settled('the limit is there', 'caller', (shots) => refused(shots).length > 0.8 * shots.length, {
       headers,
     });
-    const load = story.load('caller', 100, { headers });
+    const load = await story.load('caller', 100, { headers });
     await delay(4000);
     const shots = await load.stop();
     const took = shots.filter(({ status }) => status === 503).map(({ ms }) => ms);
@@ -83,7 +85,7 @@ describe('traffic in the lab, two pods and two VMs of one service', function () 
         from,
         (shots) => !shots.some(failed) && toPods(shots) < 0.3 * shots.length,
       );
-      const load = story.load(from, 400);
+      const load = await story.load(from, 400);
       await delay(5200);
       const shots = await load.stop();
       const share = (100 * toPods(shots)) / shots.length;
@@ -115,7 +117,7 @@ describe('traffic in the lab, two pods and two VMs of one service', function () 
     ];
     await story.declare({ protocol: 'tcp', access });
     await story.settled('all four answer', 'caller', allFour);
-    const load = story.load('caller', 200);
+    const load = await story.load('caller', 200);
     let shots;
     try {
       for (const spec of [
@@ -161,7 +163,7 @@ describe('traffic in the lab, two pods and two VMs of one service', function () 
     );
     const wrong = new Set<string>();
     for (const from of ['caller', 'stranger', 'edge'] as const) {
-      const load = story.load(from, 120, { asks });
+      const load = await story.load(from, 120, { asks });
       await delay(3000);
       const shots = await load.stop();
       expect(shots.length).to.be.greaterThan(5 * asks.length);

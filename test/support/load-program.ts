@@ -30,6 +30,7 @@ function shoot(): Promise<Shot> {
 }
 
 process.stdin.resume().once('end', () => (going = false));
+process.stdout.write('started\n');
 const began = performance.now();
 while (going) {
   // By the clock: a late turn does not make the rate smaller.

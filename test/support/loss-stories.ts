@@ -56,7 +56,7 @@ export async function tellLoss(story: WebStory, loss: Loss, retries: boolean, wa
   const traffic: Traffic = { timeout: STORY_TIMEOUT, ...(retries ? {} : { retries: { attempts: 0 } }) };
   await story.declare({ traffic });
   await story.settled('all four answer', 'edge', allFour);
-  const load = story.load('edge', 200);
+  const load = await story.load('edge', 200);
   let giveBack = async (): Promise<void> => undefined;
   let lostAtMs = Infinity;
   let shots: Shot[] = [];

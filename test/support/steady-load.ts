@@ -39,8 +39,11 @@ export interface SteadyLoad {
 
 const program = fileURLToPath(new URL('load-program.ts', import.meta.url));
 
-/** Requests at a steady rate, whatever the answers do, from a process of its own; `netns`: from that network namespace. */
-export function startSteadyLoad(settings: LoadSettings, netns?: string): SteadyLoad {
+/**
+ * Requests at a steady rate, whatever the answers do, from a process of its own; `netns`: from that network namespace.
+ * Resolves when the first is sent: a program takes its time to start on a busy machine.
+ */
+export async function startSteadyLoad(settings: LoadSettings, netns?: string): Promise<SteadyLoad> {
   const args = ['--import', 'tsx', program, JSON.stringify(settings)];
   const [command, argv] = inNetns(netns, process.execPath, args);
   const child = spawn(command, argv, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -49,12 +52,17 @@ export function startSteadyLoad(settings: LoadSettings, netns?: string): SteadyL
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const ended = once(child, 'close');
+  await Promise.race([once(child.stdout, 'data'), ended]);
   return {
     async stop() {
       child.stdin.end();
       await ended;
       process.off('exit', killWithUs);
-      return JSON.parse(Buffer.concat(chunks).toString()) as Shot[];
+      return JSON.parse(
+        Buffer.concat(chunks)
+          .toString()
+          .replace(/^started\n/, ''),
+      ) as Shot[];
     },
   };
 }

@@ -28,7 +28,7 @@ export interface WebStory {
   lab: RunningLab;
   /** Applies the MeshService with these fields and waits until the operator has written it to Consul. */
   declare(spec: Spec): Promise<void>;
-  load(from: From, perSecond: number, more?: Partial<LoadSettings>): SteadyLoad;
+  load(from: From, perSecond: number, more?: Partial<LoadSettings>): Promise<SteadyLoad>;
   /** Waits until `so` holds for a second of requests. */
   settled(
     what: string,
@@ -91,7 +91,7 @@ export async function startWebStory(): Promise<WebStory> {
       ),
     async settled(what, from, so, more) {
       await eventually(what, 90_000, async () => {
-        const load = story.load(from, 60, more);
+        const load = await story.load(from, 60, more);
         await new Promise((resolve) => setTimeout(resolve, 1500));
         const shots = await load.stop();
         const seen = [...new Set(shots.map(({ status, servedBy }) => `${status} ${servedBy}`))].sort().join(', ');
