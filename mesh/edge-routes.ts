@@ -10,19 +10,23 @@ type Json = Record<string, unknown>;
 const parent = (SectionName: string) => [{ Kind: 'api-gateway', Name: EDGE_SERVICE, SectionName }];
 
 /**
- * A route that is always there and leads nowhere. Consul 1.22 ends its watches of services that are served no more only
+ * A route that is always there and leads to nobody. Consul 1.22 ends its watches of services that are served no more only
  * when it hears of a route that still is (handleRouteConfigUpdate in agent/proxycfg/api_gateway.go). Without any, the
  * watch of the last one stays, what it tells is thrown away, and when that service is exposed again Consul thinks it has
- * a watch: Envoy then waits for a route that never comes.
+ * a watch: Envoy then waits for a route that never comes. A route needs a service of its protocol to be bound: the
+ * gateway's own name, which has no instance that could be called.
  */
-export const FIRST_ROUTE: Unowned = {
-  Kind: 'http-route',
-  Name: EDGE_SERVICE,
-  Parents: parent('http'),
-  // RFC 2606: nobody's.
-  Hostnames: [`${EDGE_SERVICE}.invalid`],
-  Rules: [],
-};
+export const FIRST_ROUTE: Unowned[] = [
+  { Kind: 'service-defaults', Name: EDGE_SERVICE, Protocol: 'http' },
+  {
+    Kind: 'http-route',
+    Name: EDGE_SERVICE,
+    Parents: parent('http'),
+    // RFC 2606: nobody's.
+    Hostnames: [`${EDGE_SERVICE}.invalid`],
+    Rules: [{ Services: [{ Name: EDGE_SERVICE, Weight: 1 }] }],
+  },
+];
 
 /** One route for the hosts that are said in full, one for those that begin with a star. */
 export function httpRoutes({ service, expose, traffic }: Exposure): Unowned[] {

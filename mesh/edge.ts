@@ -75,7 +75,7 @@ export function edgeState({ cluster, ports, exposures, certificates }: EdgeInput
     routes.push(...httpRoutes(exposure));
   }
   const entries = inlineCertificates(used);
-  const config = [...entries, apiGateway(ports, entries), FIRST_ROUTE, ...routes].map((entry): ConfigEntry => ({
+  const config = [...entries, apiGateway(ports, entries), ...FIRST_ROUTE, ...routes].map((entry): ConfigEntry => ({
     ...entry,
     Meta: { [OWNER_META]: owner },
   }));

@@ -17,7 +17,7 @@ export interface EdgeOptions {
   /** Whether the chart deploys the gateway. Without it everything of it is removed, and nothing is exposed. */
   enabled: boolean;
   kube: Pick<KubeClient, 'get'>;
-  consul: Pick<Consul, 'readNode' | 'listConfig' | 'apply'>;
+  consul: Pick<Consul, 'readNode' | 'readConfig' | 'listConfig' | 'apply'>;
   sidecarSecrets: Pick<SidecarSecrets, 'keep' | 'remove' | 'forget'>;
   cluster: string;
   ports: EdgePorts;
@@ -144,20 +144,27 @@ async function readCertificates(
   );
 }
 
-async function readHeld(consul: Pick<Consul, 'readNode' | 'listConfig'>, cluster: string): Promise<ActualState> {
-  const [node, ...lists] = await Promise.all([
+async function readHeld(
+  consul: Pick<Consul, 'readNode' | 'readConfig' | 'listConfig'>,
+  cluster: string,
+): Promise<ActualState> {
+  const [node, defaults, ...lists] = await Promise.all([
     consul.readNode(edgeNode(cluster)),
+    consul.readConfig('service-defaults', EDGE_SERVICE),
     ...EDGE_KINDS.map((kind) => consul.listConfig(kind)),
   ]);
-  return { node, config: Object.fromEntries(lists.flat().map((held) => [configKey(held.entry), held])) };
+  const found = [...(defaults === undefined ? [] : [defaults]), ...lists.flat()];
+  return { node, config: Object.fromEntries(found.map((held) => [configKey(held.entry), held])) };
 }
+
+const KINDS = ['service-defaults', ...EDGE_KINDS] as const;
 
 /** Certificates, the gateway that names them, the routes that name it. A certificate goes when nobody names it any more. */
 function stagesOf(changes: Change[]): Change[][] {
-  const sets = EDGE_KINDS.map((kind) =>
+  const sets = KINDS.map((kind) =>
     changes.filter((change) => change.op === 'set-config' && change.entry.Kind === kind),
   );
-  const removes = EDGE_KINDS.map((kind) =>
+  const removes = KINDS.map((kind) =>
     changes.filter((change) => change.op === 'delete-config' && change.kind === kind),
   );
   const rest = changes.filter(({ op }) => op !== 'set-config' && op !== 'delete-config');

@@ -27,8 +27,11 @@ describe('what Consul holds for the edge gateway', () => {
   it('is a gateway with one plain listener and a route to nowhere while nothing is exposed', () => {
     const { node, config, problems } = stateOf([]);
     expect(Object.keys(node!.registrations)).to.deep.equal(['landbridge-edge']);
-    expect(Object.keys(config)).to.deep.equal(['api-gateway/landbridge-edge', 'http-route/landbridge-edge']);
-    expect(rulesOf(config['http-route/landbridge-edge'])).to.deep.equal([]);
+    expect(Object.keys(config)).to.have.members([
+      'api-gateway/landbridge-edge',
+      'http-route/landbridge-edge',
+      'service-defaults/landbridge-edge',
+    ]);
     expect(config['api-gateway/landbridge-edge']!['Listeners']).to.have.length(1);
     expect(problems.size).to.equal(0);
   });
