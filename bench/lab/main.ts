@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { connectKube } from '../../clients/kube/client.ts';
 import { runningLab } from '../../lab/running.ts';
-import { SAMPLE_NAMESPACE } from '../../lab/sample/namespace.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { type Finding, verdictOf } from '../measure.ts';
 import { type Failure, asJson, describeMachine } from '../report.ts';
 import { tableOf } from '../table.ts';

@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster.ts';
 import { vmExec } from '../vm/exec.ts';
 import type { Vm } from '../vm/vm.ts';
-import { SAMPLE_NAMESPACE } from './namespace.ts';
+import { SAMPLE_NAMESPACE } from './in-cluster.ts';
 
 const TARGET = '127.0.0.1:9191';
 

@@ -5,14 +5,14 @@ import type { Cluster } from '../cluster.ts';
 import { repositoryRoot } from '../paths.ts';
 import { until } from '../vm/until.ts';
 import { keepEdgeSecret } from './edge-secret.ts';
-import { SAMPLE_NAMESPACE } from './namespace.ts';
 
+export const SAMPLE_NAMESPACE = 'shop';
 const manifests = join(repositoryRoot, 'services', 'manifests');
 
 /** `kubectl apply` of the sample: its namespace, then its MeshServices and Deployments. */
 export async function applySample(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['apply', '-f', join(manifests, 'namespace.yaml')]);
-  await keepEdgeSecret(cluster);
+  await keepEdgeSecret(cluster, SAMPLE_NAMESPACE);
   const files = readdirSync(manifests).filter((file) => file.endsWith('.yaml') && file !== 'namespace.yaml');
   const documents = files.flatMap((file) => readFileSync(join(manifests, file), 'utf8').split(/^---$/m));
   // MeshServices first: a pod that is made before every replica of the webhook knows its MeshService gets no sidecar.

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import type { CommandFailed } from '../../lab/exec.ts';
-import { SAMPLE_NAMESPACE } from '../../lab/sample/namespace.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { LEDGER_PORT, SITE } from '../../lab/sample/on-vms.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { eventually } from '../support/eventually.ts';

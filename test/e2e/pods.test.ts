@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { SAMPLE_NAMESPACE } from '../../lab/sample/namespace.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { podSpec, podThatServes } from '../support/pods.ts';
 import { eventually } from '../support/eventually.ts';
 

@@ -2,7 +2,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { SAMPLE_NAMESPACE } from '../../lab/sample/namespace.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { podThatServes } from '../support/pods.ts';
 

@@ -4,7 +4,7 @@ import { DEFAULT_LEASE_MS } from '../../mesh/lease.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { compute } from '../../lab/sample/chain.ts';
-import { SAMPLE_NAMESPACE } from '../../lab/sample/namespace.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { bootVm, cutNetwork, cutPower, restoreNetwork } from '../../lab/vm/power.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,4 +1,4 @@
-import { SAMPLE_NAMESPACE } from '../../lab/sample/namespace.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 
 /** A spec of the sample's image that the restricted standard admits. */
 export function podSpec(

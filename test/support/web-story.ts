@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { MeshServiceSpecInput } from '../../crds/mesh-service.ts';
 import { cacheDirectory } from '../../lab/paths.ts';
 import { runningLab, type RunningLab } from '../../lab/running.ts';
-import { SAMPLE_NAMESPACE } from '../../lab/sample/namespace.ts';
+import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { SITE, placeOnVm } from '../../lab/sample/on-vms.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { netnsPath } from '../../lab/vm/vm.ts';

@@ -1,1 +1,0 @@
-export const SAMPLE_NAMESPACE = 'shop';
