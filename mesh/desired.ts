@@ -93,20 +93,25 @@ function podRegistrations(cluster: string, service: string, meshService: MeshSer
   return made;
 }
 
-/** A pod takes part from its first IP until it is gone; it takes traffic while it is ready and not terminating. */
+/**
+ * A pod takes part from its first IP until it is gone; it takes traffic while it is ready and not terminating. Its sidecar
+ * is registered as soon as the pod is bound to a node: the kubelet tells the IP up to a second after it has started Envoy,
+ * which has its configuration by then, so that the app's start waits for one look of the kubelet less.
+ */
 function podInstance(
   cluster: string,
   service: string,
   meshService: MeshService,
   pod: PodFacts,
 ): Instance | undefined | 'portNotFound' {
-  if (!pod.injected || pod.ip === undefined || pod.finished) return undefined;
+  if (!pod.injected || pod.finished) return undefined;
+  if (pod.ip === undefined && (pod.node === undefined || pod.terminating)) return undefined;
   const { port = 0, upstreams, workloads, proxy } = meshService.spec;
   // A label taken off a pod, or a selector made narrower, takes the pod out although its sidecar stays.
   if (workloads.pods === undefined || !selects(workloads.pods.selector, pod.labels)) return undefined;
   const appPort = typeof port === 'number' ? port : pod.ports[port];
   if (appPort === undefined) return 'portNotFound';
-  const passing = pod.ready && !pod.terminating;
+  const passing = pod.ready && !pod.terminating && pod.ip !== undefined;
   return {
     id: pod.name,
     service,

@@ -9,8 +9,8 @@ export interface Instance {
   service: string;
   platform: 'pod' | 'vm' | 'external';
   site: string;
-  /** Where other sidecars reach this one's. */
-  address: string;
+  /** Where other sidecars reach this one's; undefined while nobody knows. */
+  address: string | undefined;
   /** Where the app listens, on its own loopback. 0 for a workload that only calls others. */
   appPort: number;
   /** Port of the sidecar's public listener; undefined = no sidecar. */
@@ -28,18 +28,24 @@ export interface Instance {
 /** Consul keeps 4 KiB of check output by default (check_output_max_size); longer output would never read back equal. */
 const MAX_OUTPUT_CHARS = 1000;
 
-/** The app's registration, and its sidecar's: two services an instance, one check each, as Consul's own tools do. */
+/**
+ * The app's registration, and its sidecar's: two services an instance, one check each, as Consul's own tools do. Before
+ * the instance has an address there is the sidecar's alone: that is all Envoy needs to be given its configuration.
+ */
 export function registrationsOf(instance: Instance): Registration[] {
-  const app = appRegistration(instance);
-  return instance.sidecarPort === undefined ? [app] : [app, sidecarRegistration(instance, instance.sidecarPort)];
+  const { address, sidecarPort } = instance;
+  return [
+    ...(address === undefined ? [] : [appRegistration(instance, address)]),
+    ...(sidecarPort === undefined ? [] : [sidecarRegistration(instance, sidecarPort)]),
+  ];
 }
 
-function appRegistration(instance: Instance): Registration {
+function appRegistration(instance: Instance, address: string): Registration {
   return {
     service: {
       ID: instance.id,
       Service: instance.service,
-      Address: instance.address,
+      Address: address,
       Port: instance.appPort,
       Tags: [],
       Meta: metaOf(instance),
@@ -55,7 +61,8 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
       ID: id,
       Service: sidecarService(instance.service),
       Kind: 'connect-proxy',
-      Address: instance.address,
+      // Empty, it is the node's for others, who are not sent to what is critical; and Envoy listens on all addresses.
+      Address: instance.address ?? '',
       Port: port,
       Tags: [],
       Meta: metaOf(instance),
@@ -64,8 +71,7 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
         DestinationServiceID: instance.id,
         LocalServiceAddress: '127.0.0.1',
         LocalServicePort: instance.appPort,
-        // A stale registration under the same id must not make Envoy bind an address that the machine no longer has.
-        Config: { bind_address: '0.0.0.0' },
+        ...(instance.platform === 'pod' ? {} : { Config: ANY_ADDRESS }),
         ...(instance.upstreams.length === 0 ? {} : { Upstreams: instance.upstreams.map(upstreamEntry) }),
         ...(instance.accessLog === 'none' ? {} : { AccessLogs: { Enabled: true, Type: 'stdout' } }),
       },
@@ -73,6 +79,13 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
     checks: [check(instance, id, 'sidecar')],
   };
 }
+
+/**
+ * Machines change their address under a registration, and Envoy must not try to bind one that is no longer there. A pod
+ * does so only when its sandbox is made anew, and is registered anew at once. Without this the sidecars of pods go by
+ * transaction, many in one raft write.
+ */
+const ANY_ADDRESS = { bind_address: '0.0.0.0' };
 
 const upstreamEntry = (upstream: { service: string; localPort: number }): UpstreamEntry => ({
   DestinationName: upstream.service,

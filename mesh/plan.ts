@@ -13,8 +13,10 @@ import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.t
  * | delete-config     | DELETE /v1/config/:kind/:name?cas=ModifyIndex | never removes what another wrote meanwhile       |
  * | set-node          | PUT /v1/txn `node set`                        |                                                  |
  * | set-config        | PUT /v1/config?cas=ModifyIndex (0 = create)   | never overwrites what another wrote meanwhile    |
- * | register, plain   | PUT /v1/txn `service set`, `check set`        | one raft write for up to 64 of one check each    |
- * | register, proxy   | PUT /v1/catalog/register                      | txn drops Upstreams, Mode, Config, Expose        |
+ * | register          | PUT /v1/txn `service set`, `check set`        | one raft write for up to 64 of one check each    |
+ * | register, of a    | PUT /v1/catalog/register                      | a txn keeps of a proxy whom it stands for and    |
+ * | proxy with more   |                                               | where that listens, and drops Upstreams, Config, |
+ * | to it             |                                               | AccessLogs, Mode, Expose                         |
  * | set-check         | PUT /v1/txn `check set`                       | a flip is one raft write whatever the number     |
  */
 export type Change =

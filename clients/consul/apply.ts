@@ -40,16 +40,32 @@ async function writeTxn(run: Run, changes: TxnChange[]): Promise<void> {
   }
 }
 
-/** A txn wants the node to be there, which the first plain one of each node sees to: its request makes the node as well. */
+/** What a txn says of a registration whose node is gone: somebody has deleted it by hand. */
+const NODE_IS_GONE = 'Missing node registration';
+
 async function writeRegistrations(run: Run, changes: Register[]): Promise<void> {
-  const plain = changes.filter(fitsTxn);
-  const firsts = new Map(plain.toReversed().map((change) => [change.node.Node, change]));
-  const inTxn = new Set(plain.filter((change) => firsts.get(change.node.Node) !== change));
   const single = (change: Register) => attempt(run, [change], () => register(run.transport, change));
+  const plain = changes.filter(fitsTxn);
+  await writeTxn(run, plain);
+  const homeless = plain.filter((change) => run.errors.get(change)?.includes(NODE_IS_GONE));
+  if (homeless.length > 0) await writeWithNodes(run, homeless, single);
+  const others = changes.filter((change) => !fitsTxn(change));
+  await inParallel(others, PARALLEL, single);
+}
+
+/** The first of each node goes by a request of its own, which makes the node as well. */
+async function writeWithNodes(
+  run: Run,
+  changes: Register[],
+  single: (change: Register) => Promise<void>,
+): Promise<void> {
+  for (const change of changes) run.errors.delete(change);
+  const firsts = new Map(changes.toReversed().map((change) => [change.node.Node, change]));
   await inParallel([...firsts.values()], PARALLEL, single);
-  await writeTxn(run, [...inTxn]);
-  const proxies = changes.filter((change) => !fitsTxn(change));
-  await inParallel(proxies, PARALLEL, single);
+  await writeTxn(
+    run,
+    changes.filter((change) => firsts.get(change.node.Node) !== change),
+  );
 }
 
 async function register(transport: Transport, { node, registration }: Register): Promise<void> {

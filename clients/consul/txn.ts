@@ -1,4 +1,4 @@
-import type { CheckEntry } from '../../mesh/entry.ts';
+import type { CheckEntry, ProxyEntry } from '../../mesh/entry.ts';
 import type { Change } from '../../mesh/plan.ts';
 import { refusal } from './refusal.ts';
 import type { Transport } from './transport.ts';
@@ -18,9 +18,19 @@ export type TxnChange = Extract<
   { op: 'delete-service' | 'delete-node' | 'set-node' | 'set-check' | 'register' }
 >;
 
-/** Consul drops what belongs to a proxy or a gateway from a txn, without a word: those go by PUT /v1/catalog/register. */
+/** All that Consul keeps of a proxy in a txn; what else there is of it, it drops without a word. */
+const KEPT_OF_PROXY = new Set<string>([
+  'DestinationServiceName',
+  'DestinationServiceID',
+  'LocalServiceAddress',
+  'LocalServicePort',
+] satisfies (keyof ProxyEntry)[]);
+
+/** What does not fit (a gateway, a proxy with upstreams) goes by PUT /v1/catalog/register. */
 export const fitsTxn = ({ registration: { service, checks } }: Register): boolean =>
-  service.Kind === undefined && service.Proxy === undefined && checks.length < MAX_OPERATIONS;
+  (service.Kind === undefined || service.Kind === 'connect-proxy') &&
+  Object.keys(service.Proxy ?? {}).every((field) => KEPT_OF_PROXY.has(field)) &&
+  checks.length < MAX_OPERATIONS;
 
 /** One change: the operations that make it, which stay together. */
 export interface TxnOperation {

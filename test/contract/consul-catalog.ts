@@ -28,6 +28,31 @@ export function catalogContract(given: () => ConsulUnderTest): void {
     expect(await consul.readNode('k8s.t.shop.sub')).to.deep.equal(entry);
   });
 
+  it('registers instances whose sidecars call nobody by one request and one raft write, field for field', async () => {
+    const whole = sidecarOf('leaf-0', 'leaf');
+    const { Config: _config, Upstreams: _upstreams, AccessLogs: _logs, ...plain } = whole.service.Proxy!;
+    const leafOf = (id: string, address: string) => {
+      const [app, sidecar] = [appOf(id, 'leaf'), sidecarOf(id, 'leaf')];
+      const Proxy = { ...plain, DestinationServiceID: id };
+      return [app, { ...sidecar, service: { ...sidecar.service, Address: address, Proxy } }];
+    };
+    await consul.apply([{ op: 'set-node', node: nodeOf('k8s.t.shop.leaf') }]);
+    const held = range(10).flatMap((i) => leafOf(`leaf-${i}`, '10.1.2.3'));
+    const writes = await raftWrites(consul, async (turn) => {
+      // One without an address, as a pod has none before the kubelet tells it.
+      const more = leafOf(`more-${turn}`, '');
+      held.push(...more);
+      given().requests.length = 0;
+      expect(errorsOf(await consul.apply(nodeWith('k8s.t.shop.leaf', ...held).changes))).to.deep.equal(
+        held.map(() => undefined),
+      );
+      expect(given().requests).to.deep.equal(['PUT /txn']);
+    });
+    expect(writes).to.equal(1);
+    expect(await consul.readNode('k8s.t.shop.leaf')).to.deep.equal(nodeWith('k8s.t.shop.leaf', ...held).entry);
+    expect(await consul.health('leaf', { connect: true })).to.have.length(13);
+  });
+
   it('makes a node for exactly one of all who try, and says so to the others', async () => {
     const node = (by: string) => ({ Node: 'k8s.t.claim', Address: '127.0.0.1', Meta: { by } });
     const tries = await Promise.all(

@@ -73,7 +73,7 @@ const storedService = (given: Raw & { ID: string; Service: string }): FakeServic
   Proxy: { Mode: '', MeshGateway: {}, Expose: {}, ...structuredClone((given['Proxy'] as Raw | undefined) ?? {}) },
 });
 
-/** A `service set` of a txn: of a proxy it keeps what every service has, and drops the rest without a word. */
+/** A `service set` of a txn: of a proxy it keeps whom it stands for, and drops the rest without a word. */
 export function setPlainService(
   nodes: Map<string, FakeNode>,
   nodeName: string,
@@ -81,8 +81,9 @@ export function setPlainService(
 ): void {
   const node = nodes.get(nodeName);
   if (node === undefined) throw new FakeRefusal(500, 'Missing node registration');
-  const { Upstreams: _u, Mode: _m, Config: _c, Expose: _e, ...Proxy } = (given['Proxy'] as Raw | undefined) ?? {};
-  node.services.set(given.ID, storedService({ ...given, Proxy }));
+  const kept = ['DestinationServiceName', 'DestinationServiceID', 'LocalServiceAddress', 'LocalServicePort'];
+  const proxy = Object.entries((given['Proxy'] as Raw | undefined) ?? {}).filter(([field]) => kept.includes(field));
+  node.services.set(given.ID, storedService({ ...given, Proxy: Object.fromEntries(proxy) }));
 }
 
 export function setCheck(nodes: Map<string, FakeNode>, nodeName: string, given: Raw & { CheckID: string }): void {

@@ -129,12 +129,40 @@ describe('applying changes to Consul', () => {
     expect(outcomes.map((outcome) => outcome.ok)).to.deep.equal([false, ...registers.map(() => true)]);
   });
 
-  it('writes what is plain in one transaction but the first, which makes the node, and proxies by a request each', async () => {
+  const plainSidecar = (id: string, service: string) => {
+    const whole = sidecarOf(id, service);
+    const { Config: _config, Upstreams: _upstreams, AccessLogs: _logs, ...Proxy } = whole.service.Proxy!;
+    return { ...whole, service: { ...whole.service, Proxy } };
+  };
+  const requestsOf = (fake: ReturnType<typeof fakeConsul>) => ({
+    txns: fake.requests.filter((request) => request === 'PUT /txn').length,
+    registers: fake.requests.filter((request) => request === 'PUT /catalog/register').length,
+  });
+
+  it('writes apps and sidecars in one transaction, and by a request each the proxies of which one would drop something', async () => {
     const fake = fakeConsul();
-    expect((await fake.consul.apply([...registers, ...proxies])).every((outcome) => outcome.ok)).to.equal(true);
-    expect(fake.requests.filter((request) => request === 'PUT /txn')).to.have.length(1);
-    expect(fake.requests.filter((request) => request === 'PUT /catalog/register')).to.have.length(41);
-    expect((await fake.consul.readNode('n1'))!.registrations['a0']).to.deep.equal(entry.registrations['a0']);
+    await fake.consul.apply([{ op: 'set-node', node: nodeOf('n1') }]);
+    fake.requests.length = 0;
+    const pairs = ['p1', 'p2'].flatMap((id) => [appOf(id, 'p'), plainSidecar(id, 'p')]);
+    const plain = nodeWith('n1', ...pairs);
+    const outcomes = await fake.consul.apply([...plain.changes, ...registers.slice(0, 20), ...proxies]);
+    expect(outcomes.every((outcome) => outcome.ok)).to.equal(true);
+    expect(requestsOf(fake)).to.deep.equal({ txns: 1, registers: proxies.length });
+    const { registrations } = (await fake.consul.readNode('n1'))!;
+    expect(registrations['a0']).to.deep.equal(entry.registrations['a0']);
+    for (const id of Object.keys(plain.entry.registrations)) {
+      expect(registrations[id]).to.deep.equal(plain.entry.registrations[id]);
+    }
+    expect(registrations['a0-sidecar']).to.deep.equal(sidecarOf('a0', 'a'));
+  });
+
+  it('makes a node that is gone anew by the first registration on it', async () => {
+    const fake = fakeConsul();
+    const other = nodeWith('n2', appOf('b0', 'b')).changes;
+    const outcomes = await fake.consul.apply([...registers, ...other]);
+    expect(outcomes.map((outcome) => outcome.ok)).to.deep.equal(outcomes.map(() => true));
+    expect(requestsOf(fake)).to.deep.equal({ txns: 2, registers: 2 });
+    expect(await fake.consul.readNode('n1')).to.deep.equal(entry);
   });
 
   it('registers sixteen proxies at a time, never more', async () => {

@@ -39,6 +39,19 @@ describe('desiredState', () => {
     });
   }
 
+  it('registers the sidecar alone, critical and without an address, of a pod that a node has and that has no address yet', () => {
+    const of = (facts: Parameters<typeof aPodFacts>[1]) =>
+      desired(aMeshService('sub-svc'), [aPodFacts('p', { ip: undefined, ...facts })]).node!.registrations;
+    const { 'p-sidecar': sidecar, ...others } = of({ ready: false });
+    expect(others).to.deep.equal({});
+    expect(sidecar?.service).to.include({ Kind: 'connect-proxy', Address: '', Port: 20000 });
+    expect(sidecar?.checks.map(({ Status }) => Status)).to.deep.equal(['critical']);
+    // Nobody is sent to a pod without an address, whatever its readiness says.
+    expect(of({ ready: true })['p-sidecar']?.checks[0]?.Status).to.equal('critical');
+    expect(of({ node: undefined })).to.deep.equal({});
+    expect(of({ terminating: true })).to.deep.equal({});
+  });
+
   it('resolves a port by its name in the pod, and says what to do when no container has it', () => {
     const named = aMeshService('sub-svc', { port: 'http' });
     const { node, problems } = desired(named, [aPodFacts('has', { ports: { http: 3000 } }), aPodFacts('lacks')]);
