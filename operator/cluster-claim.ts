@@ -32,9 +32,11 @@ export interface ClusterClaim {
 export function clusterClaim(options: ClusterClaimOptions): ClusterClaim {
   const { consul, cluster, trustMs, steadyMs } = options;
   let known: { answer: Promise<void>; untilMs: number } | undefined;
+  /** Never another for the same cluster, so that the API server is asked once: what Consul holds is kept up without it. */
+  let uid = '';
 
   async function claim(): Promise<void> {
-    const uid = await options.clusterUid();
+    uid ||= await options.clusterUid();
     const Meta = { 'synthetic-node': 'true', [OWNER_META]: clusterOwner(cluster), [CLUSTER_UID_META]: uid };
     const mine = { Node: clusterNode(cluster), Address: '127.0.0.1', Meta };
     const held = await consul.readNode(mine.Node);

@@ -68,4 +68,24 @@ describe('the claim of a cluster on its name', () => {
     fake.available = true;
     await claim.hold();
   });
+
+  it('is held without the API server once that has told who this cluster is', async () => {
+    let away = false;
+    const clusterUid = (): Promise<string> =>
+      away ? Promise.reject(new Error('the API server is away')) : Promise.resolve('uid-1');
+    const claim = clusterClaim({
+      consul: fake.consul,
+      cluster: 'lab',
+      clusterUid,
+      trustMs: TRUST_MS,
+      steadyMs: () => nowMs,
+    });
+    away = true;
+    expect(String(await failureOf(claim.hold()))).to.contain('the API server is away');
+    away = false;
+    await claim.hold();
+    away = true;
+    nowMs = TRUST_MS;
+    await claim.hold();
+  });
 });
