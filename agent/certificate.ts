@@ -1,8 +1,4 @@
-import 'reflect-metadata';
-
 import { X509Certificate, createPrivateKey, createPublicKey, webcrypto } from 'node:crypto';
-
-import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 
 import { Problem } from './problem.ts';
 
@@ -20,6 +16,9 @@ export async function makeRequest(key: string, host: string): Promise<string> {
   const secret = createPrivateKey(key);
   const der = secret.export({ type: 'pkcs8', format: 'der' });
   const open = createPublicKey(secret).export({ type: 'spki', format: 'der' });
+  // Only now: it keeps 14 MB, in whatever process might ask for a certificate and does not.
+  await import('reflect-metadata');
+  const { Pkcs10CertificateRequestGenerator } = await import('@peculiar/x509');
   const request = await Pkcs10CertificateRequestGenerator.create(
     {
       name: `CN=${host}`,

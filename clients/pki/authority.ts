@@ -1,10 +1,15 @@
-import 'reflect-metadata';
 import { X509Certificate, webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
+import type * as X509 from '@peculiar/x509';
 
 type CryptoKey = webcrypto.CryptoKey;
 
-x509.cryptoProvider.set(webcrypto as never);
+/** Loaded with the first certificate that is made: it keeps 14 MB, and most processes make none in their life. */
+async function loadX509(): Promise<typeof X509> {
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
+  x509.cryptoProvider.set(webcrypto as never);
+  return x509;
+}
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -24,7 +29,7 @@ export interface Lifetime {
 
 /** A self-signed CA (ECDSA P-256) that may sign end-entity certificates only. */
 export async function createAuthority(commonName: string, lifetime: Lifetime): Promise<KeyPair> {
-  const keys = await newKeys();
+  const [x509, keys] = [await loadX509(), await newKeys()];
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
     name: `CN=${commonName}`,
@@ -57,6 +62,7 @@ export async function issue(authority: KeyPair, input: LeafInput): Promise<KeyPa
 
 /** A certificate for the public key of a CSR. Nothing else of the CSR is used. Throws when its signature does not hold. */
 export async function issueForCsr(authority: KeyPair, csrPem: string, input: LeafInput): Promise<string> {
+  const x509 = await loadX509();
   const csr = new x509.Pkcs10CertificateRequest(csrPem);
   if (!(await csr.verify())) throw new Error('the signature of the certificate request does not hold');
   return sign(authority, input, await csr.publicKey.export());
@@ -74,13 +80,14 @@ export function isDue(certPem: string, nowMs: number): boolean {
 }
 
 async function sign(authority: KeyPair, input: LeafInput, publicKey: CryptoKey): Promise<string> {
+  const x509 = await loadX509();
   const issuer = new x509.X509Certificate(authority.certPem);
   const usages = {
     server: [x509.ExtendedKeyUsage.serverAuth],
     client: [x509.ExtendedKeyUsage.clientAuth],
     both: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
   }[input.usage];
-  const names: x509.JsonGeneralNames = [
+  const names: X509.JsonGeneralNames = [
     ...(input.dns ?? []).map((value) => ({ type: 'dns' as const, value })),
     ...(input.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
     ...(input.uris ?? []).map((value) => ({ type: 'url' as const, value })),
@@ -105,7 +112,7 @@ async function sign(authority: KeyPair, input: LeafInput, publicKey: CryptoKey):
   return pem(certificate);
 }
 
-const subjectOf = ({ commonName, organization }: LeafInput): x509.JsonName => [
+const subjectOf = ({ commonName, organization }: LeafInput): X509.JsonName => [
   { CN: [commonName] },
   ...(organization === undefined ? [] : [{ O: [organization] }]),
 ];
@@ -120,15 +127,17 @@ const validity = ({ nowMs, days }: Lifetime) => ({
   notAfter: new Date(nowMs + days * DAY_MS),
 });
 
-const pem = (certificate: x509.X509Certificate): string => `${certificate.toString('pem').trim()}\n`;
+const pem = (certificate: X509.X509Certificate): string => `${certificate.toString('pem').trim()}\n`;
 
 async function privatePem(key: CryptoKey): Promise<string> {
   const der = await webcrypto.subtle.exportKey('pkcs8', key);
-  return `${x509.PemConverter.encode(der, 'PRIVATE KEY').trim()}\n`;
+  const { PemConverter } = await loadX509();
+  return `${PemConverter.encode(der, 'PRIVATE KEY').trim()}\n`;
 }
 
-function importPrivate(keyPem: string): Promise<CryptoKey> {
-  const [der] = x509.PemConverter.decode(keyPem);
+async function importPrivate(keyPem: string): Promise<CryptoKey> {
+  const { PemConverter } = await loadX509();
+  const [der] = PemConverter.decode(keyPem);
   if (der === undefined) throw new Error('the CA key is not PEM');
   return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
 }
