@@ -16,6 +16,11 @@ export interface Counter {
   port: number;
   /** Requests that came in, `PUT /v1/txn` and the like without query, in the order of their arrival; then forgets them. */
   take(): string[];
+  /**
+   * Lets `count` more requests of this kind (`PUT /v1/txn`) through and holds those after them: they reach Consul never,
+   * and are answered never. Resolves when the first one is held. Other requests pass.
+   */
+  holdAfter(count: number, kind: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,9 +29,12 @@ export async function startCounter(options: CounterOptions): Promise<Counter> {
   const { certPem, keyPem, consulPort, consulCaPem, serverName } = options;
   const agent = new Agent({ keepAlive: true, ca: consulCaPem, servername: serverName });
   let seen: string[] = [];
+  let hold: { kind: string; left: number; held: () => void } | undefined;
 
   const forward = (incoming: IncomingMessage, answer: ServerResponse): void => {
-    seen.push(`${incoming.method} ${incoming.url?.split('?')[0]}`);
+    const asked = `${incoming.method} ${incoming.url?.split('?')[0]}`;
+    seen.push(asked);
+    if (hold?.kind === asked && hold.left-- <= 0) return hold.held();
     const { method, url: path, headers } = incoming;
     const outgoing = request({ host: '127.0.0.1', port: consulPort, agent, method, path, headers }, (response) => {
       answer.writeHead(response.statusCode ?? 502, response.headers);
@@ -49,6 +57,7 @@ export async function startCounter(options: CounterOptions): Promise<Counter> {
       seen = [];
       return taken;
     },
+    holdAfter: (count, kind) => new Promise((held) => (hold = { kind, left: count, held })),
     close: () =>
       new Promise((resolve) => {
         agent.destroy();

@@ -9,6 +9,7 @@ export interface OperatorProcess {
   /** One figure of its /metrics, summed over labels. 0 when it is not there. */
   metric(name: string): Promise<number>;
   leads(): Promise<boolean>;
+  readonly running: boolean;
   /** What it has said so far, the last 4 MB of it. */
   log(): string;
   kill(signal: NodeJS.Signals): void;
@@ -73,6 +74,9 @@ export async function startOperator(
     probePort,
     metric,
     leads,
+    get running() {
+      return running;
+    },
     log: () => log,
     kill: (signal) => void child.kill(signal),
     ended,

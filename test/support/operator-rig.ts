@@ -35,6 +35,11 @@ export interface OperatorRig {
   operators: OperatorProcess[];
   /** `env` adds to the operator's environment. */
   start(env?: Record<string, string>, until?: 'leads' | 'serves'): Promise<OperatorProcess>;
+  /**
+   * The state in which every story begins, whatever became of the one before: Consul and the API server answer, and one
+   * operator runs, with the environment of the chart; it leads, and serves the webhook where the API server asks.
+   */
+  settle(): Promise<void>;
   /** Policies, tokens and auth methods, as the bootstrap job makes them; again after Consul has lost them. */
   bootstrapConsul(): Promise<void>;
   stop(): Promise<void>;
@@ -66,6 +71,8 @@ export async function startOperatorRig(options: { sharing?: OperatorRig } = {}):
     LANDBRIDGE_VERIFY_SECONDS: '2',
     POD_NAMESPACE: NAMESPACE,
   };
+  /** The last one that was started with nothing of its own. */
+  let plain: OperatorProcess | undefined;
   const rig: OperatorRig = {
     kube,
     server,
@@ -77,7 +84,15 @@ export async function startOperatorRig(options: { sharing?: OperatorRig } = {}):
       const asked = { LANDBRIDGE_WEBHOOK_PORT: `${webhookPort}` };
       const operator = await startOperator(join(directory, 'landbridge.mjs'), { ...env, ...asked, ...more }, until);
       rig.operators.push(operator);
+      if (Object.keys(more).length === 0) plain = operator;
       return operator;
+    },
+    async settle() {
+      await Promise.all([server.comeBack(), kube.comeBack()]);
+      const running = rig.operators.filter((operator) => operator.running);
+      if (running.length === 1 && running[0] === plain && (await plain?.leads().catch(() => false))) return;
+      await Promise.all(running.map((operator) => operator.stop()));
+      await rig.start();
     },
     bootstrapConsul: () => configureAcl(consul.acl, { cluster: 'lab', tokenTtl: '1h' }, material),
     async stop() {
@@ -128,6 +143,9 @@ async function install(kube: RealKube, webhookPort: number): Promise<string> {
   });
 }
 
+/** `web-7` is at 10.0.0.7. */
+const addressOf = (pod: string): string => `10.0.0.${pod.slice(pod.lastIndexOf('-') + 1)}`;
+
 /** What a user and a kubelet do in the namespace `shop`, and what is to be seen of it. */
 export function shopOf({ kube, consul }: Pick<OperatorRig, 'kube' | 'consul'>) {
   const setReady = (name: string, ready: boolean, ip: string): Promise<KubeObject> =>
@@ -158,6 +176,29 @@ export function shopOf({ kube, consul }: Pick<OperatorRig, 'kube' | 'consul'>) {
       await setReady(name, ready, ip);
     },
     setReady,
+    /** The known state of the namespace: one MeshService with these pods, all ready, and nothing else. */
+    async only(name: string, podNames: string[], spec: Partial<MeshServiceSpecInput> = {}): Promise<void> {
+      await shop.declare(name, spec);
+      await shop.condition(name, 'Synced', 'Synced');
+      const [declared, alive] = await Promise.all([
+        kube.client.list<KubeObject>(meshServices, { namespace: 'shop' }),
+        kube.client.list<KubeObject>(pods, { namespace: 'shop' }),
+      ]);
+      const there = alive.items.map(({ metadata }) => metadata.name);
+      const others = declared.items.map(({ metadata }) => metadata.name).filter((other) => other !== name);
+      await Promise.all(others.map(shop.remove));
+      await Promise.all(there.filter((pod) => !podNames.includes(pod)).map(shop.deletePod));
+      for (const pod of podNames) {
+        // The first operator of a rig may not have told the API server yet whom to trust.
+        if (!there.includes(pod))
+          await eventually(`${pod} is admitted`, 20_000, () => kube.client.create(pods, shop.plainPod(pod, name)));
+        await setReady(pod, true, addressOf(pod));
+      }
+      for (const other of others) {
+        await eventually(`${other} is gone`, 30_000, async () => (await shop.status(other)) === undefined);
+      }
+      await shop.holds('the pods', name, Object.fromEntries(podNames.map((pod) => [pod, 'passing'])), 30_000);
+    },
     deletePod: (name: string): Promise<boolean> => kube.client.delete(pods, name, 'shop', { gracePeriodSeconds: 0 }),
     health: async (service: string): Promise<Record<string, string>> =>
       Object.fromEntries((await consul.health(service)).map(({ service: { ID }, status }) => [ID, status])),

@@ -21,6 +21,8 @@ export interface RealConsul {
   dns: { host: string; port: number } | undefined;
   /** Undefined without TLS. */
   caPem: string | undefined;
+  /** Its certificate and key, for what stands in front of it; undefined without TLS. */
+  tls: ServerTls | undefined;
   serverName: string;
   /** Management token; undefined without ACLs, and before the first acl.bootstrap when `bootstrapped` is false. */
   token: string | undefined;
@@ -30,7 +32,7 @@ export interface RealConsul {
   transport(token?: string | (() => string | undefined), options?: Partial<ConsulOptions>): Transport;
   /** Ends the server and keeps its data. */
   goDown(): Promise<void>;
-  /** Starts it again, on the same ports with the same data. */
+  /** Starts it again, on the same ports with the same data. One that runs goes on, also after `pause`. */
   comeBack(): Promise<void>;
   /** SIGKILL: it ends in the middle of what it does, and keeps its data. */
   kill(): Promise<void>;
@@ -72,6 +74,7 @@ export async function startConsul(
     grpcAddress: `127.0.0.1:${grpc}`,
     dns: dns === undefined ? undefined : { host: '127.0.0.1', port: dns },
     caPem: certificates?.caPem,
+    tls: certificates,
     serverName: SERVER_NAME,
     token: acl && bootstrapped ? randomUUID() : undefined,
     connect: (token, more) => consulOver(consul.transport(token, more)),
@@ -86,7 +89,8 @@ export async function startConsul(
       }),
     goDown: () => process_.end(),
     async comeBack() {
-      process_ = launch(binary, directory);
+      if (process_.ended() === undefined) process_.signal('SIGCONT');
+      else process_ = launch(binary, directory);
       await ready(consul, process_);
     },
     async kill() {

@@ -24,7 +24,7 @@ export interface RealKube {
   kubeconfigFor(identity: { user: string; groups?: string[] }): Promise<string>;
   /** Ends the API server; etcd stays, and with it the data. */
   goDown(): Promise<void>;
-  /** Starts it again on the same port and waits until it is ready. */
+  /** Starts it again on the same port and waits until it is ready. One that runs goes on, also after `pause`. */
   comeBack(): Promise<void>;
   restart(): Promise<void>;
   /** SIGSTOP: connections stay open and nothing answers. */
@@ -73,7 +73,8 @@ export async function startApiServer(): Promise<RealKube> {
     // With a watch open it would take a minute to leave by itself.
     goDown: () => api.end(2000),
     async comeBack() {
-      api = startApi();
+      if (api.ended() === undefined) api.signal('SIGCONT');
+      else api = startApi();
       await ready(client, etcd, api);
     },
     async restart() {

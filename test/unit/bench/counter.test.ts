@@ -38,7 +38,7 @@ describe('the counter in front of Consul', () => {
     counter.take();
   });
   after(async () => {
-    await counter.close();
+    await counter?.close();
     consul.close();
     consul.closeAllConnections();
   });
@@ -73,5 +73,16 @@ describe('the counter in front of Consul', () => {
     await send('GET', '/v1/catalog/node-services/a?consistent=', '');
     expect(counter.take()).to.deep.equal(['PUT /v1/txn', 'GET /v1/catalog/node-services/a']);
     expect(counter.take()).to.deep.equal([]);
+  });
+
+  it('holds requests of a kind after so many, and lets others pass', async () => {
+    const held = counter.holdAfter(1, 'PUT /v1/txn');
+    await send('PUT', '/v1/txn', '[1]');
+    const never = send('PUT', '/v1/txn', '[2]').catch((error: Error) => error.message);
+    await held;
+    await send('PUT', '/v1/catalog/register', '{}');
+    expect(asked.map(({ body }) => body)).to.deep.equal(['[1]', '{}']);
+    await counter.close();
+    expect(await never).to.be.a('string');
   });
 });
