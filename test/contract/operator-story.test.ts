@@ -27,20 +27,28 @@ async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
   const fake = fakeConsul({ acl: true });
   const managementToken = randomUUID();
   const consul = fake.connect(managementToken);
-  await consul.acl.bootstrap(managementToken);
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   const signingKeyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
   const holder = () => ({ accessorId: randomUUID(), token: randomUUID(), signingKeyPem });
   const operator = holder();
   const material = { consulCaPem: 'PEM', managementToken, server: holder(), operator, bridge: holder() };
-  await configureAcl(consul.acl, { cluster: 'lab', tokenTtl: '1h' }, material);
+  async function bootstrap(): Promise<void> {
+    await consul.acl.bootstrap(managementToken);
+    await configureAcl(consul.acl, { cluster: 'lab', tokenTtl: '1h' }, material);
+  }
+  await bootstrap();
   const files: Record<string, string> = { 'consul-ca.crt': 'PEM', 'signing.key': signingKeyPem };
-  let away = false;
+  let state: 'there' | 'away' | 'frozen' = 'there';
+  let asked = 0;
   // The administrator's requests go on while the operator's do not.
   const inner = fake.transport(operator.token);
   const server: Transport = {
-    send: (request) =>
-      away ? Promise.reject(new ConsulUnavailable('No Consul server answered')) : inner.send(request),
+    async send(request) {
+      if (state === 'there') return inner.send(request);
+      // Every other request still comes to a Consul that freezes, and is done, and nobody hears of it.
+      if (state === 'frozen' && asked++ % 2 === 0) await inner.send(request).catch(() => undefined);
+      throw new ConsulUnavailable('No Consul server answered');
+    },
     close: inner.close,
   };
   const settings = readEnvironment({
@@ -84,8 +92,14 @@ async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
   return {
     kube: kube.client,
     consul,
-    consulAway: async () => void (away = true),
-    consulBack: async () => void (away = false),
+    consulAway: async () => void (state = 'away'),
+    consulFrozen: async () => void (state = 'frozen'),
+    consulBack: async () => void (state = 'there'),
+    async consulEmpty() {
+      fake.lose();
+      await bootstrap();
+      state = 'there';
+    },
     kubeRestart: () => kube.restart(),
     async operatorRestart() {
       stop.abort(new Error('restart'));

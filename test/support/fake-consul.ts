@@ -24,6 +24,8 @@ export interface FakeConsul {
   /** While false every request fails as when no server answers. */
   available: boolean;
   raftIndex(): number;
+  /** Forgets everything, its ACLs too: it is as it was when it was made. */
+  lose(): void;
 }
 
 export function fakeConsul(options: { acl?: boolean } = {}): FakeConsul {
@@ -46,6 +48,7 @@ export function fakeConsul(options: { acl?: boolean } = {}): FakeConsul {
     requests: [],
     available: true,
     raftIndex: () => state.index,
+    lose: () => void Object.assign(state, emptyState(state.acl)),
   };
   return fake;
 }

@@ -21,17 +21,27 @@ export type Happening =
   | { do: 'relabel'; name: string; app: string }
   | { do: 'deletePod'; name: string }
   | { do: 'vandal'; name: string }
-  | { do: 'consulAway' | 'consulBack' | 'kubeRestart' | 'operatorRestart' };
+  | { do: Fault };
+
+/**
+ * `consulFrozen`: connections stay, and no answer comes; what was asked may have been done. `consulEmpty`: it comes back
+ * with nothing but its ACLs. `operatorRestart`: the one that runs is killed, in the middle of whatever it does.
+ */
+export const FAULTS = [
+  'consulAway',
+  'consulFrozen',
+  'consulEmpty',
+  'consulBack',
+  'kubeRestart',
+  'operatorRestart',
+] as const;
+type Fault = (typeof FAULTS)[number];
 
 /** The parts of a story: fakes, or real ones. */
-export interface Stage {
+export interface Stage extends Record<Fault, () => Promise<void>> {
   kube: KubeClient;
   /** The administrator's. */
   consul: Consul;
-  consulAway(): Promise<void>;
-  consulBack(): Promise<void>;
-  kubeRestart(): Promise<void>;
-  operatorRestart(): Promise<void>;
 }
 
 const NAMESPACE = 'shop';
@@ -63,17 +73,7 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('deletePod' as const), name: podName }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('vandal' as const), name: meshServiceName }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constantFrom(
-        'consulAway' as const,
-        'consulBack' as const,
-        'kubeRestart' as const,
-        'operatorRestart' as const,
-      ),
-    }),
-  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom(...FAULTS) }) },
 );
 
 /** Makes one thing happen. What cannot happen just then (a pod that is there, an API server that is away) does not. */
