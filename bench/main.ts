@@ -66,9 +66,9 @@ async function main(): Promise<void> {
   console.log(`${machine}${options.quick ? '; quick' : ''}\n\n${tableOf(findings)}\n`);
   for (const { measure, parameters, note } of findings) if (note) console.log(`${measure}, ${parameters}: ${note}`);
   for (const { measure, error } of failures) console.log(`${measure} could not be measured: ${error}`);
-  if (options.json !== undefined)
-    await writeFile(options.json, asJson(machine, findings, failures, { scale: options.scale }));
-  if (options.plot !== undefined) await writeFile(options.plot, growthPlot(findings, 'Time until Consul tells of it'));
+  await writeFile(options.json, asJson(machine, findings, failures, { scale: options.scale }));
+  await writeFile(options.plot, growthPlot(findings, 'Time until Consul tells of it'));
+  console.log(`\nevery sample: ${options.json}; growth with the number of pods: ${options.plot}`);
   const short = findings.some((finding) => verdictOf(finding) === 'short');
   process.exitCode = failures.length > 0 || (options.strict && short) ? 1 : 0;
 }

@@ -6,10 +6,10 @@ export interface Options {
   quick: boolean;
   /** Measures to make, in the order of the table. */
   only: string[];
-  /** Where the findings are written as JSON. */
-  json: string | undefined;
-  /** Where the growth with the number of pods is drawn, as SVG. */
-  plot: string | undefined;
+  /** Where the findings are written as JSON. Default dist/bench.json. */
+  json: string;
+  /** Where the growth with the number of pods is drawn, as SVG. Default dist/bench.svg. */
+  plot: string;
   /** What is short counts as a failure. */
   strict: boolean;
 }
@@ -28,8 +28,8 @@ export function readOptions(args: string[], measures: string[]): Options {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       sizes: { type: 'string' },
-      json: { type: 'string' },
-      plot: { type: 'string' },
+      json: { type: 'string', default: 'dist/bench.json' },
+      plot: { type: 'string', default: 'dist/bench.svg' },
       strict: { type: 'boolean', default: false },
     },
   });

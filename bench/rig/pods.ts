@@ -11,7 +11,8 @@ export const podName = (service: string, index: number): string => `${service}-$
 
 /** Pods that no kubelet runs: what a kubelet would write into their status is written here. */
 export interface Pods {
-  declare(service: string): Promise<void>;
+  /** Whom its pods call: nobody, or one service by `calls`. */
+  declare(service: string, calls?: string): Promise<void>;
   /** Creates pods `from` to `to - 1` of a service, and says that they are ready. */
   createReady(service: string, from: number, to: number): Promise<void>;
   /** Creates pods 0 to `count - 1`, which run, have an address and are not ready. */
@@ -49,10 +50,12 @@ export function podsOver(client: KubeClient): Pods {
   return {
     each,
     setReady,
-    async declare(service) {
+    async declare(service, calls) {
+      const workloads = { pods: { selector: { matchLabels: { app: service } } } };
+      const upstreams = calls === undefined ? [] : [{ service: calls, localPort: 9191 }];
       await client.apply(meshServices, {
         metadata: { name: service, namespace: NAMESPACE },
-        spec: { port: 8080, protocol: 'http', workloads: { pods: { selector: { matchLabels: { app: service } } } } },
+        spec: { port: 8080, protocol: 'http', workloads, upstreams },
       });
     },
     createReady: (service, from, to) =>
@@ -80,6 +83,8 @@ const aPod = (service: string, index: number): KubeObject => ({
     annotations: { 'landbridge.dev/injected': 'true' },
   },
   spec: {
+    // As after the scheduler: from then on its sidecar is registered.
+    nodeName: `node-${index % 100}`,
     containers: [{ name: 'app', image: 'app:1', ports: [{ name: 'http', containerPort: 8080 }] }],
     automountServiceAccountToken: false,
     serviceAccountName: 'none',

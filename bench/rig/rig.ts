@@ -117,6 +117,12 @@ export async function allPassing(
   }
 }
 
+/**
+ * The heap that Node allows itself in the container of the chart, whose limit is 256 MiB. V8 lets garbage grow in
+ * proportion to what it is allowed, so an operator that may use all of this machine would be another one.
+ */
+const HEAP_OF_CHART = '--max-old-space-size=256';
+
 function operatorEnvironment(
   { kubeconfig, secrets }: Installation,
   gate: ConsulGate,
@@ -130,7 +136,7 @@ function operatorEnvironment(
     LANDBRIDGE_SECRETS: secrets,
     LANDBRIDGE_SIDECAR_IMAGE: 'landbridge/envoy:bench',
     LANDBRIDGE_VERIFY_SECONDS: `${verifySeconds}`,
-    NODE_OPTIONS: OPERATOR_NODE_OPTIONS,
+    NODE_OPTIONS: `${OPERATOR_NODE_OPTIONS} ${HEAP_OF_CHART}`,
     POD_NAMESPACE: 'landbridge',
   };
 }

@@ -5,8 +5,8 @@ import { FULL, QUICK } from '../../../bench/scale.ts';
 const MEASURES = ['one', 'two', 'three'];
 
 describe('the options of the benchmarks', () => {
-  it('are the whole table by default', () => {
-    const rest = { json: undefined, plot: undefined, strict: false };
+  it('are the whole table by default, kept in files', () => {
+    const rest = { json: 'dist/bench.json', plot: 'dist/bench.svg', strict: false };
     expect(readOptions([], MEASURES)).to.deep.equal({ scale: FULL, quick: false, only: MEASURES, ...rest });
   });
 
