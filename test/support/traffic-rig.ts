@@ -53,6 +53,10 @@ export interface TrafficRig {
   ): Promise<Member>;
   /** As the operator or the bridge would: no request is sent there any more. */
   setHealth(member: Member, health: 'passing' | 'critical'): Promise<void>;
+  /** A pod that is there and whose address nobody knows yet: critical, and its sidecar alone is registered. */
+  withoutAddress(service: string): Promise<Member>;
+  /** The address of such a pod is told, and it is ready. */
+  tellAddress(member: Member): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -77,6 +81,16 @@ export async function startTrafficRig(): Promise<TrafficRig> {
     await applied(consul, diff({ node, config: {} }, actual, 'rig').changes);
   };
 
+  async function started(instance: Instance, withApp = true): Promise<Member> {
+    instances.set(instance.id, instance);
+    await write();
+    const member = await startMember({ binary, directory, server, instance, withApp });
+    members.push(member);
+    // A caller that meets it before it listens would leave it for half a minute.
+    await eventually(`${instance.id} listens`, 30_000, () => listens(instance.sidecarPort!));
+    return member;
+  }
+
   return {
     async declare(name, spec) {
       const meshService = aMeshService(name, {
@@ -92,30 +106,15 @@ export async function startTrafficRig(): Promise<TrafficRig> {
         await applied(consul, diff({ node: undefined, config }, { node: undefined, config: held }, 'rig').changes);
       }
     },
-    async member(service, platform, upstreams = [], own) {
-      const [free = 0, sidecarPort = 0] = await freePorts(2);
-      const appPort = own?.appPort ?? free;
-      const id = `${service}-${platform}-${appPort}`;
-      const instance: Instance = {
-        id,
-        service,
-        platform,
-        site: platform === 'pod' ? 'lab' : 'rack-1',
-        address: '127.0.0.1',
-        appPort,
-        sidecarPort,
-        health: 'passing',
-        output: 'ok',
-        upstreams,
-        accessLog: own?.accessLog ?? 'json',
-      };
-      instances.set(id, instance);
+    member: async (service, platform, upstreams = [], own) =>
+      started(await newInstance(service, platform, upstreams, own), own === undefined),
+    async withoutAddress(service) {
+      const instance = await newInstance(service, 'pod', []);
+      return started({ ...instance, address: undefined, health: 'critical' });
+    },
+    async tellAddress(member) {
+      instances.set(member.id, { ...instances.get(member.id)!, address: '127.0.0.1', health: 'passing' });
       await write();
-      const member = await startMember({ binary, directory, server, instance, withApp: own === undefined });
-      members.push(member);
-      // A caller that meets it before it listens would leave it for half a minute.
-      await eventually(`${id} listens`, 30_000, () => listens(sidecarPort));
-      return member;
     },
     async setHealth(member, health) {
       instances.set(member.id, { ...instances.get(member.id)!, health });
@@ -127,6 +126,29 @@ export async function startTrafficRig(): Promise<TrafficRig> {
       await server.stop();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+async function newInstance(
+  service: string,
+  platform: 'pod' | 'vm',
+  upstreams: { service: string; localPort: number }[],
+  own?: OwnApp,
+): Promise<Instance> {
+  const [free = 0, sidecarPort = 0] = await freePorts(2);
+  const appPort = own?.appPort ?? free;
+  return {
+    id: `${service}-${platform}-${appPort}`,
+    service,
+    platform,
+    site: platform === 'pod' ? 'lab' : 'rack-1',
+    address: '127.0.0.1',
+    appPort,
+    sidecarPort,
+    health: 'passing',
+    output: 'ok',
+    upstreams,
+    accessLog: own?.accessLog ?? 'json',
   };
 }
 
