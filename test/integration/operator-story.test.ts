@@ -46,7 +46,7 @@ describe('the operator in any story, on real parts', function () {
   }
 
   it('is right after it, as soon as what failed is back', async () => {
-    const story = fc.array(happening, { minLength: 10, maxLength: 14 });
+    const story = fc.array(happening, { minLength: 8, maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(story, async (happenings) => {
         await rig.settle();
