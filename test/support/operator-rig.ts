@@ -48,11 +48,12 @@ export interface OperatorRig {
 /** `consul`: that of another rig, for a second cluster on the same Consul. */
 export async function startOperatorRig(options: { sharing?: OperatorRig } = {}): Promise<OperatorRig> {
   const { sharing } = options;
-  const [kube, server, bundle] = await Promise.all([
-    startApiServer(),
-    sharing?.server ?? startConsul({ acl: true, tls: true }),
-    buildBundle(),
-  ]);
+  // First what may fail by itself: servers that nobody stops would keep the test run.
+  const bundle = await buildBundle();
+  const [kube, server] =
+    sharing === undefined
+      ? await bothOrNeither(startApiServer(), startConsul({ acl: true, tls: true }))
+      : [await startApiServer(), sharing.server];
   const directory = await mkdtemp(join(tmpdir(), 'landbridge-operator-'));
   await copyFile(bundle, join(directory, 'landbridge.mjs'));
   const material = sharing?.material ?? newMaterial(server);
@@ -104,6 +105,17 @@ export async function startOperatorRig(options: { sharing?: OperatorRig } = {}):
   };
   if (sharing === undefined) await rig.bootstrapConsul();
   return rig;
+}
+
+/** When one of the two does not come up, the other one is stopped. */
+async function bothOrNeither(kube: Promise<RealKube>, server: Promise<RealConsul>) {
+  const started = await Promise.allSettled([kube, server]);
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
+    await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)));
+    throw failed.reason;
+  }
+  return [await kube, await server] as const;
 }
 
 function newMaterial(server: RealConsul): Material {
