@@ -1,7 +1,9 @@
 import type { Consul } from '../../clients/consul/consul.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, secrets } from '../../clients/kube/resources.ts';
+import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
 import {
   bridgeOwner,
   clusterNode,
@@ -23,6 +25,9 @@ const KINDS: ConfigEntry['Kind'][] = [
   'service-intentions',
 ];
 
+/** The operator keeps these as it keeps MeshServices, and takes them away itself when the values no longer ask for them. */
+const GATEWAYS = [{ namespace: NAMESPACE, name: EDGE_SERVICE }];
+
 /** What was ours and is nobody's any more. */
 export const residueChecks: Check[] = [
   {
@@ -40,7 +45,9 @@ export const residueChecks: Check[] = [
         const life = annotations?.[ANNOTATION_LIFE];
         // The installation's own Secrets carry the same label, and no token of a sidecar.
         if (life === undefined) return [];
-        if (!wanted.has(`${namespace}/${name}`)) return [`${namespace}/${name} (its MeshService is gone)`];
+        const ofGateway = GATEWAYS.some((one) => one.namespace === namespace && sidecarSecret(one.name) === name);
+        if (!ofGateway && !wanted.has(`${namespace}/${name}`))
+          return [`${namespace}/${name} (its MeshService is gone)`];
         const until = Date.parse(life.split('/')[1] ?? '');
         return until < nowMs() ? [`${namespace}/${name} (its token ended ${new Date(until).toISOString()})`] : [];
       });
@@ -62,7 +69,7 @@ export const residueChecks: Check[] = [
           prefixOf(podsNode(cluster, '', '')),
           (node) =>
             node === clusterNode(cluster) ||
-            names.some(({ namespace, name }) => node === podsNode(cluster, namespace, name)),
+            [...names, ...GATEWAYS].some(({ namespace, name }) => node === podsNode(cluster, namespace, name)),
         )),
         ...(await orphanEntries(consul, prefixOf(meshServiceOwner(cluster, '', '')), (owner) =>
           names.some(({ namespace, name }) => owner === meshServiceOwner(cluster, namespace, name)),

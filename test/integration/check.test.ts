@@ -20,6 +20,7 @@ import {
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
+import { edgeNode, edgeOwner } from '../../mesh/edge.ts';
 import { NAMESPACE, SECRETS } from '../../mesh/installation.ts';
 import { clusterNode, clusterOwner } from '../../mesh/names.ts';
 import { eventually } from '../support/eventually.ts';
@@ -227,8 +228,13 @@ describe('landbridge check', function () {
         { op: 'set-node', node: node('orphan') },
         { op: 'set-node', node: { ...node('foreign'), Meta: {} } },
         { op: 'set-node', node: { ...node('claim'), Node: clusterNode('lab'), Meta: claimed } },
+        {
+          op: 'set-node',
+          node: { ...node('edge'), Node: edgeNode('lab'), Meta: { [OWNER_META]: edgeOwner('lab') } },
+        },
         { op: 'set-config', entry: entry('orphan'), modifyIndex: 0 },
         { op: 'set-config', entry: entry('sub-svc'), modifyIndex: 0 },
+        { op: 'set-config', entry: { ...entry('edge'), Meta: { [OWNER_META]: edgeOwner('lab') } }, modifyIndex: 0 },
       ]);
       consul.close();
       expect(outcomes.filter(({ ok }) => !ok)).to.deep.equal([]);
