@@ -10,7 +10,10 @@ const environment = z.object({
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'want a DNS label')
     .default('lab'),
   /** host:port list. */
-  LANDBRIDGE_CONSUL_HTTP: z.string().regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'want a list of host:port'),
+  LANDBRIDGE_CONSUL_HTTP: z
+    .string()
+    .regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'want a list of host:port')
+    .transform((list) => list.split(',')),
   LANDBRIDGE_CONSUL_GRPC: hostPort,
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().default('server.dc1.consul'),
   /** Who may call services that do not say it themselves. */

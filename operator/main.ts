@@ -90,7 +90,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
       metrics.leading.set(1);
       const file = fileReader(settings.LANDBRIDGE_SECRETS, Date.now);
       const server = openTransport({
-        addresses: [settings.LANDBRIDGE_CONSUL_HTTP],
+        addresses: settings.LANDBRIDGE_CONSUL_HTTP,
         caPem: file('consul-ca.crt'),
         serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
         token: () => file('consul-token'),
