@@ -24,9 +24,7 @@ export function chartFiles(version: string): Record<string, string> {
     '.helmignore': '.git\n*.tgz\n',
     'templates/NOTES.txt': NOTES,
     'templates/rules.yaml': rulesTemplate(),
-    ...Object.fromEntries(
-      recorded.map(({ id, object, condition }) => [`templates/${id}.yaml`, printTemplate(object, id, condition)]),
-    ),
+    ...Object.fromEntries(recorded.map((one) => [`templates/${one.id}.yaml`, printTemplate(one)])),
   };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
 import { Expression } from './expression.ts';
-import { toWire } from './wire.ts';
+import { unwrapped, wireKey } from './wire.ts';
 
 /** What paths start from: `Values`, `Release`, and the variables of `each`. */
 export type Scope = Readonly<Record<string, unknown>>;
@@ -9,26 +9,33 @@ export type Scope = Readonly<Record<string, unknown>>;
 /** A place that stays empty: the key or the item is left out. */
 export const NOTHING = Symbol('nothing');
 
-/** The structure for these values. Throws for a path that does not exist: a mistake of the chart, not of its user. */
-export function evaluate(value: unknown, scope: Scope): unknown {
-  if (value instanceof Expression) return evaluateNode(value, scope);
-  if (Array.isArray(value)) return value.flatMap((item) => listItems(item, scope));
+/**
+ * The structure for these values, spelt as cdk8s' generated classes want it or, with `wire`, as Kubernetes reads it: that is
+ * a matter of what the chart says, never of what a user's values hold. Throws for a path that does not exist: a mistake of
+ * the chart, not of its user.
+ */
+export function evaluate(raw: unknown, scope: Scope, wire = false): unknown {
+  const value = wire ? unwrapped(raw) : raw;
+  if (value instanceof Expression) return evaluateNode(value, scope, wire);
+  if (Array.isArray(value)) return value.flatMap((item) => listItems(item, scope, wire));
   if (value === null || typeof value !== 'object') return value;
+  // An amount of cdk8s' own, such as a Quantity.
   if (value.constructor !== Object) return value;
-  const entries = Object.entries(value).map(([key, inner]) => [key, evaluate(inner, scope)] as const);
+  const spelt = (key: string): string => (wire ? wireKey(key) : key);
+  const entries = Object.entries(value).map(([key, inner]) => [spelt(key), evaluate(inner, scope, wire)] as const);
   return Object.fromEntries(entries.filter(([, inner]) => inner !== NOTHING && inner !== undefined));
 }
 
 export const holds = (condition: Expression<boolean>, scope: Scope): boolean => evaluate(condition, scope) === true;
 
-function listItems(item: unknown, scope: Scope): unknown[] {
-  const value = evaluate(item, scope);
+function listItems(item: unknown, scope: Scope, wire: boolean): unknown[] {
+  const value = evaluate(item, scope, wire);
   if (value === NOTHING) return [];
   return item instanceof Expression && item.node.op === 'each' ? (value as unknown[]) : [value];
 }
 
-function evaluateNode({ node }: Expression<unknown>, scope: Scope): unknown {
-  const of = (value: unknown): unknown => evaluate(value, scope);
+function evaluateNode({ node }: Expression<unknown>, scope: Scope, wire: boolean): unknown {
+  const of = (value: unknown): unknown => evaluate(value, scope, wire);
   switch (node.op) {
     case 'ref':
       return lookUp(node.path, scope);
@@ -56,16 +63,16 @@ function evaluateNode({ node }: Expression<unknown>, scope: Scope): unknown {
       if (of(node.condition)) return of(node.then);
       return node.otherwise === undefined ? NOTHING : of(node.otherwise);
     case 'each':
-      return (of(node.list) as unknown[]).map((one) => evaluate(node.item, { ...scope, [node.variable]: one }));
+      return (of(node.list) as unknown[]).map((one) => evaluate(node.item, { ...scope, [node.variable]: one }, wire));
     case 'merged':
       return { ...(of(node.base) as object), ...(of(node.more) as object) };
     case 'hash':
       return createHash('sha256')
-        .update(canonicalJson(toWire(of(node.of))))
+        .update(canonicalJson(evaluate(node.of, scope, true)))
         .digest('hex')
         .slice(0, 10);
     case 'json':
-      return canonicalJson(toWire(of(node.of)), 2);
+      return canonicalJson(evaluate(node.of, scope, true), 2);
   }
 }
 

@@ -86,10 +86,16 @@ export const when = <T>(
 export const ifGiven = <T>(value: Expression<T>): Expression<T> => when<T>(given(value), value);
 
 let variables = 0;
+/** Stands for each item of a list in turn. */
+export function newVariable<I>(): { name: string; expression: Expression<I> } {
+  const name = `one${++variables}`;
+  return { name, expression: new Expression({ op: 'ref', path: [name] }) };
+}
+
 /** Spreads into the list it stands in. */
 export function each<I, T>(list: Expression<readonly I[]>, item: (one: Expression<I>) => Parts<T>): Expression<T[]> {
-  const variable = `one${++variables}`;
-  return new Expression({ op: 'each', list, variable, item: item(new Expression({ op: 'ref', path: [variable] })) });
+  const { name, expression } = newVariable<I>();
+  return new Expression({ op: 'each', list, variable: name, item: item(expression) });
 }
 
 export const merged = (

@@ -1,12 +1,13 @@
 import { every, Expression, given, type Node, not, some } from './expression.ts';
 import { type Define, goExpression } from './go-expression.ts';
+import type { Recorded } from './target.ts';
 import { unwrapped, wireKey } from './wire.ts';
 
 /**
  * Helm's template of an object: YAML whose lines are conditional where a `when` stands. Every scalar is printed as JSON,
  * which YAML reads alike whatever characters it has.
  */
-export function printTemplate(object: object, name: string, condition?: Expression<boolean>): string {
+export function printTemplate({ object, id: name, condition, repeat }: Recorded): string {
   const blocks: string[] = [];
   const define: Define = (structure) => {
     const block = `landbridge.${name}.${blocks.length + 1}`;
@@ -16,7 +17,8 @@ export function printTemplate(object: object, name: string, condition?: Expressi
     return block;
   };
   const lines = mapLines(object, define);
-  const body = condition === undefined ? lines : conditional(goExpression(condition, define), lines);
+  const all = repeat === undefined ? lines : repeated(goExpression(repeat.list, define), repeat.variable, lines);
+  const body = condition === undefined ? all : conditional(goExpression(condition, define), all);
   return `${[...blocks, ...body].join('\n')}\n`;
 }
 
@@ -29,6 +31,14 @@ const conditional = (condition: string, then: Lines, otherwise: Lines = []): Lin
   `{{- if ${condition} }}`,
   ...then,
   ...(otherwise.length > 0 ? ['{{- else }}', ...otherwise] : []),
+  '{{- end }}',
+];
+
+/** One document each. */
+const repeated = (list: string, variable: string, lines: Lines): Lines => [
+  `{{- range $${variable} := ${list} }}`,
+  '---',
+  ...lines,
   '{{- end }}',
 ];
 

@@ -16,11 +16,3 @@ export function unwrapped(value: unknown): unknown {
   const keys = Object.keys(value);
   return keys.length === 1 && keys[0] === 'value' ? (value as { value: unknown }).value : value;
 }
-
-/** Properties of a generated class as Kubernetes reads them. */
-export function toWire(value: unknown): unknown {
-  const bare = unwrapped(value);
-  if (Array.isArray(bare)) return bare.map(toWire);
-  if (bare === null || typeof bare !== 'object') return bare;
-  return Object.fromEntries(Object.entries(bare).map(([key, inner]) => [wireKey(key), toWire(inner)]));
-}

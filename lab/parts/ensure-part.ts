@@ -5,6 +5,7 @@ import { cacheDirectory } from '../paths.ts';
 import type { Progress, Task } from '../progress.ts';
 import { withLock } from './file-lock.ts';
 import { makeFromDebian } from './from-debian.ts';
+import { makeFromGoModule } from './from-go-module.ts';
 import { makeFromGo } from './from-go.ts';
 import { makeFromNpm } from './from-npm.ts';
 import { makeFromWheel } from './from-wheel.ts';
@@ -76,6 +77,8 @@ function fill(part: Part, folder: string, task: Task): Promise<void> {
   switch (source.from) {
     case 'go':
       return makeFromGo(source, folder, task);
+    case 'go-module':
+      return makeFromGoModule(source, folder);
     case 'wheel':
       return makeFromWheel(source, folder);
     case 'npm':

@@ -2,7 +2,7 @@
 export interface Part {
   name: string;
   version: string;
-  source: GoSource | WheelSource | NpmSource | DebianSource;
+  source: GoSource | GoModuleSource | WheelSource | NpmSource | DebianSource;
   /** The files that callers ask for by name, each relative to the part's folder. */
   files: Record<string, string>;
   /** What it takes on two cores with nothing cached, in seconds; only said. */
@@ -22,6 +22,17 @@ export interface GoSource {
   variables?: Record<string, string>;
   /** Folders copied out of a dependency: path below the dependency's module to path below the part's folder. */
   copies?: { dependency: string; folder: string; to: string }[];
+}
+
+/** A folder out of a Go module as the Go proxy has it; nothing is compiled, and what the module requires is not had. */
+export interface GoModuleSource {
+  from: 'go-module';
+  /** Path and version: `k8s.io/kubernetes@v1.29.6`. */
+  module: string;
+  /** As a go.sum has it: `h1:...`, over every file of the module. */
+  sum: string;
+  /** Folder in the module that becomes the part. */
+  folder: string;
 }
 
 /** A file out of a wheel; a wheel is a zip. */

@@ -105,6 +105,9 @@ export const parts: readonly Part[] = [
     // This kubectl is had in seconds; the one built with Kubernetes goes into the node image.
     files: binaries('helm', 'kubectl'),
   },
+  // What the API server itself says of its kinds: of the oldest Kubernetes that the chart takes, and of the newest that is had.
+  kubernetesSchemas('1.29.6', 'h1:jn8kA/oVOAWZOeoorx6xZ4d+KgGp+Evgi90x9bEI/DE='),
+  kubernetesSchemas('1.37.2', 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE='),
   debianRoot('node-root', 'minbase', [
     // What kind's own base image installs, less the file systems nobody mounts here.
     'systemd',
@@ -157,6 +160,23 @@ function goCommand(name: string, version: string, coldSeconds: number, command: 
     doing: 'building',
     source: { from: 'go', module: name, commands: [command] },
     files: { [name]: `bin/${builtAs}` },
+  };
+}
+
+/** The part `kubernetes-schemas-MAJOR.MINOR` is a folder of OpenAPI documents, one a group and version. */
+function kubernetesSchemas(version: string, sum: string): Part {
+  return {
+    name: `kubernetes-schemas-${version.split('.').slice(0, 2).join('.')}`,
+    version,
+    coldSeconds: 5,
+    doing: 'downloading',
+    source: {
+      from: 'go-module',
+      module: `k8s.io/kubernetes@v${version}`,
+      sum,
+      folder: 'api/openapi-spec/v3',
+    },
+    files: {},
   };
 }
 

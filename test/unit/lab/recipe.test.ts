@@ -81,6 +81,7 @@ describe('the table of parts', () => {
   it('pins whatever is downloaded by its digest', () => {
     for (const { name, source } of parts) {
       if (source.from === 'wheel') expect(source.sha256, name).to.match(/^[0-9a-f]{64}$/);
+      if (source.from === 'go-module') expect(source.sum, name).to.match(/^h1:[A-Za-z0-9+/]{43}=$/);
       if (source.from === 'npm') expect(source.integrity, name).to.match(/^sha512-[A-Za-z0-9+/]{86}==$/);
     }
   });
