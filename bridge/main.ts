@@ -5,7 +5,7 @@ import { askDns } from '../clients/dns/ask-dns.ts';
 import { connectKube } from '../clients/kube/client.ts';
 import { systemClock } from '../clients/kube/clock.ts';
 import { recordEvents } from '../clients/kube/events.ts';
-import { reflect } from '../clients/kube/reflect.ts';
+import { reflectIn } from '../clients/kube/reflect-in.ts';
 import { meshServices as meshServiceResource } from '../clients/kube/resources.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import type { MeshService } from '../crds/mesh-service.ts';
@@ -44,7 +44,7 @@ export async function runBridge(env: Record<string, string | undefined>, outer: 
     reportingInstance: settings.pod.name,
     log,
   });
-  const meshServices = reflect<ServiceFacts, KubeObject, 'service'>(kube, meshServiceResource, {
+  const meshServices = reflectIn<ServiceFacts, KubeObject, 'service'>(settings.watched, kube, meshServiceResource, {
     trim: (object) => serviceFacts(object as unknown as MeshService),
     indexes: { service: (facts) => [facts.service] },
     signal,

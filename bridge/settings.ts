@@ -19,6 +19,8 @@ export interface BridgeSettings {
   /** From a host's death until its instances leave the catalog. */
   deregisterAfterMs: number;
   /** Folder with what machines fetch before they join, see vm-files.ts; it need not be there. */
+  /** Namespaces whose MeshServices it knows; empty: all. */
+  watched: string[];
   vmFiles: string;
   pod: { name: string; namespace: string; ip: string };
   port: number;
@@ -53,6 +55,11 @@ const environment = z.object({
   LANDBRIDGE_CONSUL_GRPC_ADVERTISE: addresses,
   LANDBRIDGE_LEASE_MS: z.coerce.number().int().min(500).max(600_000).default(DEFAULT_LEASE_MS),
   LANDBRIDGE_DEREGISTER_AFTER_HOURS: z.coerce.number().positive().max(8760).default(72),
+  /** Comma list. Default: every namespace. */
+  LANDBRIDGE_WATCH_NAMESPACES: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').filter((name) => name !== '')),
   LANDBRIDGE_VM_FILES: z.string().startsWith('/', 'not an absolute path').default('/vm-files'),
   LANDBRIDGE_BRIDGE_PORT: z.coerce.number().int().min(0).max(65535).default(8443),
   LANDBRIDGE_TELEMETRY_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
@@ -85,6 +92,7 @@ export function readSettings(env: Record<string, string | undefined>): BridgeSet
     consulGrpc: value.LANDBRIDGE_CONSUL_GRPC_ADVERTISE,
     leaseMs: value.LANDBRIDGE_LEASE_MS,
     deregisterAfterMs: value.LANDBRIDGE_DEREGISTER_AFTER_HOURS * HOUR_MS,
+    watched: value.LANDBRIDGE_WATCH_NAMESPACES,
     vmFiles: value.LANDBRIDGE_VM_FILES,
     pod: { name: value.POD_NAME, namespace: value.POD_NAMESPACE, ip: value.POD_IP },
     port: value.LANDBRIDGE_BRIDGE_PORT,

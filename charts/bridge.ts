@@ -12,8 +12,8 @@ import {
 import { labels, selectorLabels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
-import { CONSUL_GRPC, processEnv } from './process-env.ts';
-import { addClusterRole, addRole, addServiceAccount } from './rbac.ts';
+import { CONSUL_GRPC, processEnv, watchEnv } from './process-env.ts';
+import { addRole, addServiceAccount, addWorkloadsRole } from './rbac.ts';
 import { asText, equal, every, ifGiven, join, moreThan, type Parts, times, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
@@ -23,9 +23,7 @@ const { bridge } = values;
 /** Admits the machines outside the cluster and holds their leases. */
 export function addBridge(target: Target): void {
   addServiceAccount(target, 'bridge');
-  addClusterRole(target, 'bridge', [
-    { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['get', 'list', 'watch'] },
-  ]);
+  addWorkloadsRole(target, 'bridge', [{ apiGroups: [GROUP], resources: ['meshservices'], verbs: ['list', 'watch'] }]);
   // About itself: the mass-loss brake.
   addRole(target, 'bridge', NAMESPACE, [
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
@@ -101,6 +99,7 @@ function bridgeContainer(): Parts<k8s.Container> {
         LANDBRIDGE_DEREGISTER_AFTER_HOURS: asText(bridge.deregisterAfterHours),
         LANDBRIDGE_LEASE_MS: asText(times(bridge.leaseSeconds, 1000)),
         LANDBRIDGE_SECRETS: BRIDGE_SECRETS_DIRECTORY,
+        ...watchEnv,
       }),
     ],
     ports: [

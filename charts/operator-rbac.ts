@@ -1,21 +1,35 @@
 import type { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../crds/mesh-service.ts';
-import { NAMESPACE, OPERATOR_LEASE, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../mesh/installation.ts';
-import { addClusterRole, addRole, addServiceAccount } from './rbac.ts';
+import { EDGE_SERVICE } from '../crds/expose.ts';
+import {
+  NAMESPACE,
+  OPERATOR_LEASE,
+  VALIDATOR_CONFIGURATION,
+  WEBHOOK_CONFIGURATION,
+  WEBHOOK_SECRET,
+} from '../mesh/installation.ts';
+import { sidecarSecret } from '../mesh/names.ts';
+import { addClusterRole, addRole, addServiceAccount, addWorkloadsRole } from './rbac.ts';
+import { given, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
+import { values } from './values/tree.ts';
 
-/** What the operator may do, rule by rule. */
+/** What the operator may do, rule by rule. test/rights takes each away in turn, and something fails. */
 export function addOperatorRbac(target: Target): void {
   addServiceAccount(target, 'operator');
-  addClusterRole(target, 'operator', [
+  addWorkloadsRole(target, 'operator', [
     // `patch` for the finalizer.
-    { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['list', 'watch', 'patch'] },
     { apiGroups: [GROUP], resources: ['meshservices/status'], verbs: ['patch'] },
-    { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get', 'list', 'watch'] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
     // The sidecars' Secrets lie beside the pods, in whatever namespaces join the mesh. A role can name objects but has no
     // patterns, and `create` cannot be limited by name at all. `list` and `watch` are left out: it cannot look for others.
     { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'patch', 'delete'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+  ]);
+  addClusterRole(target, 'operator', [
+    // Which of them are in the mesh, and the uid of kube-system, by which Consul knows this cluster.
+    { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
     // For the caBundle of its webhooks.
     {
       apiGroups: ['admissionregistration.k8s.io'],
@@ -34,7 +48,13 @@ export function addOperatorRbac(target: Target): void {
     apiGroups: ['coordination.k8s.io'],
     resources: ['leases'],
   };
+  const own: Pick<k8s.PolicyRule, 'apiGroups' | 'resources'> = { apiGroups: [''], resources: ['secrets'] };
+  const kept = [WEBHOOK_SECRET, sidecarSecret(EDGE_SERVICE)];
+  const watchesSome = given(values.watchNamespaces);
   addRole(target, 'operator', NAMESPACE, [
+    // Otherwise the rights on all namespaces hold here too.
+    when<k8s.PolicyRule>(watchesSome, { ...own, verbs: ['create'] }),
+    when<k8s.PolicyRule>(watchesSome, { ...own, resourceNames: kept, verbs: ['get', 'patch', 'delete'] }),
     { ...lease, verbs: ['create'] },
     { ...lease, resourceNames: [OPERATOR_LEASE], verbs: ['get', 'update'] },
   ]);

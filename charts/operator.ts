@@ -10,7 +10,7 @@ import {
 import { labels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
-import { CONSUL_GRPC, processEnv } from './process-env.ts';
+import { CONSUL_GRPC, processEnv, watchEnv } from './process-env.ts';
 import { asText, every, moreThan, type Parts, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
@@ -60,6 +60,7 @@ function operatorContainer(): Parts<k8s.Container> {
       LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
       LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,
       LANDBRIDGE_VERIFY_SECONDS: asText(values.operator.verifySeconds),
+      ...watchEnv,
       NODE_OPTIONS: OPERATOR_NODE_OPTIONS,
     }),
     ports: [

@@ -21,6 +21,9 @@ const CONSUL_HTTP = theirsOr(
 /** Where sidecars in the cluster ask for their configuration. */
 export const CONSUL_GRPC = theirsOr(externalConsul.grpc, `${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_GRPC_TLS_PORT}`);
 
+/** What the operator and the bridge look at; empty: every namespace. */
+export const watchEnv = { LANDBRIDGE_WATCH_NAMESPACES: join(values.watchNamespaces, ',') };
+
 /** The environment of every Landbridge process, and what one of them needs besides. */
 export function processEnv(own: Record<string, Symbolic<string>> = {}): Symbolic<k8s.EnvVar>[] {
   const all = {

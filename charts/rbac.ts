@@ -2,8 +2,9 @@ import { k8s } from 'cdk8s-plus-27';
 import { NAMESPACE } from '../mesh/installation.ts';
 import { type Component, labels } from './labels.ts';
 import { serviceAccountName } from './pod.ts';
-import type { Symbolic } from './template/expression.ts';
+import { given, not, type Symbolic } from './template/expression.ts';
 import type { Target } from './template/target.ts';
+import { values } from './values/tree.ts';
 
 const API_GROUP = 'rbac.authorization.k8s.io';
 
@@ -27,6 +28,26 @@ export function addClusterRole(target: Target, component: Component, rules: Rule
     roleRef: { apiGroup: API_GROUP, kind: 'ClusterRole', name },
     subjects: [subject(component)],
   });
+}
+
+/**
+ * What a component may do where MeshServices are: in the whole cluster, or, when the values name namespaces, in those and
+ * nowhere else.
+ */
+export function addWorkloadsRole(target: Target, component: Component, rules: Rules): void {
+  const id = `${component}-workloads`;
+  const name = `${serviceAccountName(component)}-workloads`;
+  const metadata = { name, labels: labels(component) };
+  const roleRef = { apiGroup: API_GROUP, kind: 'ClusterRole', name };
+  const subjects = [subject(component)];
+  const { watchNamespaces } = values;
+  target.add(k8s.KubeClusterRole, `${id}-cluster-role`, { metadata, rules });
+  target
+    .when(not(given(watchNamespaces)))
+    .add(k8s.KubeClusterRoleBinding, `${id}-cluster-role-binding`, { metadata, roleRef, subjects });
+  target.each(watchNamespaces, (each, namespace) =>
+    each.add(k8s.KubeRoleBinding, `${id}-role-binding`, { metadata: { ...metadata, namespace }, roleRef, subjects }),
+  );
 }
 
 /** A role for a component in one namespace, bound to its service account. */

@@ -10,8 +10,11 @@ import {
 } from '../mesh/installation.ts';
 import { LABEL_INJECT, LABEL_MESH } from '../mesh/names.ts';
 import { labels, selectorLabels } from './labels.ts';
+import { given, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
+
+const watched = { key: 'kubernetes.io/metadata.name', operator: 'In', values: values.watchNamespaces };
 
 /** Asks the operator about every new pod of the namespaces that joined the mesh, and about every MeshService. */
 export function addWebhook(target: Target): void {
@@ -38,6 +41,7 @@ export function addWebhook(target: Target): void {
             { key: LABEL_MESH, operator: 'In', values: ['enabled'] },
             // Whatever labels somebody puts there, the cluster and the operator itself must be able to start.
             { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', NAMESPACE] },
+            when<k8s.LabelSelectorRequirement>(given(values.watchNamespaces), watched),
           ],
         },
         objectSelector: { matchExpressions: [{ key: LABEL_INJECT, operator: 'NotIn', values: ['false'] }] },
@@ -66,6 +70,7 @@ export function addWebhook(target: Target): void {
             scope: 'Namespaced',
           },
         ],
+        namespaceSelector: when<k8s.LabelSelector>(given(values.watchNamespaces), { matchExpressions: [watched] }),
         // The reconciler judges by the same function, and leaves Consul as it is: while no operator answers, people must
         // still be able to change and take out MeshServices.
         failurePolicy: 'Ignore',

@@ -49,6 +49,9 @@ export const SECRETS = {
   bridgeAdmin: 'landbridge-bridge-admin',
 } as const;
 
+/** The webhook's certificate and its CA. The operator makes it. */
+export const WEBHOOK_SECRET = 'landbridge-webhook-cert';
+
 /** What to do about a Secret that is not whole; docs/troubleshooting.md, "Run the bootstrap job again". */
 export const BOOTSTRAP_AGAIN =
   `run the bootstrap job again: kubectl -n ${NAMESPACE} delete job -l app.kubernetes.io/component=bootstrap, then ` +

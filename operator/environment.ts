@@ -27,6 +27,11 @@ const environment = z.object({
   LANDBRIDGE_EDGE_HTTP_PORT: z.coerce.number().int().default(EDGE_HTTP_PORT),
   LANDBRIDGE_EDGE_HTTPS_PORT: z.coerce.number().int().default(EDGE_HTTPS_PORT),
   LANDBRIDGE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** Comma list. Default: every namespace. */
+  LANDBRIDGE_WATCH_NAMESPACES: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').filter((name) => name !== '')),
   LANDBRIDGE_VERIFY_SECONDS: z.coerce.number().int().min(1).max(3600).default(30),
   LANDBRIDGE_WEBHOOK_PORT: z.coerce.number().int().default(9443),
   LANDBRIDGE_PROBE_PORT: z.coerce.number().int().default(8080),

@@ -41,6 +41,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     kube,
     cluster: settings.LANDBRIDGE_CLUSTER,
     defaultAccess: settings.LANDBRIDGE_DEFAULT_ACCESS,
+    watched: settings.LANDBRIDGE_WATCH_NAMESPACES,
     onChange: (key) => {
       leading?.queue.add(key);
       leading?.edge.nudge();

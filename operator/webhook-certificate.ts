@@ -9,10 +9,13 @@ import {
   validatingWebhookConfigurations,
 } from '../clients/kube/resources.ts';
 import { type KeyPair, createAuthority, isDue, issue } from '../clients/pki/authority.ts';
-import { VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../mesh/installation.ts';
+import {
+  VALIDATOR_CONFIGURATION,
+  WEBHOOK_CONFIGURATION,
+  WEBHOOK_SECRET,
+  WEBHOOK_SERVICE,
+} from '../mesh/installation.ts';
 import { type CertificateFacts, certificateStep } from './certificate-step.ts';
-
-export const WEBHOOK_SECRET = 'landbridge-webhook-cert';
 
 /** The API server reloads webhook configurations within seconds of a change; a minute is plenty. */
 const SETTLE_MS = 60_000;

@@ -1,5 +1,6 @@
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
+import { reflectIn } from '../clients/kube/reflect-in.ts';
 import { type Reflector, reflect } from '../clients/kube/reflect.ts';
 import { meshServices, namespaces, pods } from '../clients/kube/resources.ts';
 import type { Pod } from '../crds/kubernetes.ts';
@@ -32,6 +33,8 @@ export interface WorldOptions {
   cluster: string;
   /** Default: None. */
   defaultAccess?: DefaultAccess;
+  /** Namespaces. Default: all. */
+  watched?: readonly string[];
   /** A MeshService, one of its pods or its namespace changed. */
   onChange: (key: string) => void;
   /** Nothing but the status of a MeshService changed. */
@@ -40,8 +43,18 @@ export interface WorldOptions {
   log: Log;
 }
 
-export function watchWorld({ kube, cluster, defaultAccess, onChange, onStatus, signal, log }: WorldOptions): World {
-  const held = reflect<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls' | 'joins'>(
+export function watchWorld({
+  kube,
+  cluster,
+  watched = [],
+  defaultAccess,
+  onChange,
+  onStatus,
+  signal,
+  log,
+}: WorldOptions): World {
+  const held = reflectIn<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls' | 'joins'>(
+    watched,
     kube,
     meshServices,
     {
@@ -73,7 +86,7 @@ export function watchWorld({ kube, cluster, defaultAccess, onChange, onStatus, s
       log,
     },
   );
-  const podMirror = reflect<PodFacts, RawPod, 'meshService'>(kube, pods, {
+  const podMirror = reflectIn<PodFacts, RawPod, 'meshService'>(watched, kube, pods, {
     labelSelector: LABEL_MESH_SERVICE,
     trim: holdPod,
     indexes: { meshService: (pod) => [`${pod.namespace}/${pod.meshService}`] },

@@ -1,6 +1,6 @@
 import { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../../crds/mesh-service.ts';
-import { NAMESPACE, OPERATOR_SECRETS_DIRECTORY, SECRETS } from '../../mesh/installation.ts';
+import { NAMESPACE, OPERATOR_SECRETS_DIRECTORY, SECRETS, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { bootstrapEnv, externalMounts, externalVolumes } from '../external-consul.ts';
 import { type Component, labels } from '../labels.ts';
 import { imageOf, podSpec, serviceAccountName } from '../pod.ts';
@@ -50,7 +50,7 @@ function addTest(target: Target): void {
               defaultMode: 0o440,
               sources: [
                 { secret: { name: SECRETS.operator } },
-                { secret: { name: 'landbridge-webhook-cert', items: [{ key: 'ca.crt', path: 'webhook-ca.crt' }] } },
+                { secret: { name: WEBHOOK_SECRET, items: [{ key: 'ca.crt', path: 'webhook-ca.crt' }] } },
               ],
             },
           },

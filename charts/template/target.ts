@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { every, Expression, newVariable, type Parts } from './expression.ts';
+import { every, type Expression, newVariable, type Parts } from './expression.ts';
 import { evaluate, holds, type Scope } from './evaluate.ts';
 
 /** One of cdk8s' generated classes. */

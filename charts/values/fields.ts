@@ -42,6 +42,10 @@ const NAME_WANTED = 'is no name of lower-case letters, digits, dashes and dots';
 export const name = z.string().regex(NAME, NAME_WANTED);
 export const perhapsName = z.string().regex(orEmpty(NAME), NAME_WANTED);
 
+export const namespaceName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is no name of a namespace: lower-case letters, digits and dashes');
+
 export const texts = z.record(z.string(), z.string());
 
 export const toleration = z.strictObject({

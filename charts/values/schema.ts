@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { consul, externalConsul } from './consul.ts';
-import { exposure, hostPort, name, nodePort, resources, texts, toleration } from './fields.ts';
+import { exposure, hostPort, name, namespaceName, nodePort, resources, texts, toleration } from './fields.ts';
 
 /** What one may set in a values file: each key with its default and what it is for. */
 
@@ -162,6 +162,12 @@ export const valuesSchema = z.strictObject({
     .default([])
     .describe('Names of Secrets in the namespace landbridge. Pods of the mesh name their own.'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Of all processes.'),
+  watchNamespaces: z
+    .array(namespaceName)
+    .default([])
+    .describe(
+      'Namespaces to look after, which have to be there; the rights on pods, Secrets and MeshServices end with them. Empty: all.',
+    ),
   nodeSelector: texts.default({}).describe('Labels of the nodes to run on.'),
   tolerations: z.array(toleration).default([]).describe('Taints to run in spite of.'),
   affinity: z

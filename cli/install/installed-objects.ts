@@ -26,6 +26,9 @@ const KINDS: readonly [apiVersion: string, kind: string][] = [
   ['v1', 'Namespace'],
 ];
 
+/** With `watchNamespaces` there is one in each. */
+const ELSEWHERE_TOO = new Set(['RoleBinding']);
+
 export const PART_OF = 'app.kubernetes.io/part-of=landbridge';
 
 /** Every object of an installation that the chart made, by its label. What processes made later is not among them. */
@@ -34,7 +37,7 @@ export async function installedObjects(kube: KubeClient, discover: Discover): Pr
   for (const [apiVersion, kind] of KINDS) {
     const resource = await discover(apiVersion, kind).catch(() => undefined);
     if (resource === undefined) continue;
-    const place = resource.namespaced ? { namespace: NAMESPACE } : {};
+    const place = resource.namespaced && !ELSEWHERE_TOO.has(kind) ? { namespace: NAMESPACE } : {};
     const { items } = await kube
       .list<KubeObject>(resource, { ...place, labelSelector: PART_OF, metadataOnly: true })
       .catch((error: unknown) => {

@@ -12,6 +12,7 @@ import { imageTags } from '../images/build-images.ts';
 import { valuesFile } from '../paths.ts';
 import type { Progress } from '../progress.ts';
 
+const VOLUME = 'landbridge-consul-0';
 const STORAGE_CLASS = 'landbridge-lab';
 const CONSUL_DISK = '/var/local/landbridge-consul';
 const TIMEOUT_MS = 180_000;
@@ -38,7 +39,7 @@ export async function install(engine: Engine, cluster: Cluster, progress: Progre
   const task = progress.begin('install Landbridge');
   try {
     const nodes = await cluster.nodes();
-    await makeDisk(engine, cluster, nodes.find((node) => node.role === 'worker')!.name);
+    await makeDisk(engine, cluster, diskNode(nodes));
     const values = labValues(nodes);
     writeFileSync(valuesFile, dump(values));
     await installObjects({
@@ -55,6 +56,16 @@ export async function install(engine: Engine, cluster: Cluster, progress: Progre
   }
 }
 
+const diskNode = (nodes: ClusterNode[]): string => nodes.find((node) => node.role === 'worker')!.name;
+
+/** After an installation was taken away: its volume is kept, with what is in it, and nobody else gets it. */
+export async function renewDisk(engine: Engine, cluster: Cluster): Promise<void> {
+  const node = diskNode(await cluster.nodes());
+  await cluster.kubectl(['delete', 'pv', VOLUME, '--ignore-not-found']);
+  await engine.docker(['exec', node, 'rm', '-rf', CONSUL_DISK]);
+  await makeDisk(engine, cluster, node);
+}
+
 /** A volume for Consul's data on one worker: the cluster has no provisioner where its node image was assembled here. */
 async function makeDisk(engine: Engine, cluster: Cluster, node: string): Promise<void> {
   // As the image runs it: uid 65532 has no other way into a folder that the kubelet would make as root.
@@ -62,7 +73,7 @@ async function makeDisk(engine: Engine, cluster: Cluster, node: string): Promise
   const volume = {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
-    metadata: { name: 'landbridge-consul-0' },
+    metadata: { name: VOLUME },
     spec: {
       capacity: { storage: '1Gi' },
       accessModes: ['ReadWriteOnce'],

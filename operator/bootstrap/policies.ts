@@ -14,7 +14,6 @@ export const serverPolicy: Policy = {
   name: 'landbridge-consul-server',
   description: 'Lets the Consul server write its own node.',
   rules: `node_prefix "${CONSUL_SERVER_SERVICE}-" { policy = "write" }
-service "consul" { policy = "write" }
 `,
 };
 
@@ -31,7 +30,7 @@ service_prefix "" { policy = "read" }
  * | who      | nodes it writes        | services       | intentions | keys          |
  * |----------|------------------------|----------------|------------|---------------|
  * | operator | `k8s.<cluster>.` only  | all, write     | write      | none          |
- * | bridge   | `vm.` and `ext.` only  | all, write     | read       | `landbridge/` |
+ * | bridge   | `vm.` and `ext.` only  | all, write     | none       | `landbridge/` |
  * The bridge makes a session, for the lock by which one bridge is active; Consul counts sessions to the server that made them.
  * The operator writes the gateway, its routes and certificates as well, which Consul counts to `mesh`.
  *
@@ -68,7 +67,7 @@ node_prefix "vm." { policy = "write" }
 node_prefix "ext." { policy = "write" }
 service_prefix "" {
   policy     = "write"
-  intentions = "read"
+  intentions = "deny"
 }
 key_prefix "landbridge/" { policy = "write" }
 session_prefix "" { policy = "write" }

@@ -18,6 +18,8 @@ export interface Helm {
   /** The objects for these values. Rejects with Helm's own words. */
   template(values: unknown, ...args: string[]): Promise<Manifest[]>;
   run(...args: string[]): Promise<string>;
+  /** The path of a file of these values. */
+  valuesFile(values: unknown): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -34,14 +36,18 @@ export async function helmWithChart(version = '0.1.0'): Promise<Helm> {
       throw new Error((error as { stderr?: string }).stderr || (error as Error).message, { cause: error });
     }
   };
+  async function valuesFile(values: unknown): Promise<string> {
+    const file = join(folder, 'values.json');
+    await writeFile(file, JSON.stringify(values));
+    return file;
+  }
   return {
     directory,
     archive,
     run: helm,
+    valuesFile,
     async template(values, ...args) {
-      const file = join(folder, 'values.json');
-      await writeFile(file, JSON.stringify(values));
-      const text = await helm('template', 'landbridge', directory, '-f', file, ...args);
+      const text = await helm('template', 'landbridge', directory, '-f', await valuesFile(values), ...args);
       return loadAll(text).filter((object): object is Manifest => Boolean(object));
     },
     remove: () => rm(folder, { recursive: true, force: true }),

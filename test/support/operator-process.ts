@@ -24,13 +24,13 @@ const STOP_DEADLINE_MS = 10_000;
 const KEPT_CHARACTERS = 4_000_000;
 
 /**
- * Starts the built operator and waits until it leads, or only until it serves. `env` is the whole of its environment but
- * PATH and those of the ports that it does not name.
+ * Starts the built operator and waits until it leads, or only until it serves, or not at all. `env` is the whole of its
+ * environment but PATH and those of the ports that it does not name.
  */
 export async function startOperator(
   bundle: string,
   env: Record<string, string>,
-  until: 'leads' | 'serves' = 'leads',
+  until: 'leads' | 'serves' | 'runs' = 'leads',
 ): Promise<OperatorProcess> {
   const [freeWebhook = 0, probePort = 0] = await freePorts(2);
   const webhookPort = Number(env.LANDBRIDGE_WEBHOOK_PORT ?? freeWebhook);
@@ -89,6 +89,7 @@ export async function startOperator(
       clearTimeout(patience);
     },
   };
+  if (until === 'runs') return operator;
   try {
     await eventually(`the operator ${until}`, START_DEADLINE_MS, async () => {
       if (!running) return 'ended';

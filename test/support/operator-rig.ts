@@ -11,7 +11,7 @@ import type { MeshServiceSpecInput, MeshServiceStatus } from '../../crds/mesh-se
 import { NAMESPACE, WEBHOOK_SERVICE } from '../../mesh/installation.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import type { Material } from '../../operator/bootstrap/material.ts';
-import { type Manifest, chart, ofKind } from '../unit/charts/objects.ts';
+import { type Manifest, chart, everything, ofKind } from '../unit/charts/objects.ts';
 import { applyManifest } from './apply-manifest.ts';
 import { eventually } from './eventually.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
@@ -34,7 +34,7 @@ export interface OperatorRig {
   /** Every operator that was started, the last one last. */
   operators: OperatorProcess[];
   /** `env` adds to the operator's environment. */
-  start(env?: Record<string, string>, until?: 'leads' | 'serves'): Promise<OperatorProcess>;
+  start(env?: Record<string, string>, until?: 'leads' | 'serves' | 'runs'): Promise<OperatorProcess>;
   /**
    * The state in which every story begins, whatever became of the one before: Consul and the API server answer, and one
    * operator runs, with the environment of the chart; it leads, and serves the webhook where the API server asks.
@@ -45,9 +45,11 @@ export interface OperatorRig {
   stop(): Promise<void>;
 }
 
-/** `consul`: that of another rig, for a second cluster on the same Consul. */
-export async function startOperatorRig(options: { sharing?: OperatorRig } = {}): Promise<OperatorRig> {
-  const { sharing } = options;
+/** `sharing`: the Consul of another rig, for a second cluster on it. `watchNamespaces`: as the chart's value. */
+export async function startOperatorRig(
+  options: { sharing?: OperatorRig; watchNamespaces?: string[] } = {},
+): Promise<OperatorRig> {
+  const { sharing, watchNamespaces = [] } = options;
   // First what may fail by itself: servers that nobody stops would keep the test run.
   const bundle = await buildBundle();
   const [kube, server] =
@@ -63,7 +65,8 @@ export async function startOperatorRig(options: { sharing?: OperatorRig } = {}):
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(directory, name), text)));
   const [webhookPort = 0] = await freePorts(1);
   const env = {
-    KUBECONFIG: await install(kube, webhookPort),
+    KUBECONFIG: await install(kube, webhookPort, watchNamespaces),
+    LANDBRIDGE_WATCH_NAMESPACES: watchNamespaces.join(','),
     LANDBRIDGE_CONSUL_HTTP: server.address,
     LANDBRIDGE_CONSUL_GRPC: server.grpcAddress,
     LANDBRIDGE_SECRETS: directory,
@@ -132,10 +135,11 @@ function newMaterial(server: RealConsul): Material {
 }
 
 /** What the chart gives the operator, and a webhook that the API server finds on this machine. Gives the operator's kubeconfig. */
-async function install(kube: RealKube, webhookPort: number): Promise<string> {
-  const objects = chart() as (Manifest & KubeObject)[];
+async function install(kube: RealKube, webhookPort: number, watchNamespaces: string[]): Promise<string> {
+  const objects = chart({ ...everything, watchNamespaces }) as (Manifest & KubeObject)[];
   await kube.client.create(namespaces, { metadata: { name: NAMESPACE } });
-  await kube.client.create(namespaces, { metadata: { name: 'shop', labels: { 'landbridge.dev/mesh': 'enabled' } } });
+  for (const name of new Set(['shop', ...watchNamespaces]))
+    await kube.client.create(namespaces, { metadata: { name, labels: { 'landbridge.dev/mesh': 'enabled' } } });
   const kinds = ['CustomResourceDefinition', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'];
   for (const object of ofKind(objects, ...kinds)) await applyManifest(kube.client, object as Manifest & KubeObject);
   // Asked by its own name, as in a cluster; an ExternalName leads the API server here without a kube-proxy.

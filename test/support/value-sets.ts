@@ -40,6 +40,7 @@ export const valueSets: [what: string, values: ValuesInput][] = [
       affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
     },
   ],
+  ['some namespaces only', { ...machines, watchNamespaces: ['shop', 'books'] }],
   ['a mirror of images', { images: { registry: 'registry.example/mirror' }, imagePullSecrets: ['one', 'two'] }],
   [
     'maps of a single entry called value, as cdk8s wraps amounts',

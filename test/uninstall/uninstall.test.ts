@@ -4,67 +4,26 @@ import { readFileSync } from 'node:fs';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { CONSUL_SERVER_NAME, CONSUL_SERVER_SERVICE, NAMESPACE, SECRETS } from '../../mesh/installation.ts';
-
-/** Of the lab itself, which stays: nodes are called after the kind cluster; its network and the volume are its own. */
-const OF_THE_LAB =
-  /^(Node|CSINode|Lease|Pod)\/.*landbridge-(control-plane|worker)|\/landbridge-cni|^PersistentVolume\/landbridge-consul-0$/;
-const CA_FILE = '/consul/tls/ca.crt';
-/** What happened is told for an hour, whatever became of whom it happened to. */
-const NOT_LISTED = /^events(\.|$)|^podmetrics|^nodemetrics/;
+import { labContents } from '../support/lab-contents.ts';
 
 /** Takes the installation of the lab away: run on its own, after everything else. */
 describe('landbridge uninstall', function () {
   this.timeout(240_000);
   let lab: RunningLab;
-  before(async () => (lab = await runningLab()));
-
-  /** Every object of any kind that the API server has and that has our mark: found without our own lists. */
-  async function inKubernetes(): Promise<string[]> {
-    const kinds = (await lab.cluster.kubectl(['api-resources', '--verbs=list', '-o', 'name'])).split('\n');
-    const listed = kinds.filter((kind) => !NOT_LISTED.test(kind)).join(',');
-    const all = await lab.cluster.kubectl(['get', listed, '-A', '-o', 'json'], { timeoutMs: 60_000 });
-    const { items } = JSON.parse(all) as { items: KubeObject[] };
-    return items
-      .filter(isOurs)
-      .map(({ kind, metadata }) => `${kind}/${metadata.name}`)
-      .filter((name) => !OF_THE_LAB.test(name))
-      .sort();
-  }
-
-  /** What `consul` in the server's own pod lists, with the management token. */
-  async function inConsul(): Promise<Record<string, string[]>> {
-    const inSystem = ['--namespace', NAMESPACE];
-    const secret = ['get', 'secret', SECRETS.consulManagement, ...inSystem, '-o', 'json'];
-    const { data } = JSON.parse(await lab.cluster.kubectl(secret)) as { data: Record<string, string> };
-    const token = Buffer.from(data['token'] ?? '', 'base64').toString('utf8');
-    const reach = [
-      '-http-addr=https://127.0.0.1:8501',
-      `-ca-file=${CA_FILE}`,
-      `-tls-server-name=${CONSUL_SERVER_NAME}`,
-    ];
-    const consul = async (subcommand: string, ...more: string[]): Promise<string[]> => {
-      const call = ['consul', ...subcommand.split(' '), ...reach, `-token=${token}`, ...more];
-      const exec = ['exec', `${CONSUL_SERVER_SERVICE}-0`, ...inSystem, '--', ...call];
-      return (await lab.cluster.kubectl(exec)).split('\n').filter((line) => line !== '');
-    };
-    return {
-      nodes: await consul('catalog nodes'),
-      policies: (await consul('acl policy list')).filter((line) => line.startsWith('landbridge-')),
-      methods: (await consul('acl auth-method list')).filter((line) => line.startsWith('landbridge-')),
-      tokens: (await consul('acl token list')).filter((line) => line.startsWith('AccessorID')),
-      keys: await consul('kv get', '-keys', 'landbridge/'),
-    };
-  }
+  let contents: ReturnType<typeof labContents>;
+  before(async () => {
+    lab = await runningLab();
+    contents = labContents(lab);
+  });
 
   it('leaves no object of any kind, no webhook, no CRD, no volume claim and no server of Consul', async () => {
     const values = readFileSync(valuesFile, 'utf8');
     const manifest = loadAll(await lab.landbridge(['manifests', '-f', '-'], { input: values })) as KubeObject[];
-    const before = await inKubernetes();
+    const before = await contents.inKubernetes();
     expect(before, 'the list sees what the manifest has').to.include.members(
       manifest.map(({ kind, metadata }) => `${kind}/${metadata.name}`),
     );
-    const consul = await inConsul();
+    const consul = await contents.inConsul();
     for (const [what, list] of Object.entries(consul)) expect(list, `${what} in Consul`).not.to.deep.equal([]);
     expect(consul['nodes']!.join('\n')).to.include('k8s.lab.cluster');
 
@@ -75,22 +34,9 @@ describe('landbridge uninstall', function () {
 
     const said = await lab.landbridge(['uninstall', '--yes'], { timeoutMs: 180_000 });
     expect(said).to.match(/nothing is left$/);
-    expect(await inKubernetes()).to.deep.equal([]);
+    expect(await contents.inKubernetes()).to.deep.equal([]);
     const rest = corefileBefore.slice(0, corefileBefore.indexOf('# landbridge'));
     expect((await corefile()).trim(), 'what others have in the Corefile, and nothing else').to.equal(rest.trim());
     expect(await lab.landbridge(['uninstall', '--yes'])).to.equal('nothing of Landbridge is here');
   });
 });
-
-/** By name or by any of our groups and labels; pods and Secrets of the user are not, though our label may mark them. */
-function isOurs({ kind, apiVersion = '', metadata }: KubeObject): boolean {
-  const labels = metadata.labels ?? {};
-  if (kind === 'Pod' && metadata.namespace !== NAMESPACE) return false;
-  return (
-    metadata.name.includes('landbridge') ||
-    apiVersion.startsWith('landbridge.dev/') ||
-    (metadata.namespace === NAMESPACE && !['kube-root-ca.crt', 'default'].includes(metadata.name)) ||
-    labels['app.kubernetes.io/part-of'] === 'landbridge' ||
-    labels['app.kubernetes.io/managed-by'] === 'landbridge'
-  );
-}

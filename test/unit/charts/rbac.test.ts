@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SECRETS } from '../../../mesh/installation.ts';
-import { chart, type Manifest, named, ofKind } from './objects.ts';
+import { chart, everything, type Manifest, named, ofKind } from './objects.ts';
 
 interface Rule {
   apiGroups: string[];
@@ -43,11 +43,7 @@ describe('RBAC of the chart', () => {
   });
 
   it('lets the bridge read MeshServices, and tell of itself in events of its own namespace, and nothing else', () => {
-    expect(grants('landbridge-bridge')).to.have.members([
-      'get meshservices',
-      'list meshservices',
-      'watch meshservices',
-    ]);
+    expect(grants('landbridge-bridge-workloads')).to.have.members(['list meshservices', 'watch meshservices']);
     const [own, ...others] = roles.filter(
       ({ kind, metadata }) => kind === 'Role' && metadata.name === 'landbridge-bridge',
     );
@@ -59,7 +55,7 @@ describe('RBAC of the chart', () => {
   });
 
   it('lets the operator write MeshServices only by patch, for status and finalizer', () => {
-    expect(grants('landbridge-operator').filter((grant) => grant.includes('meshservices'))).to.have.members([
+    expect(grants('landbridge-operator-workloads').filter((grant) => grant.includes('meshservices'))).to.have.members([
       'get meshservices',
       'list meshservices',
       'watch meshservices',
@@ -80,11 +76,28 @@ describe('RBAC of the chart', () => {
     }
   });
 
+  it('ends with the namespaces that the values name', () => {
+    const some = chart({ ...everything, watchNamespaces: ['shop', 'books'] });
+    const bindings = ofKind(some, 'RoleBinding', 'ClusterRoleBinding').filter(({ metadata }) =>
+      metadata.name.endsWith('-workloads'),
+    );
+    expect(bindings.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`)).to.have.members([
+      'RoleBinding shop/landbridge-operator-workloads',
+      'RoleBinding books/landbridge-operator-workloads',
+      'RoleBinding shop/landbridge-bridge-workloads',
+      'RoleBinding books/landbridge-bridge-workloads',
+    ]);
+    const anywhere = ofKind(some, 'ClusterRoleBinding').map(({ roleRef }) => named(some, 'ClusterRole', roleRef.name));
+    for (const rule of anywhere.flatMap(rulesOf))
+      expect(rule.resources).not.to.include.oneOf(['secrets', 'pods', 'meshservices', 'events']);
+  });
+
   it('binds each role to one account of the namespace', () => {
     for (const binding of ofKind(objects, 'RoleBinding', 'ClusterRoleBinding')) {
       expect(binding['subjects']).to.have.length(1);
       const [subject] = binding['subjects'];
-      expect(subject).to.deep.equal({ kind: 'ServiceAccount', name: binding.metadata.name, namespace: 'landbridge' });
+      const name = binding.metadata.name.replace(/-workloads$/, '');
+      expect(subject).to.deep.equal({ kind: 'ServiceAccount', name, namespace: 'landbridge' });
       named(objects, 'ServiceAccount', subject.name);
       named(objects, binding['roleRef'].kind, binding['roleRef'].name);
     }

@@ -50,6 +50,7 @@ const special: Record<string, unknown> = {
   'consul.tokenTtl': '30m',
   'consul.servers': 3,
   'metrics.podMonitor.interval': '17s',
+  watchNamespaces: ['shop', 'books'],
   tolerations: [{ key: 'other', operator: 'Exists' }],
   affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
 };

@@ -1,0 +1,184 @@
+import { expect } from 'chai';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { events, leases, meshServices, secrets } from '../../clients/kube/resources.ts';
+import { createAuthority } from '../../clients/pki/authority.ts';
+import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { CONFIG_KINDS, EDGE_KINDS } from '../../mesh/entry.ts';
+import { NAMESPACE, OPERATOR_LEASE, WEBHOOK_SECRET } from '../../mesh/installation.ts';
+import { sidecarSecret } from '../../mesh/names.ts';
+import { operatorPolicy } from '../../operator/bootstrap/policies.ts';
+import { appOf, nodeOf, owned } from '../contract/consul-builders.ts';
+import { eventually } from '../support/eventually.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { describeRight, rightsOf, wasRefused, withoutRight } from '../support/right.ts';
+import { chart } from '../unit/charts/objects.ts';
+import { weakerPolicies, withWeaker } from './consul-rule.ts';
+
+const DEADLINE_MS = 20_000;
+/** What refers to another entry goes before it. */
+const LATE_FIRST = CONFIG_KINDS.toReversed();
+
+/**
+ * Each right of the operator is taken away in turn, in Kubernetes and in Consul, and the operator, as a process on a real
+ * API server and a real Consul, lives the same story. With all rights it is refused nothing and the story ends well.
+ */
+describe('every right of the operator', function () {
+  this.timeout(120_000);
+  let rig: OperatorRig;
+  let shop: ReturnType<typeof shopOf>;
+
+  before(async () => {
+    rig = await startOperatorRig();
+    shop = shopOf(rig);
+    const { certPem, keyPem } = await createAuthority('shop.example', { nowMs: Date.now(), days: 30 });
+    const machine = nodeOf('vm.rack-1.one', 'bridge/rack-1/one');
+    const app = appOf('web-one', 'web');
+    const registration = { ...app, service: { ...app.service, Meta: { platform: 'vm', site: 'rack-1' } } };
+    for (const { ok } of await rig.consul.apply([
+      { op: 'set-node', node: machine },
+      { op: 'register', node: machine, registration },
+    ]))
+      expect(ok).to.equal(true);
+    const data = { 'tls.crt': base64(certPem), 'tls.key': base64(keyPem) };
+    await rig.kube.client.create(secrets, { metadata: { name: 'shop-tls', namespace: 'shop' }, data } as KubeObject);
+  });
+  after(() => rig?.stop());
+
+  /** Nothing of an earlier story is left. */
+  async function clear(operator: OperatorProcess): Promise<void> {
+    operator.kill('SIGKILL');
+    await operator.ended;
+    const { client } = rig.kube;
+    await client.delete(leases, OPERATOR_LEASE, NAMESPACE);
+    for (const name of [sidecarSecret(EDGE_SERVICE), WEBHOOK_SECRET]) await client.delete(secrets, name, NAMESPACE);
+    await shop.deletePod('web-1');
+    for (const name of ['web', 'api', 'rival']) {
+      const held = await client.get<KubeObject>(meshServices, name, 'shop');
+      if (held !== undefined) {
+        await client.patchMerge(meshServices, name, 'shop', { metadata: { finalizers: null } });
+        await client.delete(meshServices, name, 'shop');
+      }
+      await client.delete(secrets, sidecarSecret(name), 'shop');
+    }
+    const nodes = await rig.consul.listNodes('k8s.');
+    const entries = (
+      await Promise.all([...EDGE_KINDS, ...LATE_FIRST].map((kind) => rig.consul.listConfig(kind)))
+    ).flat();
+    await rig.consul.apply([
+      ...nodes.map(({ name }) => ({ op: 'delete-node' as const, node: name })),
+      ...entries.map(({ entry, modifyIndex }) => ({
+        op: 'delete-config' as const,
+        kind: entry.Kind,
+        name: entry.Name,
+        modifyIndex,
+      })),
+    ]);
+  }
+
+  /** Throws what did not come about. What it stops waiting for as soon as `enough` says so. */
+  async function live(operator: OperatorProcess, enough: () => boolean): Promise<'well' | 'enough'> {
+    const { client } = rig.kube;
+    const come = async (what: string, seen: () => Promise<unknown>): Promise<void> => {
+      if (enough()) return;
+      await eventually(what, DEADLINE_MS, async () => enough() || ((await seen().catch(() => undefined)) as true), 50);
+    };
+    const says = (name: string, type: string, reason: string) => async () =>
+      (await shop.status(name))?.conditions?.some((one) => one.type === type && one.reason === reason) || undefined;
+    await come('it leads', async () => (await operator.leads()) || undefined);
+    await shop.declare('web', {
+      protocol: 'http',
+      workloads: {
+        pods: { selector: { matchLabels: { app: 'web' } } },
+        external: { sites: ['rack-1'] },
+      },
+      access: [{ from: 'api' }],
+      expose: { hosts: ['shop.example'], tlsSecret: 'shop-tls' } as never,
+    });
+    await shop.declare('api');
+    await come('web is in Consul', says('web', 'Synced', 'Synced'));
+    // The webhook asks only for pods of a MeshService that it knows.
+    await come('a pod is injected', async () => {
+      await shop.pod('web-1', 'web', '10.0.0.1');
+      return true;
+    });
+    await come('web is ready', says('web', 'Ready', 'AllInstancesReady'));
+    await come(
+      'the instance on a machine is counted',
+      async () => (await shop.status('web'))?.instances?.external?.ready === 1,
+    );
+    await come('web is exposed', says('web', 'Exposed', 'Exposed'));
+    await come(
+      'it is told in events',
+      async () => (await client.list<KubeObject>(events, { namespace: 'shop' })).items.length > 0 || undefined,
+    );
+    const taken = {
+      Kind: 'service-defaults' as const,
+      Name: 'taken',
+      Protocol: 'tcp',
+      Meta: owned('k8s/other/shop/taken'),
+    };
+    await rig.consul.apply([{ op: 'set-config', entry: taken, modifyIndex: 0 }]);
+    await shop.declare('rival', { service: 'taken' });
+    await come('what is told again is counted', async () =>
+      (await client.list<KubeObject & { series?: object }>(events, { namespace: 'shop' })).items.some(
+        ({ series }) => series !== undefined,
+      ),
+    );
+    const renewed = async (): Promise<unknown> =>
+      (await client.get<KubeObject & { spec: { renewTime: string } }>(leases, OPERATOR_LEASE, NAMESPACE))?.spec
+        .renewTime;
+    const before = await renewed();
+    await come('its lease is renewed', async () => (await renewed()) !== before);
+    await shop.remove('api');
+    await come('api is let go', async () => (await client.get(meshServices, 'api', 'shop')) === undefined || undefined);
+    await come(
+      'its Secret is gone',
+      async () => (await client.get(secrets, sidecarSecret('api'), 'shop')) === undefined || undefined,
+    );
+    return enough() ? 'enough' : 'well';
+  }
+
+  const start = () => rig.start({ LANDBRIDGE_EDGE: 'enabled' }, 'runs');
+
+  it('is enough: with all of them it is refused nothing', async () => {
+    const operator = await start();
+    try {
+      expect(await live(operator, () => false)).to.equal('well');
+      expect(operator.log()).not.to.match(/is forbidden|Permission denied/);
+    } finally {
+      await clear(operator);
+    }
+  });
+
+  for (const right of rightsOf(chart(), 'operator')) {
+    it(`is missed: ${describeRight(right)}`, () =>
+      withoutRight(rig.kube.client, right, async () => {
+        const operator = await start();
+        const refused = (): boolean => wasRefused(operator.log(), right);
+        try {
+          const end = await live(operator, refused).catch((error: unknown) => (error as Error).message);
+          expect(refused(), `${end}; ${operator.log().slice(-1500)}`).to.equal(true);
+        } finally {
+          await clear(operator);
+        }
+      }));
+  }
+
+  const policy = operatorPolicy('lab');
+  for (const weaker of weakerPolicies(policy)) {
+    it(`is missed in Consul: ${weaker.what}`, () =>
+      withWeaker(rig.consul, policy, weaker, async () => {
+        const operator = await start();
+        const refused = (): boolean => /Permission denied|lacks permission/.test(operator.log());
+        try {
+          const end = await live(operator, refused).catch((error: unknown) => (error as Error).message);
+          expect(end, operator.log().slice(-1500)).not.to.equal('well');
+        } finally {
+          await clear(operator);
+        }
+      }));
+  }
+});
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
