@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { synthesize } from '../../charts/synthesize.ts';
+import { parseValues } from '../../charts/values.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeError } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
@@ -9,7 +11,7 @@ import { keepMaterial } from '../../operator/bootstrap/material.ts';
 import { secretStore } from '../../operator/bootstrap/secret-store.ts';
 import { applyManifest as apply, resourceOf } from '../support/apply-manifest.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
-import { type Manifest, chart, named, podMakers } from '../unit/charts/objects.ts';
+import { type Manifest, chart, everything, named, podMakers } from '../unit/charts/objects.ts';
 
 /** Neither controllers nor kubelets run here: what is looked at is what the API server takes, and whom it lets do what. */
 describe('The chart on a real API server', function () {
@@ -76,6 +78,14 @@ describe('The chart on a real API server', function () {
       const made = await dryRun(pod(maker.metadata.name, spec));
       expect((made['spec'] as { priority: number }).priority).to.equal(1_000_000);
     }
+    const hooks = (synthesize(parseValues(everything), { hooks: true }) as Manifest[]).filter(({ metadata }) =>
+      Object.keys(metadata.annotations ?? {}).includes('helm.sh/hook'),
+    );
+    const specs = hooks.flatMap(({ kind, spec }) =>
+      kind === 'Pod' ? [spec] : kind === 'Job' ? [spec.template.spec] : [],
+    );
+    expect(specs, 'the test, and the removal before and after').to.have.length(3);
+    for (const spec of specs) await dryRun(pod('hook', { automountServiceAccountToken: false, ...spec }));
     const loose = pod('loose', { containers: [{ name: 'c', image: 'x' }] });
     const error = (await dryRun(loose).catch((failed: unknown) => failed)) as KubeError;
     expect(error.message).to.match(/violates PodSecurity "restricted/);
