@@ -94,7 +94,7 @@ describe('every right in Kubernetes', function () {
       // A cluster DNS with our block in it.
       const corefile = `.:53 {\n    errors\n}\n${stubDomain(['192.0.2.1'], 53)}`;
       await kube.client.request('PATCH', '/api/v1/namespaces/kube-system/configmaps/coredns', {
-        body: { apiVersion: 'v1', kind: 'ConfigMap', data: { Corefile: corefile } },
+        body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns' }, data: { Corefile: corefile } },
         contentType: 'application/apply-patch+yaml',
         query: { fieldManager: 'kubeadm', force: true },
       });
