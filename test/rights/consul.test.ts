@@ -11,6 +11,7 @@ import { CONSUL_SERVER_NAME, SECRETS } from '../../mesh/installation.ts';
 import { bootstrap } from '../../operator/bootstrap/bootstrap.ts';
 import { bridgePolicy, dnsPolicy, edgePolicy, serverPolicy } from '../../operator/bootstrap/policies.ts';
 import { type ChartConsul, chartConsul } from '../contract/bootstrap-consul.ts';
+import { appOf } from '../contract/consul-builders.ts';
 import { type BridgeUnderTest, SITE, anInstance, bridgeUnderTest } from '../contract/bridge-under-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { bootstrapParts, memoryStore } from '../unit/operator/bootstrap/parts.ts';
@@ -26,6 +27,11 @@ describe('every right in Consul', function () {
     before(async () => {
       bridge = await bridgeUnderTest('the real Consul');
       bridge.admit('web');
+      const node = { Node: 'by-hand', Address: '127.0.0.1', Meta: {} };
+      await bridge.reader.apply([
+        { op: 'set-node', node },
+        { op: 'register', node, registration: appOf('legacy', 'legacy') },
+      ]);
     });
     after(() => bridge?.stop());
 
@@ -52,6 +58,8 @@ describe('every right in Consul', function () {
       await bridge.restart();
       const { instances } = await bridge.ask<{ instances: { host: string }[] }>('GET', '/v1/instances');
       expect(instances.map(({ host }) => host)).to.include.members([name]);
+      const all = await bridge.ask<{ instances: { host: string }[] }>('GET', '/v1/instances?others');
+      expect(all.instances.map(({ host }) => host)).to.include('by-hand');
       await bridge.ask('DELETE', `/v1/external/${name}?site=${SITE}`);
       await bridge.ask('POST', '/v1/revoke', { host: name, site: SITE });
       expect(await bridge.reader.readNode(`vm.${SITE}.${name}`)).to.equal(undefined);
