@@ -56,7 +56,6 @@ describe('RBAC of the chart', () => {
 
   it('lets the operator write MeshServices only by patch, for status and finalizer', () => {
     expect(grants('landbridge-operator-workloads').filter((grant) => grant.includes('meshservices'))).to.have.members([
-      'get meshservices',
       'list meshservices',
       'watch meshservices',
       'patch meshservices',
