@@ -195,7 +195,9 @@ describe('landbridge bridge, as a process', function () {
       stdout: 'registered ledger at site external: passing (http check: GET /health answered 200)\n',
       stderr: '',
     });
-    expect((await landbridge('vm', 'list', '--all')).stdout).to.match(/^ledger +ledger +external .* passing +- +bridge\/external\/ledger +\d+s$/m);
+    expect((await landbridge('vm', 'list', '--all')).stdout).to.match(
+      /^ledger +ledger +external .* passing +- +bridge\/external\/ledger +\d+s$/m,
+    );
     app.close();
     app.closeAllConnections();
     await eventually(async () =>
