@@ -7,8 +7,8 @@ export function beatInstances(instances: LocalInstance[], bindsUpstreams: Readon
   return instances.flatMap((instance) => {
     const { id, service, appPort, sidecarPort, definition } = instance;
     if (sidecarPort === undefined) return [];
-    const { version } = definition;
+    const { version, zone } = definition;
     const binds = bindsUpstreams.has(id);
-    return [{ id, service, appPort, sidecarPort, ...instance.health(), version, bindsUpstreams: binds }];
+    return [{ id, service, appPort, sidecarPort, ...instance.health(), version, zone, bindsUpstreams: binds }];
   });
 }

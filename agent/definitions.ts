@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
 
+import { labelValue } from '../crds/traffic.ts';
 import { name } from '../mesh/bridge-api.ts';
 import { localCheckSpec } from '../mesh/check-spec.ts';
 
@@ -22,6 +23,8 @@ const localInstance = z
     /** Successes in a row before it is passing again; default 1. */
     successes: count.default(1),
     version: z.string().min(1).max(63).optional(),
+    /** Where this machine stands, for subsets `zone:NAME`; as the label topology.kubernetes.io/zone of a node. */
+    zone: labelValue.optional(),
   })
   .refine((instance) => instance.port !== 0 || instance.check === undefined, {
     path: ['check'],

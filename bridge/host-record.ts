@@ -15,6 +15,8 @@ const hostRecord = z.object({
   joinedAt: z.string(),
   /** The invite spent last: a host that never got the answer to its join asks again with the same one. */
   lastInvite: z.object({ id: z.string(), secretSha256: z.string(), service: name }),
+  /** Which of the machines that have its key speaks for it, see claim.ts. */
+  claim: z.object({ id: z.string(), address: z.string() }).optional(),
   /** RFC 3339, when its lease lapsed; absent while it is heard. The clean-up clock starts here and survives restarts. */
   diedAt: z.string().optional(),
   /** RFC 3339. Its keys may never come back; a key that joins with a later invite may. */

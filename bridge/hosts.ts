@@ -2,6 +2,7 @@ import type { Consul } from '../clients/consul/consul.ts';
 import type { Lease } from '../mesh/lease.ts';
 import { bridgeOwner, vmNode } from '../mesh/names.ts';
 import type { HostIdentity } from './authority.ts';
+import type { Claim, Rival } from './claim.ts';
 import { type HeldRecord, type HostRecord, deleteHostRecord, readHostRecord, writeHostRecord } from './host-record.ts';
 import { Refusal } from './refusal.ts';
 
@@ -15,6 +16,8 @@ export interface Host extends HostIdentity {
   lease: Lease;
   /** Milliseconds since 1970, when the lease lapsed; undefined while it is heard. */
   diedAtMs: number | undefined;
+  claim: Claim | undefined;
+  rival: Rival | undefined;
   /** Writes of its record, one after the other. */
   saving: Promise<unknown>;
 }
@@ -73,6 +76,8 @@ export function createHosts(consul: Kv): Hosts {
         held,
         lease: { host, heardAtMs, down: false },
         diedAtMs: undefined,
+        claim: held?.record.claim,
+        rival: undefined,
         saving: Promise.resolve(),
       };
       hosts.set(keyOf(added), added);

@@ -28,6 +28,7 @@ export const REFUSAL_STATUS = {
   methodNotAllowed: 405,
   hostKnown: 409,
   cannotAdopt: 409,
+  hostClaimed: 409,
   changedMeanwhile: 409,
   bodyTooLarge: 413,
   tooManyFailedJoins: 429,

@@ -64,6 +64,7 @@ const vmInstance = (
   health: instance.health,
   output: instance.output,
   version: instance.version,
+  zone: instance.zone,
   node: host,
   upstreams: instance.bindsUpstreams ? plan.upstreams : [],
   accessLog: plan.proxy?.accessLog ?? 'none',

@@ -36,7 +36,8 @@ const destination = z
   .min(1)
   .max(71)
   .regex(new RegExp(`^(${SUBSET}|service:${NAME})$`));
-const labelValue = z
+/** As Kubernetes has it for values of labels; a subset names versions and zones by them. */
+export const labelValue = z
   .string()
   .min(1)
   .max(63)

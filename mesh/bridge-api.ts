@@ -87,10 +87,20 @@ export const beatInstance = z.strictObject({
   health: z.enum(['passing', 'critical']),
   output: z.string().max(1000),
   version: z.string().max(63).optional(),
+  zone: z.string().max(63).optional(),
   /** True for the one instance of a service on this host whose sidecar binds the upstreams' local ports. */
   bindsUpstreams: z.boolean(),
 });
 export type BeatInstance = z.output<typeof beatInstance>;
+
+/** Which machine speaks, when two have the same state. */
+export const machineRun = z.strictObject({
+  /** The same from one boot of the machine to the next, and no other machine's. */
+  id: z.string().regex(/^[0-9a-f]{12}$/),
+  /** Its agent is about to end: whoever comes next need not wait for the lease to end. */
+  leaves: z.boolean().optional(),
+});
+export type MachineRun = z.output<typeof machineRun>;
 
 export const beatRequest = z.strictObject({
   address: z.union([z.ipv4(), z.ipv6()]),
@@ -98,6 +108,7 @@ export const beatRequest = z.strictObject({
   instances: z.array(beatInstance).max(256),
   /** Services for which the agent wants a Consul token: it has none, or it is past half its life. */
   wantTokens: z.array(name).max(256),
+  run: machineRun.optional(),
 });
 export type BeatRequest = z.output<typeof beatRequest>;
 
@@ -115,6 +126,7 @@ export interface BeatAnswer {
 export const leaveRequest = z.strictObject({
   /** Leave these out of the mesh for good; empty = all, and the host is forgotten. */
   services: z.array(name).max(256),
+  run: machineRun.optional(),
 });
 
 export const reachRequest = z.strictObject({});

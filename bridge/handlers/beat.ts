@@ -3,6 +3,7 @@ import { sidecarId } from '../../mesh/names.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { admit } from '../admission.ts';
 import type { HostCall } from '../call.ts';
+import { claimHost } from '../claim.ts';
 import { Refusal } from '../refusal.ts';
 import { flippedNode, orphanPlans, vmNodeEntry } from '../vm-node.ts';
 
@@ -16,6 +17,7 @@ const PATIENCE_SHARE = 1 / 8;
  */
 export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   const { bridge, host, body } = call;
+  claimHost(bridge, host, body.run, body.address);
   bridge.leases.heard(host);
   bridge.metrics.beats.inc();
   refuseDuplicates(body);

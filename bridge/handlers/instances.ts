@@ -5,6 +5,7 @@ import { bridgeOwner, externalNode } from '../../mesh/names.ts';
 import { admit } from '../admission.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
+import { rivalNote } from '../claim.ts';
 import { SINCE_META } from '../external-node.ts';
 import type { External } from '../externals.ts';
 import type { Host } from '../hosts.ts';
@@ -42,7 +43,7 @@ function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
       silentMs,
       owner: host.owner,
       since: host.held?.record.joinedAt,
-      note: noteOf(bridge, service.Service, host.site),
+      note: rivalNote(bridge, host) ?? noteOf(bridge, service.Service, host.site),
     }));
 }
 

@@ -80,6 +80,8 @@ async function saveJoin(bridge: Bridge, attempt: Attempt): Promise<Host> {
     if (known === undefined && host.held === undefined) bridge.hosts.remove(host);
     throw error;
   }
+  // A name that was given anew belongs to no machine yet.
+  host.claim = host.held?.record.claim;
   return host;
 }
 

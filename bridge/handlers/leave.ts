@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { leaveRequest } from '../../mesh/bridge-api.ts';
 import type { HostCall } from '../call.ts';
+import { claimHost } from '../claim.ts';
 import { refuseUnwritten } from '../refuse-unwritten.ts';
 import { withoutServices } from '../vm-node.ts';
 
@@ -14,6 +15,7 @@ export interface LeaveAnswer {
  * once, so a host that gets no answer asks again.
  */
 export async function leave({ bridge, host, body }: HostCall<z.output<typeof leaveRequest>>): Promise<LeaveAnswer> {
+  claimHost(bridge, host, body.run, host.claim?.address ?? 'an address it did not tell');
   const joined = host.held?.record.services ?? [];
   const leaving = body.services.length === 0 ? joined : body.services;
   const left = joined.filter((service) => !leaving.includes(service));

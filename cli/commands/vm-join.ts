@@ -100,10 +100,10 @@ async function testPatiently(agent: LocalClient): Promise<Finding[]> {
 }
 
 /** What the flags say about the instances, checked as if it stood in services.d. */
-function wantedInstances(service: string, { port, check = 'tcp', version }: JoinFlags): InstanceDefinition[] {
+function wantedInstances(service: string, { port, check = 'tcp', version, zone }: JoinFlags): InstanceDefinition[] {
   const wantedCheck = localCheckFlag(check);
-  const instances = port.map((text) => ({ port: wantedPort(text), check: wantedCheck, version }));
-  const alone = { port: 0, version };
+  const instances = port.map((text) => ({ port: wantedPort(text), check: wantedCheck, version, zone }));
+  const alone = { port: 0, version, zone };
   const parsed = parseDefinition(
     'flags',
     JSON.stringify({ service, instances: port.length === 0 ? [alone] : instances }),

@@ -3,8 +3,9 @@ import { Command } from 'commander';
 import { writeVariableFiles } from '../../agent/variable-files.ts';
 import { removeDrains } from '../../agent/drain-file.ts';
 import { readDefinitions } from '../../agent/definitions.ts';
-import { makeBridgeClient } from '../../agent/bridge-client.ts';
+import { BridgeRefusal, makeBridgeClient } from '../../agent/bridge-client.ts';
 import { type LocalClient, localClient } from '../../agent/local-client.ts';
+import { machineRun } from '../../agent/machine-run.ts';
 import { Problem, messageOf } from '../../agent/problem.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
 import { type State, openState } from '../../agent/state.ts';
@@ -55,7 +56,7 @@ async function leaveOne(
   const runs = await isRunning(agent);
   if (runs) await agent.drain(service, waitMs);
   // From here on the bridge refuses what the agent still says of it, so that nothing comes back.
-  await tellBridge(state, [service]).catch((error: unknown) => {
+  await tellBridge(settings, state, [service]).catch((error: unknown) => {
     throw new Problem(
       `${service} has not left: ${messageOf(error)} It is drained; try again, or landbridge vm undrain ${service}.`,
     );
@@ -68,9 +69,9 @@ async function leaveOne(
 async function leaveAll(settings: Settings, state: State, agent: LocalClient, waitMs: number): Promise<void> {
   const runs = await isRunning(agent);
   if (runs) await agent.drain('all', waitMs);
-  const failure = await tellBridge(state, []).then(
+  const failure = await tellBridge(settings, state, []).then(
     () => undefined,
-    (error: unknown) => messageOf(error),
+    (error: unknown) => (isOfAnother(error) ? undefined : messageOf(error)),
   );
   if (hasAgentUnit()) {
     await unsetResolved();
@@ -93,12 +94,15 @@ const isRunning = (agent: LocalClient): Promise<boolean> =>
     () => false,
   );
 
-async function tellBridge(state: State, services: string[]): Promise<void> {
+/** This machine is a copy of another, which the bridge goes by: there is nothing of this one to take out. */
+const isOfAnother = (error: unknown): boolean => error instanceof BridgeRefusal && error.code === 'hostClaimed';
+
+async function tellBridge(settings: Settings, state: State, services: string[]): Promise<void> {
   const [host, identity] = [await state.readHost(), await state.readIdentity()];
   if (host === undefined || identity === undefined) throw new Problem('the state of this machine is not complete');
   const client = makeBridgeClient({ bridges: host.bridges, credentials: identity, limits: () => LIMITS });
   try {
-    await client.post('/v1/leave', { services });
+    await client.post('/v1/leave', { services, run: { id: await machineRun(settings.runtimeDir), leaves: true } });
   } finally {
     client.close();
   }

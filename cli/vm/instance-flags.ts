@@ -5,6 +5,7 @@ export interface InstanceFlags {
   port: string[];
   check?: string;
   version?: string;
+  zone?: string;
   hostName?: string;
   address?: string;
 }
@@ -21,13 +22,18 @@ export const withInstanceFlags = (command: Command): Command =>
     )
     .option('--check <check>', 'tcp, http:PATH, grpc[:SERVICE] or exec:COMMAND; default: tcp')
     .option('--version <version>', 'version of the app, for traffic splitting')
+    .option('--zone <zone>', 'where this machine stands, for traffic by zone')
     .option('--host-name <name>', 'name of this machine in the mesh; default: its host name')
     .option('--address <address>', 'where other sidecars reach this machine; default: its address towards the bridge');
 
 /** The flags as words again. */
-export const wordsOf = ({ port, check, version, hostName, address }: InstanceFlags): string[] => [
+export const wordsOf = ({ port, check, version, zone, hostName, address }: InstanceFlags): string[] => [
   ...port.flatMap((one) => ['--port', one]),
-  ...Object.entries({ '--check': check, '--version': version, '--host-name': hostName, '--address': address }).flatMap(
-    ([flag, value]) => (value === undefined ? [] : [flag, value]),
-  ),
+  ...Object.entries({
+    '--check': check,
+    '--version': version,
+    '--zone': zone,
+    '--host-name': hostName,
+    '--address': address,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])),
 ];

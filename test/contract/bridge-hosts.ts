@@ -34,7 +34,7 @@ export function hostContract(
     const bridge = open();
     bridge.admit('web', { upstreams: [{ service: 'db', localPort: 5432 }], protocol: 'http' });
     const vm = await bridge.join('vm1', 'web');
-    const reply = await vm.beat([anInstance('web', 'vm1', { version: 'v2' })]);
+    const reply = await vm.beat([anInstance('web', 'vm1', { version: 'v2', zone: 'eu-1a' })]);
     expect(reply.status).to.equal(200);
     const { services, ...rest } = reply.body;
     expect(rest).to.deep.equal({ leaseMs: LEASE_MS, tokens: [], refused: [], problems: [] });
@@ -45,7 +45,7 @@ export function hostContract(
     expect(held?.Address).to.equal('127.0.0.1');
     expect(Object.keys(held!.registrations).sort()).to.deep.equal(['web-vm1-8080', 'web-vm1-8080-sidecar']);
     const { service, checks } = held!.registrations['web-vm1-8080-sidecar']!;
-    expect(service.Meta).to.include({ platform: 'vm', site: SITE, node: 'vm1', version: 'v2' });
+    expect(service.Meta).to.include({ platform: 'vm', site: SITE, node: 'vm1', version: 'v2', zone: 'eu-1a' });
     expect(service.Proxy?.Upstreams?.[0]).to.include({ DestinationName: 'db', LocalBindPort: 5432 });
     expect(checks[0]).to.include({ Status: 'passing', Output: 'GET / answered 200' });
   });

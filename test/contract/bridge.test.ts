@@ -1,5 +1,6 @@
 import { type BridgeUnderTest, bridgeUnderTest } from './bridge-under-test.ts';
 import { externalContract } from './bridge-externals.ts';
+import { claimContract } from './bridge-claims.ts';
 import { hostContract } from './bridge-hosts.ts';
 import { joinContract } from './bridge-joins.ts';
 
@@ -22,6 +23,7 @@ for (const which of ['the fake', 'the real Consul'] as const) {
 
     hostContract(() => opened[0]!, another);
     joinContract(() => opened[0]!);
+    claimContract(() => opened[0]!);
     externalContract(() => opened[0]!);
   });
 }

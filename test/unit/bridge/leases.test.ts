@@ -21,6 +21,8 @@ describe('the judge of leases', () => {
     held: undefined,
     lease: { host, heardAtMs: clock.steady(), down: false },
     diedAtMs: undefined,
+    claim: undefined,
+    rival: undefined,
     saving: Promise.resolve(),
   });
   const hear = (...names: string[]) => {
