@@ -22,11 +22,19 @@ export async function choosePort({ had, others, isFree }: PortWish): Promise<num
   return undefined;
 }
 
-/** Whether the port can be listened on, on all IPv4 addresses, as the sidecar will. */
-export function isPortFree(port: number): Promise<boolean> {
+/** Whether the port can be listened on, on all addresses of either family, as the sidecar will. */
+export const isPortFree = async (port: number): Promise<boolean> =>
+  (await isFreeOn('0.0.0.0', port)) && (await isFreeOn('::', port));
+
+function isFreeOn(host: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', (error) => (codeOf(error) === 'EADDRINUSE' ? resolve(false) : reject(error)));
-    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
+    server.once('error', (error) => {
+      if (codeOf(error) === 'EADDRINUSE') resolve(false);
+      // A machine without IPv6.
+      else if (codeOf(error) === 'EAFNOSUPPORT' || codeOf(error) === 'EADDRNOTAVAIL') resolve(true);
+      else reject(error);
+    });
+    server.listen({ port, host, exclusive: true, ipv6Only: true }, () => server.close(() => resolve(true)));
   });
 }

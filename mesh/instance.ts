@@ -71,7 +71,7 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
         DestinationServiceID: instance.id,
         LocalServiceAddress: '127.0.0.1',
         LocalServicePort: instance.appPort,
-        ...(instance.platform === 'pod' ? {} : { Config: ANY_ADDRESS }),
+        ...(instance.platform === 'pod' ? {} : { Config: { bind_address: anyAddress(instance.address) } }),
         ...(instance.upstreams.length === 0 ? {} : { Upstreams: instance.upstreams.map(upstreamEntry) }),
         ...(instance.accessLog === 'none' ? {} : { AccessLogs: { Enabled: true, Type: 'stdout' } }),
       },
@@ -81,11 +81,11 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
 }
 
 /**
- * Machines change their address under a registration, and Envoy must not try to bind one that is no longer there. A pod
- * does so only when its sandbox is made anew, and is registered anew at once. Without this the sidecars of pods go by
- * transaction, many in one raft write.
+ * Machines change their address under a registration, and Envoy must not try to bind one that is no longer there: it binds
+ * all of the same family. A pod changes its own only when its sandbox is made anew, and is registered anew at once. Without
+ * this the sidecars of pods go by transaction, many in one raft write.
  */
-const ANY_ADDRESS = { bind_address: '0.0.0.0' };
+const anyAddress = (address: string): string => (address.includes(':') ? '::' : '0.0.0.0');
 
 const upstreamEntry = (upstream: { service: string; localPort: number }): UpstreamEntry => ({
   DestinationName: upstream.service,

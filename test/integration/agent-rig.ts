@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { type Socket, connect, createServer, isIPv6 } from 'node:net';
 
 import pino from 'pino';
 
@@ -47,7 +48,17 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export async function startRig(options: { leaseMs: number; tokenTtl?: string; vmFiles?: VmFiles }): Promise<Rig> {
+export interface RigOptions {
+  leaseMs: number;
+  tokenTtl?: string;
+  vmFiles?: VmFiles;
+  /** The address at which bridge and Consul are reached; default 127.0.0.1. */
+  at?: string;
+}
+
+export async function startRig(options: RigOptions): Promise<Rig> {
+  const { at = '127.0.0.1' } = options;
+  const reached = (port: number): string => (isIPv6(at) ? `[${at}]:${port}` : `${at}:${port}`);
   const consul = await startConsul({ acl: true, tls: true });
   const reader = consul.connect();
   const holder = (): { accessorId: string; token: string; signingKeyPem: string } => ({
@@ -65,7 +76,9 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string; vm
   const ca = await createAuthority('Landbridge bridge CA', { nowMs: Date.now(), days: 1 });
   const authority = await openAuthority(ca.certPem, ca.keyPem);
   const [port = 0] = await freePorts(1);
-  const bridgeAddress = `127.0.0.1:${port}`;
+  const bridgeAddress = reached(port);
+  const grpcPort = Number(consul.grpcAddress.split(':').at(-1));
+  const forward = at === '127.0.0.1' ? undefined : await forwardTo(grpcPort, at);
   const facts = new Map<string, ServiceFacts>();
   const meshServices: MeshServices = { hasSynced: true, by: (_, service) => [facts.get(service) ?? []].flat() };
   const bridgeConsul = consul.connect(bridge.token);
@@ -121,7 +134,7 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string; vm
         authority,
         signingKeyPem: bridge.signingKeyPem,
         consulAccess: {
-          grpc: [consul.grpcAddress],
+          grpc: [reached(grpcPort)],
           serverName: consul.serverName,
           datacenter: 'dc1',
           caPem: consulCaPem,
@@ -131,7 +144,7 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string; vm
         leaseMs: options.leaseMs,
         deregisterAfterMs: 3_600_000,
         port,
-        listenOn: '127.0.0.1',
+        listenOn: at,
         clock: systemClock,
         log: pino({ level: process.env['RIG_LOG'] ?? 'silent' }),
         random: Math.random,
@@ -147,6 +160,7 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string; vm
     },
     async stop() {
       await rig.bridgeDown();
+      forward?.close();
       bridgeConsul.close();
       reader.close();
       await consul.stop();
@@ -154,4 +168,32 @@ export async function startRig(options: { leaseMs: number; tokenTtl?: string; vm
   };
   await rig.bridgeUp();
   return rig;
+}
+
+/** Another way to the port of 127.0.0.1: Consul listens there only. */
+function forwardTo(port: number, at: string): Promise<{ close(): void }> {
+  const open = new Set<Socket>();
+  const server = createServer((from) => {
+    const to = connect({ host: '127.0.0.1', port });
+    for (const [one, other] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      open.add(one);
+      one.pipe(other);
+      one.on('error', () => other.destroy());
+      one.on('close', () => (open.delete(one), other.destroy()));
+    }
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, at, () =>
+      resolve({
+        close() {
+          server.close();
+          for (const socket of open) socket.destroy();
+        },
+      }),
+    );
+  });
 }
