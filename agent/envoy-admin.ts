@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 
+import { type EnvoyVersion, versionIn } from './envoy-binary.ts';
+
 /** Asks an Envoy's admin socket (https://www.envoyproxy.io/docs/envoy/latest/operations/admin). */
 export interface EnvoyAnswer {
   /** `LIVE`: it has its configuration; the other states are all on the way there, or on the way out. */
@@ -19,6 +21,14 @@ export async function askEnvoy(socketPath: string, timeoutMs: number): Promise<E
   if (ready.status !== 200) return { live: false, ports: [], connected };
   const { body } = await get(socketPath, '/listeners?format=json', signal);
   return { live: true, ports: portsOf(JSON.parse(body)), connected };
+}
+
+/** Its version, and that of its hot restart. */
+export async function askEnvoyVersion(socketPath: string, timeoutMs: number): Promise<EnvoyVersion | undefined> {
+  const { body } = await get(socketPath, '/server_info', AbortSignal.timeout(timeoutMs));
+  const { version: name = '', hot_restart_version: hotRestart = '' } = JSON.parse(body) as Record<string, string>;
+  const version = versionIn(name);
+  return version === undefined ? undefined : { version, hotRestart };
 }
 
 /** What a listener that the configuration asks for could not do, for example bind its port; undefined = all is well. */

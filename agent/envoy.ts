@@ -1,15 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 
 import type { Logger } from 'pino';
 
 import { backOffMs } from './back-off.ts';
 import type { Clock } from './clock.ts';
-import { askEnvoy, listenerProblem } from './envoy-admin.ts';
+import { listenerProblem } from './envoy-admin.ts';
+import { type Binary, type EnvoyVersion, binaryAt } from './envoy-binary.ts';
+import { type EnvoyProcess, startEnvoyProcess } from './envoy-process.ts';
+import { type EnvoyStatus, OFF, complaintIn } from './envoy-status.ts';
+import { ANSWER_MS, type EnvoySight, HANG_MS, watchEnvoy } from './envoy-watch.ts';
+import { type Lineage, endLineage, newLineage } from './hot-restart.ts';
 import { ADMIN_SOCKET } from './instance-id.ts';
-import { codeOf, messageOf } from './problem.ts';
-import { kill, recordOf, removeRecord, writeRecord } from './process-record.ts';
+import { listenersOn } from './listening.ts';
+import { messageOf } from './problem.ts';
 import { type TokenRefusals, watchTokenRefusals } from './token-refusals.ts';
 
 export interface EnvoyOptions {
@@ -17,8 +20,8 @@ export interface EnvoyOptions {
   id: string;
   /** Where its files are. */
   folder: string;
-  /** Writes its files, see envoy-files.ts, and gives the options it is started with; called before every start. */
-  prepare: () => Promise<string[]>;
+  /** Writes its files, see envoy-files.ts, and gives what it is started with; called before every start. */
+  prepare: (lineage: Lineage | undefined) => Promise<Prepared>;
   /** Path of the Envoy binary. */
   command: string;
   clock: Clock;
@@ -28,46 +31,33 @@ export interface EnvoyOptions {
   changed: () => void;
 }
 
-/**
- *   off --start--> starting --LIVE--> live --exit or hang--> waiting --back-off--> starting
- *                                any --stop--> off
- */
-export interface EnvoyStatus {
-  state: 'off' | 'starting' | 'live' | 'waiting';
-  pid: number | undefined;
-  restarts: number;
-  /** Ports of its open listeners. */
-  ports: number[];
-  /** It has a stream to Consul. */
-  connected: boolean;
-  /** One line: why it does not run, or what it refused. */
-  problem: string | undefined;
+export interface Prepared {
+  args: string[];
+  /** How long the process before goes on after this one has taken over. */
+  leaveMs: number;
 }
 
-const OFF = { state: 'off', pid: undefined, ports: [], connected: false, problem: undefined } satisfies Omit<
-  EnvoyStatus,
-  'restarts'
->;
 const RESTART = { firstMs: 100, maxMs: 5000 };
-/** Asked quickly until it is live the first time, so that joining does not wait for the next full second. */
-const ASK_STARTING_MS = 100;
-const ASK_LIVE_MS = 1000;
-const HANG_MS = 5000;
-const STOP_MS = 5000;
 /** Up for this long, and the next crash counts as the first. */
 const STEADY_MS = 30_000;
-const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|unauthenticated|stream.* closed/i;
+/** What a process gets to leave by itself beyond the time that Envoy gives it. */
+const LEAVE_GRACE_MS = 3000;
 
-/** One stock Envoy process, kept running. */
+/** One stock Envoy, kept running: one process, or two while one takes over from the other. */
 export class Envoy {
   status: EnvoyStatus = { ...OFF, restarts: 0 };
   readonly refusals: TokenRefusals;
 
   readonly #options: EnvoyOptions;
   readonly #socket: string;
-  #child: ChildProcess | undefined;
-  #exited: Promise<void> = Promise.resolve();
+  #process: EnvoyProcess | undefined;
+  /** The process before: serves until `#process` has taken over, and then leaves. */
+  #before: EnvoyProcess | undefined;
+  /** While a process takes over: tells how it went; undefined = well. */
+  #takenOver: ((problem: string | undefined) => void) | undefined;
   #wanted = false;
+  /** One more with each stop: a start from before is not to be finished. */
+  #turn = 0;
   #crashes = 0;
   #complaint: string | undefined;
   #cancelRestart = (): void => {};
@@ -78,6 +68,11 @@ export class Envoy {
     this.#socket = join(options.folder, ADMIN_SOCKET);
   }
 
+  /** Which program it runs. */
+  get binary(): Binary | undefined {
+    return this.#process?.binary;
+  }
+
   /** Does nothing when it runs already. */
   start(): void {
     if (this.#wanted) return;
@@ -86,62 +81,117 @@ export class Envoy {
     void this.#launch();
   }
 
-  /** Ends when the process has ended: SIGTERM, and SIGKILL after 5 s. */
+  /** Ends when its processes have ended: SIGTERM, and SIGKILL after 5 s. */
   async stop(): Promise<void> {
     this.#wanted = false;
+    this.#turn += 1;
     this.#cancelRestart();
-    const child = this.#child;
-    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGTERM');
-      const cancel = this.#options.clock.after(STOP_MS, () => child.kill('SIGKILL'));
-      await this.#exited;
-      cancel();
-    }
+    this.#takenOver?.('it was stopped');
+    const ending = [this.#process, this.#before].map((one) => one?.end());
+    [this.#process, this.#before, this.#takenOver] = [undefined, undefined, undefined];
+    await Promise.all(ending);
     this.#set(OFF);
   }
 
-  async #launch(): Promise<void> {
-    const { id, folder, command, prepare, clock, log } = this.#options;
-    const startedMs = clock.monotonicMs();
-    this.#complaint = undefined;
-    this.#set({ ...OFF, state: 'starting', problem: this.status.problem });
-    let args: string[];
+  /** Ends the process and starts another: calls in between fail. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.start();
+  }
+
+  /** Whether another process, of this version, could take over now. */
+  canHandOver({ hotRestart }: EnvoyVersion): boolean {
+    const { state, version } = this.status;
+    return state === 'live' && this.#process?.lineage !== undefined && version?.hotRestart === hotRestart;
+  }
+
+  /**
+   * Starts another process that takes over the listening sockets of the one that runs, once it has its configuration from
+   * Consul; until then the one that runs serves. Gives why that failed, undefined = it serves. After a failure the process
+   * that runs goes on, but can hand over to none any more.
+   */
+  async handOver(): Promise<string | undefined> {
+    const [before, { id, log }] = [this.#process, this.#options];
+    if (before?.lineage === undefined || this.#takenOver !== undefined)
+      return 'it can hand over to no other process now';
+    await this.#before?.end();
+    const { baseId, epoch } = before.lineage;
+    const outcome = new Promise<string | undefined>((resolve) => (this.#takenOver = resolve));
+    let leaveMs: number;
     try {
-      args = await prepare();
+      leaveMs = await this.#begin({ baseId, epoch: epoch + 1 }, before);
     } catch (error) {
-      return this.#again(`its files in ${folder} cannot be written (${messageOf(error)})`);
+      this.#takenOver = undefined;
+      return messageOf(error);
     }
-    if (!this.#wanted) return;
-    const child = spawn(command, args, {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // A session of its own: Ctrl-C on a terminal must reach the agent only, which drains before it stops its Envoys.
-      detached: true,
-    });
-    this.#child = child;
-    for (const stream of [child.stdout, child.stderr])
-      createInterface({ input: stream }).on('line', (line) => this.#hear(line));
-    this.#exited = endOf(child, command).then((end) => this.#ended(child, end, startedMs));
-    if (child.pid !== undefined) {
-      this.#set({ pid: child.pid });
-      log.info({ instance: id, pid: child.pid }, 'Envoy started');
-      void this.#record(child.pid);
-      void this.#watch(child, startedMs);
+    const problem = await outcome;
+    if (problem === undefined) {
+      log.info({ instance: id, pid: this.#process?.pid, before: before.pid }, 'another Envoy has taken over');
+      // The new process tells it to end; it may be gone itself by then.
+      void before.endWithin(leaveMs + LEAVE_GRACE_MS);
+    }
+    return problem;
+  }
+
+  async #launch(): Promise<void> {
+    this.#set({ ...OFF, state: 'starting', problem: this.status.problem });
+    try {
+      await this.#begin(await newLineage(this.#options.random), undefined);
+    } catch (error) {
+      this.#again(`its files in ${this.#options.folder} cannot be written (${messageOf(error)})`);
     }
   }
 
-  async #record(pid: number): Promise<void> {
-    const record = await recordOf(pid);
-    if (record) await writeRecord(this.#options.folder, record).catch(() => {});
+  /** Starts a process; it is `#process` from then on. Gives how long the one before may go on. */
+  async #begin(lineage: Lineage | undefined, before: EnvoyProcess | undefined): Promise<number> {
+    const { id, folder, command, prepare, clock, log } = this.#options;
+    const turn = this.#turn;
+    const binary = await binaryAt(command);
+    const { args, leaveMs } = await prepare(lineage);
+    if (turn !== this.#turn) return leaveMs;
+    this.#complaint = undefined;
+    const hear = (line: string): void => this.#hear(line);
+    const started = startEnvoyProcess({ command, args, folder, binary, lineage, clock, hear });
+    [this.#process, this.#before] = [started, before ?? this.#before];
+    void started.ended.then((how) => this.#ended(started, how));
+    if (started.pid === undefined) return leaveMs;
+    log.info({ instance: id, pid: started.pid, before: before?.pid }, 'Envoy started');
+    if (before === undefined) this.#set({ pid: started.pid });
+    void this.#watch(started);
+    return leaveMs;
   }
 
-  async #ended(child: ChildProcess, end: string, startedMs: number): Promise<void> {
-    const { folder, clock } = this.#options;
-    if (child !== this.#child) return;
-    this.#child = undefined;
-    await removeRecord(folder).catch(() => {});
-    if (clock.monotonicMs() - startedMs > STEADY_MS) this.#crashes = 0;
-    this.#again(this.#complaint === undefined ? end : `${end}: ${this.#complaint}`);
+  async #ended(ended: EnvoyProcess, how: string): Promise<void> {
+    const others = [this.#process, this.#before].filter((other) => other !== ended && other?.running());
+    const baseId = ended.lineage?.baseId;
+    if (baseId !== undefined && !others.some((other) => other?.lineage?.baseId === baseId))
+      await endLineage(baseId).catch(() => {});
+    if (ended === this.#before) return void (this.#before = undefined);
+    if (ended !== this.#process) return;
+    const why = this.#complaint === undefined ? how : `${how}: ${this.#complaint}`;
+    const { clock } = this.#options;
+    if (this.#takenOver !== undefined && (await this.#goBack(why))) return;
+    this.#process = undefined;
+    if (clock.monotonicMs() - ended.startedMs > STEADY_MS) this.#crashes = 0;
+    this.#again(why);
+  }
+
+  /** The process that was to take over has ended: the one before goes on, if it still serves. */
+  async #goBack(why: string): Promise<boolean> {
+    const [before, told] = [this.#before, this.#takenOver];
+    [this.#before, this.#takenOver] = [undefined, undefined];
+    told?.(why);
+    if (before === undefined || !before.running() || !this.#wanted) return false;
+    const listening = await Promise.all(this.status.ports.map(listenersOn));
+    if (listening.some((sockets) => sockets.length === 0)) {
+      await before.end();
+      return false;
+    }
+    const kept = { ...before, lineage: undefined };
+    this.#process = kept;
+    void before.ended.then((how) => this.#ended(kept, how));
+    this.#set({ problem: `another Envoy could not take over from it: ${why}` });
+    return true;
   }
 
   /** Starts it once more after a while, unless it is to be off. */
@@ -158,29 +208,33 @@ export class Envoy {
     });
   }
 
-  /** Asks the admin socket for as long as this process is the one; kills it when it does not answer for 5 s. */
-  async #watch(child: ChildProcess, startedMs: number): Promise<void> {
+  #watch(watched: EnvoyProcess): Promise<void> {
     const { id, clock, log } = this.#options;
-    let answeredMs = startedMs;
-    let settled = false;
-    while (child === this.#child) {
-      await new Promise<void>((resolve) => clock.after(settled ? ASK_LIVE_MS : ASK_STARTING_MS, resolve));
-      try {
-        const { live, ports, connected } = await askEnvoy(this.#socket, HANG_MS / 2);
-        if (this.#complaint !== undefined && live) this.#complaint = await listenerProblem(this.#socket, HANG_MS / 2);
-        if (child !== this.#child) return;
-        answeredMs = clock.monotonicMs();
-        settled = live && ports.length > 0;
-        this.#set({ state: live ? 'live' : 'starting', ports, connected, problem: this.#complaint });
-      } catch {
-        if (child !== this.#child) return;
-        if (clock.monotonicMs() - answeredMs < HANG_MS) continue;
-        log.warn({ instance: id, pid: child.pid }, 'Envoy does not answer, killing it');
+    const isCurrent = (): boolean => watched === this.#process;
+    return watchEnvoy({
+      socket: this.#socket,
+      clock,
+      isCurrent,
+      saw: async (sight) => {
+        if (this.#complaint !== undefined && sight.live)
+          this.#complaint = await listenerProblem(this.#socket, ANSWER_MS);
+        if (isCurrent()) this.#take(watched, sight);
+      },
+      hangs: async () => {
+        log.warn({ instance: id, pid: watched.pid }, 'Envoy does not answer, killing it');
         this.#complaint = `it did not answer for ${HANG_MS / 1000} s`;
-        if (child.pid !== undefined) kill(child.pid, 'SIGKILL');
-        await this.#exited;
-      }
-    }
+        watched.kill();
+        await watched.ended;
+      },
+    });
+  }
+
+  /** Takes what the process says of itself; until it has taken over, it is the one before that counts. */
+  #take({ pid }: EnvoyProcess, { live, version, ports, connected }: EnvoySight): void {
+    if (this.#takenOver !== undefined && !live) return;
+    this.#set({ state: live ? 'live' : 'starting', pid, version, ports, connected, problem: this.#complaint });
+    this.#takenOver?.(undefined);
+    this.#takenOver = undefined;
   }
 
   #hear(line: string): void {
@@ -188,7 +242,7 @@ export class Envoy {
     if (line.startsWith('{')) return log.info({ instance: id, access: line }, 'Envoy served');
     log.warn({ instance: id, envoy: line }, 'Envoy says');
     this.refusals.hear(line);
-    if (COMPLAINT.test(line)) this.#complaint = withoutPrefix(line);
+    this.#complaint = complaintIn(line) ?? this.#complaint;
   }
 
   #set(change: Partial<EnvoyStatus>): void {
@@ -197,16 +251,3 @@ export class Envoy {
     if (JSON.stringify(before) !== JSON.stringify(this.status)) this.#options.changed();
   }
 }
-
-/** How it ended, in a few words. A process that could not be started has an error and no exit. */
-const endOf = (child: ChildProcess, command: string): Promise<string> =>
-  new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve(`Envoy ended (${signal ?? `exit ${code}`})`));
-    child.once('error', (error) => {
-      if (child.pid !== undefined) return; // Only a signal that could not be sent.
-      resolve(codeOf(error) === 'ENOENT' ? `there is no Envoy at ${command}` : `${command}: ${messageOf(error)}`);
-    });
-  });
-
-/** Envoy's lines start with `[time][thread][level][component] [file:line] `. */
-const withoutPrefix = (line: string): string => line.replace(/^(?:\[[^\]]*\]\s*)+/, '').slice(0, 500);

@@ -1,7 +1,7 @@
 import type { ServicePlan } from '../mesh/bridge-api.ts';
 
 import type { CheckState } from './check-loop.ts';
-import type { EnvoyStatus } from './envoy.ts';
+import type { EnvoyStatus } from './envoy-status.ts';
 import type { Health } from './health.ts';
 import type { LocalInstance } from './local-instance.ts';
 
@@ -12,7 +12,7 @@ export interface InstanceStatus {
   sidecarPort: number | undefined;
   /** undefined: a member that only calls others. */
   check: { state: CheckState; output: string } | undefined;
-  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'connected' | 'problem'>;
+  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'connected' | 'problem'> & { version: string | undefined };
   draining: boolean;
   refused: string | undefined;
   /** What the agent makes of it. */
@@ -29,7 +29,7 @@ export function statusOf(
   upstreams: InstanceStatus['upstreams'],
 ): InstanceStatus {
   const { id, service, appPort, sidecarPort, refused } = instance;
-  const { state, pid, restarts, connected } = instance.envoy.status;
+  const { state, pid, version, restarts, connected } = instance.envoy.status;
   const { app, sidecarProblem: problem, draining } = instance.condition();
   return {
     id,
@@ -37,7 +37,7 @@ export function statusOf(
     appPort,
     sidecarPort,
     check: app && { state: app.state, output: app.output },
-    envoy: { state, pid, restarts, connected, problem },
+    envoy: { state, pid, version: version?.version, restarts, connected, problem },
     draining,
     refused,
     now: instance.health(),

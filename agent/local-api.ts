@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { Problem, messageOf } from './problem.ts';
 import type { Finding } from './self-test.ts';
 import type { AgentStatus } from './status.ts';
+import type { Upgraded } from './upgrade-envoys.ts';
 
 /** What a drain came to. */
 export interface DrainAnswer {
@@ -25,6 +26,8 @@ export interface LocalApi {
   test(): Promise<Finding[]>;
   /** Reads services.d and the host's membership again. */
   reload(): Promise<void>;
+  /** Puts the Envoy that is installed in the place of those that run another. Throws a Problem. */
+  upgradeEnvoys(): Promise<Upgraded[]>;
   /** Ends the agent, as SIGTERM does. */
   stop(): void;
 }
@@ -72,6 +75,8 @@ async function route(api: LocalApi, request: IncomingMessage): Promise<object> {
       return { undrained: await api.undrain(undrainRequest.parse(await bodyOf(request)).target) };
     case 'POST /test':
       return { findings: await api.test() };
+    case 'POST /upgrade-envoys':
+      return { upgraded: await api.upgradeEnvoys() };
     case 'POST /reload':
       await api.reload();
       return api.status();

@@ -4,6 +4,7 @@ import type { DrainAnswer } from './local-api.ts';
 import { Problem, codeOf, messageOf } from './problem.ts';
 import type { Finding } from './self-test.ts';
 import type { AgentStatus } from './status.ts';
+import type { Upgraded } from './upgrade-envoys.ts';
 
 /** The agent's local API, from the outside. All functions throw a Problem that says what to do. */
 export interface LocalClient {
@@ -12,9 +13,13 @@ export interface LocalClient {
   undrain(target: string): Promise<{ undrained: string[] }>;
   reload(): Promise<AgentStatus>;
   test(): Promise<{ findings: Finding[] }>;
+  upgradeEnvoys(): Promise<{ upgraded: Upgraded[] }>;
   /** As SIGTERM does; ends when the agent has taken it. */
   stop(): Promise<void>;
 }
+
+/** One instance after the other. */
+const UPGRADE_MS = 120_000;
 
 /** `patienceMs`: default 15 s, longer than any beat. */
 export function localClient(socketPath: string, patienceMs = 15_000): LocalClient {
@@ -30,6 +35,7 @@ export function localClient(socketPath: string, patienceMs = 15_000): LocalClien
     undrain: (target) => ask('POST', '/undrain', { target }),
     test: () => ask('POST', '/test', {}),
     reload: () => ask('POST', '/reload', {}),
+    upgradeEnvoys: () => ask('POST', '/upgrade-envoys', {}, UPGRADE_MS),
     stop: () => ask('POST', '/stop', {}),
   };
 }

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 
 import { BOOTSTRAP_FILE } from '../mesh/bootstrap.ts';
-import { envoyArguments } from '../mesh/envoy-arguments.ts';
+import { envoyArguments, leaveSeconds } from '../mesh/envoy-arguments.ts';
 import { sidecarId } from '../mesh/names.ts';
 
 import { runCheck } from './check.ts';
 import { type CheckLoop, UNCHECKED, startCheckLoop } from './check-loop.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, sleep } from './clock.ts';
 import type { InstanceDefinition } from './definitions.ts';
 import { type Drain, afterLook } from './drain.ts';
-import { Envoy } from './envoy.ts';
+import { Envoy, type Prepared } from './envoy.ts';
+import type { EnvoyVersion } from './envoy-binary.ts';
 import { type EnvoyFiles, writeEnvoyFiles, writeToken } from './envoy-files.ts';
 import { type Condition, type Health, healthOf } from './health.ts';
+import type { Lineage } from './hot-restart.ts';
+import { HOT_RESTART_SOCKET } from './instance-id.ts';
 import { listenersOn } from './listening.ts';
 import { messageOf } from './problem.ts';
 
@@ -26,6 +29,8 @@ export interface LocalInstanceOptions {
   sidecarPort: number | undefined;
   folder: string;
   envoyCommand: string;
+  /** How long callers get to leave. */
+  drainMs: number;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -34,6 +39,9 @@ export interface LocalInstanceOptions {
   /** Called when its drain ended by itself. */
   returned: () => void;
 }
+
+/** What a new Envoy gets until it has its configuration. */
+const LIVE_MS = 30_000;
 
 /** One instance of a service on this machine: its app's check, its Envoy, its drain. */
 export class LocalInstance {
@@ -48,6 +56,8 @@ export class LocalInstance {
 
   readonly #options: LocalInstanceOptions;
   #check: CheckLoop | undefined;
+  /** Its Envoy is about to be ended for another, which cannot take over from it. */
+  #replacing = false;
   /** What its Envoy starts from; there before it is started. */
   #files: EnvoyFiles | undefined;
 
@@ -58,10 +68,13 @@ export class LocalInstance {
     this.service = service;
     this.definition = options.definition;
     this.sidecarPort = options.sidecarPort;
-    const prepare = async (): Promise<string[]> => {
+    const prepare = async (lineage: Lineage | undefined): Promise<Prepared> => {
       const { proxy } = this.#files!;
       await writeEnvoyFiles(this.#files!);
-      return envoyArguments({ bootstrap: join(folder, BOOTSTRAP_FILE), node: sidecarId(id), service, proxy });
+      const hotRestart = lineage && { ...lineage, socket: join(folder, HOT_RESTART_SOCKET) };
+      const bootstrap = join(folder, BOOTSTRAP_FILE);
+      const args = envoyArguments({ bootstrap, node: sidecarId(id), service, proxy, hotRestart });
+      return { args, leaveMs: leaveSeconds(proxy) * 1000 };
     };
     this.envoy = new Envoy({ id, folder, command, prepare, clock, random, log, changed });
     this.#startCheck();
@@ -91,6 +104,27 @@ export class LocalInstance {
     );
   }
 
+  /**
+   * Puts the program that is installed now in the place of the one that its Envoy runs. Nobody notices where one can take
+   * over from the other; else the instance is out of the mesh meanwhile, and what its app calls fails for a moment. Gives
+   * why it failed.
+   */
+  async replaceEnvoy(offered: EnvoyVersion): Promise<string | undefined> {
+    const { clock, drainMs, changed } = this.#options;
+    if (this.envoy.canHandOver(offered)) return this.envoy.handOver();
+    if (this.envoy.status.state === 'live') {
+      this.#replacing = true;
+      changed();
+      await sleep(clock, drainMs);
+    }
+    await this.envoy.restart();
+    this.#replacing = false;
+    const untilMs = clock.monotonicMs() + LIVE_MS;
+    while (this.envoy.status.state !== 'live' && clock.monotonicMs() < untilMs) await sleep(clock, 100);
+    const { state, problem } = this.envoy.status;
+    return state === 'live' ? undefined : (problem ?? `the new one is not live after ${LIVE_MS / 1000} s`);
+  }
+
   async drain(): Promise<void> {
     this.draining ??= { listeners: await listenersOn(this.appPort), away: false };
   }
@@ -100,7 +134,9 @@ export class LocalInstance {
     const { state, ports, problem } = this.envoy.status;
     const { sidecarPort } = this;
     if (state !== 'live' || sidecarPort === undefined || ports.includes(sidecarPort)) return false;
-    return problem?.includes(`cannot bind '0.0.0.0:${sidecarPort}'`) ?? false;
+    return [`cannot bind '0.0.0.0:${sidecarPort}'`, `cannot bind '[::]:${sidecarPort}'`].some((said) =>
+      problem?.includes(said),
+    );
   }
 
   condition(): Condition {
@@ -110,8 +146,8 @@ export class LocalInstance {
     const noToken = state === 'off' ? 'waiting for a Consul token from the bridge' : undefined;
     return {
       app: this.#check === undefined ? undefined : this.#check.checked(),
-      sidecarReady: state === 'live' && sidecarPort !== undefined && ports.includes(sidecarPort),
-      sidecarProblem: portProblem ?? problem ?? noToken,
+      sidecarReady: !this.#replacing && state === 'live' && sidecarPort !== undefined && ports.includes(sidecarPort),
+      sidecarProblem: this.#replacing ? 'its Envoy is being replaced' : (portProblem ?? problem ?? noToken),
       draining: this.draining !== undefined,
       refused: this.refused,
     };

@@ -8,6 +8,7 @@ import { type Clock, sleep, systemClock } from './clock.ts';
 import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts';
 import { type LocalApi, serveLocalApi } from './local-api.ts';
 import { localClient } from './local-client.ts';
+import { machineRun } from './machine-run.ts';
 import { Membership } from './membership.ts';
 import { type Names, startNames } from './names.ts';
 import { Problem } from './problem.ts';
@@ -16,6 +17,7 @@ import { selfTest } from './self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
 import { type HostState, type Identity, type State, openState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
+import { type EnvoyUpgrades, followEnvoyBinary } from './upgrade-envoys.ts';
 
 /** How long a bridge may stay silent before something that waits for it goes on without. */
 const TELL_MS = 10_000;
@@ -40,7 +42,8 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   /** The mesh has been left. */
   const left = new AbortController();
   let urgent = (): void => {};
-  const supervisor = await Supervisor.open({ settings, state, host, clock, random, log, urgent: () => urgent() });
+  const run = await machineRun(settings.runtimeDir);
+  const supervisor = await Supervisor.open({ settings, state, host, run, clock, random, log, urgent: () => urgent() });
   const member = new Membership(host, identity, { state, supervisor, clock, log });
   const names =
     settings.dns &&
@@ -71,18 +74,27 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     urgent = beats.soon;
     left.signal.addEventListener('abort', beats.stop);
     const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
-    const api = makeApi({
+    const upgrades = followEnvoyBinary({
+      path: settings.envoy,
+      instances: () => supervisor.instances(),
+      clock,
+      log,
+      signal: left.signal,
+    });
+    const parts = {
       settings,
       supervisor,
       member,
       names,
       definitions,
+      upgrades,
       clock,
       told,
       urgent,
       stop,
       left: left.signal,
-    });
+    };
+    const api = makeApi(parts);
     await serveLocalApi(apiSocket(settings), api, left.signal);
     log.info({ host: host.host, site: host.site, bridges: host.bridges }, 'agent runs');
 
@@ -120,18 +132,24 @@ function makeApi(parts: {
   member: Membership;
   names: Names | undefined;
   definitions: FollowedDefinitions;
+  upgrades: EnvoyUpgrades;
   clock: Clock;
   told: () => Promise<boolean>;
   urgent: () => void;
   stop: AbortController;
   left: AbortSignal;
 }): LocalApi {
-  const { settings, supervisor, member, names, definitions, clock, told, urgent, stop, left } = parts;
+  const { settings, supervisor, member, names, definitions, upgrades, clock, told, urgent, stop, left } = parts;
   return {
     status: () => ({
       ...member.status(),
       names: names?.status(),
-      problems: [...definitions.problems(), ...supervisor.problems(), ...member.problems()],
+      problems: [
+        ...definitions.problems(),
+        ...supervisor.problems(),
+        ...member.problems(),
+        ...[upgrades.problem() ?? []].flat(),
+      ],
       instances: supervisor.status(),
     }),
     async drain(target, waitMs) {
@@ -152,6 +170,7 @@ function makeApi(parts: {
       await definitions.read();
       urgent();
     },
+    upgradeEnvoys: () => upgrades.now(),
     stop: () => stop.abort(),
   };
 }

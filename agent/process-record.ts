@@ -4,14 +4,18 @@ import { join } from 'node:path';
 import { atomicWrite } from './atomic-write.ts';
 import type { Clock } from './clock.ts';
 import { sleep } from './clock.ts';
+import { endLineage } from './hot-restart.ts';
 
 /** A process, however often its number is used again: see proc(5), field 22 of /proc/PID/stat. */
 export interface ProcessRecord {
   pid: number;
   startTicks: number;
+  /** Of its shared memory, see hot-restart.ts. */
+  baseId?: number;
 }
 
-const FILE = 'envoy.pid';
+const SUFFIX = '.pid';
+const fileOf = (pid: number): string => `envoy-${pid}${SUFFIX}`;
 
 export async function recordOf(pid: number): Promise<ProcessRecord | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
@@ -22,9 +26,10 @@ export async function recordOf(pid: number): Promise<ProcessRecord | undefined> 
 }
 
 export const writeRecord = (folder: string, record: ProcessRecord): Promise<void> =>
-  atomicWrite(join(folder, FILE), JSON.stringify(record), { mode: 0o640 });
+  atomicWrite(join(folder, fileOf(record.pid)), JSON.stringify(record), { mode: 0o640 });
 
-export const removeRecord = (folder: string): Promise<void> => rm(join(folder, FILE), { force: true });
+export const removeRecord = (folder: string, pid: number): Promise<void> =>
+  rm(join(folder, fileOf(pid)), { force: true });
 
 /**
  * Ends the Envoys that an agent before this one started and could not stop, because it was killed itself. They would
@@ -33,14 +38,18 @@ export const removeRecord = (folder: string): Promise<void> => rm(join(folder, F
 export async function endStrays(runtimeDir: string, clock: Clock): Promise<number[]> {
   const entries = await readdir(runtimeDir, { withFileTypes: true }).catch(() => []);
   const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => join(runtimeDir, entry.name));
-  const ended = await Promise.all(folders.map((folder) => endStray(folder, clock)));
+  const files = await Promise.all(
+    folders.map(async (folder) => {
+      const inside = await readdir(folder).catch(() => []);
+      return inside.filter((file) => file.endsWith(SUFFIX)).map((file) => join(folder, file));
+    }),
+  );
+  const ended = await Promise.all(files.flat().map((file) => endStray(file, clock)));
   return ended.filter((pid) => pid !== undefined);
 }
 
-async function endStray(folder: string, clock: Clock): Promise<number | undefined> {
-  const text = await readFile(join(folder, FILE), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const record = readRecord(text);
+async function endStray(file: string, clock: Clock): Promise<number | undefined> {
+  const record = readRecord(await readFile(file, 'utf8').catch(() => ''));
   const alive = async (): Promise<boolean> =>
     record !== undefined && (await recordOf(record.pid))?.startTicks === record.startTicks;
   const found = await alive();
@@ -53,14 +62,16 @@ async function endStray(folder: string, clock: Clock): Promise<number | undefine
     const untilMs = clock.monotonicMs() + patienceMs;
     while ((await alive()) && clock.monotonicMs() < untilMs) await sleep(clock, 20);
   }
-  await removeRecord(folder);
+  if (record?.baseId !== undefined) await endLineage(record.baseId).catch(() => {});
+  await rm(file, { force: true });
   return found ? record?.pid : undefined;
 }
 
 function readRecord(text: string): ProcessRecord | undefined {
   try {
-    const { pid, startTicks } = JSON.parse(text) as ProcessRecord;
-    return Number.isInteger(pid) && pid > 1 && Number.isInteger(startTicks) ? { pid, startTicks } : undefined;
+    const { pid, startTicks, baseId } = JSON.parse(text) as ProcessRecord;
+    if (!(Number.isInteger(pid) && pid > 1 && Number.isInteger(startTicks))) return undefined;
+    return { pid, startTicks, ...(Number.isInteger(baseId) ? { baseId } : {}) };
   } catch {
     return undefined;
   }

@@ -9,16 +9,15 @@ import type { Definitions } from './definitions.ts';
 import type { Drain } from './drain.ts';
 import { readDrains, writeDrains } from './drain-file.ts';
 import { instanceFolder } from './instance-id.ts';
+import { type Learnt, keep, mend, openLearnt } from './learnt.ts';
 import { LocalInstance } from './local-instance.ts';
-import { plansAfter } from './plans-after.ts';
 import { type PortBook, openPortBook } from './port-book.ts';
 import { messageOf } from './problem.ts';
 import type { Settings } from './settings.ts';
-import type { HostState, Known, State } from './state.ts';
+import type { HostState, State } from './state.ts';
 import { type InstanceStatus, statusOf } from './instance-status.ts';
 import { Roster } from './roster.ts';
 import { matchTarget } from './target.ts';
-import { type TokenShelf, openTokenShelf } from './token-shelf.ts';
 import { upstreamBinders } from './upstream-binders.ts';
 import { writeVariableFiles } from './variable-files.ts';
 import { type WantedInstance, wantedInstances } from './wanted-instances.ts';
@@ -27,6 +26,8 @@ export interface SupervisorOptions {
   settings: Settings;
   state: State;
   host: HostState;
+  /** See machine-run.ts. */
+  run: string;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -37,51 +38,42 @@ export interface SupervisorOptions {
 /** All instances of this machine: makes them what services.d and the bridge say, and says how they are. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #tokens: TokenShelf;
+  readonly #learnt: Learnt;
   readonly #roster: Roster;
   /** What the bridge has taken, by instance. */
   readonly #told = new Map<string, BeatInstance['health']>();
-  #known: Known;
   /** Drains that an agent before this one began. */
   readonly #drainedBefore: Map<string, Drain>;
   #problems: string[] = [];
+  /** The agent is about to end. */
+  #leaves = false;
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(
     options: SupervisorOptions,
-    learnt: { tokens: TokenShelf; ports: PortBook; known: Known; drains: Record<string, Drain> },
+    parts: { learnt: Learnt; ports: PortBook; drains: Record<string, Drain> },
   ) {
     this.#options = options;
-    this.#tokens = learnt.tokens;
+    this.#learnt = parts.learnt;
     const { settings, clock, log } = options;
     const make = (wanted: WantedInstance, port: number | undefined): LocalInstance => this.#make(wanted, port);
-    this.#roster = new Roster({ ports: learnt.ports, make, drainMs: settings.drainMs, clock, log });
-    this.#known = learnt.known;
-    this.#drainedBefore = new Map(Object.entries(learnt.drains));
+    this.#roster = new Roster({ ports: parts.ports, make, drainMs: settings.drainMs, clock, log });
+    this.#drainedBefore = new Map(Object.entries(parts.drains));
   }
 
-  /** Reads what was learnt before. A damaged file is as good as none: all of it can be learnt again. */
   static async open(options: SupervisorOptions): Promise<Supervisor> {
-    const { state, host, clock, settings, log } = options;
-    const mend =
-      <T>(empty: T) =>
-      (error: unknown): T => {
-        log.error({ problem: messageOf(error) }, 'it is made anew');
-        return empty;
-      };
-    const known = await state.readKnown().catch(mend(undefined));
+    const { state, settings, log } = options;
     return new Supervisor(options, {
-      tokens: openTokenShelf(state, await state.readTokens().catch(mend({})), clock),
-      ports: openPortBook(state, await state.readPorts().catch(mend({})), (error) =>
+      learnt: await openLearnt(options),
+      ports: openPortBook(state, await state.readPorts().catch(mend(log, {})), (error) =>
         log.error({ error }, 'ports.json could not be written'),
       ),
-      known: known ?? { leaseMs: host.leaseMs, services: [] },
       drains: await readDrains(settings.runtimeDir),
     });
   }
 
   leaseMs(): number {
-    return this.#known.leaseMs;
+    return this.#learnt.leaseMs();
   }
 
   /** By service and port. */
@@ -107,27 +99,18 @@ export class Supervisor {
   beatRequest(address: string): BeatRequest {
     const instances = this.#beatInstances();
     const services = [...new Set(instances.map(({ service }) => service))];
-    return { address, instances, wantTokens: services.filter((service) => this.#wantsToken(service)) };
+    const run = this.#leaves ? { id: this.#options.run, leaves: true } : { id: this.#options.run };
+    return { address, instances, wantTokens: services.filter((service) => this.#wantsToken(service)), run };
   }
 
   /** Takes a bridge's answer to the request. */
   learn(request: BeatRequest, answer: BeatAnswer): Promise<void> {
     return this.#inTurn(async () => {
-      const { state, log } = this.#options;
+      const { log } = this.#options;
       for (const { id, health } of request.instances) this.#told.set(id, health);
-      const known: Known = {
-        leaseMs: answer.leaseMs,
-        services: plansAfter(this.#known.services, answer, this.instances()),
-      };
-      const news = JSON.stringify(known) !== JSON.stringify(this.#known);
-      if (news) {
-        this.#known = known;
-        await this.#keep(state.writeKnown(known));
-        await this.#writeVariables();
-      }
+      const { news } = await this.#learnt.take(answer, this.instances());
+      if (news) await this.#writeVariables();
       const refused = new Map(answer.refused.map(({ service, message }) => [service, message]));
-      await this.#keep(this.#tokens.put(answer.tokens));
-      await this.#keep(this.#tokens.drop([...refused.keys()]));
       const renewed = new Set(answer.tokens.map(({ service }) => service));
       for (const instance of this.instances()) {
         const message = refused.get(instance.service);
@@ -146,7 +129,7 @@ export class Supervisor {
   status(): InstanceStatus[] {
     const binders = this.#binders().ids;
     return this.instances().map((instance) => {
-      const upstreams = binders.has(instance.id) ? (this.#plan(instance.service)?.upstreams ?? []) : [];
+      const upstreams = binders.has(instance.id) ? (this.#learnt.plan(instance.service)?.upstreams ?? []) : [];
       return statusOf(instance, this.#told.get(instance.id), upstreams);
     });
   }
@@ -155,7 +138,7 @@ export class Supervisor {
   boundPlans(): ServicePlan[] {
     const { ids } = this.#binders();
     const bound = new Set(this.instances().flatMap(({ id, service }) => (ids.has(id) ? [service] : [])));
-    return this.#known.services.filter(({ service }) => bound.has(service));
+    return this.#learnt.plans().filter(({ service }) => bound.has(service));
   }
 
   /** What stands in the way between the services of this machine, one sentence each. */
@@ -183,6 +166,7 @@ export class Supervisor {
 
   /** Before the agent ends. An agent that starts afterwards does not remember these drains. */
   async drainAll(): Promise<void> {
+    this.#leaves = true;
     await Promise.all(this.instances().map((instance) => instance.drain()));
   }
 
@@ -196,14 +180,7 @@ export class Supervisor {
     const held = this.instances().flatMap(({ id, draining }) =>
       draining === undefined ? [] : [[id, draining] as const],
     );
-    return this.#keep(writeDrains(this.#options.settings.runtimeDir, Object.fromEntries(held)));
-  }
-
-  /** A full disk takes nothing out of the mesh: what could not be written is known until the next restart. */
-  async #keep(written: Promise<void>): Promise<void> {
-    await written.catch((error: unknown) => {
-      this.#options.log.error({ error: messageOf(error) }, 'could not be written to disk; what runs goes on running');
-    });
+    return keep(this.#options.log, writeDrains(this.#options.settings.runtimeDir, Object.fromEntries(held)));
   }
 
   /** One change at a time. */
@@ -222,6 +199,7 @@ export class Supervisor {
       sidecarPort,
       folder: instanceFolder(settings.runtimeDir, id),
       envoyCommand: settings.envoy,
+      drainMs: settings.drainMs,
       clock,
       random,
       log,
@@ -234,19 +212,15 @@ export class Supervisor {
   }
 
   async #serve(instance: LocalInstance): Promise<void> {
-    const token = this.#tokens.get(instance.service);
+    const token = this.#learnt.token(instance.service);
     if (token === undefined || instance.refused !== undefined) return;
     const { site, host, consul } = this.#options.host;
-    const proxy = this.#plan(instance.service)?.proxy ?? proxySettings.parse(undefined);
+    const proxy = this.#learnt.plan(instance.service)?.proxy ?? proxySettings.parse(undefined);
     await instance.serve({ site, host, service: instance.service, consul, token, proxy });
   }
 
-  #plan(service: string): ServicePlan | undefined {
-    return this.#known.services.find((plan) => plan.service === service);
-  }
-
   #writeVariables(): Promise<void> {
-    return this.#keep(writeVariableFiles(this.#options.settings.runtimeDir, this.boundPlans()));
+    return keep(this.#options.log, writeVariableFiles(this.#options.settings.runtimeDir, this.boundPlans()));
   }
 
   #changed(instance: LocalInstance): void {
@@ -269,11 +243,11 @@ export class Supervisor {
     const refusals = this.instances().flatMap((instance) =>
       instance.service === service ? (instance.envoy.refusals.lastMs ?? []) : [],
     );
-    return this.#tokens.wants(service, refusals.length === 0 ? undefined : Math.max(...refusals));
+    return this.#learnt.wantsToken(service, refusals.length === 0 ? undefined : Math.max(...refusals));
   }
 
   #binders(): ReturnType<typeof upstreamBinders> {
-    return upstreamBinders(this.instances(), this.#known.services);
+    return upstreamBinders(this.instances(), this.#learnt.plans());
   }
 
   #beatInstances(): BeatInstance[] {

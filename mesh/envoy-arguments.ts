@@ -7,10 +7,21 @@ export interface EnvoyArguments {
   node: string;
   service: string;
   proxy: Pick<ProxySettings, 'concurrency' | 'logLevel' | 'drainTime'>;
+  /** How a later process takes over from this one, see `hotRestartArguments`. Default: none can. */
+  hotRestart?: HotRestart;
+}
+
+export interface HotRestart {
+  /** The same for a process and those that take over from it, and nobody else's on the machine. */
+  baseId: number;
+  /** 0, and one more for each process that takes over. */
+  epoch: number;
+  /** What the paths of their sockets begin with. */
+  socket: string;
 }
 
 /** How every Envoy is started. Options: https://www.envoyproxy.io/docs/envoy/latest/operations/cli */
-export const envoyArguments = ({ bootstrap, node, service, proxy }: EnvoyArguments): string[] => [
+export const envoyArguments = ({ bootstrap, node, service, proxy, hotRestart }: EnvoyArguments): string[] => [
   '-c',
   bootstrap,
   '--service-node',
@@ -19,7 +30,7 @@ export const envoyArguments = ({ bootstrap, node, service, proxy }: EnvoyArgumen
   service,
   '--concurrency',
   String(proxy.concurrency),
-  '--disable-hot-restart',
+  ...(hotRestart === undefined ? ['--disable-hot-restart'] : hotRestartArguments(hotRestart, proxy)),
   '--log-level',
   proxy.logLevel,
   '--drain-time-s',
@@ -31,4 +42,21 @@ export const envoyArguments = ({ bootstrap, node, service, proxy }: EnvoyArgumen
   // Access logs are written once they fill 64 KiB or this long after; by default 10 s.
   '--file-flush-interval-msec',
   '1000',
+];
+
+/** How long the process before may go on after one has taken over, seconds: its connections get their drain time. */
+export const leaveSeconds = (proxy: Pick<ProxySettings, 'drainTime'>): number => drainSeconds(proxy) + 2;
+
+const hotRestartArguments = (
+  { baseId, epoch, socket }: HotRestart,
+  proxy: Pick<ProxySettings, 'drainTime'>,
+): string[] => [
+  '--base-id',
+  String(baseId),
+  '--restart-epoch',
+  String(epoch),
+  '--socket-path',
+  socket,
+  '--parent-shutdown-time-s',
+  String(leaveSeconds(proxy)),
 ];

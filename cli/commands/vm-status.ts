@@ -62,7 +62,7 @@ export function statusText(status: AgentStatus): string {
 const namesLine = ({ address, known, problem }: NonNullable<AgentStatus['names']>): string =>
   `*.consul at ${address}, ${known} names known${problem === undefined ? '' : `; ${problem}`}`;
 
-function envoyCell({ envoy: { state, restarts, connected } }: InstanceStatus): string {
+function envoyCell({ envoy: { state, version, restarts, connected } }: InstanceStatus): string {
   const alone = state === 'live' && !connected ? ', without Consul' : '';
-  return `${state}${alone}${restarts === 0 ? '' : `, ${restarts} restart${restarts === 1 ? '' : 's'}`}`;
+  return `${state}${version === undefined ? '' : ` ${version}`}${alone}${restarts === 0 ? '' : `, ${restarts} restart${restarts === 1 ? '' : 's'}`}`;
 }

@@ -9,6 +9,7 @@ import { vmReleaseCommand } from './vm-release.ts';
 import { vmRevokeCommand } from './vm-revoke.ts';
 import { vmStatusCommand } from './vm-status.ts';
 import { vmTestCommand } from './vm-test.ts';
+import { vmUpgradeEnvoyCommand } from './vm-upgrade-envoy.ts';
 
 /** `landbridge vm`: machines outside the cluster. */
 export function vmCommand(): Command {
@@ -20,6 +21,7 @@ export function vmCommand(): Command {
     vmTestCommand(),
     vmDrainCommand(),
     vmUndrainCommand(),
+    vmUpgradeEnvoyCommand(),
     vmLeaveCommand(),
     vmListCommand(),
     vmReleaseCommand(),

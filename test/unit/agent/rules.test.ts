@@ -5,7 +5,7 @@ import { parseAddress, sourceAddress } from '../../../agent/address.ts';
 import { backOffMs } from '../../../agent/back-off.ts';
 import { isPastHalf } from '../../../agent/certificate.ts';
 import { type Condition, healthOf } from '../../../agent/health.ts';
-import { ADMIN_SOCKET, instanceFolder, instanceId } from '../../../agent/instance-id.ts';
+import { HOT_RESTART_SOCKET, instanceFolder, instanceId } from '../../../agent/instance-id.ts';
 import { localPortConflicts } from '../../../agent/local-port-conflicts.ts';
 import { Problem } from '../../../agent/problem.ts';
 import { readSettings } from '../../../agent/settings.ts';
@@ -92,9 +92,10 @@ describe('the id and the folder of an instance', () => {
     expect(instanceFolder('/run/landbridge', 'add-svc-vm2-7001')).to.equal('/run/landbridge/add-svc-vm2-7001');
   });
 
-  it('leave room for the admin socket, whose path may have 107 bytes, and differ for different instances', () => {
+  it('leave room for the sockets in them, whose paths may have 107 bytes, and differ for different instances', () => {
     const long = ['a', 'b'].map((end) => instanceFolder('/run/landbridge', `${'x'.repeat(120)}${end}`));
-    for (const folder of long) expect(`${folder}/${ADMIN_SOCKET}`.length).to.be.at.most(107);
+    const longest = `${HOT_RESTART_SOCKET}_udp_parent_2000000001`;
+    for (const folder of long) expect(`${folder}/${longest}`.length).to.be.at.most(107);
     expect(long[0]).to.not.equal(long[1]);
   });
 });

@@ -20,7 +20,7 @@ const instance: InstanceStatus = {
   appPort: 7001,
   sidecarPort: 21000,
   check: { state: 'passing', output: '200 OK' },
-  envoy: { state: 'live', pid: 7, restarts: 0, connected: true, problem: undefined },
+  envoy: { state: 'live', pid: 7, version: '1.40.0', restarts: 0, connected: true, problem: undefined },
   draining: false,
   refused: undefined,
   now: { health: 'passing', output: '200 OK' },
@@ -118,15 +118,19 @@ describe('vm status', () => {
     expect(statusText(status)).to.equal(
       `vm2 at rack-1 (10.89.0.102), bridge 10.89.0.3:30443, lease of 6 s held 0.8 s ago, certificate until 2026-11-25T00:00:00.000Z
 
-INSTANCE          PORT  SIDECAR  CHECK    ENVOY  IN MESH  UPSTREAMS
-add-svc-vm2-7001  7001  21000    passing  live   passing  sub-svc:8181
+INSTANCE          PORT  SIDECAR  CHECK    ENVOY        IN MESH  UPSTREAMS
+add-svc-vm2-7001  7001  21000    passing  live 1.40.0  passing  sub-svc:8181
 `,
     );
   });
 
   it('does not claim to know what the mesh thinks when the lease is over', () => {
-    expect(statusText({ ...status, bridge: { ...status.bridge, leaseAgeMs: 5999 } })).to.match(/live +passing/);
-    expect(statusText({ ...status, bridge: { ...status.bridge, leaseAgeMs: 6001 } })).to.match(/live +unknown/);
+    expect(statusText({ ...status, bridge: { ...status.bridge, leaseAgeMs: 5999 } })).to.match(
+      /live 1\.40\.0 +passing/,
+    );
+    expect(statusText({ ...status, bridge: { ...status.bridge, leaseAgeMs: 6001 } })).to.match(
+      /live 1\.40\.0 +unknown/,
+    );
   });
 
   it('says what is not well', () => {
@@ -150,7 +154,7 @@ add-svc-vm2-7001  7001  21000    passing  live   passing  sub-svc:8181
       'problem: a.yaml: service: wrong',
       'add-svc-vm2-7001: 503',
       'x: Envoy: cannot bind',
-      'live, without Consul, 2 restarts',
+      'live 1.40.0, without Consul, 2 restarts',
     ])
       expect(text).to.include(line);
   });

@@ -1,0 +1,36 @@
+import type { EnvoyVersion } from './envoy-binary.ts';
+
+/**
+ *   off --start--> starting --LIVE--> live --exit or hang--> waiting --back-off--> starting
+ *                                any --stop--> off
+ */
+export interface EnvoyStatus {
+  state: 'off' | 'starting' | 'live' | 'waiting';
+  pid: number | undefined;
+  version: EnvoyVersion | undefined;
+  restarts: number;
+  /** Ports of its open listeners. */
+  ports: number[];
+  /** It has a stream to Consul. */
+  connected: boolean;
+  /** One line: why it does not run, or what it refused. */
+  problem: string | undefined;
+}
+
+export const OFF = {
+  state: 'off',
+  pid: undefined,
+  version: undefined,
+  ports: [],
+  connected: false,
+  problem: undefined,
+} satisfies Omit<EnvoyStatus, 'restarts'>;
+
+const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|unauthenticated|stream.* closed/i;
+
+/** Envoy's lines start with `[time][thread][level][component] [file:line] `. */
+const withoutPrefix = (line: string): string => line.replace(/^(?:\[[^\]]*\]\s*)+/, '').slice(0, 500);
+
+/** What a line of its log complains of; undefined: of nothing. */
+export const complaintIn = (line: string): string | undefined =>
+  COMPLAINT.test(line) ? withoutPrefix(line) : undefined;

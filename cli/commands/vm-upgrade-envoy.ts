@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+
+import { localClient } from '../../agent/local-client.ts';
+import { apiSocket, readSettings } from '../../agent/settings.ts';
+import type { Upgraded } from '../../agent/upgrade-envoys.ts';
+
+/** `landbridge vm upgrade-envoy`: what the agent does by itself some seconds after the program was replaced. */
+export function vmUpgradeEnvoyCommand(): Command {
+  return new Command('upgrade-envoy')
+    .description(
+      'put the Envoy that is installed in the place of those that run, without losing a request: the agent does it by itself within 10 s; this waits and tells',
+    )
+    .action(async () => {
+      const { upgraded } = await localClient(apiSocket(readSettings(process.env))).upgradeEnvoys();
+      process.stdout.write(upgradedText(upgraded));
+    });
+}
+
+export const upgradedText = (upgraded: Upgraded[]): string =>
+  upgraded.length === 0
+    ? 'every Envoy runs the installed program already\n'
+    : upgraded.map(({ instance, from, to }) => `upgraded ${instance}: Envoy ${from ?? '-'} -> ${to}\n`).join('');
