@@ -37,6 +37,8 @@ export interface BridgeClient {
   post<T>(path: string, body: object): Promise<T>;
   /** From now on with other credentials, over new connections. */
   use(credentials: Credentials): void;
+  /** How far this machine's clock is ahead of the bridge's, ms, by its last answer; undefined: it has not answered. */
+  skewMs(): number | undefined;
   /** The bridge that answered last, or the first. */
   bridge(): string;
   close(): void;
@@ -51,6 +53,8 @@ export interface BridgeClientOptions {
   limits: () => { connectMs: number; answerMs: number };
   /** At a time; further requests wait. Default: 1. */
   connections?: number;
+  /** Wall clock, ms. Default: the machine's. */
+  now?: () => number;
 }
 
 export function makeBridgeClient({
@@ -58,6 +62,7 @@ export function makeBridgeClient({
   credentials,
   limits,
   connections: sockets = 1,
+  now = Date.now,
 }: BridgeClientOptions): BridgeClient {
   const addresses = bridges.map((text) => {
     const address = parseAddress(text);
@@ -65,6 +70,11 @@ export function makeBridgeClient({
     return { text, address };
   });
   let current = 0;
+  let skewMs: number | undefined;
+  const heard = (date: string | undefined): void => {
+    const atMs = Date.parse(date ?? '');
+    if (!Number.isNaN(atMs)) skewMs = now() - atMs;
+  };
   let connections = connectionsWith(credentials, sockets);
 
   return {
@@ -73,7 +83,7 @@ export function makeBridgeClient({
       for (let tried = 0; tried < addresses.length; tried += 1) {
         const { text, address } = addresses[current]!;
         try {
-          return (await ask(address, connections, path, JSON.stringify(body), limits())) as T;
+          return (await ask(address, connections, path, JSON.stringify(body), limits(), heard)) as T;
         } catch (error) {
           if (error instanceof BridgeRefusal && error.status < 500) throw error;
           failures.push(`${text}: ${sentence(error)}`);
@@ -86,6 +96,7 @@ export function makeBridgeClient({
       connections.destroy();
       connections = connectionsWith(next, sockets);
     },
+    skewMs: () => skewMs,
     bridge: () => addresses[current]!.text,
     close: () => connections.destroy(),
   };
@@ -113,13 +124,14 @@ async function ask(
   path: string,
   body: string,
   limits: { connectMs: number; answerMs: number },
+  heard: (date: string | undefined) => void,
 ): Promise<unknown> {
   try {
-    return await attempt(to, agent, path, body, limits);
+    return await attempt(to, agent, path, body, limits, heard);
   } catch (error) {
     // The bridge may close an idle connection in the moment we use it: that says nothing about the bridge.
     if (!(error instanceof Error && 'reused' in error)) throw error;
-    return attempt(to, agent, path, body, limits);
+    return attempt(to, agent, path, body, limits, heard);
   }
 }
 
@@ -129,6 +141,7 @@ function attempt(
   path: string,
   body: string,
   { connectMs, answerMs }: { connectMs: number; answerMs: number },
+  heard: (date: string | undefined) => void,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
@@ -143,6 +156,7 @@ function attempt(
       else socket.once('secureConnect', connected);
     });
     asked.once('response', (response) => {
+      heard(response.headers.date);
       const parts: Buffer[] = [];
       let size = 0;
       response.on('data', (part: Buffer) => {

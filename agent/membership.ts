@@ -27,6 +27,16 @@ const REACH_LIMITS = { connectMs: 3000, answerMs: 6000 };
 const NAME_LIMITS = { connectMs: 1000, answerMs: 2000 };
 const NAME_CONNECTIONS = 4;
 
+/** Consul's certificates begin a minute before they are issued; what is off by more breaks mutual TLS now and then. */
+const MAX_SKEW_MS = 30_000;
+
+/** What is wrong with this machine's clock, which is so much ahead of the bridge's; undefined: nothing. */
+export function skewProblem(skewMs: number | undefined): string | undefined {
+  if (skewMs === undefined || Math.abs(skewMs) <= MAX_SKEW_MS) return undefined;
+  const by = `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'}`;
+  return `this machine's clock is ${by} the bridge's: certificates fail with a wrong clock, set it (timedatectl set-ntp true)`;
+}
+
 /** This machine's standing with the bridges: its certificate, its lease, and what went wrong last. */
 export class Membership {
   readonly #parts: MembershipParts;
@@ -88,7 +98,11 @@ export class Membership {
 
   /** What the bridge could not do for this machine at its last beat, and tries again by itself. */
   problems(): string[] {
-    return this.#bridgeProblems.map((problem) => `the bridge says: ${problem}`);
+    const skew = skewProblem(this.#client.skewMs());
+    return [
+      ...this.#bridgeProblems.map((problem) => `the bridge says: ${problem}`),
+      ...(skew === undefined ? [] : [skew]),
+    ];
   }
 
   /** Takes what `vm join` wrote: another certificate, other bridges. */

@@ -35,11 +35,18 @@ ${yaml([
     tasks: [
       {
         name: 'Install the agent and join',
-        'ansible.builtin.command': { argv: command, creates: `/etc/landbridge/services.d/${service}.yaml` },
+        // Not `command`: that one replaces $VARIABLES of the controller in its arguments.
+        'ansible.builtin.shell': {
+          cmd: asItIs(shellLine(command)),
+          creates: `/etc/landbridge/services.d/${service}.yaml`,
+        },
       },
     ],
   },
 ])}`,
 };
+
+/** Ansible takes `{{` for the beginning of a template. */
+const asItIs = (text: string): string => (/\{[{%#]/.test(text) ? `{% raw %}${text}{% endraw %}` : text);
 
 const yaml = (value: unknown): string => dump(value, { lineWidth: -1 });

@@ -178,4 +178,23 @@ describe('the way from an agent to its bridges', () => {
     expect(error.message).to.include(`${bridge.address}: it is not the bridge that the invite names`);
     expect(error.message).to.include('nonsense: not host:port');
   });
+
+  it('knows how far the clock of this machine is from that of the bridge', async () => {
+    const { address } = await serve();
+    const hourAhead = (): number => Date.now() + 3_600_000;
+    const made = makeBridgeClient({
+      bridges: [address],
+      credentials: { bridgeCa: ca.certPem },
+      limits: () => LIMITS,
+      now: hourAhead,
+    });
+    try {
+      expect(made.skewMs(), 'before any answer').to.equal(undefined);
+      await made.post('/v1/beat', {});
+      // The bridge's Date has whole seconds.
+      expect(made.skewMs()).to.be.within(3_600_000 - 1000, 3_600_000 + 5000);
+    } finally {
+      made.close();
+    }
+  });
 });

@@ -4,7 +4,7 @@ import { registration } from '../../../cli/commands/register.ts';
 import { inviteText, secondsOf } from '../../../cli/commands/vm-invite.ts';
 import { listText } from '../../../cli/commands/vm-list.ts';
 import type { Format } from '../../../cli/vm/invite-formats.ts';
-import { installCommand } from '../../../mesh/install-script.ts';
+import { installCommand, shellLine } from '../../../mesh/install-script.ts';
 import { externalRequest } from '../../../mesh/bridge-api.ts';
 
 const flags = { address: '10.0.0.9', port: '8080', check: 'http:/health', site: 'rack-1', tag: [], meta: [] };
@@ -31,7 +31,21 @@ describe('the commands of an admin', () => {
     expect(textOf('cloud-init').split('\n')[0], 'cloud-init knows it by this').to.equal('#cloud-config');
     expect(load(textOf('cloud-init'))).to.deep.equal({ runcmd: [command] });
     const [play] = load(textOf('ansible')) as { tasks: Record<string, unknown>[] }[];
-    expect(play!.tasks[0]!['ansible.builtin.command']).to.deep.include({ argv: command });
+    expect(play!.tasks[0]!['ansible.builtin.shell']).to.deep.include({ cmd: shellLine(command) });
+  });
+
+  it('keep Ansible from reading a template into the line of a check', () => {
+    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
+    const answer = { invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z', install };
+    const templated = {
+      service: 'web',
+      site: 'rack-1',
+      format: 'ansible' as const,
+      words: ['--check', "exec:x '{{.State}}'"],
+    };
+    const [play] = load(inviteText(answer, templated)) as { tasks: Record<string, { cmd: string }>[] }[];
+    const { cmd } = play!.tasks[0]!['ansible.builtin.shell']!;
+    expect(cmd).to.match(/^\{% raw %\}sh -ec .*\{\{\.State\}\}.*\{% endraw %\}$/);
   });
 
   it('read how long an invite can be used', () => {
