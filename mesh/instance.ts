@@ -85,7 +85,7 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
  * all of the same family. A pod changes its own only when its sandbox is made anew, and is registered anew at once. Without
  * this the sidecars of pods go by transaction, many in one raft write.
  */
-const anyAddress = (address: string): string => (address.includes(':') ? '::' : '0.0.0.0');
+const anyAddress = (address = ''): string => (address.includes(':') ? '::' : '0.0.0.0');
 
 const upstreamEntry = (upstream: { service: string; localPort: number }): UpstreamEntry => ({
   DestinationName: upstream.service,
