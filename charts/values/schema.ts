@@ -164,6 +164,8 @@ export const valuesSchema = z.strictObject({
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Of all processes.'),
   watchNamespaces: z
     .array(namespaceName)
+    .refine((all) => new Set(all).size === all.length, 'names a namespace twice')
+    .meta({ uniqueItems: true })
     .default([])
     .describe(
       'Namespaces to look after, which have to be there; the rights on pods, Secrets and MeshServices end with them. Empty: all.',

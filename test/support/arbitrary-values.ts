@@ -36,7 +36,10 @@ const affinities = [
 function arbitraryOf(schema: z.ZodType): fc.Arbitrary<unknown> {
   const inner = withoutDefault(schema);
   if (inner instanceof z.ZodObject) return objectOf(inner);
-  if (inner instanceof z.ZodArray) return fc.array(arbitraryOf(inner.element as z.ZodType), { maxLength: 3 });
+  if (inner instanceof z.ZodArray) {
+    const list = inner.meta()?.['uniqueItems'] === true ? fc.uniqueArray : fc.array;
+    return list(arbitraryOf(inner.element as z.ZodType), { maxLength: 3 });
+  }
   if (inner instanceof z.ZodRecord) {
     // The one map with more than texts: a class of cdk8s knows its fields, and drops others.
     if (!(inner.valueType instanceof z.ZodString)) return fc.constantFrom(...affinities);

@@ -163,6 +163,10 @@ describe('Values of the chart', () => {
     expect(problems).to.include('for example 192.0.2.10:30503');
   });
 
+  it('refuses a namespace that is named twice', () => {
+    expect(problemsOf({ watchNamespaces: ['shop', 'shop'] })).to.include('watchNamespaces: names a namespace twice');
+  });
+
   it('refuses one node port for two things', () => {
     expect(problemsOf(merge(everything, { bridge: { nodePort: 30503 } }))).to.include(
       'bridge.nodePort: is consul.xdsNodePort too',
