@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -26,7 +26,6 @@ describe('Envoy on a machine, replaced by another', function () {
   let upstreamPort: number;
   /** Where the machine's Envoy is installed. */
   let installed: string;
-  let others: string[];
 
   const instances = async (): Promise<InstanceStatus[]> => (await machine.status()).instances;
   const allServe = (): Promise<InstanceStatus[]> =>
@@ -40,15 +39,12 @@ describe('Envoy on a machine, replaced by another', function () {
     await copyFile(program, `${installed}.new`, constants.COPYFILE_FICLONE);
     await rename(`${installed}.new`, installed);
   };
-  const regions = async (): Promise<string[]> =>
-    (await readdir('/dev/shm')).filter((file) => file.startsWith('envoy_shared_memory_'));
-
-  /** Those that were not there before: other Envoys of this machine have theirs. */
-  const ofOurs = (all: string[]): string[] => all.filter((region) => !others.includes(region));
+  /** The shared memory of a process; other Envoys of this machine have theirs. */
+  const regionOf = async (pid: number): Promise<string | undefined> =>
+    /\/dev\/shm\/(envoy_shared_memory_\d+)/.exec(await readFile(`/proc/${pid}/maps`, 'utf8'))?.[1];
 
   before(async function () {
     this.timeout(600_000);
-    others = await regions();
     machine = await makeMachine();
     const [port = 0, localPort = 0] = await freePorts(2);
     upstreamPort = localPort;
@@ -133,8 +129,10 @@ describe('Envoy on a machine, replaced by another', function () {
   });
 
   it('leaves no shared memory behind when the agent ends', async () => {
-    expect(ofOurs(await regions())).to.have.length(2);
+    const ours = await Promise.all((await allServe()).map(({ envoy }) => regionOf(envoy.pid!)));
+    expect(new Set(ours)).to.have.property('size', 2);
+    expect(await readdir('/dev/shm')).to.include.members(ours);
     await machine.endAgent('SIGTERM');
-    expect(ofOurs(await regions())).to.deep.equal([]);
+    expect(await readdir('/dev/shm')).to.not.include.oneOf(ours);
   });
 });
