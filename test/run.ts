@@ -92,7 +92,8 @@ async function count(stage: Stage): Promise<number> {
 
 /** Mocha exits with 0 when tests are skipped; here a skipped test is a failed one. */
 function mochaCounts(output: string, code: number): { passed: number; failed: number } {
-  const count = (word: string): number => Number(new RegExp(`^\\s+(\\d+) ${word}\\b`, 'm').exec(output)?.[1] ?? 0);
+  const count = (word: string): number =>
+    Number([...output.matchAll(new RegExp(`^ {2}(\\d+) ${word}\\b`, 'gm'))].at(-1)?.[1] ?? 0);
   const passed = count('passing');
   const failed = count('failing') + count('pending');
   const broken = failed === 0 && (code !== 0 || passed === 0);
