@@ -83,6 +83,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     });
     const parts = {
       settings,
+      run,
       supervisor,
       member,
       names,
@@ -128,6 +129,7 @@ async function mustBeAlone(settings: Settings): Promise<void> {
 
 function makeApi(parts: {
   settings: Settings;
+  run: string;
   supervisor: Supervisor;
   member: Membership;
   names: Names | undefined;
@@ -139,10 +141,11 @@ function makeApi(parts: {
   stop: AbortController;
   left: AbortSignal;
 }): LocalApi {
-  const { settings, supervisor, member, names, definitions, upgrades, clock, told, urgent, stop, left } = parts;
+  const { settings, run, supervisor, member, names, definitions, upgrades, clock, told, urgent, stop, left } = parts;
   return {
     status: () => ({
       ...member.status(),
+      run,
       names: names?.status(),
       problems: [
         ...definitions.problems(),

@@ -116,7 +116,7 @@ export class Membership {
     this.#nameClient = this.#connectForNames();
   }
 
-  status(): Omit<AgentStatus, 'names' | 'problems' | 'instances'> {
+  status(): Omit<AgentStatus, 'run' | 'names' | 'problems' | 'instances'> {
     const { supervisor, clock } = this.#parts;
     const { host, site, address } = this.#host;
     return {

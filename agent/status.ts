@@ -4,6 +4,11 @@ import type { InstanceStatus } from './instance-status.ts';
 export interface AgentStatus {
   host: string;
   site: string;
+  /**
+   * The name by which this agent beats, see machineRun(). A sandbox may show the agent another boot id than a shell has:
+   * who speaks for this machine uses this one. undefined with an agent of an earlier version.
+   */
+  run?: string;
   address: string;
   leaseMs: number;
   bridge: {

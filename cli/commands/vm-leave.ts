@@ -9,6 +9,7 @@ import { machineRun } from '../../agent/machine-run.ts';
 import { Problem, messageOf } from '../../agent/problem.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
 import { type State, openState } from '../../agent/state.ts';
+import type { AgentStatus } from '../../agent/status.ts';
 import { hasAgentUnit, removeAgentUnit } from '../vm/agent-unit.ts';
 import { removeDefinitions } from '../vm/definition-file.ts';
 import { unsetResolved } from '../vm/resolved.ts';
@@ -53,10 +54,10 @@ async function leaveOne(
   const { definitions } = await readDefinitions(folder, new Map());
   if (![...definitions.values()].some((definition) => definition.service === service))
     throw new Problem(`No service called ${service} is in ${folder}.`);
-  const runs = await isRunning(agent);
+  const runs = await statusOf(agent);
   if (runs) await agent.drain(service, waitMs);
   // From here on the bridge refuses what the agent still says of it, so that nothing comes back.
-  await tellBridge(settings, state, [service]).catch((error: unknown) => {
+  await tellBridge(settings, state, [service], runs?.run).catch((error: unknown) => {
     throw new Problem(
       `${service} has not left: ${messageOf(error)} It is drained; try again, or landbridge vm undrain ${service}.`,
     );
@@ -67,9 +68,9 @@ async function leaveOne(
 }
 
 async function leaveAll(settings: Settings, state: State, agent: LocalClient, waitMs: number): Promise<void> {
-  const runs = await isRunning(agent);
+  const runs = await statusOf(agent);
   if (runs) await agent.drain('all', waitMs);
-  const failure = await tellBridge(settings, state, []).then(
+  const failure = await tellBridge(settings, state, [], runs?.run).then(
     () => undefined,
     (error: unknown) => (isOfAnother(error) ? undefined : messageOf(error)),
   );
@@ -88,21 +89,21 @@ async function leaveAll(settings: Settings, state: State, agent: LocalClient, wa
     );
 }
 
-const isRunning = (agent: LocalClient): Promise<boolean> =>
-  agent.status().then(
-    () => true,
-    () => false,
-  );
+/** undefined: it does not run. */
+const statusOf = (agent: LocalClient): Promise<AgentStatus | undefined> => agent.status().catch(() => undefined);
 
 /** This machine is a copy of another, which the bridge goes by: there is nothing of this one to take out. */
 const isOfAnother = (error: unknown): boolean => error instanceof BridgeRefusal && error.code === 'hostClaimed';
 
-async function tellBridge(settings: Settings, state: State, services: string[]): Promise<void> {
+async function tellBridge(settings: Settings, state: State, services: string[], run?: string): Promise<void> {
   const [host, identity] = [await state.readHost(), await state.readIdentity()];
   if (host === undefined || identity === undefined) throw new Problem('the state of this machine is not complete');
   const client = makeBridgeClient({ bridges: host.bridges, credentials: identity, limits: () => LIMITS });
   try {
-    await client.post('/v1/leave', { services, run: { id: await machineRun(settings.runtimeDir), leaves: true } });
+    await client.post('/v1/leave', {
+      services,
+      run: { id: run ?? (await machineRun(settings.runtimeDir)), leaves: true },
+    });
   } finally {
     client.close();
   }
