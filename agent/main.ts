@@ -13,6 +13,7 @@ import { Membership } from './membership.ts';
 import { type Names, startNames } from './names.ts';
 import { Problem } from './problem.ts';
 import { endStrays } from './process-record.ts';
+import { probeOnce, probePods } from './probe-pods.ts';
 import { selfTest } from './self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
 import { type HostState, type Identity, type State, openState } from './state.ts';
@@ -81,6 +82,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
       log,
       signal: left.signal,
     });
+    void probePods({ ask: (results) => member.probe(results), clock, random, log, signal: left.signal });
     const parts = {
       settings,
       run,
@@ -167,7 +169,12 @@ function makeApi(parts: {
       return undrained;
     },
     test: () =>
-      selfTest({ instances: supervisor.status(), runtimeDir: settings.runtimeDir, reach: () => member.reach() }),
+      selfTest({
+        instances: supervisor.status(),
+        runtimeDir: settings.runtimeDir,
+        reach: () => member.reach(),
+        tryPods: () => probeOnce((results) => member.probe(results)).then(({ results }) => results),
+      }),
     async reload() {
       await member.reload();
       await definitions.read();

@@ -1,6 +1,14 @@
 import type { Logger } from 'pino';
 
-import type { BeatAnswer, NamesAnswer, NamesRequest, ReachAnswer, RenewAnswer } from '../mesh/bridge-api.ts';
+import type {
+  BeatAnswer,
+  NamesAnswer,
+  NamesRequest,
+  ProbeAnswer,
+  ProbeResult,
+  ReachAnswer,
+  RenewAnswer,
+} from '../mesh/bridge-api.ts';
 
 import { parseAddress, sourceAddress } from './address.ts';
 import { attemptLimits } from './beat-loop.ts';
@@ -72,14 +80,23 @@ export class Membership {
   }
 
   /** Asks the bridge to try the sidecars of this machine from its side; over a connection of its own: no beat waits. */
-  async reach(): Promise<ReachAnswer> {
+  reach(): Promise<ReachAnswer> {
+    return this.#aside<ReachAnswer>('/v1/reach', {});
+  }
+
+  /** Tells what this machine found of the pods that it calls, and hears which to try next. */
+  probe(results: ProbeResult[]): Promise<ProbeAnswer> {
+    return this.#aside<ProbeAnswer>('/v1/probe', { results });
+  }
+
+  async #aside<T>(path: string, body: object): Promise<T> {
     const client = makeBridgeClient({
       bridges: this.#host.bridges,
       credentials: this.#identity,
       limits: () => REACH_LIMITS,
     });
     try {
-      return await client.post<ReachAnswer>('/v1/reach', {});
+      return await client.post<T>(path, body);
     } finally {
       client.close();
     }

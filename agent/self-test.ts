@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { ReachAnswer } from '../mesh/bridge-api.ts';
+import type { ProbeResult, ReachAnswer } from '../mesh/bridge-api.ts';
 
 import { ADMIN_SOCKET, instanceFolder } from './instance-id.ts';
 import type { InstanceStatus } from './instance-status.ts';
@@ -23,10 +23,17 @@ export async function selfTest(options: {
   runtimeDir: string;
   /** Asks the bridge. */
   reach: () => Promise<ReachAnswer>;
+  /** Tries sidecars of pods that this machine calls, without Envoy. */
+  tryPods: () => Promise<ProbeResult[]>;
 }): Promise<Finding[]> {
-  const { instances, runtimeDir, reach } = options;
-  const [inward, outward] = await Promise.all([fromMesh(instances, reach), Promise.all(instances.flatMap(toMesh))]);
-  return [...inward, ...outward];
+  const { instances, runtimeDir, reach, tryPods } = options;
+  const [inward, outward, pods] = await Promise.all([
+    fromMesh(instances, reach),
+    Promise.all(instances.flatMap(toMesh)),
+    // A bridge that cannot be asked is told of by the other direction.
+    tryPods().catch(() => []),
+  ]);
+  return [...inward, ...outward.map((finding) => withPods(finding, pods))];
 
   function toMesh({ id, upstreams }: InstanceStatus): Promise<Finding>[] {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
@@ -36,6 +43,20 @@ export async function selfTest(options: {
       ...(await tryUpstream(socket, upstream.localPort)),
     }));
   }
+}
+
+/** Calls that an instance within reach answered say nothing of the others, which Envoy calls as well. */
+function withPods(finding: Finding, pods: ProbeResult[]): Finding {
+  const lost = pods.filter(({ ok, service }) => !ok && service === finding.upstream?.service);
+  const [first] = lost;
+  if (first === undefined) return finding;
+  const where = `${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`;
+  const advice = 'route the pod network to this machine, or set spec.reach: hostPort in its MeshService';
+  return {
+    ...finding,
+    ok: false,
+    output: `${finding.output}; ${lost.length} of its pods cannot be reached from here, ${where} for example (${first.output}): ${advice}`,
+  };
 }
 
 async function fromMesh(instances: InstanceStatus[], reach: () => Promise<ReachAnswer>): Promise<Finding[]> {

@@ -11,6 +11,7 @@ import type { Hosts } from './hosts.ts';
 import type { Leases } from './leases.ts';
 import type { Metrics } from './metrics.ts';
 import type { NodeWriter } from './node-writer.ts';
+import type { PodReach } from './pod-reach.ts';
 import type { Tokens } from './tokens.ts';
 import type { VmFiles } from './vm-files.ts';
 
@@ -30,6 +31,7 @@ export interface Bridge {
   writer: NodeWriter;
   tokens: Tokens;
   externals: Externals;
+  podReach: PodReach;
   connections: Connections;
   failedJoins: FailedJoins;
   /** Asks Consul's DNS and gives the message; undefined where its address is not known. Throws DnsUnavailable. */

@@ -8,6 +8,7 @@ import {
   joinRequest,
   leaveRequest,
   namesRequest,
+  probeRequest,
   reachRequest,
   renewRequest,
   revokeRequest,
@@ -22,6 +23,7 @@ import { invite } from './handlers/invite.ts';
 import { join } from './handlers/join.ts';
 import { leave } from './handlers/leave.ts';
 import { names } from './handlers/names.ts';
+import { probe } from './handlers/probe.ts';
 import { reach } from './handlers/reach.ts';
 import { describeApi } from './handlers/open-api.ts';
 import { register } from './handlers/register.ts';
@@ -49,6 +51,7 @@ export const ROUTES: Route[] = [
   hostRoute('POST', '/v1/beat', 'host', beatRequest, beat),
   hostRoute('POST', '/v1/leave', 'host', leaveRequest, leave),
   hostRoute('POST', '/v1/reach', 'host', reachRequest, reach),
+  hostRoute('POST', '/v1/probe', 'host', probeRequest, probe),
   route('POST', '/v1/names', 'member', namesRequest, names),
   route('POST', '/v1/invites', 'admin', inviteRequest, invite),
   route('GET', '/v1/instances', 'admin', undefined, instances),

@@ -19,6 +19,7 @@ import { createLeases } from './leases.ts';
 import { load } from './load.ts';
 import { createMetrics } from './metrics.ts';
 import { createNodeWriter } from './node-writer.ts';
+import { createPodReach } from './pod-reach.ts';
 import { type Probe, probe as realProbe } from './probe.ts';
 import { createApiServer } from './server.ts';
 import { renewServing, servingNames } from './serving-certificate.ts';
@@ -103,6 +104,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
   });
   const loops = Promise.all([
     loaded.then(() => bridge.leases.run(signal)),
+    loaded.then(() => bridge.podReach.run(signal)),
     tenure.keep(signal),
     bridge.writer.run(signal),
     renewServing(server, authority, names, serving, { clock, log }, signal),
@@ -129,6 +131,15 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     onWrite: (changes, ok) => bridge.metrics.consulWrites.inc({ result: ok ? 'ok' : 'failed' }, changes),
   });
   const externals = createExternals({ writer, probe: parts.probe ?? realProbe, clock, random });
+  const podReach = createPodReach({
+    consul,
+    meshServices: parts.meshServices,
+    hosts,
+    clock,
+    log,
+    random,
+    mayWrite: tenure.holds,
+  });
   const judged = () => hosts.all().filter((host) => host.held?.record.revokedAt === undefined);
   const mayHold = (identity: HostIdentity, service: string): boolean => {
     const record = hosts.get(identity)?.held?.record;
@@ -164,6 +175,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     leases,
     writer,
     externals,
+    podReach,
     tokens: createTokens({ consul, vault, signingKeyPem: parts.signingKeyPem, clock, log, mayHold }),
     connections: trackConnections(),
     failedJoins: limitFailedJoins(clock),

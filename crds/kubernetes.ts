@@ -33,7 +33,7 @@ export interface Container {
   name: string;
   image?: string;
   restartPolicy?: string;
-  ports?: { name?: string; containerPort: number; protocol?: string }[];
+  ports?: { name?: string; containerPort: number; hostPort?: number; protocol?: string }[];
   env?: { name: string; value?: string; valueFrom?: unknown }[];
   [field: string]: unknown;
 }
@@ -57,6 +57,7 @@ export interface Pod {
   status?: {
     phase?: string;
     podIP?: string;
+    hostIP?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
     [field: string]: unknown;
   };

@@ -14,6 +14,8 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 export const SIDECAR_PORT = 20000;
 export const SIDECAR_READY_PORT = 20200;
 export const SIDECAR_ADMIN_PORT = 19000;
+/** One of these ports of its node leads to a pod's sidecar under `spec.reach: hostPort`: below those of NodePorts and of outgoing connections. */
+export const HOST_PORTS = { first: 22000, last: 22999 };
 export const RESERVED_PORTS = [SIDECAR_ADMIN_PORT, SIDECAR_PORT, SIDECAR_READY_PORT];
 
 /** RFC 1123 label: what both Consul DNS and Kubernetes accept as a name. */
@@ -106,6 +108,12 @@ export const meshServiceSpec = z
     access,
     traffic: traffic.optional(),
     expose: exposeSettings.optional(),
+    reach: z
+      .enum(['pod', 'hostPort'])
+      .default('pod')
+      .describe(
+        `How its pods are reached, by everybody: at their own addresses, or each at a port of its node (${HOST_PORTS.first}-${HOST_PORTS.last}, chosen when the pod is made) where machines outside the cluster have no route to pods. Pod Security baseline and restricted forbid host ports. Default: pod.`,
+      ),
     proxy: proxySettings,
   })
   .meta({

@@ -22,6 +22,11 @@ export const REASONS = {
   TokenUnavailable: 'No Consul token could be issued for the sidecars.',
   Exposed: 'The edge gateway serves it under the hosts and paths of spec.expose.',
   NotExposed: 'The edge gateway does not serve it.',
+  ReachedFromSites: 'Every machine that calls it and has tried reaches its pods.',
+  NotReachedFromSite: 'A machine outside the cluster calls it and cannot reach its pods.',
+  NotProbed: 'No machine outside the cluster that calls it has tried to reach its pods yet.',
+  PodsWithoutHostPort: 'Pods that were made before spec.reach asked for it have no port of their node.',
+  HostPortForbidden: 'Pod Security forbids host ports in the namespace, so pods are made without one.',
   InvalidSpec: 'This version of Landbridge cannot read the MeshService; what Consul holds for it is left as it is.',
   Deleting: 'The MeshService is being deleted; its entries are being removed from Consul.',
 } as const;
@@ -29,4 +34,4 @@ export const REASONS = {
 export type Reason = keyof typeof REASONS;
 
 /** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
-export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'Exposed';
+export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'Exposed' | 'Reachable';

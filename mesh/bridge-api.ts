@@ -14,6 +14,7 @@ import { checkSpec } from './check-spec.ts';
  * | POST /v1/beat               | host                      | holds the lease; all instances of the host         |
  * | POST /v1/leave              | host                      | takes services (or all) of the host out            |
  * | POST /v1/reach              | host                      | tries the host's sidecars from the bridge's side   |
+ * | POST /v1/probe              | host                      | what it reaches of the pods that it calls; what next |
  * | POST /v1/names              | host or admin             | asks Consul's DNS for a name under consul          |
  * | POST /v1/invites            | admin                     | makes an invite                                    |
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
@@ -132,6 +133,32 @@ export const leaveRequest = z.strictObject({
 export const reachRequest = z.strictObject({});
 export interface ReachAnswer {
   instances: { id: string; ok: boolean; output: string }[];
+}
+
+/** Sidecars of pods at a time. */
+export const MAX_PROBES = 32;
+export const probeRequest = z.strictObject({
+  /** What came of the targets of an answer before; empty: nothing was tried yet. */
+  results: z
+    .array(
+      z.strictObject({
+        service: name,
+        address: z.union([z.ipv4(), z.ipv6()]),
+        port,
+        ok: z.boolean(),
+        /** What was met, in a few words. */
+        output: z.string().max(200),
+      }),
+    )
+    .max(MAX_PROBES),
+});
+export type ProbeResult = z.output<typeof probeRequest>['results'][number];
+export type ProbeTarget = Pick<ProbeResult, 'service' | 'address' | 'port'>;
+export interface ProbeAnswer {
+  /** A sample of the sidecars of pods that services of the host call: to be tried with a TCP connection. */
+  targets: ProbeTarget[];
+  /** When to ask again. */
+  nextMs: number;
 }
 
 /** Record types that Consul's DNS has. */

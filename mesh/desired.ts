@@ -20,6 +20,8 @@ export interface Intent {
   pods: PodFacts[];
   /** Names in Consul that earlier walks may have written under: what is no longer asked for is removed there. */
   formerServices: string[];
+  /** The Pod Security standard that the namespace enforces; undefined: none that is known. */
+  podSecurity?: string | undefined;
   /** spec.traffic of the services that it calls, by name in Consul, where a MeshService says it. */
   callees?: Record<string, Traffic>;
   /** What the rules between MeshServices say of it (mesh/traffic/problems.ts). */
@@ -106,7 +108,7 @@ function podInstance(
 ): Instance | undefined | 'portNotFound' {
   if (!pod.injected || pod.finished) return undefined;
   if (pod.ip === undefined && (pod.node === undefined || pod.terminating)) return undefined;
-  const { port = 0, upstreams, workloads, proxy } = meshService.spec;
+  const { port = 0, upstreams, workloads, proxy, reach } = meshService.spec;
   // A label taken off a pod, or a selector made narrower, takes the pod out although its sidecar stays.
   if (workloads.pods === undefined || !selects(workloads.pods.selector, pod.labels)) return undefined;
   const appPort = typeof port === 'number' ? port : pod.ports[port];
@@ -120,6 +122,7 @@ function podInstance(
     address: pod.ip,
     appPort,
     sidecarPort: SIDECAR_PORT,
+    reachedAt: reach === 'hostPort' ? atItsNode(pod) : undefined,
     health: passing ? 'passing' : 'critical',
     output: passing ? 'pod is ready' : pod.terminating ? 'pod is terminating' : pod.notReadyBecause,
     version: pod.version,
@@ -129,6 +132,10 @@ function podInstance(
     accessLog: proxy.accessLog,
   };
 }
+
+/** What the pod has counts: one that was made without a host port is reached as before. */
+const atItsNode = ({ hostIp, hostPort }: PodFacts): Instance['reachedAt'] =>
+  hostIp === undefined || hostPort === undefined ? undefined : { address: hostIp, port: hostPort };
 
 const portNotFound = (meshService: MeshService, pod: PodFacts): Problem => ({
   reason: 'PortNotFound',

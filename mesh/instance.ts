@@ -1,5 +1,5 @@
 import type { ProxySettings } from '../crds/proxy.ts';
-import type { CheckEntry, Health, Registration, UpstreamEntry } from './entry.ts';
+import type { CheckEntry, Health, ProxyEntry, Registration, UpstreamEntry } from './entry.ts';
 import { sidecarId, sidecarService } from './names.ts';
 
 /** One instance of a service, wherever it runs: what the entry builders need to know of it. */
@@ -11,6 +11,8 @@ export interface Instance {
   site: string;
   /** Where other sidecars reach this one's; undefined while nobody knows. */
   address: string | undefined;
+  /** Where others reach the sidecar when that is not `address` and `sidecarPort`: something there passes connections on to these. */
+  reachedAt?: { address: string; port: number } | undefined;
   /** Where the app listens, on its own loopback. 0 for a workload that only calls others. */
   appPort: number;
   /** Port of the sidecar's public listener; undefined = no sidecar. */
@@ -62,8 +64,8 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
       Service: sidecarService(instance.service),
       Kind: 'connect-proxy',
       // Empty, it is the node's for others, who are not sent to what is critical; and Envoy listens on all addresses.
-      Address: instance.address ?? '',
-      Port: port,
+      Address: instance.reachedAt?.address ?? instance.address ?? '',
+      Port: instance.reachedAt?.port ?? port,
       Tags: [],
       Meta: metaOf(instance),
       Proxy: {
@@ -71,13 +73,19 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
         DestinationServiceID: instance.id,
         LocalServiceAddress: '127.0.0.1',
         LocalServicePort: instance.appPort,
-        ...(instance.platform === 'pod' ? {} : { Config: { bind_address: anyAddress(instance.address) } }),
+        ...listensElsewhere(instance, port),
         ...(instance.upstreams.length === 0 ? {} : { Upstreams: instance.upstreams.map(upstreamEntry) }),
         ...(instance.accessLog === 'none' ? {} : { AccessLogs: { Enabled: true, Type: 'stdout' } }),
       },
     },
     checks: [check(instance, id, 'sidecar')],
   };
+}
+
+/** Envoy listens where the sidecar is registered, unless it is told otherwise. */
+function listensElsewhere({ platform, address, reachedAt }: Instance, port: number): Pick<ProxyEntry, 'Config'> {
+  if (reachedAt !== undefined) return { Config: { bind_address: anyAddress(address), bind_port: port } };
+  return platform === 'pod' ? {} : { Config: { bind_address: anyAddress(address) } };
 }
 
 /**

@@ -11,6 +11,12 @@ export const FINALIZER = 'landbridge.dev/consul';
 export const LABEL_VERSION = 'app.kubernetes.io/version';
 export const LABEL_ZONE = 'topology.kubernetes.io/zone';
 
+/** Of the container port by which a port of the node leads to the sidecar; 15 characters are the most. */
+export const HOST_PORT_NAME = 'landbridge-mesh';
+
+/** Kubernetes' own label of a namespace: the Pod Security standard that its pods have to meet. */
+export const LABEL_POD_SECURITY = 'pod-security.kubernetes.io/enforce';
+
 /** Consul node of a MeshService: the boundary of ownership. */
 export const podsNode = (cluster: string, namespace: string, name: string): string =>
   `${podsNodePrefix(cluster)}${namespace}.${name}`;

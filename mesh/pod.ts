@@ -1,5 +1,5 @@
 import type { Pod } from '../crds/kubernetes.ts';
-import { ANNOTATION_INJECTED, LABEL_MESH_SERVICE, LABEL_VERSION, LABEL_ZONE } from './names.ts';
+import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, LABEL_VERSION, LABEL_ZONE } from './names.ts';
 
 /** What of a pod we keep in memory: the fields that are read, and no more. */
 export interface PodFacts {
@@ -12,6 +12,10 @@ export interface PodFacts {
   labels: Record<string, string>;
   ip: string | undefined;
   node: string | undefined;
+  /** Address of its node. */
+  hostIp: string | undefined;
+  /** Port of its node that leads to its sidecar. */
+  hostPort: number | undefined;
   version: string | undefined;
   zone: string | undefined;
   ready: boolean;
@@ -37,6 +41,8 @@ export function podFacts(pod: Pod): PodFacts {
     labels: metadata.labels ?? {},
     ip: status?.podIP || undefined,
     node: spec.nodeName,
+    hostIp: status?.hostIP || undefined,
+    hostPort: sidecarHostPort(spec),
     version: metadata.labels?.[LABEL_VERSION] ?? metadata.labels?.version,
     zone: metadata.labels?.[LABEL_ZONE],
     ready: ready?.status === 'True',
@@ -46,6 +52,9 @@ export function podFacts(pod: Pod): PodFacts {
     ports: namedPorts(spec.containers),
   };
 }
+
+const sidecarHostPort = ({ containers }: Pod['spec']): number | undefined =>
+  containers.flatMap(({ ports = [] }) => ports).find(({ name }) => name === HOST_PORT_NAME)?.hostPort;
 
 function namedPorts(containers: Pod['spec']['containers']): Record<string, number> {
   const named = containers.flatMap((container) => container.ports ?? []).filter((port) => port.name !== undefined);

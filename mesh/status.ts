@@ -3,6 +3,7 @@ import { type MeshServiceStatus } from '../crds/mesh-service.ts';
 import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
 import { podsNode } from './names.ts';
+import { type ReachSeen, reachVerdict } from './reach.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 
 /** What was seen beside the plan: all of it facts that somebody else gathered. */
@@ -14,6 +15,8 @@ export interface Seen {
   external: { ready: number; total: number };
   /** Why the edge gateway does not serve it although it asks for that. */
   notExposed?: string | undefined;
+  /** How its pods are reached from outside; undefined: nobody looked. */
+  reach?: ReachSeen | undefined;
   /** Consul did not answer at all; the sentence says how. */
   consulDown: string | undefined;
   /** Another Kubernetes cluster holds this one's name in Consul; the sentence says which. */
@@ -63,6 +66,7 @@ export function statusOf(
     ['Synced', synced],
     ['Injected', injectedVerdict(intent, seen)],
     ...exposedVerdict(intent, seen),
+    ...reachableVerdict(intent, desired, seen),
   ];
   return {
     observedGeneration: generation,
@@ -148,6 +152,11 @@ function exposedVerdict({ meshService }: Intent, { notExposed }: Seen): [Conditi
   return [
     ['Exposed', notExposed === undefined ? verdict('True', 'Exposed') : verdict('False', 'NotExposed', notExposed)],
   ];
+}
+
+function reachableVerdict(intent: Intent, { service }: Desired, { reach }: Seen): [ConditionType, Verdict][] {
+  const found = service !== undefined && reach !== undefined ? reachVerdict(intent, service, reach) : undefined;
+  return found === undefined ? [] : [['Reachable', found]];
 }
 
 function injectedVerdict(intent: Intent, seen: Seen): Verdict {

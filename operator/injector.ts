@@ -1,7 +1,9 @@
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { expiresAtMs } from '../clients/pki/authority.ts';
+import { forbidsHostPorts } from '../mesh/host-port.ts';
 import type { SidecarSettings } from '../mesh/inject/sidecar.ts';
+import { rememberedHostPorts } from './host-ports.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { review } from './review.ts';
 import { validate } from './validate.ts';
@@ -19,6 +21,8 @@ export interface InjectorOptions {
   leads: () => boolean;
   metrics: OperatorMetrics;
   nowMs: () => number;
+  /** 0 <= random() < 1. */
+  random: () => number;
   signal: AbortSignal;
   log: Log;
 }
@@ -35,12 +39,16 @@ export interface Injector {
 export async function runInjector(options: InjectorOptions): Promise<Injector> {
   const { kube, world, namespace, metrics, nowMs, signal, log } = options;
   const certificates = { kube, namespace, nowMs };
+  const podSecurityOf = (name: string): string | undefined => world.namespaces.get(name)?.podSecurity;
+  const hostPorts = rememberedHostPorts(world, options.random, nowMs);
+  const hostPortIn = (name: string): number | undefined =>
+    forbidsHostPorts(podSecurityOf(name)) ? undefined : hostPorts();
   let current: WebhookCertificate = await readCertificate(certificates);
   const webhook = await serveWebhook({
     port: options.port,
     certificate: current.serving,
-    review: (request) => review(request, world.inNamespace, options.settings),
-    validate: (request) => validate(request, world.around),
+    review: (request) => review(request, world.inNamespace, options.settings, hostPortIn),
+    validate: (request) => validate(request, world.around, podSecurityOf(request.namespace ?? '')),
     onReview: ({ decision }, seconds) => {
       metrics.admissions.inc({ decision: decision.do === 'skip' ? `skip:${decision.reason}` : decision.do });
       metrics.admissionSeconds.observe(seconds);

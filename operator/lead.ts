@@ -19,6 +19,7 @@ import { exposuresOf } from './exposures.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
+import { watchSiteReach } from './site-reach.ts';
 import { operatorSteps } from './steps.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { World } from './world.ts';
@@ -94,6 +95,16 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
     signal,
     log,
   });
+  const siteReach = watchSiteReach({
+    consul,
+    calls: (service) => world.meshServices.by('calls', service),
+    onChange: (service) => {
+      for (const key of keysOf(world, service)) controller.queue.add(key);
+    },
+    clock: systemClock,
+    signal,
+    log,
+  });
   const steps = operatorSteps({
     kube,
     consul,
@@ -101,6 +112,7 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
     world,
     sidecarSecrets: secretsOfSidecars,
     edge,
+    siteReach,
     statuses,
     metrics,
     publish: (intent, type, reason, note) =>
@@ -131,6 +143,9 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
   });
   return { queue: controller.queue, edge };
 }
+
+const keysOf = ({ meshServices }: World, service: string): string[] =>
+  meshServices.by('service', service).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
 
 const regarding = ({ namespace, name }: Intent, world: World) => ({
   apiVersion: API_VERSION,

@@ -76,6 +76,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     leads: () => leading !== undefined,
     metrics,
     nowMs: Date.now,
+    random: Math.random,
     signal,
     log,
   });

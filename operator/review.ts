@@ -33,12 +33,15 @@ export interface Reviewed {
 
 /**
  * Answers one admission from memory: neither Consul nor the API server is asked. `meshServices` gives those of a
- * namespace. The request's namespace counts: a pod made by a controller may leave its own empty.
+ * namespace; `hostPortIn` chooses a port of the node for a pod there, where it may have one: without, it is made all the
+ * same, and the MeshService's condition says why. The request's namespace counts: a pod made by a controller may leave its
+ * own empty.
  */
 export function review(
   request: AdmissionRequest,
   meshServices: (namespace: string) => MeshService[],
   settings: SidecarSettings,
+  hostPortIn: (namespace: string) => number | undefined,
 ): Reviewed {
   const pod = request.object;
   if (request.kind.kind !== 'Pod' || pod === undefined) {
@@ -56,7 +59,8 @@ export function review(
     case 'inject': {
       const protocolOf = (service: string) =>
         inNamespace.find((meshService) => consulName(meshService) === service)?.spec.protocol;
-      const patch: Operation[] = injectionPatch(pod, decision.meshService, settings, protocolOf);
+      const hostPort = decision.meshService.spec.reach === 'hostPort' ? hostPortIn(namespace) : undefined;
+      const patch: Operation[] = injectionPatch(pod, decision.meshService, settings, protocolOf, hostPort);
       const encoded = Buffer.from(JSON.stringify(patch)).toString('base64');
       return { decision, response: { uid: request.uid, allowed: true, patchType: 'JSONPatch', patch: encoded } };
     }

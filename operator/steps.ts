@@ -16,6 +16,7 @@ import type { Edge } from './edge.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
 import { type SidecarSecrets, targetOf } from './sidecar-secret.ts';
+import type { SiteReach } from './site-reach.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { World } from './world.ts';
 
@@ -26,6 +27,7 @@ export interface StepsOptions {
   world: World;
   sidecarSecrets: SidecarSecrets;
   edge: Pick<Edge, 'problemOf'>;
+  siteReach: Pick<SiteReach, 'seen'>;
   statuses: StatusWriter;
   metrics: OperatorMetrics;
   /** Publishes an Event; never fails. */
@@ -151,6 +153,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
         external,
         namespaceEnabled,
         notExposed,
+        reach: options.siteReach.seen(consulName(intent.meshService!)),
         consulDown: undefined,
         tokenProblem: undefined,
       };

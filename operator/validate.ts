@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MeshService, parseMeshService } from '../crds/mesh-service.ts';
+import { hostPortProblems } from '../mesh/host-port.ts';
 import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
 import type { AdmissionResponse } from './review.ts';
 
@@ -7,6 +8,7 @@ import type { AdmissionResponse } from './review.ts';
 export interface ValidationRequest {
   uid: string;
   kind: { kind: string };
+  namespace?: string;
   operation: string;
   object?: object | null;
   oldObject?: object | null;
@@ -15,14 +17,18 @@ export interface ValidationRequest {
 /**
  * Answers the admission of a MeshService from memory: what Consul would refuse, or take and break traffic with, is
  * refused with what to write instead; what is not there yet, or will hardly do what was meant, is a warning. The
- * reconciler runs the same function, so an object that came in while nobody answered does no harm.
+ * reconciler runs the same function, so an object that came in while nobody answered does no harm. `podSecurity` is the
+ * standard that its namespace enforces.
  */
-export function validate(request: ValidationRequest, around: Neighbourhood): AdmissionResponse {
+export function validate(request: ValidationRequest, around: Neighbourhood, podSecurity?: string): AdmissionResponse {
   const { uid } = request;
   const meshService = readable(request.object);
   // The schema is the API server's to check; an object on its way out is let go whatever it says.
   if (meshService === undefined || meshService.metadata.deletionTimestamp !== undefined) return { uid, allowed: true };
-  const problems = trafficProblems(meshService, around, readable(request.oldObject));
+  const problems = [
+    ...trafficProblems(meshService, around, readable(request.oldObject)),
+    ...hostPortProblems(meshService, podSecurity),
+  ];
   const refused = problems.filter(({ weight }) => weight === 'refuse').map(({ message }) => message);
   const warnings = problems.filter(({ weight }) => weight !== 'refuse').map(({ message }) => message);
   if (refused.length === 0) return { uid, allowed: true, ...(warnings.length === 0 ? {} : { warnings }) };

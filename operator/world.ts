@@ -11,15 +11,22 @@ import type { DefaultAccess } from '../mesh/default-access.ts';
 import { calleesOf } from '../mesh/traffic/callees.ts';
 import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
-import { LABEL_MESH, LABEL_MESH_SERVICE } from '../mesh/names.ts';
+import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../mesh/names.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
+
+/** A namespace that has opted in. */
+export interface HeldNamespace {
+  name: string;
+  /** The Pod Security standard that it enforces; undefined: none that its labels tell. */
+  podSecurity: string | undefined;
+}
 
 /** The operator's memory of the API server: MeshServices, pods of the mesh, and namespaces that have opted in. */
 export interface World {
   meshServices: Reflector<HeldMeshService, 'namespace' | 'service' | 'calls' | 'joins'>;
   pods: Reflector<PodFacts, 'meshService'>;
-  namespaces: Reflector<string>;
+  namespaces: Reflector<HeldNamespace>;
   synced(): Promise<void>;
   readIntent(key: string): Intent | undefined;
   /** The valid ones of a namespace. */
@@ -97,10 +104,10 @@ export function watchWorld({
     signal,
     log,
   });
-  const optedIn = reflect<string>(kube, namespaces, {
+  const optedIn = reflect<HeldNamespace>(kube, namespaces, {
     labelSelector: `${LABEL_MESH}=enabled`,
     metadataOnly: true,
-    trim: (namespace) => namespace.metadata.name,
+    trim: ({ metadata: { name, labels } }) => ({ name, podSecurity: labels?.[LABEL_POD_SECURITY] }),
     onChange: (name) => {
       for (const { metadata } of held.by('namespace', name)) onChange(`${metadata.namespace}/${metadata.name}`);
     },
@@ -138,6 +145,7 @@ export function watchWorld({
         name,
         meshService: deletionTimestamp === undefined ? found.meshService : undefined,
         pods: podMirror.by('meshService', key),
+        podSecurity: optedIn.get(namespace)?.podSecurity,
         formerServices: found.formerServices,
         callees: calleesOf(found.meshService, (service) => held.by('service', service)),
         problems: found.meshService && trafficProblems(found.meshService, around, found.meshService),

@@ -94,6 +94,11 @@ const INSTALLED: Check[] = [
     run: (look) => all(look, 'Synced'),
   },
   { name: 'every MeshService is ready', hint: 'meshservice-not-ready', run: (look) => all(look, 'Ready') },
+  {
+    name: 'machines outside the cluster reach the pods that they call',
+    hint: 'pods-not-reached',
+    run: async ({ kube }) => reachVerdict((await kube.list<Listed>(meshServices)).items),
+  },
 ];
 
 export const afterChecks: Check[] = [
@@ -131,6 +136,19 @@ async function all({ kube }: Look, type: ConditionType): Promise<Verdict> {
     return [`${metadata.namespace}/${metadata.name} (${because})`];
   });
   return others.length === 0 ? ok(`${items.length} of them`) : failed(others.join('; '));
+}
+
+/** Pods may be reached from one site and not from another, and traffic within the cluster goes on: a warning. */
+export function reachVerdict(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {
+  const asked = listed.flatMap(({ metadata, status }) => {
+    const condition = status?.conditions?.find(({ type }) => type === 'Reachable');
+    return condition === undefined ? [] : [{ key: `${metadata.namespace}/${metadata.name}`, condition }];
+  });
+  const lost = asked.filter(({ condition }) => condition.status === 'False');
+  if (lost.length > 0) return warning(lost.map(({ key, condition }) => `${key} (${condition.message})`).join('; '));
+  const untried = asked.filter(({ condition }) => condition.status === 'Unknown').length;
+  if (asked.length === 0) return ok('they call none');
+  return ok(untried === 0 ? `${asked.length} MeshServices` : `${untried} of ${asked.length} not tried yet`);
 }
 
 async function meshNamespaces(kube: KubeClient): Promise<string[]> {

@@ -89,7 +89,7 @@ export function planCommand(): Command {
           clean &&= plan.changes.length === 0 && plan.conflicts.length === 0;
           process.stdout.write(
             planText(`${namespace}/${name}`, plan, [
-              ...new Set([...desired.problems, ...problems].map((problem) => problem.message)),
+              ...new Set([...desired.problems, ...problems, ...unreached(object)].map(({ message }) => message)),
             ]),
           );
         }
@@ -120,6 +120,10 @@ const fromFile = (file: string): MeshService[] =>
   loadAll(readFileSync(file === '-' ? 0 : file, 'utf8')).filter(
     (object): object is MeshService => (object as MeshService | undefined)?.kind === 'MeshService',
   );
+
+/** What the operator says that no plan can mend. */
+const unreached = ({ status }: MeshService): { message: string }[] =>
+  (status?.conditions ?? []).filter(({ type, status: is }) => type === 'Reachable' && is === 'False');
 
 /** The plan for people; the same words as in the operator's log. */
 export function planText(key: string, plan: Plan, problems: string[]): string {

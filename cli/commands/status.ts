@@ -29,6 +29,10 @@ export function statusCommand(): Command {
           `\n${meshService.metadata.name}: ${ready(meshService)?.message ?? 'the operator has not looked at it yet: kubectl -n landbridge logs deployment/landbridge-operator'}\n`,
         );
       }
+      for (const { metadata, status } of shown) {
+        const reach = status?.conditions?.find(({ type, status: is }) => type === 'Reachable' && is === 'False');
+        if (reach !== undefined) process.stdout.write(`\n${metadata.name}: ${reach.message}\n`);
+      }
       if (name !== undefined) await printInstances(flags, consulName(shown[0]!));
       process.exitCode = unready.length === 0 ? 0 : 1;
     });

@@ -48,6 +48,7 @@ service_prefix "" {
   intentions = "write"
 }
 mesh = "write"
+key_prefix "landbridge/reach/" { policy = "read" }
 `,
 });
 

@@ -3,6 +3,7 @@ import { externalContract } from './bridge-externals.ts';
 import { claimContract } from './bridge-claims.ts';
 import { hostContract } from './bridge-hosts.ts';
 import { joinContract } from './bridge-joins.ts';
+import { podReachContract } from './bridge-pod-reach.ts';
 
 for (const which of ['the fake', 'the real Consul'] as const) {
   describe(`a bridge on ${which}`, function () {
@@ -25,5 +26,6 @@ for (const which of ['the fake', 'the real Consul'] as const) {
     joinContract(() => opened[0]!);
     claimContract(() => opened[0]!);
     externalContract(() => opened[0]!);
+    podReachContract(() => opened[0]!);
   });
 }

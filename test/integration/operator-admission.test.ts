@@ -156,6 +156,7 @@ describe('admissions', function () {
       leads: () => true,
       metrics: operatorMetrics(),
       nowMs,
+      random: Math.random,
       signal,
       log: silent,
     });

@@ -40,6 +40,9 @@ describe('every right of the operator', function () {
       { op: 'register', node: machine, registration },
     ]))
       expect(ok).to.equal(true);
+    const at = new Date().toISOString();
+    const report = { site: 'rack-1', at, services: { web: { reached: 1, unreached: [] } } };
+    await rig.consul.kvCas('landbridge/reach/rack-1', JSON.stringify(report), 0);
     const data = { 'tls.crt': base64(certPem), 'tls.key': base64(keyPem) };
     await rig.kube.client.create(secrets, { metadata: { name: 'shop-tls', namespace: 'shop' }, data } as KubeObject);
   });
@@ -95,7 +98,10 @@ describe('every right of the operator', function () {
       access: [{ from: 'api' }],
       expose: { hosts: ['shop.example'], tlsSecret: 'shop-tls' } as never,
     });
-    await shop.declare('api');
+    await shop.declare('api', {
+      workloads: { external: { sites: ['rack-1'] } },
+      upstreams: [{ service: 'web', localPort: 9191 }],
+    });
     await come('web is in Consul', says('web', 'Synced', 'Synced'));
     // The webhook asks only for pods of a MeshService that it knows.
     await come('a pod is injected', async () => {
@@ -107,6 +113,7 @@ describe('every right of the operator', function () {
       'the instance on a machine is counted',
       async () => (await shop.status('web'))?.instances?.external?.ready === 1,
     );
+    await come('it says that the site reaches its pods', says('web', 'Reachable', 'ReachedFromSites'));
     await come('web is exposed', says('web', 'Exposed', 'Exposed'));
     await come(
       'it is told in events',

@@ -25,6 +25,8 @@ export function aPodFacts(name: string, facts: Partial<PodFacts> = {}): PodFacts
     labels: { app: facts.meshService ?? 'sub-svc' },
     ip: '10.244.1.7',
     node: 'worker',
+    hostIp: '10.89.0.3',
+    hostPort: undefined,
     version: undefined,
     zone: undefined,
     ready: true,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, Agent, type Server, createServer, request } from 'node:http';
-import { connect } from 'node:net';
+import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Consul } from '../../clients/consul/consul.ts';
@@ -51,6 +51,8 @@ export interface TrafficRig {
     upstreams?: { service: string; localPort: number }[],
     own?: OwnApp,
   ): Promise<Member>;
+  /** A pod that others reach at a port of its "node", as `spec.reach: hostPort` has it; `passed` counts connections there. */
+  atItsNode(service: string): Promise<Member & { passed(): number }>;
   /** As the operator or the bridge would: no request is sent there any more. */
   setHealth(member: Member, health: 'passing' | 'critical'): Promise<void>;
   /** A pod that is there and whose address nobody knows yet: critical, and its sidecar alone is registered. */
@@ -108,6 +110,13 @@ export async function startTrafficRig(): Promise<TrafficRig> {
     },
     member: async (service, platform, upstreams = [], own) =>
       started(await newInstance(service, platform, upstreams, own), own === undefined),
+    async atItsNode(service) {
+      const instance = await newInstance(service, 'pod', []);
+      const node = await forwarder(instance.sidecarPort!);
+      const member = await started({ ...instance, reachedAt: node.at });
+      const stop = member.stop;
+      return Object.assign(member, { passed: node.passed, stop: () => (node.close(), stop()) });
+    },
     async withoutAddress(service) {
       const instance = await newInstance(service, 'pod', []);
       return started({ ...instance, address: undefined, health: 'critical' });
@@ -149,6 +158,34 @@ async function newInstance(
     output: 'ok',
     upstreams,
     accessLog: own?.accessLog ?? 'json',
+  };
+}
+
+/** What the network plugin does with a host port: connections to another address go on to 127.0.0.1:`port`. */
+async function forwarder(port: number) {
+  let passed = 0;
+  const open = new Set<Socket>();
+  const server = createTcpServer((from) => {
+    passed += 1;
+    const to = connect({ host: '127.0.0.1', port });
+    for (const [one, other] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      open.add(one.pipe(other));
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+  });
+  server.listen(0, '127.0.0.2');
+  await once(server, 'listening');
+  return {
+    at: { address: '127.0.0.2', port: (server.address() as AddressInfo).port },
+    passed: () => passed,
+    close() {
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
   };
 }
 

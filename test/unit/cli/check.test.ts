@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { reachVerdict } from '../../../cli/check/after.ts';
 import { isTooOld, skewVerdict } from '../../../cli/check/api-server.ts';
 import { type Check, type Finding, exitCodeOf, failed, ok, runChecks, warning } from '../../../cli/check/check.ts';
 import { certificateDays } from '../../../cli/check/days-left.ts';
@@ -16,6 +17,24 @@ const findings = async (checks: Check[]): Promise<Finding[]> => {
 };
 
 describe('landbridge check', () => {
+  it('warns of pods that a site does not reach, and of nothing else that a Reachable condition says', () => {
+    const meshService = (name: string, status?: 'True' | 'False' | 'Unknown') => ({
+      metadata: { name, namespace: 'shop' },
+      status: {
+        conditions: status && [
+          { type: 'Reachable', status, reason: 'x', message: `it is ${status}`, lastTransitionTime: '' },
+        ],
+      },
+    });
+    expect(reachVerdict([meshService('a')])).to.deep.equal(ok('they call none'));
+    expect(reachVerdict([meshService('a', 'True'), meshService('b', 'Unknown')])).to.deep.equal(
+      ok('1 of 2 not tried yet'),
+    );
+    expect(reachVerdict([meshService('a', 'True'), meshService('b', 'False')])).to.deep.equal(
+      warning('shop/b (it is False)'),
+    );
+  });
+
   it('says what each check found, with a hint where not all is well', async () => {
     const all = await findings([
       { name: 'a', hint: 'h-a', run: async () => ok('fine') },

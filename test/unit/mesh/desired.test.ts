@@ -52,6 +52,35 @@ describe('desiredState', () => {
     expect(of({ terminating: true })).to.deep.equal({});
   });
 
+  describe('with spec.reach: hostPort', () => {
+    const atNode = aMeshService('sub-svc', { reach: 'hostPort' });
+    const sidecarOf = (facts: Parameters<typeof aPodFacts>[1], meshService = atNode) =>
+      desired(meshService, [aPodFacts('p', facts)]).node!.registrations['p-sidecar']!.service;
+
+    for (const [what, ip, hostIp, any] of [
+      ['IPv4', '10.244.1.7', '10.89.0.3', '0.0.0.0'],
+      ['IPv6', 'fd00:10:244::7', 'fd00:89::3', '::'],
+    ] as const) {
+      it(`registers the sidecar at the port of its node, and lets it listen in the pod (${what})`, () => {
+        const service = sidecarOf({ ip, hostIp, hostPort: 22017 });
+        expect(service).to.include({ Address: hostIp, Port: 22017 });
+        expect(service.Proxy?.Config).to.deep.equal({ bind_address: any, bind_port: 20000 });
+        const { registrations } = desired(atNode, [aPodFacts('p', { ip, hostIp, hostPort: 22017 })]).node!;
+        expect(registrations['p']?.service, 'the app is not at the node').to.include({ Address: ip, Port: 8080 });
+      });
+    }
+
+    it('goes by what the pod has: one without a port of its node is registered at its own address', () => {
+      expect(sidecarOf({})).to.include({ Address: '10.244.1.7', Port: 20000 });
+      expect(sidecarOf({}).Proxy?.Config).to.equal(undefined);
+    });
+
+    it('goes back to the pod itself when it is no longer asked for', () => {
+      const service = sidecarOf({ hostPort: 22017 }, aMeshService('sub-svc'));
+      expect(service).to.include({ Address: '10.244.1.7', Port: 20000 });
+    });
+  });
+
   it('resolves a port by its name in the pod, and says what to do when no container has it', () => {
     const named = aMeshService('sub-svc', { port: 'http' });
     const { node, problems } = desired(named, [aPodFacts('has', { ports: { http: 3000 } }), aPodFacts('lacks')]);

@@ -5,6 +5,7 @@ import type { Container, Pod } from '../../../crds/kubernetes.ts';
 import type { SKIP_REASONS } from '../../../mesh/inject/decide.ts';
 import { decide } from '../../../mesh/inject/decide.ts';
 import { injected, injectionPatch } from '../../../mesh/inject/patch.ts';
+import { podFacts } from '../../../mesh/pod.ts';
 import { aMeshService, aPod } from '../../support/builders.ts';
 
 const SETTINGS = { image: 'landbridge/envoy:1', imagePullPolicy: 'IfNotPresent' } as const;
@@ -93,6 +94,23 @@ describe('injectionPatch', () => {
         expect(after.spec.initContainers).to.have.length((pod.spec.initContainers?.length ?? 0) + 1);
         expect(after.spec.containers).to.have.length(pod.spec.containers.length);
         expect(after.spec.volumes).to.have.length((pod.spec.volumes?.length ?? 0) + 1);
+      }),
+    );
+  });
+
+  it('takes a port of the node by the first container, once, and leaves it again', () => {
+    fc.assert(
+      fc.property(podArbitrary, (pod) => {
+        const [before, ...others] = pod.spec.containers;
+        const with22017 = injected(pod, web, SETTINGS, protocolOf, 22017);
+        const port = { name: 'landbridge-mesh', containerPort: 20000, hostPort: 22017, protocol: 'TCP' };
+        expect(with22017.spec.containers[0]!.ports).to.deep.equal([...(before!.ports ?? []), port]);
+        expect(with22017.spec.containers.slice(1).map(({ ports }) => ports)).to.deep.equal(others.map((c) => c.ports));
+        expect(injectionPatch(with22017, web, SETTINGS, protocolOf, 22017)).to.deep.equal([]);
+        const without = injected(with22017, web, SETTINGS, protocolOf);
+        expect(without.spec.containers[0]!.ports ?? []).to.deep.equal(before!.ports ?? []);
+        expect(podFacts(with22017).hostPort).to.equal(22017);
+        expect(podFacts(without).hostPort).to.equal(undefined);
       }),
     );
   });
