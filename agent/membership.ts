@@ -12,7 +12,7 @@ import type {
 
 import { parseAddress, sourceAddress } from './address.ts';
 import { attemptLimits } from './beat-loop.ts';
-import { type BridgeClient, makeBridgeClient } from './bridge-client.ts';
+import { type BridgeClient, BridgeRefusal, makeBridgeClient } from './bridge-client.ts';
 import { isPastHalf, makeRequest, validityOf } from './certificate.ts';
 import type { Clock } from './clock.ts';
 import { messageOf } from './problem.ts';
@@ -71,12 +71,21 @@ export class Membership {
     const { supervisor, clock, log } = this.#parts;
     await this.#renewWhenDue();
     const request = supervisor.beatRequest(await this.#address());
-    const answer = await this.#client.post<BeatAnswer & { problems?: string[] }>('/v1/beat', request);
+    const answer = await this.#client
+      .post<BeatAnswer & { problems?: string[] }>('/v1/beat', request)
+      .catch((error: unknown) => this.#refused(error));
     this.#heldMs = clock.monotonicMs();
     this.#bridgeProblems = answer.problems ?? [];
     if (this.#problem !== undefined) log.info({ bridge: this.#client.bridge() }, 'the bridge answers again');
     this.#problem = undefined;
     await supervisor.learn(request, answer);
+  }
+
+  /** Its instances have left the mesh already; what its Envoys still hold, a machine that obeys lets go. */
+  async #refused(error: unknown): Promise<never> {
+    if (error instanceof BridgeRefusal && error.code === 'hostRevoked')
+      await this.#parts.supervisor.shutOut(error.message);
+    throw error;
   }
 
   /** Asks the bridge to try the sidecars of this machine from its side; over a connection of its own: no beat waits. */

@@ -126,6 +126,18 @@ export class Supervisor {
     });
   }
 
+  /** Ends all Envoys of a machine that was revoked. An answer of the bridge starts them again. */
+  shutOut(message: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const serving = this.instances().filter(({ refused }) => refused === undefined);
+      for (const instance of serving) {
+        instance.refused = message;
+        void instance.envoy.stop();
+      }
+      if (serving.length > 0) this.#options.log.warn({ message }, 'this machine was shut out: its Envoys end');
+    });
+  }
+
   status(): InstanceStatus[] {
     const binders = this.#binders().ids;
     return this.instances().map((instance) => {

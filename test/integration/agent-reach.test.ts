@@ -1,4 +1,4 @@
-import { type Server, createServer } from 'node:net';
+import { type Server, connect, createServer } from 'node:net';
 
 import { expect } from 'chai';
 
@@ -9,7 +9,7 @@ import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, SITE, startRig } from './agent-rig.ts';
 
 /** A pod that Consul hands out and that no way leads to from the machine. */
-describe('an agent whose pods cannot be reached', function () {
+describe('an agent that cannot reach its pods', function () {
   this.timeout(120_000);
   let rig: Rig;
   let machine: Machine;
@@ -77,5 +77,38 @@ describe('an agent whose pods cannot be reached', function () {
     const { stdout } = await machine.landbridge('vm', 'test');
     expect(stdout).not.to.contain('127.0.0.61');
     await eventually('it is taken back', 40_000, async () => (await found())?.unreached.length === 0);
+  });
+
+  it('and one whose app never listens: joining waits, and both it and the status say what is missing', async () => {
+    rig.admit('mute');
+    const [port = 0] = await freePorts(1);
+    const flags = ['--port', String(port), '--host-name', 'vm-far', '--no-systemd'];
+    const joined = await machine.landbridge('vm', 'join', await rig.invite('mute'), ...flags);
+    expect(joined.code).to.equal(1);
+    expect(joined.stderr).to.match(
+      /has joined, but not all is healthy after \d+\.\d s: mute-vm-far-\d+: its check fails: .*refused/i,
+    );
+    const status = await machine.landbridge('vm', 'status');
+    expect(status.stdout)
+      .to.match(/mute-vm-far-\d+.*critical/)
+      .and.to.match(/refused/i);
+    const instances = await rig.reader.health('mute');
+    expect(instances.map(({ status: health }) => health)).to.deep.equal(['critical']);
+  });
+
+  it('and one that is revoked: its instances are gone at once, and its sidecars take no connection any more', async () => {
+    const { instances } = await machine.status();
+    const { sidecarPort = 0 } = instances.find(({ service }) => service === 'mute')!;
+    const open = () =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect({ host: '127.0.0.1', port: sidecarPort });
+        socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+        socket.once('connect', () => socket.destroy());
+      });
+    await eventually('its sidecar listens', 20_000, open);
+    await rig.revoke('vm-far');
+    expect(await rig.reader.health('mute')).to.deep.equal([]);
+    await eventually('it does no more', 5000, async () => !(await open()));
+    expect((await machine.landbridge('vm', 'status')).stdout).to.contain('revoked');
   });
 });

@@ -6,6 +6,7 @@ import pino from 'pino';
 import { makeRequest } from '../../agent/certificate.ts';
 import type { MeshServices, ServiceFacts } from '../../bridge/admission.ts';
 import { openAuthority } from '../../bridge/authority.ts';
+import { revoke } from '../../bridge/handlers/revoke.ts';
 import { installOf } from '../../bridge/install.ts';
 import { createInvite } from '../../bridge/invites.ts';
 import { type RunningBridge, startBridge } from '../../bridge/start.ts';
@@ -43,6 +44,8 @@ export interface Rig {
   certificate(host: string, key: string, ageMs: number): Promise<string>;
   /** Ends a sidecar's token in Consul. */
   endToken(secretId: string): Promise<void>;
+  /** As `landbridge vm revoke`. */
+  revoke(host: string): Promise<void>;
   bridgeDown(): Promise<void>;
   bridgeUp(): Promise<void>;
   stop(): Promise<void>;
@@ -125,6 +128,9 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     refuseCall: (from, to) => intend(from, to, 'deny'),
     certificate: async (host, key, ageMs) =>
       authority.issueHost({ site: SITE, host }, await makeRequest(key, host), Date.now() - ageMs),
+    revoke: async (host) => {
+      await revoke({ bridge: running!.bridge.bridge, body: { site: SITE, host } } as never);
+    },
     endToken: (secretId) => reader.logout(secretId),
     async bridgeUp() {
       const stop = new AbortController();

@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
   docs: ['cli', 'charts', 'crds'],
   lab: ['cli', 'charts', 'clients', 'mesh', 'services', 'build.ts'],
-  bench: ['lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'test', 'build.ts'],
+  bench: ['lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'cli', 'test', 'build.ts'],
 };
 
 const files = (folder: string): string[] =>
