@@ -51,7 +51,12 @@ const placement = (): Record<string, Placed[]> => ({
 });
 
 /** Starts the sample's processes of this VM under its systemd, on ports chosen now. */
-export async function startUnits(vm: Vm, sampleFolder: string, placed: Placed[], gateways: string[] = []): Promise<void> {
+export async function startUnits(
+  vm: Vm,
+  sampleFolder: string,
+  placed: Placed[],
+  gateways: string[] = [],
+): Promise<void> {
   const folders = [...new Set(placed.flatMap(({ folders }) => folders))];
   const units = placed.flatMap(({ unit, ports }) =>
     unit === undefined ? [] : ports.map((port) => unit.replace('%', `${port}`)),
