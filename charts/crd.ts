@@ -1,3 +1,4 @@
+import { labels } from './labels.ts';
 import { when } from './template/expression.ts';
 import type { ObjectProps, Target } from './template/target.ts';
 import { values } from './values/tree.ts';
@@ -7,7 +8,10 @@ import { values } from './values/tree.ts';
  * all objects of its kind: Helm leaves it unless told otherwise.
  */
 export function addCrd(target: Target, id: string, crd: ObjectProps): void {
-  target.addObject(id, { ...crd, metadata: { ...crd.metadata, annotations: when(values.crds.keep, keep) } });
+  target.addObject(id, {
+    ...crd,
+    metadata: { ...crd.metadata, labels: labels(), annotations: when(values.crds.keep, keep) },
+  });
 }
 
 const keep = { 'helm.sh/resource-policy': 'keep' };

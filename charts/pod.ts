@@ -1,6 +1,6 @@
 import type { k8s } from 'cdk8s-plus-27';
 import { OBSERVE_PORT } from '../mesh/installation.ts';
-import { type Component, labels, selectorLabels } from './labels.ts';
+import { type Component, podLabels, selectorLabels } from './labels.ts';
 import {
   each,
   type Expression,
@@ -54,7 +54,7 @@ export interface PodOptions {
 /** The pod of a component, run by the service account `landbridge-<component>`. */
 export function podTemplate(component: Component, options: PodOptions): Parts<k8s.PodTemplateSpec> {
   return {
-    metadata: { labels: labels(component), annotations: annotationsOf(options) },
+    metadata: { labels: podLabels(component), annotations: annotationsOf(options) },
     spec: podSpec(component, options),
   };
 }

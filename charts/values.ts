@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { VERSION_OF_PRODUCT } from '../mesh/version.ts';
 import { evaluate, holds, type Scope } from './template/evaluate.ts';
 import { valueRules } from './values/rules.ts';
 import { type Values, valuesSchema } from './values/schema.ts';
@@ -8,10 +9,24 @@ export class ValuesError extends Error {
   override readonly name = 'ValuesError';
 }
 
-/** What the chart's expressions are evaluated over. `releaseNamespace`: where Helm would keep the release. */
-export const scopeOf = (values: Values, releaseNamespace = 'default'): Scope => ({
+/** Who applies the objects; of Helm also where it keeps the release, and under which name. */
+export interface Release {
+  service: 'Helm' | 'landbridge';
+  /** Default: landbridge. */
+  name?: string;
+  /** Default: `default`. */
+  namespace?: string;
+}
+
+/** What the chart's expressions are evaluated over, with the names that Helm's templates have for it. */
+export const scopeOf = (
+  values: Values,
+  release: Release = { service: 'landbridge' },
+  version = VERSION_OF_PRODUCT,
+): Scope => ({
   Values: values,
-  Release: { Namespace: releaseNamespace },
+  Release: { Name: release.name ?? 'landbridge', Namespace: release.namespace ?? 'default', Service: release.service },
+  Chart: { AppVersion: version },
 });
 
 /** Fills the defaults in. Throws ValuesError that names every bad key. An empty file is an empty object. */

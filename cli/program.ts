@@ -16,12 +16,13 @@ import { selfTestCommand } from './commands/self-test.ts';
 import { statusCommand } from './commands/status.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
 import { vmCommand } from './commands/vm.ts';
+import { VERSION_OF_PRODUCT } from '../mesh/version.ts';
 
 /** All commands of `landbridge`. */
 export function landbridgeProgram(): Command {
   const program = new Command('landbridge')
     .description('One service mesh for Kubernetes pods and off-cluster workloads, on Consul and stock Envoy')
-    .version('0.1.0')
+    .version(VERSION_OF_PRODUCT)
     .showHelpAfterError('(landbridge --help lists the commands)');
 
   for (const command of [

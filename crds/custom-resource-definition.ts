@@ -22,6 +22,9 @@ const condition = {
 
 const status = {
   type: 'object',
+  // kstatus takes an object without a status for one that is done: what nobody looked at yet has to say so.
+  // https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
+  default: { observedGeneration: -1 },
   properties: {
     observedGeneration: { type: 'integer', format: 'int64' },
     conditions: {

@@ -2,7 +2,7 @@ import { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../../crds/mesh-service.ts';
 import { NAMESPACE, OPERATOR_SECRETS_DIRECTORY, SECRETS, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { bootstrapEnv, externalMounts, externalVolumes } from '../external-consul.ts';
-import { type Component, labels } from '../labels.ts';
+import { type Component, labels, podLabels } from '../labels.ts';
 import { imageOf, podSpec, serviceAccountName } from '../pod.ts';
 import { processEnv } from '../process-env.ts';
 import type { Rules } from '../rbac.ts';
@@ -125,7 +125,7 @@ function removalJob(target: Target, when: 'before' | 'after'): void {
     // Its class goes with the release.
     spec: {
       backoffLimit: 3,
-      template: { metadata: { labels: labels(component) }, spec: { ...spec, priorityClassName: undefined } },
+      template: { metadata: { labels: podLabels(component) }, spec: { ...spec, priorityClassName: undefined } },
     },
   });
 }

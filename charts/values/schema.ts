@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
 import { consul, externalConsul } from './consul.ts';
 import { exposure, hostPort, name, namespaceName, nodePort, resources, texts, toleration } from './fields.ts';
 
@@ -15,9 +16,9 @@ const images = z
       .string()
       .default('')
       .describe('Put before the four names below, such as registry.example/mirror. Empty: as they are.'),
-    landbridge: image('landbridge/landbridge:0.1.0', 'Operator and bootstrap job.'),
+    landbridge: image(`landbridge/landbridge:${VERSION_OF_PRODUCT}`, 'Operator and bootstrap job.'),
     bridge: image(
-      'landbridge/bridge:0.1.0',
+      `landbridge/bridge:${VERSION_OF_PRODUCT}`,
       'The bridge: the same, and Envoy for machines that join; images.landbridge does when it need serve none.',
     ),
     envoy: image(ENVOY_IMAGE, 'The sidecar; Envoy at /usr/local/bin/envoy.'),

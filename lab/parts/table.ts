@@ -49,6 +49,8 @@ export const parts: readonly Part[] = [
   goCommand('crictl', '1.34.0', 59, 'sigs.k8s.io/cri-tools/cmd/crictl'),
   goCommand('pause', '1', 2, '.'),
   goCommand('runc-capwrap', '1', 2, '.'),
+  // For a test: what Flux makes of an object.
+  goCommand('kstatus', '0.37.2', 40, '.'),
   {
     name: 'kind',
     version: '0.33.0',

@@ -19,8 +19,8 @@ describe('helm template', function () {
   after(() => helm?.remove());
 
   const expectSame = async (values: ValuesInput, ...args: string[]): Promise<void> => {
-    const releaseNamespace = args[1] ?? 'default';
-    const wanted = plain(synthesize(parseValues(values), { releaseNamespace, hooks: true }));
+    const release = { service: 'Helm' as const, ...(args[1] === undefined ? {} : { namespace: args[1] }) };
+    const wanted = plain(synthesize(parseValues(values), { release, hooks: true }));
     const got = byName(await helm.template(values, ...args));
     expect(Object.keys(got)).to.have.members(Object.keys(byName(wanted)));
     for (const [name, object] of Object.entries(byName(wanted))) expect(got[name], name).to.deep.equal(object);
