@@ -3,6 +3,7 @@ import type { Clock } from '../../clients/kube/clock.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
+import { BootstrapRefused, refusalOfJob } from './bootstrap-job.ts';
 import { AWAITED, notReadyBecause } from './not-ready.ts';
 import { podTrouble } from './pod-trouble.ts';
 import { nameOf } from './step.ts';
@@ -20,7 +21,10 @@ const LOOK_EVERY_MS = 500;
 /** After so long without progress, what the pods themselves complain of is said. */
 const TROUBLE_AFTER_MS = 8000;
 
-/** Resolves when everything applied can be used; throws what is missing, and why, after `timeoutMs`. */
+/**
+ * Resolves when everything applied can be used; throws what is missing, and why, after `timeoutMs`, and BootstrapRefused
+ * as soon as the bootstrap job has given up.
+ */
 export async function awaitReady(options: AwaitReadyOptions): Promise<void> {
   const { kube, discover, clock, say } = options;
   const start = clock.steady();
@@ -38,6 +42,8 @@ export async function awaitReady(options: AwaitReadyOptions): Promise<void> {
         say(`  ready: ${nameOf(object)}`);
         continue;
       }
+      const refusal = object.kind === 'Job' ? await refusalOfJob(kube, held ?? object) : undefined;
+      if (refusal !== undefined) throw new BootstrapRefused(refusal);
       still.push(object);
       reasons.push(`${nameOf(object)}: ${because}`);
     }

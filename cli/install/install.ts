@@ -3,6 +3,7 @@ import { discoverer } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { deployments } from '../../clients/kube/resources.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
+import { asksExternalConsul, requireExternalSecrets } from './bootstrap-job.ts';
 import { planInstall } from './plan-install.ts';
 import { rollOut } from './roll-out.ts';
 import { describeStep, nameOf, summary } from './step.ts';
@@ -30,6 +31,8 @@ export async function install({ kube, objects, planOnly, timeoutMs, say }: Insta
   for (const step of changes) say(describeStep(step));
   if (planOnly) return changes.length;
 
+  for (const step of steps)
+    if (step.do !== 'delete' && asksExternalConsul(step.object)) await requireExternalSecrets(kube, step.object);
   say(
     changes.length === 0 ? 'nothing has to be changed' : 'applying, part by part; waiting until all of it can be used',
   );

@@ -5,7 +5,10 @@ import { PART_OF } from './installed-objects.ts';
 
 interface ContainerStatus {
   name: string;
-  state?: { waiting?: { reason?: string; message?: string } };
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    terminated?: { exitCode: number; message?: string };
+  };
   lastState?: { terminated?: { exitCode: number; message?: string } };
 }
 
@@ -25,7 +28,7 @@ export async function podTrouble(kube: KubeClient, namespace: string): Promise<s
     );
     if (unscheduled !== undefined) return [`pod ${name}: ${unscheduled.message ?? 'no node takes it'}`];
     return (status.containerStatuses ?? []).flatMap(({ state, lastState }) => {
-      const ended = lastState?.terminated;
+      const ended = state?.terminated ?? lastState?.terminated;
       if (ended !== undefined && ended.exitCode !== 0 && ended.message)
         return [`pod ${name}: ${lastLine(ended.message)}`];
       const { reason = '', message = '' } = state?.waiting ?? {};

@@ -1,17 +1,12 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import { systemClock } from '../../clients/kube/clock.ts';
-import type { KubeObject } from '../../clients/kube/object.ts';
-import type { Resource } from '../../clients/kube/resources.ts';
+import { jobs } from '../../clients/kube/resources.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
+import { type Job, asksExternalConsul } from './bootstrap-job.ts';
 import { notReadyBecause } from './not-ready.ts';
 import { podTrouble } from './pod-trouble.ts';
 
-const jobs: Resource = { group: 'batch', version: 'v1', plural: 'jobs', kind: 'Job', namespaced: true };
 const NAME = 'landbridge-removal';
-
-interface Job extends KubeObject {
-  spec: { template: { metadata: object; spec: { containers: { args: string[] }[]; volumes?: { name: string }[] } } };
-}
 
 /**
  * What the installation has in servers that are not its own: entries, ACLs, keys. Only a pod reaches those servers for
@@ -25,9 +20,7 @@ async function prepare(kube: KubeClient): Promise<Job | undefined> {
     namespace: NAMESPACE,
     labelSelector: 'app.kubernetes.io/component=bootstrap',
   });
-  const bootstrap = items.find(({ spec }) =>
-    spec.template.spec.volumes?.some(({ name }) => name === 'external-consul'),
-  );
+  const bootstrap = items.find((job) => asksExternalConsul({ ...job, kind: 'Job' }));
   if (bootstrap === undefined) return undefined;
   const { template } = bootstrap.spec;
   const [container, ...others] = template.spec.containers;

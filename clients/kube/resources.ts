@@ -74,6 +74,7 @@ export const customResourceDefinitions: Resource = {
   kind: 'CustomResourceDefinition',
   namespaced: false,
 };
+export const jobs: Resource = { group: 'batch', version: 'v1', plural: 'jobs', kind: 'Job', namespaced: true };
 export const meshServices: Resource = {
   group: 'landbridge.dev',
   version: 'v1alpha1',

@@ -11,14 +11,16 @@ import type { BootstrapSettings } from './settings.ts';
 export interface BootstrapParts extends Omit<Patience, 'patienceMs'> {
   settings: BootstrapSettings;
   store: SecretStore;
-  /** A client that trusts `caPem` and sends `token`. */
-  openConsul(caPem: string, token: string): Consul;
+  /** A client that trusts `caPem` and sends `token`. `requestTimeoutMs`: to one server; default: the client's own. */
+  openConsul(caPem: string, token: string, requestTimeoutMs?: number): Consul;
   /** With external servers only. Throws an Error that names the Secret whose key is missing. */
   readExternal(): { caPem: string; token: string };
 }
 
 /** A refusal while another run writes the same, or while a new leader sets its ACLs up, passes; one that stays is a fault. */
 const REFUSALS_FORGIVEN = 10;
+/** To find out whether any of the servers that were there before answers: somebody waits for the word. */
+const VERIFY_MS = 5000;
 
 /**
  * Makes an installation usable: its Secrets, then Consul's ACLs. May stop anywhere, run again, and run twice at once:
@@ -62,9 +64,15 @@ async function bootstrapExternal(parts: BootstrapParts): Promise<void> {
   const { manageAcls } = settings.external!;
   const { caPem, token } = parts.readExternal();
   const patience: Patience = { ...parts, patienceMs: settings.patienceMs };
+  // One after the other, so that together they take no longer.
+  const verifier = parts.openConsul(caPem, manageAcls ? token : '', VERIFY_MS / settings.consul.addresses.length);
+  try {
+    await verifyExternal(verifier, settings.cluster, manageAcls ? token : '');
+  } finally {
+    verifier.close();
+  }
   const consul = parts.openConsul(caPem, manageAcls ? token : '');
   try {
-    await verifyExternal(consul, settings.cluster, manageAcls ? token : '');
     log.info('the Consul servers can be used');
     const material = await patiently('the Kubernetes API', patience, () =>
       keepMaterial({ store, nowMs: clock.now(), bridgeAddresses: settings.bridgeAddresses, externalCaPem: caPem }),

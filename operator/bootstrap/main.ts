@@ -53,8 +53,15 @@ export async function runRemoval(env: Record<string, string | undefined>, signal
 
 const opener =
   ({ consul: { addresses, serverName } }: BootstrapSettings, signal: AbortSignal) =>
-  (caPem: string, token: string): Consul =>
-    connectConsul({ addresses, serverName, caPem, token: () => token, signal });
+  (caPem: string, token: string, requestTimeoutMs?: number): Consul =>
+    connectConsul({
+      addresses,
+      serverName,
+      caPem,
+      token: () => token,
+      signal,
+      ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+    });
 
 function readExternal({ external }: BootstrapSettings): { caPem: string; token: string } {
   const { folder, manageAcls } = external!;

@@ -32,14 +32,17 @@ describe('An external Consul', function () {
   interface Given {
     token?: string;
     caPem?: string;
+    /** `host:port`, with a comma between several. */
     address?: string;
     serverName?: string;
     manageAcls?: boolean;
     cluster?: string;
   }
-  const opener = (given: Given) => (caPem: string, token: string) =>
+  const addressOf = ({ address }: Given): string => address ?? server.address;
+  const opener = (given: Given) => (caPem: string, token: string, requestTimeoutMs?: number) =>
     connectConsul({
-      addresses: [given.address ?? server.address],
+      ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+      addresses: addressOf(given).split(','),
       serverName: given.serverName ?? server.serverName,
       caPem,
       token: () => token,
@@ -52,6 +55,7 @@ describe('An external Consul', function () {
         readExternal: () => ({ caPem: given.caPem ?? server.caPem!, token: given.token ?? server.token! }),
         env: {
           LANDBRIDGE_CONSUL_EXTERNAL: 'true',
+          LANDBRIDGE_CONSUL_HTTP: addressOf(given),
           LANDBRIDGE_CLUSTER: given.cluster ?? 'lab',
           LANDBRIDGE_CONSUL_MANAGE_ACLS: String(given.manageAcls ?? true),
         },
@@ -96,6 +100,11 @@ describe('An external Consul', function () {
     [
       'an address that leads nowhere',
       () => ({ address: '192.0.2.1:8501' }),
+      /^no server answers there: check externalConsul\.addresses/,
+    ],
+    [
+      'three addresses that lead nowhere',
+      () => ({ address: '192.0.2.1:8501,192.0.2.2:8501,192.0.2.3:8501' }),
       /^no server answers there: check externalConsul\.addresses/,
     ],
     ['ACLs to be made by hand that nobody made', () => ({ manageAcls: false }), /make.* by hand|made by hand/],
