@@ -12,12 +12,25 @@ const KEY = 'Corefile';
 const TRIES = 5;
 
 interface ConfigMap extends KubeObject {
+  metadata: KubeObject['metadata'] & { managedFields?: { time?: string }[] };
   data?: Record<string, string>;
 }
 
 /** undefined when there is no such ConfigMap, or it holds no Corefile. */
-export const readCorefile = async (kube: KubeClient, { name, namespace }: ConfigMapName): Promise<string | undefined> =>
-  (await kube.get<ConfigMap>(configMaps, name, namespace))?.data?.[KEY];
+export const readCorefile = async (kube: KubeClient, at: ConfigMapName): Promise<string | undefined> =>
+  (await readCorefileWithTime(kube, at))?.text;
+
+/** With when its ConfigMap was last written, ms since the epoch by the API server's clock. */
+export async function readCorefileWithTime(
+  kube: KubeClient,
+  { name, namespace }: ConfigMapName,
+): Promise<{ text: string; writtenAtMs: number } | undefined> {
+  const held = await kube.get<ConfigMap>(configMaps, name, namespace);
+  const text = held?.data?.[KEY];
+  if (text === undefined) return undefined;
+  const times = (held?.metadata.managedFields ?? []).map(({ time = '' }) => Date.parse(time) || 0);
+  return { text, writtenAtMs: Math.max(0, ...times) };
+}
 
 /**
  * Replaces the Corefile by what `edit` makes of it, and nothing else of the ConfigMap, unless somebody changed it

@@ -9,6 +9,8 @@ import { type ClusterFlags, sourceOf } from '../cluster.ts';
 const RESOLVERS = 'k8s-app=kube-dns';
 /** Consul's servers register themselves under this name, in every datacenter. */
 export const A_NAME = 'consul.service.consul';
+/** Answered by our block of the Corefile itself, whatever Consul does. */
+const OWN_NAME = 'landbridge.virtual.consul';
 const TIMEOUT_MS = 5000;
 
 interface Pod extends KubeObject {
@@ -19,6 +21,8 @@ export interface ResolverAnswer {
   pod: string;
   /** undefined: it resolves. */
   problem?: string;
+  /** With a problem: it runs without our block still, so Consul was not asked. */
+  withoutBlock?: boolean;
 }
 
 /** Asks every resolver pod of the cluster for a name of Consul's, through the API server, as a pod would ask it. */
@@ -34,8 +38,7 @@ export async function askResolvers(
       const tunnel = await openTunnel(sourceOf(flags), at.namespace, name, at.port);
       const [host = '', port] = tunnel.address.split(':');
       try {
-        const problem = await problemAt({ host, port: Number(port) });
-        return { pod: name, ...(problem === undefined ? {} : { problem }) };
+        return { pod: name, ...(await answerAt({ host, port: Number(port) })) };
       } finally {
         tunnel.close();
       }
@@ -43,12 +46,15 @@ export async function askResolvers(
   );
 }
 
-/** undefined when the name is resolved there. */
-export async function problemAt(at: DnsTarget): Promise<string | undefined> {
+async function answerAt(at: DnsTarget): Promise<Omit<ResolverAnswer, 'pod'>> {
   try {
-    const { code, addresses } = readAnswer(await askDns(at, { name: A_NAME, type: 'A' }, TIMEOUT_MS));
-    return code === 'NOERROR' && addresses.length > 0 ? undefined : `${A_NAME} gives ${code} and no address`;
+    const { code, addresses } = await lookUp(at, A_NAME);
+    if (addresses.length > 0) return {};
+    const own = await lookUp(at, OWN_NAME);
+    return { problem: `${A_NAME} gives ${code} and no address`, withoutBlock: own.addresses.length === 0 };
   } catch (error) {
-    return (error as Error).message;
+    return { problem: (error as Error).message };
   }
 }
+
+const lookUp = async (at: DnsTarget, name: string) => readAnswer(await askDns(at, { name, type: 'A' }, TIMEOUT_MS));

@@ -5,6 +5,7 @@ import { type Check, type Finding, exitCodeOf, failed, ok, runChecks, warning } 
 import { certificateDays } from '../../../cli/check/days-left.ts';
 import type { Look } from '../../../cli/check/look.ts';
 import { machinesVerdict } from '../../../cli/check/machines.ts';
+import { resolversVerdict } from '../../../cli/check/names.ts';
 import { createAuthority } from '../../../clients/pki/authority.ts';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');
@@ -94,6 +95,22 @@ describe('landbridge check', () => {
     expect(at(101.5)).to.deep.equal(failed('it ended 2 days ago'));
     expect(at(-10).detail).to.match(/^it is good only from .*: do the clocks agree\?$/);
     expect(certificateDays('nonsense', 30, NOW)).to.deep.equal(failed('it holds no certificate'));
+  });
+
+  it('waits for CoreDNS to take a changed Corefile over, and no longer than that takes', () => {
+    const problem = 'consul.service.consul gives SERVFAIL and no address';
+    const [good, old] = [{ pod: 'a' }, { pod: 'b', problem, withoutBlock: true }];
+    const broken = { pod: 'c', problem, withoutBlock: false };
+    expect(resolversVerdict([], 0).result).to.equal('warning');
+    expect(resolversVerdict([good, { pod: 'b' }], 0)).to.deep.equal(ok('at 2 of CoreDNS'));
+    expect(resolversVerdict([good, old], 40_000)).to.deep.equal(
+      warning('b: not taken over yet, the Corefile that was changed 40 s ago; that takes up to two minutes'),
+    );
+    expect(resolversVerdict([good, old], 200_000)).to.deep.equal(
+      failed('b: it does not take over the Corefile that was changed 200 s ago'),
+    );
+    expect(resolversVerdict([old, broken], 10_000).result, 'Consul was asked and does not answer').to.equal('failed');
+    expect(resolversVerdict([broken], 10_000)).to.deep.equal(failed(`c: ${problem}`));
   });
 
   it('doubts machines that are critical, that missed a beat, or that only the brake keeps up', () => {
