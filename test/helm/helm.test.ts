@@ -6,25 +6,38 @@ import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 import { type Helm, helmWithChart } from '../support/helm.ts';
+import { failuresOf, underLoad } from '../support/load.ts';
+import { type PreviousVersion, previousVersion } from '../support/previous-version.ts';
 import { labContents } from '../support/lab-contents.ts';
 
 const RELEASE = 'landbridge';
 /** The bar: from `helm install` until everything can be used, with the images on the nodes. */
 const READY_MS = 60_000;
+/** A click makes twelve calls, so this is more than 100 requests a second. */
+const CLICKS_PER_SECOND = 10;
+const CRD = 'meshservices.landbridge.dev';
+
 /** The life of a Helm release on the lab, with its machines and its sample. It takes the installation away. */
 describe('helm, with the installation of the lab', function () {
   this.timeout(300_000);
   let lab: RunningLab;
   let helm: Helm;
+  let previous: PreviousVersion;
   const values = (): object => parse(readFileSync(valuesFile, 'utf8')) as object;
   before(async () => {
     lab = await runningLab();
     helm = await helmWithChart();
+    previous = await previousVersion(lab.engine);
   });
-  after(() => helm?.remove());
+  after(() => Promise.all([helm?.remove(), previous?.remove()]));
 
-  const release = async (command: string, more: string[] = [], input?: object): Promise<string> => {
-    const of = [RELEASE, ...(input === undefined ? [] : [helm.directory, '-f', await helm.valuesFile(input)])];
+  const release = async (
+    command: string,
+    more: string[] = [],
+    input?: object,
+    chart = helm.directory,
+  ): Promise<string> => {
+    const of = [RELEASE, ...(input === undefined ? [] : [chart, '-f', await helm.valuesFile(input)])];
     return helm.run(command, ...of, '--kubeconfig', lab.cluster.kubeconfig, '--timeout', '3m', ...more);
   };
   const podsNow = async (): Promise<string[]> => {
@@ -41,6 +54,64 @@ describe('helm, with the installation of the lab', function () {
   });
 
   it('passes helm test', async () => {
+    expect(await release('test')).to.match(/Phase:\s+Succeeded/);
+  });
+
+  const outside = (): Promise<string> => lab.landbridge(['vm', 'list', '--all', '-o', 'json']);
+  const members = async (): Promise<string[]> =>
+    (JSON.parse(await outside()) as { id: string }[]).map(({ id }) => id).sort();
+  const meshServices = (): Promise<string> =>
+    lab.cluster.kubectl([
+      'get',
+      'meshservices',
+      '-A',
+      '-o',
+      'jsonpath={range .items[*]}{.metadata.uid}{.spec}{"\\n"}{end}',
+    ]);
+  const crdDefaults = (): Promise<string> =>
+    lab.cluster.kubectl(['get', 'crd', CRD, '-o', 'jsonpath={..openAPIV3Schema.properties.status.default}']);
+  const inOrder = async (): Promise<void> => {
+    const checks = JSON.parse(await lab.landbridge(['check', '-o', 'json'])) as { check: string; result: string }[];
+    expect(checks.filter(({ result }) => result === 'failed')).to.deep.equal([]);
+  };
+  /** Runs Helm under load; no click fails, and every pod of ours is another afterwards. */
+  const loseNothing = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    const old = await podsNow();
+    const shots = await underLoad(lab.edge, async () => void (await work()), {
+      perSecond: CLICKS_PER_SECOND,
+      afterMs: 8000,
+    });
+    const lost = failuresOf(shots);
+    console.log(`    ${what}: ${shots.length} clicks, ${lost.length} failed`);
+    expect(lost.length, [...lost.slice(0, 10), '...', ...lost.slice(-3)].join('\n')).to.equal(0);
+    expect(shots.length).to.be.greaterThan(100);
+    expect((await podsNow()).filter((uid) => old.includes(uid))).to.deep.equal([]);
+  };
+
+  it('goes back to the previous version of the chart and of the program', async () => {
+    await release('upgrade', ['--wait', '--force-conflicts'], previous.values(values()), previous.chart);
+    expect(await crdDefaults(), 'the CRD of then').to.equal('');
+    await inOrder();
+  });
+
+  it('upgrades from the previous version without a lost request; the CRD and what is stored move forward', async () => {
+    const [machines, declared] = [await members(), await meshServices()];
+    await loseNothing('upgrade', () => release('upgrade', ['--wait', '--force-conflicts'], values()));
+    expect(await crdDefaults()).to.equal('{"observedGeneration":-1}');
+    expect(await members()).to.deep.equal(machines);
+    expect(await meshServices()).to.equal(declared);
+    await inOrder();
+  });
+
+  it('rolls back without a lost request, and forward again', async () => {
+    const [machines, declared] = [await members(), await meshServices()];
+    const back = async (): Promise<void> => void (await release('rollback', ['2', '--wait', '--force-conflicts']));
+    await loseNothing('rollback', back);
+    expect(await crdDefaults()).to.equal('');
+    expect(await members()).to.deep.equal(machines);
+    expect(await meshServices()).to.equal(declared);
+    await inOrder();
+    await release('rollback', ['3', '--wait', '--force-conflicts']);
     expect(await release('test')).to.match(/Phase:\s+Succeeded/);
   });
 
@@ -61,8 +132,7 @@ describe('helm, with the installation of the lab', function () {
     console.log(`    ready after ${(ms / 1000).toFixed(1)} s`);
     expect(await release('test')).to.match(/Phase:\s+Succeeded/);
     expect(ms).to.be.below(READY_MS);
-    const checks = JSON.parse(await lab.landbridge(['check', '-o', 'json'])) as { check: string; result: string }[];
-    expect(checks.filter(({ result }) => result === 'failed')).to.deep.equal([]);
+    await inOrder();
     await release('uninstall', ['--wait']);
     expect(await labContents(lab).inKubernetes()).to.deep.equal([]);
   });
