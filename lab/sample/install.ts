@@ -59,15 +59,15 @@ export async function install(engine: Engine, cluster: Cluster, progress: Progre
 const diskNode = (nodes: ClusterNode[]): string => nodes.find((node) => node.role === 'worker')!.name;
 
 /** After an installation was taken away: its volume is kept, with what is in it, and nobody else gets it. */
-export async function renewDisk(engine: Engine, cluster: Cluster): Promise<void> {
+export async function renewDisk(engine: Engine, cluster: Cluster, storageClass = STORAGE_CLASS): Promise<void> {
   const node = diskNode(await cluster.nodes());
   await cluster.kubectl(['delete', 'pv', VOLUME, '--ignore-not-found']);
   await engine.docker(['exec', node, 'rm', '-rf', CONSUL_DISK]);
-  await makeDisk(engine, cluster, node);
+  await makeDisk(engine, cluster, node, storageClass);
 }
 
 /** A volume for Consul's data on one worker: the cluster has no provisioner where its node image was assembled here. */
-async function makeDisk(engine: Engine, cluster: Cluster, node: string): Promise<void> {
+async function makeDisk(engine: Engine, cluster: Cluster, node: string, storageClass = STORAGE_CLASS): Promise<void> {
   // As the image runs it: uid 65532 has no other way into a folder that the kubelet would make as root.
   await engine.docker(['exec', node, 'install', '-d', '-o', '65532', '-g', '65532', '-m', '0700', CONSUL_DISK]);
   const volume = {
@@ -78,7 +78,7 @@ async function makeDisk(engine: Engine, cluster: Cluster, node: string): Promise
       capacity: { storage: '1Gi' },
       accessModes: ['ReadWriteOnce'],
       persistentVolumeReclaimPolicy: 'Retain',
-      storageClassName: STORAGE_CLASS,
+      storageClassName: storageClass,
       local: { path: CONSUL_DISK },
       nodeAffinity: {
         required: {

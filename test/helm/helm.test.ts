@@ -59,7 +59,7 @@ describe('helm, with the installation of the lab', function () {
 
   const outside = (): Promise<string> => lab.landbridge(['vm', 'list', '--all', '-o', 'json']);
   const members = async (): Promise<string[]> =>
-    (JSON.parse(await outside()) as { id: string }[]).map(({ id }) => id).sort();
+    (JSON.parse(await outside()) as { instances: { id: string }[] }).instances.map(({ id }) => id).sort();
   const meshServices = (): Promise<string> =>
     lab.cluster.kubectl([
       'get',

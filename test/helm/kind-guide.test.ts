@@ -1,0 +1,115 @@
+import { expect } from 'chai';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { imageTags } from '../../lab/images/build-images.ts';
+import { kindConfig } from '../../lab/cluster.ts';
+import { run } from '../../lab/exec.ts';
+import { ensurePart } from '../../lab/parts/ensure-part.ts';
+import { partWith } from '../../lab/parts/table.ts';
+import { repositoryRoot } from '../../lab/paths.ts';
+import { silent } from '../../lab/progress.ts';
+import { type RunningLab, runningLab } from '../../lab/running.ts';
+import { renewDisk } from '../../lab/sample/install.ts';
+import { LEDGER_PORT } from '../../lab/sample/on-vms.ts';
+import { vmExec } from '../../lab/vm/exec.ts';
+import { eventually } from '../support/eventually.ts';
+
+/** Images that the guide has pulled, by what the lab makes in their place: no registry of images is reached here. */
+const PULLED: Record<string, string> = {
+  'debian:bookworm-slim': 'landbridge/base:dev',
+  'node:20-bookworm-slim': `landbridge/nodejs:${partWith('node').part.version}`,
+  'envoyproxy/envoy:v1.40.0': imageTags.envoy,
+  'hashicorp/consul:1.22.6': imageTags.consul,
+};
+const BY_NODES = ['envoyproxy/envoy:v1.40.0', 'hashicorp/consul:1.22.6'];
+
+/** docs/kind.md from top to bottom, on the lab's own kind cluster, after Landbridge was taken out of it. */
+describe('the guide for a kind cluster of your own', function () {
+  this.timeout(300_000);
+  let lab: RunningLab;
+  let bin: string;
+  let blocks: string[];
+  let at = 0;
+
+  before(async () => {
+    lab = await runningLab();
+    const guide = await readFile(join(repositoryRoot, 'docs/kind.md'), 'utf8');
+    blocks = [...guide.matchAll(/```sh\n([^]*?)```/g)].map(([, block]) => block!);
+    bin = await mkdtemp(join(tmpdir(), 'landbridge-kind-guide-'));
+    const program = async (name: string, line: string): Promise<void> => {
+      await writeFile(join(bin, name), `#!/bin/sh\nexec ${line} "$@"\n`);
+      await chmod(join(bin, name), 0o755);
+    };
+    const within = lab.engine.netns === undefined ? '' : `nsenter --net=${lab.engine.netns} `;
+    await program('docker', `${within}${await which('docker')}`);
+    await program('kind', `${within}${await ensurePart('kind', silent)}`);
+    for (const name of ['kubectl', 'helm']) await program(name, await ensurePart(name, silent));
+    for (const [name, ours] of Object.entries(PULLED)) await lab.engine.docker(['tag', ours, name]);
+    await sh(`kind load docker-image --name landbridge ${BY_NODES.join(' ')}`);
+    await renewDisk(lab.engine, lab.cluster, 'standard');
+    await lab.cluster.kubectl(['delete', 'namespace', 'shop', '--ignore-not-found', '--timeout=60s']);
+    // As a machine that never was in a mesh.
+    const forget = 'systemctl stop landbridge-agent; rm -rf /var/lib/landbridge /etc/landbridge';
+    await vmExec(lab.vm('vm3'), ['sh', '-c', forget], { timeoutMs: 30_000 });
+  });
+  after(async () => {
+    if (bin !== undefined) await rm(bin, { recursive: true, force: true });
+    await rm(join(repositoryRoot, 'kind-values.yaml'), { force: true });
+  });
+
+  const which = async (name: string): Promise<string> => (await run('which', [name])).stdout.trim();
+  /** As a person would who pastes it, in the root of the repository. */
+  const sh = async (script: string): Promise<string> => {
+    const env = { ...lab.engine.env, PATH: `${bin}:${process.env['PATH']}`, KUBECONFIG: lab.cluster.kubeconfig };
+    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], {
+      cwd: repositoryRoot,
+      env,
+      timeoutMs: 240_000,
+    });
+    return stdout.trim();
+  };
+  /** The next block of the guide, less the lines that were run before. Fails when they are not in it. */
+  const next = (...done: string[]): Promise<string> => {
+    const block = blocks[at++] ?? expect.fail('the guide has no more blocks');
+    for (const line of done) expect(block).to.include(line);
+    return sh(done.reduce((text, line) => text.replace(line, ''), block));
+  };
+  const onMachine = (script: string) => vmExec(lab.vm('vm3'), ['sh', '-euc', script], { timeoutMs: 120_000 });
+
+  it('begins with the configuration that the lab made its cluster with', async () => {
+    expect(kindConfig).to.equal(join(repositoryRoot, 'kind-config.yaml'));
+    await next('kind create cluster --config kind-config.yaml');
+  });
+
+  it('builds the images and loads them with one command', async () => {
+    await next('npm ci && ');
+    const images = await lab.engine.docker(['exec', 'landbridge-worker', 'crictl', 'images']);
+    expect(images)
+      .to.match(/landbridge\/landbridge\s+0\.1\.0/)
+      .and.to.match(/landbridge\/bridge\s+0\.1\.0/);
+  });
+
+  it('installs, and all is in order', async () => {
+    expect(await next())
+      .to.match(/Phase:\s+Succeeded/)
+      .and.not.to.include('×');
+  });
+
+  it('brings a machine in, which reaches the bridge and Consul', async () => {
+    await next();
+    await onMachine(await next());
+    expect((await onMachine(await next())).stdout).to.include(`joined hello at rack-1 as hello-vm3-${LEDGER_PORT}`);
+    const look = blocks[at++]!;
+    await eventually('it is healthy', 20_000, async () => {
+      const said = await sh(look);
+      return /hello-vm3-8090 .* passing/.test(said) && /hello .* 1\/1/.test(said);
+    });
+  });
+
+  it('is gone again', async () => {
+    await next('kind delete cluster --name landbridge');
+    expect(blocks.length, 'all of it was run').to.equal(at);
+    await sh('npm run --silent landbridge -- uninstall --yes');
+  });
+});
