@@ -63,9 +63,11 @@ export async function rollOut({ kube, discover, steps, timeoutMs, say }: RollOut
 export function askedFirst(steps: readonly Step[]): Step[] {
   const wanted = steps.filter((step) => step.do !== 'delete');
   if (!wanted.some(({ object }) => asksExternalConsul(object))) return [];
+  // What is there already as it is, the job needs no other.
   return wanted.filter(
-    ({ object: { kind = '', metadata } }) =>
-      metadata.labels?.['app.kubernetes.io/component'] === 'bootstrap' || ['Namespace', 'PriorityClass'].includes(kind),
+    ({ do: what, object: { kind = '', metadata } }) =>
+      metadata.labels?.['app.kubernetes.io/component'] === 'bootstrap' ||
+      (what === 'create' && ['Namespace', 'PriorityClass'].includes(kind)),
   );
 }
 

@@ -12,21 +12,23 @@ export interface ServerPorts {
 /** Configuration of one representative server, https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file */
 export function serverConfig(input: {
   directory: string;
+  /** Where it listens, for clients and for itself. */
+  host: string;
   ports: ServerPorts;
   acl: boolean;
   tls: boolean;
   /** By which it answers DNS. */
   dnsToken?: string;
 }): object {
-  const { directory, ports, acl, tls, dnsToken } = input;
+  const { directory, host, ports, acl, tls, dnsToken } = input;
   return {
     server: true,
     bootstrap_expect: 1,
     node_name: 'server-1',
     datacenter: 'dc1',
     data_dir: join(directory, 'data'),
-    bind_addr: '127.0.0.1',
-    client_addr: '127.0.0.1',
+    bind_addr: host,
+    client_addr: host,
     ports: {
       http: tls ? -1 : ports.http,
       https: tls ? ports.http : -1,

@@ -49,11 +49,18 @@ const SERVER_NAME = 'server.dc1.consul';
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 10_000;
 
-/** Starts a real Consul server on free loopback ports and waits for its leader. `CONSUL_BIN` names another executable. */
+/** Starts a real Consul server on free ports of `host` (default: loopback) and waits for its leader. `CONSUL_BIN` names another executable. */
 export async function startConsul(
-  options: { acl?: boolean; tls?: boolean; bootstrapped?: boolean; dataDir?: string; dns?: { token: string } } = {},
+  options: {
+    acl?: boolean;
+    tls?: boolean;
+    bootstrapped?: boolean;
+    dataDir?: string;
+    dns?: { token: string };
+    host?: string;
+  } = {},
 ): Promise<RealConsul> {
-  const { acl = false, tls = false, bootstrapped = true, dataDir } = options;
+  const { acl = false, tls = false, bootstrapped = true, dataDir, host = '127.0.0.1' } = options;
   const binary = process.env.CONSUL_BIN ?? (await ensurePart('consul', silent));
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'landbridge-consul-')));
   await mkdir(directory, { recursive: true });
@@ -63,16 +70,23 @@ export async function startConsul(
   const files = {
     ...tlsFiles(certificates),
     'server.json': JSON.stringify(
-      serverConfig({ directory, ports: { http, grpc, server, serf, dns }, acl, tls, dnsToken: options.dns?.token }),
+      serverConfig({
+        directory,
+        host,
+        ports: { http, grpc, server, serf, dns },
+        acl,
+        tls,
+        dnsToken: options.dns?.token,
+      }),
     ),
   };
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(directory, name), text)));
 
   let process_: ServerProcess = launch(binary, directory);
   const consul: RealConsul = {
-    address: `127.0.0.1:${http}`,
-    grpcAddress: `127.0.0.1:${grpc}`,
-    dns: dns === undefined ? undefined : { host: '127.0.0.1', port: dns },
+    address: `${host}:${http}`,
+    grpcAddress: `${host}:${grpc}`,
+    dns: dns === undefined ? undefined : { host, port: dns },
     caPem: certificates?.caPem,
     tls: certificates,
     serverName: SERVER_NAME,

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rollingOrder } from '../../../cli/install/roll-out.ts';
+import { askedFirst, rollingOrder } from '../../../cli/install/roll-out.ts';
 import type { Step } from '../../../cli/install/step.ts';
 
 describe('an upgrade', () => {
@@ -24,5 +24,21 @@ describe('an upgrade', () => {
       'operator',
       'bridge',
     ]);
+  });
+
+  it('asks Consul servers that were there before first, with what the bootstrap job needs and nothing else', () => {
+    const labels = { 'app.kubernetes.io/component': 'bootstrap' };
+    const ofJob = (kind: string, more: object = {}): Step => {
+      const made = step('create', kind, 'landbridge-bootstrap');
+      return { ...made, object: { ...made.object, ...more, metadata: { ...made.object.metadata, labels } } };
+    };
+    const job = (volumes: object[]): Step =>
+      ofJob('Job', { spec: { template: { spec: { containers: [], volumes } } } });
+    const others = [step('create', 'Deployment', 'operator'), step('change', 'Namespace', 'landbridge')];
+    const needed = [step('create', 'PriorityClass', 'landbridge'), ofJob('ServiceAccount'), ofJob('RoleBinding')];
+    const external = job([{ name: 'external-consul' }]);
+    expect(askedFirst([...others, ...needed, external])).to.deep.equal([...needed, external]);
+    expect(askedFirst([...others, ...needed, job([])])).to.deep.equal([]);
+    expect(askedFirst([...others, { ...external, do: 'delete' }]), 'an old one that goes').to.deep.equal([]);
   });
 });
