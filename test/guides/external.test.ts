@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { dump, load as parse } from 'js-yaml';
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
 import type { CommandFailed } from '../../lab/exec.ts';
@@ -9,6 +11,7 @@ import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { applySample, SAMPLE_NAMESPACE, waitForSample } from '../../lab/sample/in-cluster.ts';
 import { CONFIG_KINDS, EDGE_KINDS } from '../../mesh/entry.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
+import { type GuideShell, blocksOf, commandsOf, guide, guideShell, sectionOf } from '../support/guide.ts';
 import { eventually } from '../support/eventually.ts';
 import { labContents } from '../support/lab-contents.ts';
 import { type RealConsul, startConsul } from '../support/real-consul.ts';
@@ -23,15 +26,18 @@ describe('an installation with Consul servers that were there before', function 
   let lab: RunningLab;
   let server: RealConsul;
   let admin: Consul;
+  let shell: GuideShell;
   before(async () => {
     lab = await runningLab();
     await lab.landbridge(['uninstall', '--yes'], { timeoutMs: 180_000 });
     await lab.cluster.kubectl(['delete', 'namespace', SAMPLE_NAMESPACE, '--ignore-not-found', '--timeout=90s']);
     server = await startConsul({ acl: true, tls: true, host: lab.network.hostAddress });
     admin = server.connect();
+    shell = await guideShell(lab);
     await lab.cluster.kubectl(['create', 'namespace', NAMESPACE]);
   });
   after(async () => {
+    await shell?.remove();
     admin?.close();
     await server?.stop();
   });
@@ -124,9 +130,25 @@ describe('an installation with Consul servers that were there before', function 
   }
 
   it('installs once that is mended, and its pods call each other by what that Consul says', async () => {
-    await keep('consul-token', 'token', server.token!);
+    // From the guide, from its beginning.
+    await lab.cluster.kubectl(['delete', 'namespace', NAMESPACE, '--timeout=60s']);
+    const section = sectionOf(await guide('install.md'), 'With Consul that is there already');
+    const [given = ''] = blocksOf(section, 'yaml');
+    const { externalConsul } = parse(given) as { externalConsul: { addresses: string[]; grpc: string } };
+    const ours = (text: string): string =>
+      text.replaceAll(externalConsul.addresses[0]!, server.address).replaceAll(externalConsul.grpc, server.grpcAddress);
+    const { consul, ...values } = parse(readFileSync(valuesFile, 'utf8')) as Record<string, unknown>;
+    void consul;
+    await writeFile(
+      join(shell.folder, 'values.yaml'),
+      dump({ ...values, ...(parse(ours(given)) as object), cluster: 'lab' }),
+    );
+    await writeFile(join(shell.folder, 'ca.crt'), server.caPem!);
+    await writeFile(join(shell.folder, 'token'), server.token!);
+    const commands = commandsOf(section);
+    expect(commands.at(-1)).to.equal('landbridge install -f values.yaml');
     const start = performance.now();
-    await install(installed());
+    expect(await shell.sh(ours(commands.join('\n')))).to.include(`ready: Deployment ${NAMESPACE}/landbridge-operator`);
     console.log(`    ready after ${((performance.now() - start) / 1000).toFixed(1)} s`);
     await applySample(lab.cluster);
     await waitForSample(lab.cluster);

@@ -1,19 +1,16 @@
 import { expect } from 'chai';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { imageTags } from '../../lab/images/build-images.ts';
 import { kindConfig } from '../../lab/cluster.ts';
-import { run } from '../../lab/exec.ts';
-import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { partWith } from '../../lab/parts/table.ts';
 import { repositoryRoot } from '../../lab/paths.ts';
-import { silent } from '../../lab/progress.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
 import { LEDGER_PORT } from '../../lab/sample/on-vms.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { eventually } from '../support/eventually.ts';
+import { type GuideShell, blocksOf, guide, guideShell } from '../support/guide.ts';
 
 /** Images that the guide has pulled, by what the lab makes in their place: no registry of images is reached here. */
 const PULLED: Record<string, string> = {
@@ -24,29 +21,21 @@ const PULLED: Record<string, string> = {
 };
 const BY_NODES = ['envoyproxy/envoy:v1.40.0', 'hashicorp/consul:1.22.6'];
 
-/** docs/kind.md from top to bottom, on the lab's own kind cluster, after Landbridge was taken out of it. */
+/** docs/kind.md from top to bottom, on the lab's own kind cluster. It takes the installation away. */
 describe('the guide for a kind cluster of your own', function () {
   this.timeout(300_000);
   let lab: RunningLab;
-  let bin: string;
+  let shell: GuideShell;
   let blocks: string[];
   let at = 0;
 
   before(async () => {
     lab = await runningLab();
-    const guide = await readFile(join(repositoryRoot, 'docs/kind.md'), 'utf8');
-    blocks = [...guide.matchAll(/```sh\n([^]*?)```/g)].map(([, block]) => block!);
-    bin = await mkdtemp(join(tmpdir(), 'landbridge-kind-guide-'));
-    const program = async (name: string, line: string): Promise<void> => {
-      await writeFile(join(bin, name), `#!/bin/sh\nexec ${line} "$@"\n`);
-      await chmod(join(bin, name), 0o755);
-    };
-    const within = lab.engine.netns === undefined ? '' : `nsenter --net=${lab.engine.netns} `;
-    await program('docker', `${within}${await which('docker')}`);
-    await program('kind', `${within}${await ensurePart('kind', silent)}`);
-    for (const name of ['kubectl', 'helm']) await program(name, await ensurePart(name, silent));
+    blocks = blocksOf(await guide('kind.md'), 'sh');
+    shell = await guideShell(lab, repositoryRoot);
+    await lab.landbridge(['uninstall', '--yes'], { timeoutMs: 180_000 });
     for (const [name, ours] of Object.entries(PULLED)) await lab.engine.docker(['tag', ours, name]);
-    await sh(`kind load docker-image --name landbridge ${BY_NODES.join(' ')}`);
+    await shell.sh(`kind load docker-image --name landbridge ${BY_NODES.join(' ')}`);
     await renewDisk(lab.engine, lab.cluster, 'standard');
     await lab.cluster.kubectl(['delete', 'namespace', 'shop', '--ignore-not-found', '--timeout=60s']);
     // As a machine that never was in a mesh.
@@ -54,26 +43,15 @@ describe('the guide for a kind cluster of your own', function () {
     await vmExec(lab.vm('vm3'), ['sh', '-c', forget], { timeoutMs: 30_000 });
   });
   after(async () => {
-    if (bin !== undefined) await rm(bin, { recursive: true, force: true });
+    await shell?.remove();
     await rm(join(repositoryRoot, 'kind-values.yaml'), { force: true });
   });
 
-  const which = async (name: string): Promise<string> => (await run('which', [name])).stdout.trim();
-  /** As a person would who pastes it, in the root of the repository. */
-  const sh = async (script: string): Promise<string> => {
-    const env = { ...lab.engine.env, PATH: `${bin}:${process.env['PATH']}`, KUBECONFIG: lab.cluster.kubeconfig };
-    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], {
-      cwd: repositoryRoot,
-      env,
-      timeoutMs: 240_000,
-    });
-    return stdout.trim();
-  };
   /** The next block of the guide, less the lines that were run before. Fails when they are not in it. */
   const next = (...done: string[]): Promise<string> => {
     const block = blocks[at++] ?? expect.fail('the guide has no more blocks');
     for (const line of done) expect(block).to.include(line);
-    return sh(done.reduce((text, line) => text.replace(line, ''), block));
+    return shell.sh(done.reduce((text, line) => text.replace(line, ''), block));
   };
   const onMachine = (script: string) => vmExec(lab.vm('vm3'), ['sh', '-euc', script], { timeoutMs: 120_000 });
 
@@ -102,7 +80,7 @@ describe('the guide for a kind cluster of your own', function () {
     expect((await onMachine(await next())).stdout).to.include(`joined hello at rack-1 as hello-vm3-${LEDGER_PORT}`);
     const look = blocks[at++]!;
     await eventually('it is healthy', 20_000, async () => {
-      const said = await sh(look);
+      const said = await shell.sh(look);
       return /hello-vm3-8090 .* passing/.test(said) && /hello .* 1\/1/.test(said);
     });
   });
@@ -110,6 +88,6 @@ describe('the guide for a kind cluster of your own', function () {
   it('is gone again', async () => {
     await next('kind delete cluster --name landbridge');
     expect(blocks.length, 'all of it was run').to.equal(at);
-    await sh('npm run --silent landbridge -- uninstall --yes');
+    await lab.landbridge(['uninstall', '--yes'], { timeoutMs: 180_000 });
   });
 });
