@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { secrets } from '../../clients/kube/resources.ts';
+import { pods, secrets } from '../../clients/kube/resources.ts';
 import { proxySettings } from '../../crds/proxy.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
@@ -13,6 +13,25 @@ import { SIDECAR_MOUNT } from '../../mesh/inject/sidecar.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 import type { RealKube } from '../support/real-kube.ts';
+
+/** The pod SERVICE-1 of a MeshService, injected and ready; Envoy is whatever the test starts at that address. */
+export async function runningPod({ client }: RealKube, service: string, address: string): Promise<void> {
+  await client.create(pods, {
+    metadata: {
+      name: `${service}-1`,
+      namespace: 'shop',
+      labels: { app: service, 'landbridge.dev/mesh-service': service },
+      annotations: { 'landbridge.dev/injected': 'true' },
+    },
+    spec: { containers: [{ name: 'app', image: 'app:1' }] },
+  } as KubeObject);
+  await client.patchStatus(pods, `${service}-1`, 'shop', {
+    phase: 'Running',
+    podIP: address,
+    podIPs: [{ ip: address }],
+    conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString() }],
+  });
+}
 
 export interface RunningEnvoy {
   adminPort: number;

@@ -3,16 +3,17 @@ import http from 'node:http';
 import https from 'node:https';
 import { type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
-import type { KubeObject } from '../../clients/kube/object.ts';
-import { pods, secrets } from '../../clients/kube/resources.ts';
+import { secrets } from '../../clients/kube/resources.ts';
 import { type KeyPair, createAuthority, issue } from '../../clients/pki/authority.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
-import { type RunningEnvoy, startEnvoy } from './edge-envoy.ts';
+import { type RunningEnvoy, runningPod, startEnvoy } from './edge-envoy.ts';
+import { callGrpc, startGrpcApp } from './grpc-app.ts';
 import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
 
 const APP_PORT = 18_080;
+const GRPC_PORT = 18_081;
 const HOST = 'shop.example';
 
 /** The operator, Consul, the API server and two Envoys, all real: one is the gateway, one the sidecar of the app. */
@@ -67,21 +68,7 @@ describe('the edge', function () {
     const ports = { LANDBRIDGE_EDGE_HTTP_PORT: `${httpPort}`, LANDBRIDGE_EDGE_HTTPS_PORT: `${httpsPort}` };
     rig = await startOperatorRig({ LANDBRIDGE_EDGE: 'enabled', ...ports });
     await web();
-    await rig.kube.client.create(pods, {
-      metadata: {
-        name: 'web-1',
-        namespace: 'shop',
-        labels: { app: 'web', 'landbridge.dev/mesh-service': 'web' },
-        annotations: { 'landbridge.dev/injected': 'true' },
-      },
-      spec: { containers: [{ name: 'app', image: 'app:1' }] },
-    } as KubeObject);
-    await rig.kube.client.patchStatus(pods, 'web-1', 'shop', {
-      phase: 'Running',
-      podIP: '127.0.0.1',
-      podIPs: [{ ip: '127.0.0.1' }],
-      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString() }],
-    });
+    await runningPod(rig.kube, 'web', '127.0.0.1');
     sidecar = await startEnvoy(rig.kube, 'shop', 'web', 'web-1-sidecar');
     gateway = await startEnvoy(rig.kube, 'landbridge', EDGE_SERVICE, EDGE_SERVICE);
   });
@@ -207,6 +194,27 @@ describe('the edge', function () {
     expect((await get('/', `two.one.${HOST}:${httpPort}`)).status).to.equal(200);
     expect((await get('/')).status).to.equal(404);
     expect((await get('/', `not${HOST}`)).status).to.equal(404);
+  });
+
+  it('serves gRPC: over HTTP/2 from end to end, with its trailers', async () => {
+    const ledger = await startGrpcApp(GRPC_PORT);
+    let ownSidecar: RunningEnvoy | undefined;
+    try {
+      await rig.declare('ledger', { port: GRPC_PORT, protocol: 'grpc', expose: { hosts: ['ledger.example'] } });
+      await runningPod(rig.kube, 'ledger', '127.0.0.2');
+      ownSidecar = await startEnvoy(rig.kube, 'shop', 'ledger', 'ledger-1-sidecar');
+      const call = () => callGrpc(httpPort, 'ledger.example', '/ledger.Ledger/Add', 'hello');
+      const answer = await eventually('it answers', 30_000, async () => {
+        const found = await call().catch((error: Error) => ({ status: 0, trailers: {}, message: error.message }));
+        return found.status === 200 ? found : undefined;
+      }).catch(async (error: Error) => {
+        throw new Error(`${error.message}: ${JSON.stringify(await call())}\n${gateway.log().slice(-2000)}`);
+      });
+      expect(answer).to.deep.equal({ status: 200, message: 'hello', trailers: { 'grpc-status': '0' } });
+    } finally {
+      await ownSidecar?.stop();
+      await ledger.stop();
+    }
   });
 
   it("answers within the service's own timeout, and tries GET again as it says and POST not", async () => {

@@ -169,6 +169,52 @@ describe('traffic through real Envoys', function () {
     for (const vm of vms) await rig.setHealth(vm, 'passing');
   });
 
+  it('routes by header, query, method and path in their order, rewrites, and changes headers both ways', async () => {
+    await rig.declare('web', {
+      ...open,
+      traffic: {
+        routes: [
+          { name: 'canary', headers: [{ name: 'x-canary', exact: 'yes' }], subset: 'pods' },
+          { name: 'asked-for', query: [{ name: 'where', exact: 'pods' }], subset: 'pods' },
+          { name: 'writes', methods: ['POST'], pathPrefix: '/orders', subset: 'vms' },
+          {
+            name: 'old',
+            pathPrefix: '/old/',
+            rewritePrefix: '/new/',
+            subset: 'pods',
+            requestHeaders: { add: { 'x-added': 'one' }, set: { 'x-set': 'ours' }, remove: ['x-gone'] },
+            responseHeaders: { add: { 'x-answer': 'edited' }, set: { 'x-served-by': 'route old' } },
+          },
+        ],
+        split: [{ subset: 'vms', weight: 100 }],
+      },
+    });
+    const servedBy = async (path: string, method = 'GET', headers: Record<string, string> = {}): Promise<string[]> => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => ask(port, path, method, headers)));
+      expect(answers.filter(({ status }) => status !== 200)).to.deep.equal([]);
+      return [...new Set(answers.map((answer) => answer.servedBy))].sort();
+    };
+    const vmIds = vms.map(({ id }) => id).sort();
+    await until('the last route is there', async () => (await ask(port, '/old/x')).servedBy === 'route old');
+    await until('all else goes to the VMs', async () => `${await servedBy('/')}` === `${vmIds}`);
+    expect(await servedBy('/', 'GET', { 'x-canary': 'yes' })).to.deep.equal([pod.id]);
+    expect(await servedBy('/', 'GET', { 'x-canary': 'no' })).to.deep.equal(vmIds);
+    expect(await servedBy('/?where=pods')).to.deep.equal([pod.id]);
+    expect(await servedBy('/?where=elsewhere')).to.deep.equal(vmIds);
+    expect(await servedBy('/orders', 'POST')).to.deep.equal(vmIds);
+    // The first that matches, not the closest.
+    expect(await servedBy('/orders?where=pods', 'POST')).to.deep.equal([pod.id]);
+    const { headers, status } = await ask(port, '/old/x', 'GET', {
+      'x-added': 'zero',
+      'x-set': 'theirs',
+      'x-gone': '1',
+    });
+    expect(status).to.equal(200);
+    const saw = JSON.parse(String(headers['x-saw'])) as Record<string, string>;
+    expect(saw).to.include({ 'x-added': 'zero, one', 'x-set': 'ours' }).and.not.have.property('x-gone');
+    expect(headers).to.include({ 'x-answer': 'edited' });
+  });
+
   it('loses no request while protocol, split, routes and access change under 200 requests a second', async () => {
     const split = {
       split: [

@@ -263,6 +263,7 @@ async function startMember({ binary, directory, server, instance, withApp }: Mem
     if (member.hang) return;
     member.served += 1;
     response.setHeader('x-served-by', instance.id);
+    response.setHeader('x-saw', JSON.stringify(asked.headers));
     response.end(`${asked.method} ${asked.url}`);
   });
   app.keepAliveTimeout = 120_000;
