@@ -123,8 +123,10 @@ export const meshServiceSpec = z
         message: 'two upstreams have the same localPort: give each its own',
       },
       {
-        rule: "!has(self.expose) || (has(self.protocol) && self.protocol != 'tcp')",
-        message: 'expose needs a protocol that has hosts and paths: set protocol to http, http2 or grpc',
+        // Consul 1.22 binds an http-route only to services whose protocol is http.
+        rule: "!has(self.expose) || (has(self.protocol) && self.protocol == 'http')",
+        message:
+          "expose is for protocol http: Consul's api-gateway leads to no other; set protocol to http, or let callers of tcp, http2 and grpc join the mesh",
       },
       {
         rule: "!has(self.upstreams) || self.upstreams.all(u, !has(u.env) || u.env == '' || self.upstreams.exists_one(v, has(v.env) && v.env == u.env))",

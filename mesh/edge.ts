@@ -1,4 +1,5 @@
 import { EDGE_SERVICE, type ExposeSettings } from '../crds/expose.ts';
+import type { MeshServiceSpec } from '../crds/mesh-service.ts';
 import type { Traffic } from '../crds/traffic.ts';
 import { FIRST_ROUTE, type Unowned, httpRoutes, withoutSlash } from './edge-routes.ts';
 import type { CatalogState, ConfigEntry } from './entry.ts';
@@ -13,6 +14,7 @@ export interface Exposure {
   name: string;
   /** Its name in Consul. */
   service: string;
+  protocol: MeshServiceSpec['protocol'];
   /** RFC 3339. */
   createdAt: string;
   expose: ExposeSettings;
@@ -99,6 +101,9 @@ function exposureProblem(
   certificates: EdgeInput['certificates'],
   claims: Map<string, Exposure>,
 ): string | undefined {
+  // Refused at admission as well; one that came in before that must not take the others' routes along.
+  if (exposure.protocol !== 'http')
+    return `expose is for protocol http and not ${exposure.protocol}: Consul's api-gateway leads to no other; set protocol to http or take expose out`;
   const taken = claimsOf(exposure).find((claim) => claims.has(claim));
   if (taken !== undefined)
     return `${taken} is exposed by MeshService ${keyOf(claims.get(taken)!)} already: choose another host or path`;

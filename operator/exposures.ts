@@ -7,12 +7,12 @@ export function exposuresOf({ meshServices }: Pick<World, 'meshServices'>): Expo
   const found: Exposure[] = [];
   for (const key of meshServices.keys()) {
     const { meshService, metadata, status } = meshServices.get(key)!;
-    const { expose, traffic } = meshService?.spec ?? {};
+    const { expose, traffic, protocol = 'tcp' } = meshService?.spec ?? {};
     if (expose === undefined || metadata.deletionTimestamp !== undefined) continue;
     const service = consulName(meshService!);
     if (status?.consul?.service !== service) continue;
     const { namespace = '', name, creationTimestamp = '' } = metadata;
-    found.push({ namespace, name, service, createdAt: creationTimestamp, expose, traffic });
+    found.push({ namespace, name, service, protocol, createdAt: creationTimestamp, expose, traffic });
   }
   return found;
 }

@@ -105,7 +105,12 @@ const BAD: [string, object, RegExp][] = [
   ['an access log that does not exist', { ...good, proxy: { accessLog: 'text' } }, /Unsupported value.*json/],
   ['memory that is no amount', { ...good, proxy: { resources: { limits: { memory: '1 GB' } } } }, /memory/],
   ['a stats tag that is no name', { ...good, proxy: { stats: { tags: { 'a-b': 'c' } } } }, /names in proxy.stats.tags/],
-  ['expose of tcp', { ...good, expose: { hosts: ['a.example'] } }, /set protocol to http, http2 or grpc/],
+  ['expose of tcp', { ...good, expose: { hosts: ['a.example'] } }, /set protocol to http/],
+  [
+    'expose of grpc',
+    { ...good, protocol: 'grpc', expose: { hosts: ['a.example'] } },
+    /let callers of tcp, http2 and grpc join/,
+  ],
   ['expose without a host', { ...good, protocol: 'http', expose: { hosts: [] } }, /hosts/],
   ['expose of a host that is none', { ...good, protocol: 'http', expose: { hosts: ['a_b'] } }, /hosts/],
   ['expose of a path without /', { ...good, protocol: 'http', expose: { hosts: ['a'], paths: ['api'] } }, /paths/],

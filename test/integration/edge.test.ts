@@ -9,11 +9,9 @@ import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 import { type RunningEnvoy, runningPod, startEnvoy } from './edge-envoy.ts';
-import { callGrpc, startGrpcApp } from './grpc-app.ts';
 import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
 
 const APP_PORT = 18_080;
-const GRPC_PORT = 18_081;
 const HOST = 'shop.example';
 
 /** The operator, Consul, the API server and two Envoys, all real: one is the gateway, one the sidecar of the app. */
@@ -194,27 +192,6 @@ describe('the edge', function () {
     expect((await get('/', `two.one.${HOST}:${httpPort}`)).status).to.equal(200);
     expect((await get('/')).status).to.equal(404);
     expect((await get('/', `not${HOST}`)).status).to.equal(404);
-  });
-
-  it('serves gRPC: over HTTP/2 from end to end, with its trailers', async () => {
-    const ledger = await startGrpcApp(GRPC_PORT);
-    let ownSidecar: RunningEnvoy | undefined;
-    try {
-      await rig.declare('ledger', { port: GRPC_PORT, protocol: 'grpc', expose: { hosts: ['ledger.example'] } });
-      await runningPod(rig.kube, 'ledger', '127.0.0.2');
-      ownSidecar = await startEnvoy(rig.kube, 'shop', 'ledger', 'ledger-1-sidecar');
-      const call = () => callGrpc(httpPort, 'ledger.example', '/ledger.Ledger/Add', 'hello');
-      const answer = await eventually('it answers', 30_000, async () => {
-        const found = await call().catch((error: Error) => ({ status: 0, trailers: {}, message: error.message }));
-        return found.status === 200 ? found : undefined;
-      }).catch(async (error: Error) => {
-        throw new Error(`${error.message}: ${JSON.stringify(await call())}\n${gateway.log().slice(-2000)}`);
-      });
-      expect(answer).to.deep.equal({ status: 200, message: 'hello', trailers: { 'grpc-status': '0' } });
-    } finally {
-      await ownSidecar?.stop();
-      await ledger.stop();
-    }
   });
 
   it("answers within the service's own timeout, and tries GET again as it says and POST not", async () => {

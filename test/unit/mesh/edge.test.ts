@@ -9,7 +9,7 @@ import { desiredState } from '../../../mesh/desired.ts';
 import { aMeshService } from '../../support/builders.ts';
 
 const exposure = (name: string, expose: object, createdAt = '2026-01-01T00:00:00Z', traffic?: Traffic): Exposure => ({
-  ...{ namespace: 'shop', name, service: name, createdAt, traffic },
+  ...{ namespace: 'shop', name, service: name, protocol: 'http', createdAt, traffic },
   expose: exposeSettings.parse(expose),
 });
 interface Rule {
@@ -34,6 +34,14 @@ describe('what Consul holds for the edge gateway', () => {
     ]);
     expect(config['api-gateway/landbridge-edge']!['Listeners']).to.have.length(1);
     expect(problems.size).to.equal(0);
+  });
+
+  it('tells a service of another protocol why it is not exposed, and exposes the others', () => {
+    const h2: Exposure = { ...exposure('rpc', { hosts: ['b.example'] }), protocol: 'http2' };
+    const { config, problems } = stateOf([exposure('web', { hosts: ['a.example'] }), h2]);
+    expect(config).to.have.property('http-route/web');
+    expect(config).to.not.have.property('http-route/rpc');
+    expect(problems.get('shop/rpc')).to.match(/set protocol to http or take expose out/);
   });
 
   it('matches a path and what is below it, and keeps the path as it is', () => {
