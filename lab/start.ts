@@ -79,7 +79,8 @@ function announce(progress: Progress): void {
   if (minutes === 0) return;
   progress.say(
     `${absent.length} of ${parts.length} parts are not in the cache: ${absent.map((part) => part.name).join(', ')}.\n` +
-      `Making them takes about ${minutes} minutes on two cores, once. An interrupted start goes on where it was.`,
+      `Making them takes about ${minutes} minutes on two idle cores and up to three times that on busy or slow ones, once.\n` +
+      `An interrupted start goes on where it was.`,
   );
 }
 
