@@ -39,13 +39,15 @@ export interface Edge {
 }
 
 const LOOK_MS = 10_000;
+/** There is nothing to keep then; an old copy of Consul's data may bring back what was removed. */
+const OFF_LOOK_MS = 300_000;
 const SETTLE_MS = 100;
 const OFF = 'the edge gateway is not installed: set edge.enabled in the values of the chart';
 const STATS = { tags: {}, extra: [] };
 
 /**
  * Makes Consul hold what the edge gateway serves, and keeps the Secret that the gateway starts from. It looks at the
- * certificates' Secrets and at Consul every 10 s: the operator may read Secrets by name, but watch none.
+ * certificates' Secrets and at Consul every 10 s: the operator may read Secrets by name, but watch none. Without the gateway a look is made each 5 min.
  */
 export function keepEdge(options: EdgeOptions): Edge {
   const { signal, log, random, onProblem } = options;
@@ -56,7 +58,7 @@ export function keepEdge(options: EdgeOptions): Edge {
   let written = false;
 
   async function turn(): Promise<void> {
-    let nextMs = LOOK_MS;
+    let nextMs = options.enabled ? LOOK_MS : OFF_LOOK_MS;
     try {
       const before = problems;
       walked = JSON.stringify(options.exposures());

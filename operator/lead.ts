@@ -19,7 +19,7 @@ import { exposuresOf } from './exposures.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
-import { watchSiteReach } from './site-reach.ts';
+import { hasMachines, watchSiteReach } from './site-reach.ts';
 import { operatorSteps } from './steps.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { World } from './world.ts';
@@ -97,6 +97,7 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
   });
   const siteReach = watchSiteReach({
     consul,
+    anyMachines: () => [...world.meshServices.keys()].some((key) => hasMachines(world.meshServices.get(key)!)),
     calls: (service) => world.meshServices.by('calls', service),
     onChange: (service) => {
       for (const key of keysOf(world, service)) controller.queue.add(key);

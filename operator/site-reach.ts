@@ -8,6 +8,8 @@ import type { HeldMeshService } from './held-mesh-service.ts';
 
 export interface SiteReachOptions {
   consul: Pick<Consul, 'kvList'>;
+  /** Whether any MeshService has instances outside the cluster: without one nobody reports, and nothing is read. */
+  anyMachines: () => boolean;
   /** MeshServices that call a service. */
   calls: (service: string) => HeldMeshService[];
   /** Something else is known of how the pods of a service, by its Consul name, are reached from the sites. */
@@ -24,11 +26,19 @@ export interface SiteReach {
 const LOOK_MS = 10_000;
 
 /** Reads what machines outside the cluster reach of the pods that they call: the bridge writes it to Consul's KV. */
-export function watchSiteReach({ consul, calls, onChange, clock, signal, log }: SiteReachOptions): SiteReach {
+export function watchSiteReach({
+  consul,
+  anyMachines,
+  calls,
+  onChange,
+  clock,
+  signal,
+  log,
+}: SiteReachOptions): SiteReach {
   let reports: SiteReport[] = [];
 
   async function look(): Promise<void> {
-    const entries = await consul.kvList(REACH_KEYS);
+    const entries = anyMachines() ? await consul.kvList(REACH_KEYS) : [];
     const before = reports;
     reports = entries.flatMap(({ value }) => readReport(value, clock.now()) ?? []);
     const services = new Set([...before, ...reports].flatMap((report) => Object.keys(report.services)));
@@ -50,13 +60,14 @@ export function watchSiteReach({ consul, calls, onChange, clock, signal, log }: 
 
   return {
     seen: (service) => ({
-      calledFromSites: calls(service).some(
-        ({ meshService }) => meshService !== undefined && meshService.spec.workloads.external !== undefined,
-      ),
+      calledFromSites: calls(service).some(hasMachines),
       reports,
     }),
   };
 }
+
+export const hasMachines = ({ meshService }: HeldMeshService): boolean =>
+  meshService?.spec.workloads.external !== undefined;
 
 /** By site; when it was written says nothing of what was found. */
 const of = (reports: SiteReport[], service: string): unknown =>

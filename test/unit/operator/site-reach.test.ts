@@ -18,6 +18,7 @@ describe('what the operator knows of how sites reach pods', () => {
     const kvList = (prefix: string) => (away ? Promise.reject(new ConsulUnavailable('away')) : consul.kvList(prefix));
     const reach = watchSiteReach({
       consul: { kvList },
+      anyMachines: () => true,
       calls: () => [],
       onChange: (service) => void changed.push(service),
       clock,
@@ -46,6 +47,28 @@ describe('what the operator knows of how sites reach pods', () => {
     stop.abort();
   });
 
+  it('asks Consul for nothing while no MeshService has machines', async () => {
+    const clock = fakeClock();
+    const stop = new AbortController();
+    let asked = 0;
+    let machines = false;
+    watchSiteReach({
+      consul: { kvList: async () => ((asked += 1), []) },
+      anyMachines: () => machines,
+      calls: () => [],
+      onChange: () => undefined,
+      clock,
+      signal: stop.signal,
+      log: silent,
+    });
+    await clock.advance(60_000);
+    expect(asked).to.equal(0);
+    machines = true;
+    await clock.advance(10_000);
+    expect(asked).to.equal(1);
+    stop.abort();
+  });
+
   it('counts callers that machines may be instances of', () => {
     const held = (spec: Parameters<typeof aMeshService>[1]) => {
       const meshService = aMeshService('caller', spec);
@@ -54,7 +77,14 @@ describe('what the operator knows of how sites reach pods', () => {
     const seenWith = (...callers: ReturnType<typeof held>[]) => {
       const stop = new AbortController();
       const consul = { kvList: async () => [] };
-      const parts = { consul, onChange: () => undefined, clock: fakeClock(), signal: stop.signal, log: silent };
+      const parts = {
+        consul,
+        anyMachines: () => true,
+        onChange: () => undefined,
+        clock: fakeClock(),
+        signal: stop.signal,
+        log: silent,
+      };
       const { calledFromSites } = watchSiteReach({ ...parts, calls: () => callers }).seen('db');
       stop.abort();
       return calledFromSites;
