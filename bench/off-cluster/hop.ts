@@ -6,10 +6,8 @@ import { cacheDirectory } from '../../lab/paths.ts';
 import type { RunningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { SITE, placeOnVm, startUnits } from '../../lab/sample/on-vms.ts';
-import { setPodRoutes } from '../../lab/vm/pod-routes.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
-import { readRecord } from '../../lab/vm/record.ts';
-import { startVm } from '../../lab/vm/start.ts';
+import { startExtraVm } from '../../lab/vm/extra.ts';
 import { stopVm } from '../../lab/vm/stop.ts';
 import { type Vm, netnsPath } from '../../lab/vm/vm.ts';
 import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
@@ -77,11 +75,8 @@ export async function startHop(lab: RunningLab): Promise<Hop> {
     load,
     declare: (traffic) => apply(meshService(SERVICE, { access: [{ from: CALLER }], traffic })),
     async newMachine(name) {
-      const { address, network, parts } = await readRecord('vm1');
-      const number = 100 + Number(name.replace('vm', ''));
       machines.push(name);
-      const vm = await startVm({ name, address: address.replace(/\d+$/, `${number}`), network, parts });
-      await setPodRoutes([vm], await lab.cluster.nodes());
+      const vm = await startExtraVm(name, await lab.cluster.nodes());
       await startUnits(vm, sample, [placed]);
       const flags = ['--site', SITE, '--port', `${port}`, '--check', CHECK];
       const [text = ''] = (await lab.landbridge(['vm', 'invite', SERVICE, ...flags])).split('\n');
