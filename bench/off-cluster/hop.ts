@@ -81,7 +81,7 @@ export async function startHop(lab: RunningLab): Promise<Hop> {
       const flags = ['--site', SITE, '--port', `${port}`, '--check', CHECK];
       const [text = ''] = (await lab.landbridge(['vm', 'invite', SERVICE, ...flags])).split('\n');
       // It has the program for the lab's own sake; the line brings its own.
-      await vmExec(vm, ['rm', '-f', '/usr/local/bin/landbridge']);
+      await vmExec(vm, ['rm', '-rf', '/usr/local/bin/landbridge', '/usr/local/lib/landbridge']);
       const began = performance.now();
       const { stdout } = await vmExec(vm, ['sh', '-c', text], { timeoutMs: 120_000 });
       return { vm, unit, line: { seconds: (performance.now() - began) / 1000, said: stdout.trim() } };

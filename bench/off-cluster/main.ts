@@ -52,7 +52,7 @@ try {
       console.log(made.line.said);
       machines.push(made);
     }
-    const failed = machines.flatMap(({ line }) => line.said.match(/^ +(?!ok )\w+ .*(->).*$/gm) ?? []);
+    const failed = machines.flatMap(({ line }) => line.said.match(/^ +FAIL .*$/gm) ?? []);
     if (failed.length > 0) throw new Error(failed.join('; '));
     const samples = machines.map(({ line }) => line.seconds);
     return [
