@@ -2,6 +2,8 @@ import { k8s } from 'cdk8s-plus-27';
 import {
   NAMESPACE,
   OBSERVE_PORT,
+  OPERATOR_HEAP_OPTION,
+  OPERATOR_MEMORY_LIMIT,
   OPERATOR_NODE_OPTIONS,
   OPERATOR_SECRETS_DIRECTORY,
   SECRETS,
@@ -11,7 +13,7 @@ import { labels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
 import { CONSUL_GRPC, processEnv, watchEnv } from './process-env.ts';
-import { asText, every, moreThan, type Parts, when } from './template/expression.ts';
+import { asText, equal, every, moreThan, type Parts, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
@@ -61,7 +63,12 @@ function operatorContainer(): Parts<k8s.Container> {
       LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,
       LANDBRIDGE_VERIFY_SECONDS: asText(values.operator.verifySeconds),
       ...watchEnv,
-      NODE_OPTIONS: OPERATOR_NODE_OPTIONS,
+      // Of another limit only Node itself knows what it is: no arithmetic is done in a chart.
+      NODE_OPTIONS: when<string>(
+        equal(values.operator.resources.limits.memory, OPERATOR_MEMORY_LIMIT),
+        `${OPERATOR_NODE_OPTIONS} ${OPERATOR_HEAP_OPTION}`,
+        OPERATOR_NODE_OPTIONS,
+      ),
     }),
     ports: [
       { name: 'webhook', containerPort: WEBHOOK_PORT },

@@ -8,7 +8,7 @@ import { type ConsulSight, lookAtConsul } from './consul-sight.ts';
 import { type Installation, install } from './installation.ts';
 import { type MeshServiceSight, lookAtMeshServices } from './mesh-service-sight.ts';
 import { type OperatorProcess, startOperator } from '../../test/support/operator-process.ts';
-import { OPERATOR_NODE_OPTIONS } from '../../mesh/installation.ts';
+import { OPERATOR_HEAP_OPTION, OPERATOR_NODE_OPTIONS } from '../../mesh/installation.ts';
 import { type Pods, podsOver } from './pods.ts';
 
 /** Real parts with an operator among them, and the hands and eyes that a measure needs. */
@@ -117,12 +117,6 @@ export async function allPassing(
   }
 }
 
-/**
- * The heap that Node allows itself in the container of the chart, whose limit is 256 MiB. V8 lets garbage grow in
- * proportion to what it is allowed, so an operator that may use all of this machine would be another one.
- */
-const HEAP_OF_CHART = '--max-old-space-size=256';
-
 function operatorEnvironment(
   { kubeconfig, secrets }: Installation,
   gate: ConsulGate,
@@ -136,7 +130,7 @@ function operatorEnvironment(
     LANDBRIDGE_SECRETS: secrets,
     LANDBRIDGE_SIDECAR_IMAGE: 'landbridge/envoy:bench',
     LANDBRIDGE_VERIFY_SECONDS: `${verifySeconds}`,
-    NODE_OPTIONS: `${OPERATOR_NODE_OPTIONS} ${HEAP_OF_CHART}`,
+    NODE_OPTIONS: `${OPERATOR_NODE_OPTIONS} ${OPERATOR_HEAP_OPTION}`,
     POD_NAMESPACE: 'landbridge',
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OPERATOR_MEMORY_LIMIT } from '../../mesh/installation.ts';
 import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
 import { consul, externalConsul } from './consul.ts';
 import { exposure, hostPort, name, namespaceName, nodePort, resources, texts, toleration } from './fields.ts';
@@ -53,7 +54,7 @@ const operator = z
       .max(3600)
       .default(30)
       .describe('How often what Consul holds is compared with what it should hold.'),
-    resources: resources('50m', '96Mi', '256Mi'),
+    resources: resources('50m', '96Mi', OPERATOR_MEMORY_LIMIT),
   })
   .prefault({});
 

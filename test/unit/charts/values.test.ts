@@ -198,3 +198,20 @@ describe('Values of the chart', () => {
     expect(hash({ operator: { replicas: 1 } })).to.deep.equal(hash({}));
   });
 });
+
+describe('the heap of the operator', () => {
+  const options = (memory?: string): string => {
+    const values = memory === undefined ? {} : { operator: { resources: { limits: { memory } } } };
+    const { spec } = named(chart(values), 'Deployment', 'landbridge-operator');
+    const env = spec.template.spec.containers[0].env as { name: string; value: string }[];
+    return env.find(({ name }) => name === 'NODE_OPTIONS')!.value;
+  };
+
+  it('leaves room in the default limit for what is no heap, and is what Node takes with another', () => {
+    const MIB = 2 ** 20;
+    const [, old] = /--max-old-space-size=(\d+)/.exec(options())!;
+    const [, semi] = /--max-semi-space-size=(\d+)/.exec(options())!;
+    expect((Number(old) + 3 * Number(semi) + 70) * MIB).to.be.at.most(256 * MIB);
+    expect(options('1Gi')).not.to.include('old-space');
+  });
+});
