@@ -97,6 +97,7 @@ describe('the Dockerfiles', function () {
     const NODE_IMAGE = await nodeTools();
     const product = await whole('product', 'Dockerfile', { NODE_IMAGE });
     const { Size, Config } = await inspect(product);
+    console.log(`    ${product}: ${(Size / 1e6).toFixed(0)} MB`);
     expect(Size).to.be.below(PRODUCT_BYTES);
     expect(Config.User).to.equal('65532:65532');
     const { version } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string };
