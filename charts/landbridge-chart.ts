@@ -2,7 +2,7 @@ import { meshServiceCrd } from '../crds/custom-resource-definition.ts';
 import { addBootstrap } from './bootstrap.ts';
 import { addBridge } from './bridge.ts';
 import { addConsul } from './consul.ts';
-import { addCrd } from './crd.ts';
+import { addCrd, withSidecarDefaults } from './crd.ts';
 import { addEdge } from './edge.ts';
 import { addNamespace } from './namespace.ts';
 import { addNetworkPolicies } from './network-policies.ts';
@@ -20,7 +20,7 @@ import { addWebhook } from './webhook.ts';
  */
 export function addLandbridge(target: Target): void {
   addNamespace(target);
-  addCrd(target.when(values.crds.install), 'mesh-service-crd', meshServiceCrd());
+  addCrd(target.when(values.crds.install), 'mesh-service-crd', withSidecarDefaults(meshServiceCrd()));
   addBootstrap(target);
   addConsul(target.when(not(values.externalConsul.enabled)));
   addOperatorRbac(target);

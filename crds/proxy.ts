@@ -1,27 +1,39 @@
 import { z } from 'zod';
 
 /** Kubernetes' spelling of an amount, https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
-const cpu = z
+export const proxyCpu = z
   .string()
   .max(16)
   .regex(/^([1-9]\d*m|\d+(\.\d{1,3})?)$/);
-const memory = z
+export const proxyMemory = z
   .string()
   .max(16)
   .regex(/^[1-9]\d*(k|Ki|M|Mi|G|Gi)?$/);
-const amounts = z.strictObject({ cpu: cpu.optional(), memory: memory.optional() });
+const amounts = z.strictObject({ cpu: proxyCpu.optional(), memory: proxyMemory.optional() });
 
 /** Envoy's own names, but for `off`, which YAML 1.1 reads as false. */
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'critical'] as const;
 
-/** The proxy beside each instance. Every default is what a service gets that says nothing. */
+/**
+ * The proxy beside each instance. Every default is what a service gets that says nothing; of those that name it, the values
+ * of the chart may say another, which then is in the CRD.
+ */
 export const proxySettings = z
   .strictObject({
-    concurrency: z.int().min(1).max(64).default(1).describe('Worker threads of Envoy. 1-64. Default: 1.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe('Worker threads of Envoy. 1-64. Default: 1, or sidecar.concurrency of the values.'),
     resources: z
       .strictObject({
-        requests: amounts.default({ cpu: '10m', memory: '32Mi' }).describe('Default: cpu 10m, memory 32Mi.'),
-        limits: amounts.default({ memory: '256Mi' }).describe('Default: memory 256Mi, and no limit of cpu.'),
+        requests: amounts
+          .default({ cpu: '10m', memory: '32Mi' })
+          .describe('Default: cpu 10m, memory 32Mi, or as the values have it.'),
+        limits: amounts
+          .default({ memory: '256Mi' })
+          .describe('Default: memory 256Mi, and no limit of cpu, or as the values have it.'),
       })
       .prefault({})
       .describe(

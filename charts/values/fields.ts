@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { proxyCpu, proxyMemory, proxySettings } from '../../crds/proxy.ts';
 
 /** Kinds of values that occur several times. Patterns keep to what both JavaScript and Helm (RE2) read alike. */
 
@@ -29,6 +30,54 @@ export const resources = (cpu: string, memory: string, memoryLimit: string) =>
         .prefault({}),
     })
     .prefault({});
+
+const own = proxySettings.parse(undefined);
+const ofProxy = (amount: z.ZodString, text = '') =>
+  z
+    .string()
+    .max(16)
+    .regex(orEmpty(patternOf(amount)), 'is no quantity such as 100m or 64Mi')
+    .default(text);
+
+function patternOf({ def }: z.ZodString): RegExp {
+  const [pattern] = (def.checks ?? []).flatMap(({ _zod }) =>
+    'pattern' in _zod.def ? [_zod.def.pattern as RegExp] : [],
+  );
+  if (pattern === undefined) throw new Error('the amount has no pattern');
+  return pattern;
+}
+
+/** What a sidecar gets whose MeshService does not say: the CRD is installed with these defaults. */
+export const sidecar = z
+  .strictObject({
+    concurrency: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(own.concurrency)
+      .describe(
+        'Worker threads of Envoy. As all of sidecar: of MeshServices made from then on that do not say spec.proxy.',
+      ),
+    resources: z
+      .strictObject({
+        requests: z
+          .strictObject({
+            cpu: ofProxy(proxyCpu, own.resources.requests.cpu).describe(
+              'CPU that the scheduler reserves for a sidecar.',
+            ),
+            memory: ofProxy(proxyMemory, own.resources.requests.memory).describe('Memory that it reserves.'),
+          })
+          .prefault({}),
+        limits: z
+          .strictObject({
+            cpu: ofProxy(proxyCpu, own.resources.limits.cpu).describe('Empty: none.'),
+            memory: ofProxy(proxyMemory, own.resources.limits.memory).describe('Above this the sidecar is killed.'),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+  })
+  .prefault({});
 
 const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
 const HOST_PORT_WANTED = 'is no host:port such as 192.0.2.10:30443';

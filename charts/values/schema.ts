@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { OPERATOR_MEMORY_LIMIT } from '../../mesh/installation.ts';
 import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
 import { consul, externalConsul } from './consul.ts';
-import { exposure, hostPort, name, namespaceName, nodePort, resources, texts, toleration } from './fields.ts';
+import { exposure, hostPort, name, namespaceName, nodePort, resources, sidecar, texts, toleration } from './fields.ts';
 
 /** What one may set in a values file: each key with its default and what it is for. */
 
@@ -203,6 +203,7 @@ export const valuesSchema = z.strictObject({
     })
     .prefault({}),
   operator,
+  sidecar,
   webhook,
   bridge,
   edge,

@@ -40,6 +40,15 @@ export const valueSets: [what: string, values: ValuesInput][] = [
       affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
     },
   ],
+  [
+    'sidecars of another size',
+    {
+      sidecar: {
+        concurrency: 2,
+        resources: { requests: { cpu: '', memory: '' }, limits: { cpu: '1.5', memory: '' } },
+      },
+    },
+  ],
   ['some namespaces only', { ...machines, watchNamespaces: ['shop', 'books'] }],
   ['a mirror of images', { images: { registry: 'registry.example/mirror' }, imagePullSecrets: ['one', 'two'] }],
   [

@@ -49,6 +49,8 @@ function outputOf(base: ValuesInput): string {
 const special: Record<string, unknown> = {
   'consul.tokenTtl': '30m',
   'consul.servers': 3,
+  'sidecar.resources.requests.cpu': '99m',
+  'sidecar.resources.limits.cpu': '2',
   'metrics.podMonitor.interval': '17s',
   watchNamespaces: ['shop', 'books'],
   tolerations: [{ key: 'other', operator: 'Exists' }],
