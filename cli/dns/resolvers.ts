@@ -48,10 +48,11 @@ export async function askResolvers(
 
 async function answerAt(at: DnsTarget): Promise<Omit<ResolverAnswer, 'pod'>> {
   try {
+    if ((await lookUp(at, A_NAME)).addresses.length > 0) return {};
+    const withoutBlock = (await lookUp(at, OWN_NAME)).addresses.length === 0;
+    // It may have taken the block over between the two questions: without it the first takes seconds where there is no way out.
     const { code, addresses } = await lookUp(at, A_NAME);
-    if (addresses.length > 0) return {};
-    const own = await lookUp(at, OWN_NAME);
-    return { problem: `${A_NAME} gives ${code} and no address`, withoutBlock: own.addresses.length === 0 };
+    return addresses.length > 0 ? {} : { problem: `${A_NAME} gives ${code} and no address`, withoutBlock };
   } catch (error) {
     return { problem: (error as Error).message };
   }
