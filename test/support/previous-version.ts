@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { load } from 'js-yaml';
@@ -33,10 +32,13 @@ export async function previousVersion(engine: Engine): Promise<PreviousVersion> 
   await exec('git', ['cat-file', '-e', `${PREVIOUS}^{commit}`], { cwd: repositoryRoot }).catch(() => {
     throw new Error(`this clone has no commit ${PREVIOUS}, from which upgrades begin: git fetch --unshallow`);
   });
-  const folder = await mkdtemp(join(tmpdir(), 'landbridge-previous-'));
+  const dist = join(repositoryRoot, 'dist');
+  await mkdir(dist, { recursive: true });
+  const folder = await mkdtemp(join(dist, 'previous-'));
   const script = 'git -C "$1" archive "$2" | tar -x -C "$3"';
   await exec('sh', ['-euc', script, 'previous', repositoryRoot, PREVIOUS, folder]);
-  await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'));
+  // Its list of what is in the bundle goes by paths, so a symbolic link would not do.
+  await exec('cp', ['-al', join(repositoryRoot, 'node_modules'), folder]);
   for (const program of ['build.ts', 'build-chart.ts'])
     await exec(process.execPath, ['--import', 'tsx', program], { cwd: folder });
   const bundle = join(folder, 'dist', 'landbridge.mjs');
