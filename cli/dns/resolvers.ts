@@ -47,14 +47,23 @@ export async function askResolvers(
 }
 
 async function answerAt(at: DnsTarget): Promise<Omit<ResolverAnswer, 'pod'>> {
+  if ((await problemAt(at)) === undefined) return {};
+  const withoutBlock = await lookUp(at, OWN_NAME).then(
+    ({ addresses }) => addresses.length === 0,
+    () => false,
+  );
+  // It may have taken the block over between the two questions: without it the first takes seconds where there is no way out.
+  const problem = await problemAt(at);
+  return problem === undefined ? {} : { problem, withoutBlock };
+}
+
+/** undefined when a name of Consul's is resolved there. */
+async function problemAt(at: DnsTarget): Promise<string | undefined> {
   try {
-    if ((await lookUp(at, A_NAME)).addresses.length > 0) return {};
-    const withoutBlock = (await lookUp(at, OWN_NAME)).addresses.length === 0;
-    // It may have taken the block over between the two questions: without it the first takes seconds where there is no way out.
     const { code, addresses } = await lookUp(at, A_NAME);
-    return addresses.length > 0 ? {} : { problem: `${A_NAME} gives ${code} and no address`, withoutBlock };
+    return addresses.length > 0 ? undefined : `${A_NAME} gives ${code} and no address`;
   } catch (error) {
-    return { problem: (error as Error).message };
+    return (error as Error).message;
   }
 }
 

@@ -1,3 +1,4 @@
+import { inParallel } from '../../clients/consul/in-parallel.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import { isNotFound } from '../../clients/kube/errors.ts';
@@ -26,6 +27,8 @@ const KINDS: readonly [apiVersion: string, kind: string][] = [
   ['v1', 'Namespace'],
 ];
 
+const PARALLEL = 8;
+
 /** With `watchNamespaces` there is one in each. */
 const ELSEWHERE_TOO = new Set(['RoleBinding']);
 
@@ -33,10 +36,12 @@ export const PART_OF = 'app.kubernetes.io/part-of=landbridge';
 
 /** Every object of an installation that the chart made, by its label. What processes made later is not among them. */
 export async function installedObjects(kube: KubeClient, discover: Discover): Promise<KubeObject[]> {
-  const found: KubeObject[] = [];
-  for (const [apiVersion, kind] of KINDS) {
+  const found = KINDS.map((): KubeObject[] => []);
+  const problems: unknown[] = [];
+  const look = async (at: number): Promise<void> => {
+    const [apiVersion, kind] = KINDS[at]!;
     const resource = await discover(apiVersion, kind).catch(() => undefined);
-    if (resource === undefined) continue;
+    if (resource === undefined) return;
     const place = resource.namespaced && !ELSEWHERE_TOO.has(kind) ? { namespace: NAMESPACE } : {};
     const { items } = await kube
       .list<KubeObject>(resource, { ...place, labelSelector: PART_OF, metadataOnly: true })
@@ -48,7 +53,9 @@ export async function installedObjects(kube: KubeClient, discover: Discover): Pr
     const own = items.filter(
       ({ metadata }) => ((metadata as { ownerReferences?: unknown[] }).ownerReferences ?? []).length === 0,
     );
-    found.push(...own.map((object) => ({ ...object, apiVersion, kind })));
-  }
-  return found;
+    found[at] = own.map((object) => ({ ...object, apiVersion, kind }));
+  };
+  await inParallel([...KINDS.keys()], PARALLEL, (at) => look(at).catch((error: unknown) => void problems.push(error)));
+  if (problems.length > 0) throw problems[0];
+  return found.flat();
 }

@@ -1,4 +1,5 @@
 import { createPatch } from 'rfc6902';
+import { inParallel } from '../../clients/consul/in-parallel.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import { isNotFound } from '../../clients/kube/errors.ts';
@@ -15,21 +16,32 @@ export const INSTALL_MANAGER = 'landbridge-install';
  * installation are no longer among them. Writes nothing. Throws KubeError when the server would refuse an object.
  */
 export async function planInstall(kube: KubeClient, discover: Discover, objects: KubeObject[]): Promise<Step[]> {
-  const steps: Step[] = [];
   const missing = new Set<string>();
-  for (const object of objects) {
-    const step = await planObject(kube, discover, object, missing);
-    if (step.do === 'create' && object.kind === 'Namespace') missing.add(object.metadata.name);
-    steps.push(step);
-  }
+  const steps = new Map<KubeObject, Step>();
+  const problems = new Map<KubeObject, unknown>();
+  const plan = async (object: KubeObject): Promise<void> => {
+    await planObject(kube, discover, object, missing).then(
+      (step) => steps.set(object, step),
+      (error: unknown) => problems.set(object, error),
+    );
+  };
+  // What lies in a namespace that is to be made cannot be tried.
+  const [spaces, others] = [objects.filter(isNamespace), objects.filter((object) => !isNamespace(object))];
+  await inParallel(spaces, PARALLEL, plan);
+  for (const space of spaces) if (steps.get(space)?.do === 'create') missing.add(space.metadata.name);
+  await inParallel(others, PARALLEL, plan);
+  const refused = objects.find((object) => problems.has(object));
+  if (refused !== undefined) throw problems.get(refused);
   const wanted = new Set(objects.map(identity));
   const installed = (await installedObjects(kube, discover)).filter(
     // A CRD goes with all its objects, a namespace with everything: only `landbridge uninstall` takes those.
     (object) => !wanted.has(identity(object)) && !KEPT.has(object.kind!),
   );
-  return [...steps, ...installed.map((object): Step => ({ do: 'delete', object, fields: [] }))];
+  return [...objects.map((object) => steps.get(object)!), ...installed.map((object): Step => ({ do: 'delete', object, fields: [] }))];
 }
 
+const PARALLEL = 8;
+const isNamespace = ({ kind }: KubeObject): boolean => kind === 'Namespace';
 const KEPT = new Set(['CustomResourceDefinition', 'Namespace']);
 
 /** Applies one object, or says what that would do. */
