@@ -87,9 +87,8 @@ describe('the commands', () => {
   });
 
   it('check finds the installation in order', async () => {
-    // CoreDNS takes a changed ConfigMap when its kubelet has told it, up to a minute after the lab is up.
-    const words = await eventually('check ends with 0', 90_000, () => lab.landbridge(['check']));
-    expect(words).not.to.contain('×');
+    // A CoreDNS that has not taken its new Corefile over yet is a warning.
+    expect(await lab.landbridge(['check'])).not.to.contain('×');
   });
 
   it('vm list shows the ledger, which has nothing of ours on it, and follows its health', async () => {
