@@ -18,7 +18,11 @@ Machines outside the cluster join at {{ join ", " .Values.bridge.advertise }}:
 {{- if .Values.externalConsul.enabled }}
 
 The Consul servers at {{ join ", " .Values.externalConsul.addresses }} are used.
+If they cannot be, the bootstrap job says which value to change:
+
+  kubectl -n landbridge logs -l app.kubernetes.io/component=bootstrap --tail=1
 {{- if .Values.externalConsul.manageAcls }}
+
 Once the job landbridge-bootstrap has completed, nothing that runs uses the Secret {{ .Values.externalConsul.token.name }}; an upgrade and the removal do.
 {{- end }}
 {{- end }}
