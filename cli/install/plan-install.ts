@@ -37,7 +37,10 @@ export async function planInstall(kube: KubeClient, discover: Discover, objects:
     // A CRD goes with all its objects, a namespace with everything: only `landbridge uninstall` takes those.
     (object) => !wanted.has(identity(object)) && !KEPT.has(object.kind!),
   );
-  return [...objects.map((object) => steps.get(object)!), ...installed.map((object): Step => ({ do: 'delete', object, fields: [] }))];
+  return [
+    ...objects.map((object) => steps.get(object)!),
+    ...installed.map((object): Step => ({ do: 'delete', object, fields: [] })),
+  ];
 }
 
 const PARALLEL = 8;
