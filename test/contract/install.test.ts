@@ -130,8 +130,8 @@ describe('landbridge install, upgrade and uninstall', function () {
       annotations: { 'meta.helm.sh/release-name': 'lb', 'meta.helm.sh/release-namespace': 'ops' },
     };
     await kube.client.request('PATCH', path, { body: { metadata }, contentType: 'application/merge-patch+json' });
-    for (const attempt of [run({}), remove()]) {
-      const error = await attempt.catch((failed: unknown) => failed);
+    for (const attempt of [() => run({}), () => remove()]) {
+      const error = await attempt().catch((failed: unknown) => failed);
       expect((error as Error).message).to.include(
         'belongs to the Helm release lb: helm upgrade or helm uninstall lb -n ops',
       );
