@@ -11,7 +11,8 @@ const RESOLVERS = 'k8s-app=kube-dns';
 export const A_NAME = 'consul.service.consul';
 /** Answered by our block of the Corefile itself, whatever Consul does. */
 const OWN_NAME = 'landbridge.virtual.consul';
-const TIMEOUT_MS = 5000;
+/** CoreDNS itself gives an upstream 5 s before it says SERVFAIL. */
+const TIMEOUT_MS = 8000;
 
 interface Pod extends KubeObject {
   status?: { phase?: string };
@@ -46,15 +47,15 @@ export async function askResolvers(
   );
 }
 
-async function answerAt(at: DnsTarget): Promise<Omit<ResolverAnswer, 'pod'>> {
-  if ((await problemAt(at)) === undefined) return {};
-  const withoutBlock = await lookUp(at, OWN_NAME).then(
-    ({ addresses }) => addresses.length === 0,
-    () => false,
-  );
+/** What one resolver makes of a name of Consul's. */
+export async function answerAt(at: DnsTarget): Promise<Omit<ResolverAnswer, 'pod'>> {
+  const first = await problemAt(at);
+  if (first === undefined) return {};
+  const own = await lookUp(at, OWN_NAME).catch(() => undefined);
+  if (own?.addresses.length === 0) return { problem: first, withoutBlock: true };
   // It may have taken the block over between the two questions: without it the first takes seconds where there is no way out.
   const problem = await problemAt(at);
-  return problem === undefined ? {} : { problem, withoutBlock };
+  return problem === undefined ? {} : { problem, withoutBlock: false };
 }
 
 /** undefined when a name of Consul's is resolved there. */
