@@ -4,6 +4,7 @@ import { NAMESPACE } from '../../mesh/installation.ts';
 import { failed } from '../../test/support/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
+import { failuresSaid } from './lost.ts';
 
 const LOOK_MS = 200;
 
@@ -16,12 +17,17 @@ export async function bridgeKills(
   { seconds, rate }: { seconds: number; rate: number },
 ): Promise<Omit<Finding, 'measure'>[]> {
   const { consul, close } = await consulOf({ kubeconfig: hop.lab.cluster.kubeconfig });
+  const passing = async (): Promise<string[]> =>
+    (await consul.health('hop')).flatMap(({ service, status }) => (status === 'passing' ? [service.ID] : []));
+  const before = await passing();
+  /** Those that were critical, or gone, at any time. */
   const downs = new Set<string>();
   let looks = 0;
   let going = true;
   const looking = (async () => {
     while (going) {
-      for (const { service, status } of await consul.health('hop')) if (status !== 'passing') downs.add(service.ID);
+      const up = await passing();
+      for (const id of before) if (!up.includes(id)) downs.add(id);
       looks += 1;
       await delay(LOOK_MS);
     }
@@ -34,8 +40,9 @@ export async function bridgeKills(
     ]);
   let lost = 0;
   let sent = 0;
+  let said = '';
+  const began = Date.now();
   try {
-    const began = Date.now();
     await delay(3000);
     await kill();
     await delay(500 * seconds);
@@ -47,8 +54,11 @@ export async function bridgeKills(
     await looking.finally(close);
     lost = shots.filter(failed).length;
     sent = shots.length;
+    said = failuresSaid(shots, began);
   }
-  console.log(`bridge killed twice: ${lost} of ${sent} failed; ${downs.size} instances marked down in ${looks} looks`);
+  console.log(
+    `bridge killed twice: ${lost} of ${sent} failed; ${downs.size} instances marked down in ${looks} looks ${said}`,
+  );
   await hop.lab.cluster.kubectl([
     ...['rollout', 'status', 'deployment/landbridge-bridge', '-n', NAMESPACE, '--timeout=120s'],
   ]);

@@ -3,6 +3,7 @@ import { vmExec } from '../../lab/vm/exec.ts';
 import { failed } from '../../test/support/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
+import { failuresSaid } from './lost.ts';
 
 type Machine = Awaited<ReturnType<Hop['newMachine']>>;
 
@@ -16,6 +17,7 @@ export async function gracefulStops(
   for (let stop = 0; stop < stops; stop++) {
     await hop.settled(['vm1', 'vm4', 'vm5']);
     const load = await hop.load(rate);
+    const began = Date.now();
     try {
       await delay(1500);
       await vmExec(vm, ['systemctl', 'stop', unit], { timeoutMs: 60_000 });
@@ -27,8 +29,9 @@ export async function gracefulStops(
       const shots = await load.stop();
       const bad = shots.filter(failed);
       lost.push(bad.length);
-      const words = bad.slice(0, 5).map(({ status, ms }) => `${status} after ${Math.round(ms)} ms`);
-      console.log(`stop ${stop + 1} of ${stops}: ${bad.length} of ${shots.length} failed ${words.join(', ')}`);
+      console.log(
+        `stop ${stop + 1} of ${stops}: ${bad.length} of ${shots.length} failed ${failuresSaid(shots, began)}`,
+      );
     }
   }
   return [{ parameters: `systemctl stop and start, ${rate} requests/s`, unit: 'lost', samples: lost, bar: { max: 0 } }];

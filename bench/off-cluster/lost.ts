@@ -21,6 +21,20 @@ export function lostTo(shots: Shot[], cutAtMs: number): Lost {
   };
 }
 
+/** What failed, for people: how often with what, and when these were sent, in s after `fromMs`; 0 is no answer. */
+export function failuresSaid(shots: Shot[], fromMs: number): string {
+  const statuses = new Map<number, Shot[]>();
+  for (const shot of shots.filter(failed)) statuses.set(shot.status, [...(statuses.get(shot.status) ?? []), shot]);
+  return [...statuses]
+    .map(([status, of]) => {
+      const sent = of.map(({ sentAtMs }) => (sentAtMs - fromMs) / 1000);
+      const longest = Math.max(...of.map(({ ms }) => ms)) / 1000;
+      const when = `${Math.min(...sent).toFixed(1)} s to ${Math.max(...sent).toFixed(1)} s`;
+      return `${of.length} x ${status}, sent ${when}, after ${longest.toFixed(1)} s at most`;
+    })
+    .join('; ');
+}
+
 /** When the last answer of a host was sent for, ms after `fromMs`; 0 when none came. */
 export const lastServedMs = (shots: Shot[], host: string, fromMs: number): number =>
   Math.max(0, ...shots.flatMap(({ servedBy, sentAtMs }) => (servedBy.endsWith(`@${host}`) ? [sentAtMs - fromMs] : [])));

@@ -4,7 +4,7 @@ import { SITE } from '../../lab/sample/on-vms.ts';
 import { failed } from '../../test/support/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
-import { lastServedMs } from './lost.ts';
+import { failuresSaid, lastServedMs } from './lost.ts';
 
 type Machine = Awaited<ReturnType<Hop['newMachine']>>;
 
@@ -13,11 +13,12 @@ const WATCH_MS = 12_000;
 /** `landbridge vm revoke` of a machine that serves: from the command until it gets no request, and takes no connection. */
 export async function revocation(
   hop: Hop,
-  { vm }: Machine,
+  { vm, line }: Machine,
   { rate }: { rate: number },
 ): Promise<Omit<Finding, 'measure'>[]> {
   await hop.settled(['vm1', 'vm4', 'vm5']);
-  const port = (await hop.instances()).find(({ host }) => host === vm.name)!.port;
+  const port = Number(/^joined .*:(\d+)\), healthy/m.exec(line.said)?.[1]);
+  if (!(await listens(vm.address, port))) throw new Error(`nobody listens at ${vm.address}:${port}`);
   const load = await hop.load(rate);
   await delay(1500);
   const began = Date.now();
@@ -33,7 +34,7 @@ export async function revocation(
     const usedMs = lastServedMs(shots, vm.name, began);
     const bad = shots.filter(failed).length;
     console.log(
-      `revoked: the command took ${commandMs} ms, the last request that it served was sent after ${usedMs} ms, its sidecar's port ${closedMs === undefined ? `still open after ${WATCH_MS} ms` : `closed after ${closedMs} ms`}; ${bad} of ${shots.length} failed`,
+      `revoked: the command took ${commandMs} ms, the last request that it served was sent after ${usedMs} ms, its sidecar's port ${closedMs === undefined ? `still open after ${WATCH_MS} ms` : `closed after ${closedMs} ms`}; ${bad} of ${shots.length} failed ${failuresSaid(shots, began)}`,
     );
     const findings: Omit<Finding, 'measure'>[] = [
       { parameters: 'command -> last request that it served', unit: 'ms', samples: [usedMs], bar: { max: 2000 } },

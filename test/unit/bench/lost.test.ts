@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { lastServedMs, lostTo } from '../../../bench/off-cluster/lost.ts';
+import { failuresSaid, lastServedMs, lostTo } from '../../../bench/off-cluster/lost.ts';
 import type { Shot } from '../../support/steady-load.ts';
 
 const shot = (sentAtMs: number, ms: number, status: number, servedBy = ''): Shot => ({
@@ -26,6 +26,14 @@ describe('what a cut cost', () => {
   it('is nothing when nobody was lost, and never less: what was under way was sent before', () => {
     expect(lostTo([shot(1500, 5, 200)], 1000)).to.deep.equal({ sent: 1, failed: 0, lastMs: 0 });
     expect(lostTo([shot(990, 510, 504)], 1000)).to.deep.equal({ sent: 1, failed: 1, lastMs: 0 });
+  });
+
+  it('is told by status, with when and how long', () => {
+    const shots = [shot(1500, 500, 504), shot(3000, 1200, 504), shot(2000, 3, 0), shot(2000, 3, 200)];
+    expect(failuresSaid(shots, 1000)).to.equal(
+      '2 x 504, sent 0.5 s to 2.0 s, after 1.2 s at most; 1 x 0, sent 1.0 s to 1.0 s, after 0.0 s at most',
+    );
+    expect(failuresSaid([shot(1500, 5, 200)], 0)).to.equal('');
   });
 
   it('tells when a host served last', () => {
