@@ -1,7 +1,7 @@
 import type { Symbolic } from './template/expression.ts';
 import { productVersion, releaseName, releaseService } from './values/tree.ts';
 
-export type Component = 'consul' | 'operator' | 'bridge' | 'bootstrap' | 'test' | 'removal' | 'edge';
+export type Component = 'consul' | 'operator' | 'bridge' | 'bootstrap' | 'test' | 'removal' | 'edge' | 'gateway';
 
 /** What finds the pods of a component; a selector is never changed once it is installed. */
 export const selectorLabels = (component: Component) => ({
@@ -21,7 +21,7 @@ export const labels = (component?: Component): Labels => ({
 });
 
 /** Run another program than ours: a new version of Landbridge is no reason to replace them. */
-const OTHERS = new Set<Component>(['consul', 'edge']);
+const OTHERS = new Set<Component>(['consul', 'edge', 'gateway']);
 
 /**
  * Of pods. Who manages them is not said here: taken over by Helm, or given another release name, they would all be

@@ -4,6 +4,7 @@ import { addBridge } from './bridge.ts';
 import { addConsul } from './consul.ts';
 import { addCrd, withSidecarDefaults } from './crd.ts';
 import { addEdge } from './edge.ts';
+import { addGateway } from './gateway.ts';
 import { addNamespace } from './namespace.ts';
 import { addNetworkPolicies } from './network-policies.ts';
 import { addOperatorRbac } from './operator-rbac.ts';
@@ -27,6 +28,7 @@ export function addLandbridge(target: Target): void {
   addOperator(target);
   addBridge(target.when(values.bridge.enabled));
   addEdge(target.when(values.edge.enabled));
+  addGateway(target.when(values.gateway.enabled));
   addPodMonitor(target.when(values.metrics.podMonitor.enabled));
   addNetworkPolicies(target.when(values.networkPolicies));
   // Last, so that in a new cluster it refuses pods for as short a time as can be.

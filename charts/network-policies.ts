@@ -25,6 +25,7 @@ import { values } from './values/tree.ts';
  * | bridge    | api, observe       |                        |                 |
  * | consul    | https, grpc-tls    | dns                    | 8300, 8301      |
  * | edge      | http, https, ready |                        |                 |
+ * | gateway   | mesh, ready        |                        |                 |
  * | bootstrap |                    |                        |                 |
  */
 export function addNetworkPolicies(target: Target): void {
@@ -38,11 +39,11 @@ export function addNetworkPolicies(target: Target): void {
   policy(target, 'operator', [WEBHOOK_PORT, OBSERVE_PORT]);
   policy(target, 'bootstrap', []);
   policy(target.when(values.bridge.enabled), 'bridge', [BRIDGE_PORT, OBSERVE_PORT]);
-  const served = ['http', 'https', 'ready'].map((name) => ({
-    port: k8s.IntOrString.fromString(name),
-    protocol: 'TCP',
-  }));
-  policy(target.when(values.edge.enabled), 'edge', [], [{ ports: served }]);
+  const named = (...names: string[]) => [
+    { ports: names.map((name) => ({ port: k8s.IntOrString.fromString(name), protocol: 'TCP' })) },
+  ];
+  policy(target.when(values.edge.enabled), 'edge', [], named('http', 'https', 'ready'));
+  policy(target.when(values.gateway.enabled), 'gateway', [], named('mesh', 'ready'));
   policy(
     target.when(not(values.externalConsul.enabled)),
     'consul',

@@ -1,6 +1,7 @@
 import type { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../crds/mesh-service.ts';
 import { EDGE_SERVICE } from '../crds/expose.ts';
+import { GATEWAY_SERVICE } from '../crds/gateway.ts';
 import {
   NAMESPACE,
   OPERATOR_LEASE,
@@ -10,7 +11,7 @@ import {
 } from '../mesh/installation.ts';
 import { sidecarSecret } from '../mesh/names.ts';
 import { addClusterRole, addRole, addServiceAccount, addWorkloadsRole } from './rbac.ts';
-import { given, when } from './template/expression.ts';
+import { every, given, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
@@ -49,12 +50,20 @@ export function addOperatorRbac(target: Target): void {
     resources: ['leases'],
   };
   const own: Pick<k8s.PolicyRule, 'apiGroups' | 'resources'> = { apiGroups: [''], resources: ['secrets'] };
-  const kept = [WEBHOOK_SECRET, sidecarSecret(EDGE_SERVICE)];
+  const kept = [WEBHOOK_SECRET, sidecarSecret(EDGE_SERVICE), sidecarSecret(GATEWAY_SERVICE)];
   const watchesSome = given(values.watchNamespaces);
   addRole(target, 'operator', NAMESPACE, [
     // Otherwise the rights on all namespaces hold here too.
     when<k8s.PolicyRule>(watchesSome, { ...own, verbs: ['create'] }),
     when<k8s.PolicyRule>(watchesSome, { ...own, resourceNames: kept, verbs: ['get', 'patch', 'delete'] }),
+    // The terminating gateway's.
+    when<k8s.PolicyRule>(every(watchesSome, values.gateway.enabled), {
+      apiGroups: [''],
+      resources: ['pods'],
+      verbs: ['list', 'watch'],
+    }),
+    // Has the kubelets bring a new token at once.
+    when<k8s.PolicyRule>(values.gateway.enabled, { apiGroups: [''], resources: ['pods'], verbs: ['patch'] }),
     { ...lease, verbs: ['create'] },
     { ...lease, resourceNames: [OPERATOR_LEASE], verbs: ['get', 'update'] },
   ]);

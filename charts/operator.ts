@@ -58,6 +58,7 @@ function operatorContainer(): Parts<k8s.Container> {
       LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
       LANDBRIDGE_EDGE_HTTP_PORT: asText(values.edge.httpNodePort),
       LANDBRIDGE_EDGE_HTTPS_PORT: asText(values.edge.httpsNodePort),
+      LANDBRIDGE_GATEWAY: when<string>(values.gateway.enabled, 'enabled', 'disabled'),
       LANDBRIDGE_SECRETS: OPERATOR_SECRETS_DIRECTORY,
       LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
       LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,

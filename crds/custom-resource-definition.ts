@@ -1,4 +1,5 @@
 import { EDGE_SERVICE } from './expose.ts';
+import { GATEWAY_SERVICE } from './gateway.ts';
 import { API_VERSION, GROUP, VERSION, meshServiceSpec } from './mesh-service.ts';
 import { structuralSchema } from './structural-schema.ts';
 
@@ -86,9 +87,9 @@ export function meshServiceCrd() {
                 },
                 {
                   // Consul's own name, and the names of other services' proxies: a token for them would be theirs.
-                  rule: `!((has(self.spec.service) ? self.spec.service : self.metadata.name) in ['consul', '${EDGE_SERVICE}'] || (has(self.spec.service) ? self.spec.service : self.metadata.name).endsWith('-sidecar-proxy'))`,
+                  rule: `!((has(self.spec.service) ? self.spec.service : self.metadata.name) in ['consul', '${EDGE_SERVICE}', '${GATEWAY_SERVICE}'] || (has(self.spec.service) ? self.spec.service : self.metadata.name).endsWith('-sidecar-proxy'))`,
                   message:
-                    'the name in Consul may not be "consul" or "landbridge-edge", nor end in "-sidecar-proxy": give spec.service another name',
+                    'the name in Consul may not be "consul", "landbridge-edge" or "landbridge-gateway", nor end in "-sidecar-proxy": give spec.service another name',
                 },
               ],
               properties: {

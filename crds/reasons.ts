@@ -27,6 +27,8 @@ export const REASONS = {
   NotProbed: 'No machine outside the cluster that calls it has tried to reach its pods yet.',
   PodsWithoutHostPort: 'Pods that were made before spec.reach asked for it have no port of their node.',
   HostPortForbidden: 'Pod Security forbids host ports in the namespace, so pods are made without one.',
+  Linked: 'Its instances without a sidecar can be called by way of the terminating gateway.',
+  NotLinked: 'Its instances without a sidecar cannot be called from the mesh.',
   InvalidSpec: 'This version of Landbridge cannot read the MeshService; what Consul holds for it is left as it is.',
   Deleting: 'The MeshService is being deleted; its entries are being removed from Consul.',
 } as const;
@@ -34,4 +36,4 @@ export const REASONS = {
 export type Reason = keyof typeof REASONS;
 
 /** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
-export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'Exposed' | 'Reachable';
+export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'Exposed' | 'Reachable' | 'Linked';

@@ -23,6 +23,8 @@ export interface BootstrapInput {
   stats: ProxySettings['stats'];
   /** Envoy's runtime keys, beside the one that every proxy has. */
   runtime?: Record<string, number> | undefined;
+  /** The stream to Consul is opened anew so often, seconds, with the token of then. Default: it is kept. */
+  streamSeconds?: number | undefined;
   /** Namespace for the stats tags; default `default`. */
   namespace?: string;
 }
@@ -131,6 +133,9 @@ function consulCluster(input: BootstrapInput) {
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+        ...(input.streamSeconds === undefined
+          ? {}
+          : { common_http_protocol_options: { max_stream_duration: `${input.streamSeconds}s` } }),
         explicit_http_config: {
           // Consul hangs up on who pings more often than every 15 s (its gRPC keepalive enforcement policy).
           http2_protocol_options: { connection_keepalive: { interval: '20s', timeout: '5s' } },

@@ -1,8 +1,11 @@
 import type { HeldConfig } from './diff.ts';
-import { CONFIG_KINDS, type ConfigEntry, EDGE_KINDS, configKey } from './entry.ts';
+import { CONFIG_KINDS, type ConfigEntry, EDGE_KINDS, GATEWAY_KINDS, configKey } from './entry.ts';
 import { equal } from './equal.ts';
 import type { ConfigChange } from './plan.ts';
 import { joinsOthers, withoutOthers } from './traffic/joins.ts';
+
+/** Of the gateways, whose walks have the order between names. */
+const OTHER_KINDS = [...EDGE_KINDS, ...GATEWAY_KINDS];
 
 type Kind = ConfigEntry['Kind'];
 /** The entries of one name at a point of the way; `written` = by an earlier step, with an index that Consul gave it. */
@@ -35,7 +38,7 @@ export function configSteps(held: Record<string, HeldConfig>, wanted: Record<str
   return order.flatMap((Name) => {
     const pick = <T>(from: Record<string, T>): Partial<Record<Kind, T>> =>
       Object.fromEntries(
-        [...CONFIG_KINDS, ...EDGE_KINDS].flatMap((Kind) => {
+        [...CONFIG_KINDS, ...OTHER_KINDS].flatMap((Kind) => {
           const found = from[configKey({ Kind, Name })];
           return found === undefined ? [] : [[Kind, found]];
         }),
@@ -96,9 +99,8 @@ function stepsOf(held: Held, wanted: Wanted): ConfigChange[] {
     ...resolver.last,
     ...remove('service-resolver'),
     ...(down ? set('service-defaults') : remove('service-defaults')),
-    // Of the edge gateway, whose walk has the order between names.
-    ...EDGE_KINDS.flatMap(set),
-    ...EDGE_KINDS.flatMap(remove),
+    ...OTHER_KINDS.flatMap(set),
+    ...OTHER_KINDS.flatMap(remove),
   ];
 }
 

@@ -78,9 +78,12 @@ export const CONFIG_KINDS = [
 /** Kinds of the edge gateway, in the order in which one needs the other. */
 export const EDGE_KINDS = ['inline-certificate', 'api-gateway', 'http-route'] as const;
 
+/** Kinds of the terminating gateway. */
+export const GATEWAY_KINDS = ['terminating-gateway'] as const;
+
 /** A Consul config entry. Name is unique within its Kind. Fields beyond these are the kind's own. */
 export interface ConfigEntry {
-  Kind: (typeof CONFIG_KINDS)[number] | (typeof EDGE_KINDS)[number];
+  Kind: (typeof CONFIG_KINDS)[number] | (typeof EDGE_KINDS)[number] | (typeof GATEWAY_KINDS)[number];
   Name: string;
   Meta: Record<string, string>;
   [field: string]: unknown;

@@ -24,6 +24,10 @@ export const WEBHOOK_PORT = 9443;
 /** Of the edge gateway. */
 export const EDGE_HTTP_PORT = 30800;
 export const EDGE_HTTPS_PORT = 30843;
+/** Where sidecars reach the terminating gateway. */
+export const GATEWAY_PORT = 20_100;
+/** Finds its pods: the component of the chart. */
+export const GATEWAY_SELECTOR = 'app.kubernetes.io/name=landbridge,app.kubernetes.io/component=gateway';
 /** `/healthz`, `/readyz` and `/metrics` of the operator and of the bridge. */
 export const OBSERVE_PORT = 8080;
 

@@ -5,6 +5,8 @@ export const LABEL_MESH = 'landbridge.dev/mesh';
 export const LABEL_MESH_SERVICE = 'landbridge.dev/mesh-service';
 export const LABEL_INJECT = 'landbridge.dev/inject';
 export const ANNOTATION_INJECTED = 'landbridge.dev/injected';
+/** On a pod of the terminating gateway: when the Secret that it starts from was changed last. */
+export const ANNOTATION_SECRET_SINCE = 'landbridge.dev/secret-since';
 export const FINALIZER = 'landbridge.dev/consul';
 
 /** Kubernetes' own labels for what a pod is. */
@@ -34,7 +36,10 @@ export const CLUSTER_UID_META = 'landbridge-cluster-uid';
 export const vmNode = (site: string, host: string): string => `vm.${site}.${host}`;
 
 /** Consul node of a sidecar-less machine. */
-export const externalNode = (site: string, name: string): string => `ext.${site}.${name}`;
+export const externalNode = (site: string, name: string): string => `${externalNodePrefix}${site}.${name}`;
+
+/** What the Consul nodes of all sidecar-less machines begin with. */
+export const externalNodePrefix = 'ext.';
 
 /** Who owns what a MeshService makes in Consul. */
 export const meshServiceOwner = (cluster: string, namespace: string, name: string): string =>

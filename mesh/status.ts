@@ -17,6 +17,8 @@ export interface Seen {
   notExposed?: string | undefined;
   /** How its pods are reached from outside; undefined: nobody looked. */
   reach?: ReachSeen | undefined;
+  /** Why its instances without a sidecar cannot be called; '' when they can, undefined when it has none. */
+  notLinked?: string | undefined;
   /** Consul did not answer at all; the sentence says how. */
   consulDown: string | undefined;
   /** Another Kubernetes cluster holds this one's name in Consul; the sentence says which. */
@@ -67,6 +69,7 @@ export function statusOf(
     ['Injected', injectedVerdict(intent, seen)],
     ...exposedVerdict(intent, seen),
     ...reachableVerdict(intent, desired, seen),
+    ...linkedVerdict(seen),
   ];
   return {
     observedGeneration: generation,
@@ -157,6 +160,12 @@ function exposedVerdict({ meshService }: Intent, { notExposed }: Seen): [Conditi
 function reachableVerdict(intent: Intent, { service }: Desired, { reach }: Seen): [ConditionType, Verdict][] {
   const found = service !== undefined && reach !== undefined ? reachVerdict(intent, service, reach) : undefined;
   return found === undefined ? [] : [['Reachable', found]];
+}
+
+/** Only of those that have an instance without a sidecar. */
+function linkedVerdict({ notLinked }: Seen): [ConditionType, Verdict][] {
+  if (notLinked === undefined) return [];
+  return [['Linked', notLinked === '' ? verdict('True', 'Linked') : verdict('False', 'NotLinked', notLinked)]];
 }
 
 function injectedVerdict(intent: Intent, seen: Seen): Verdict {

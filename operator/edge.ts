@@ -1,5 +1,4 @@
 import type { Consul } from '../clients/consul/consul.ts';
-import { createBackoff } from '../clients/kube/backoff.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { EDGE_SERVICE } from '../crds/expose.ts';
@@ -11,6 +10,7 @@ import { EDGE_KINDS, configKey } from '../mesh/entry.ts';
 import { NAMESPACE } from '../mesh/installation.ts';
 import { type Change, describeChange } from '../mesh/plan.ts';
 import { readCertificate } from './edge-certificate.ts';
+import { GATEWAY_STATS, type Gateway, type Walked, keepGateway } from './keep-gateway.ts';
 import type { SidecarSecrets } from './sidecar-secret.ts';
 
 export interface EdgeOptions {
@@ -23,92 +23,29 @@ export interface EdgeOptions {
   ports: EdgePorts;
   /** MeshServices that hold their name and ask to be exposed. */
   exposures: () => Exposure[];
-  /** A MeshService's problem has come, gone or changed. */
-  onProblem: (key: string) => void;
+  /** Why a MeshService is not exposed has come, gone or changed. */
+  onVerdict: (key: string) => void;
   nowMs: () => number;
   random: () => number;
   signal: AbortSignal;
   log: Log;
 }
 
-export interface Edge {
-  /** Something may be exposed now that was not before, or the other way round. */
-  nudge(): unknown;
-  /** Why a MeshService is not exposed; undefined when it is, or does not ask to be. */
-  problemOf(key: string): string | undefined;
-}
-
-const LOOK_MS = 10_000;
-/** There is nothing to keep then; an old copy of Consul's data may bring back what was removed. */
-const OFF_LOOK_MS = 300_000;
-const SETTLE_MS = 100;
 const OFF = 'the edge gateway is not installed: set edge.enabled in the values of the chart';
-const STATS = { tags: {}, extra: [] };
 
 /**
- * Makes Consul hold what the edge gateway serves, and keeps the Secret that the gateway starts from. It looks at the
- * certificates' Secrets and at Consul every 10 s: the operator may read Secrets by name, but watch none. Without the gateway a look is made each 5 min.
+ * Makes Consul hold what the edge gateway serves, and keeps the Secret that the gateway starts from. The verdict of a
+ * MeshService is why it is not exposed. It looks at the certificates' Secrets and at Consul every 10 s: the operator may
+ * read Secrets by name, but watch none. Without the gateway it looks every 5 min.
  */
-export function keepEdge(options: EdgeOptions): Edge {
-  const { signal, log, random, onProblem } = options;
-  const backoff = createBackoff({ baseMs: 200, capMs: 5000, random });
-  let problems = new Map<string, string>();
-  let timer: NodeJS.Timeout | undefined;
-  let walked = '';
-  let written = false;
-
-  async function turn(): Promise<void> {
-    let nextMs = options.enabled ? LOOK_MS : OFF_LOOK_MS;
-    try {
-      const before = problems;
-      walked = JSON.stringify(options.exposures());
-      const { lost, problems: found } = await walk(options);
-      // Consul has forgotten what was written, so it has forgotten the gateway's token as well.
-      if (lost && written) options.sidecarSecrets.forget(NAMESPACE, EDGE_SERVICE);
-      if (lost && written) nextMs = SETTLE_MS;
-      written = true;
-      problems = found;
-      const keys = new Set([...before.keys(), ...problems.keys()]);
-      for (const key of keys) if (before.get(key) !== problems.get(key)) onProblem(key);
-      backoff.reset();
-    } catch (error) {
-      nextMs = backoff.next();
-      if (!signal.aborted) log.warn({ err: error }, 'the edge gateway is not up to date');
-    }
-    if (changed()) nextMs = Math.min(nextMs, SETTLE_MS);
-    plan(nextMs);
-  }
-
-  const changed = (): boolean => JSON.stringify(options.exposures()) !== walked;
-
-  /** Undefined while a walk is under way. */
-  const plan = (ms: number): void => {
-    if (signal.aborted) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      void turn();
-    }, ms);
-  };
-  let looking: NodeJS.Timeout | undefined;
-  const look = (): void => {
-    looking = undefined;
-    if (timer === undefined || !changed()) return;
-    clearTimeout(timer);
-    plan(0);
-  };
-  signal.addEventListener('abort', () => [timer, looking].forEach(clearTimeout));
-  plan(0);
-  return {
-    nudge: () => (looking ??= setTimeout(look, SETTLE_MS)),
-    problemOf: (key) => problems.get(key),
-  };
-}
-
-interface Walked {
-  problems: Map<string, string>;
-  /** The registration had to be made. */
-  lost: boolean;
-}
+export const keepEdge = (options: EdgeOptions): Gateway =>
+  keepGateway({
+    ...options,
+    service: EDGE_SERVICE,
+    isThere: () => options.enabled,
+    asked: options.exposures,
+    walk: () => walk(options),
+  });
 
 /** Throws when it has to be made again. */
 async function walk(options: EdgeOptions): Promise<Walked> {
@@ -128,11 +65,11 @@ async function walk(options: EdgeOptions): Promise<Walked> {
   }
   if (!enabled) {
     await sidecarSecrets.remove(NAMESPACE, EDGE_SERVICE);
-    return { problems: new Map(exposures.map(({ namespace, name }) => [`${namespace}/${name}`, OFF])), lost: false };
+    return { verdicts: new Map(exposures.map(({ namespace, name }) => [`${namespace}/${name}`, OFF])), lost: false };
   }
   const target = { namespace: NAMESPACE, name: EDGE_SERVICE, service: EDGE_SERVICE, ownerReferences: [] };
-  await sidecarSecrets.keep({ ...target, stats: STATS, runtime: EDGE_RUNTIME });
-  return { problems: wanted.problems, lost: changes.some(({ op }) => op === 'register') };
+  await sidecarSecrets.keep({ ...target, stats: GATEWAY_STATS, runtime: EDGE_RUNTIME });
+  return { verdicts: wanted.problems, lost: changes.some(({ op }) => op === 'register') };
 }
 
 async function readCertificates(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_ACCESS } from '../mesh/default-access.ts';
-import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT } from '../mesh/installation.ts';
+import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT, GATEWAY_PORT } from '../mesh/installation.ts';
 
 const hostPort = z.string().regex(/^[^\s:]+:\d+$/, 'want host:port');
 
@@ -26,6 +26,9 @@ const environment = z.object({
   LANDBRIDGE_EDGE: z.enum(['enabled', 'disabled']).default('disabled'),
   LANDBRIDGE_EDGE_HTTP_PORT: z.coerce.number().int().default(EDGE_HTTP_PORT),
   LANDBRIDGE_EDGE_HTTPS_PORT: z.coerce.number().int().default(EDGE_HTTPS_PORT),
+  /** Whether the chart deploys the terminating gateway. */
+  LANDBRIDGE_GATEWAY: z.enum(['enabled', 'disabled']).default('disabled'),
+  LANDBRIDGE_GATEWAY_PORT: z.coerce.number().int().default(GATEWAY_PORT),
   LANDBRIDGE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** Comma list. Default: every namespace. */
   LANDBRIDGE_WATCH_NAMESPACES: z

@@ -13,9 +13,11 @@ import type { Intent } from '../mesh/desired.ts';
 import { rememberingCatalog } from './catalog.ts';
 import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
 import { runController } from './controller.ts';
-import { type Edge, keepEdge } from './edge.ts';
+import { keepEdge } from './edge.ts';
 import type { Environment } from './environment.ts';
 import { exposuresOf } from './exposures.ts';
+import { type TerminatingGatewayOptions, keepTerminatingGateway } from './gateway.ts';
+import { linkCandidates } from './link-candidates.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
@@ -32,6 +34,8 @@ export interface LeadOptions {
   /** Reads a file of the operator's Secret. */
   file: (name: string) => string;
   world: World;
+  /** Pods of the terminating gateway; undefined when the chart deploys none. */
+  gatewayPods: TerminatingGatewayOptions['pods'];
   statuses: StatusWriter;
   metrics: OperatorMetrics;
   /** Aborts when the lead is over. */
@@ -39,8 +43,14 @@ export interface LeadOptions {
   log: Log;
 }
 
+export interface Led {
+  queue: Queue;
+  /** Something changed that they may be made of. */
+  nudgeGateways(): void;
+}
+
 /** What only the leader does. Everything it remembers starts empty, since another may have written meanwhile. */
-export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
+export function lead(options: LeadOptions): Led {
   const { settings, kube, server, file, world, statuses, metrics, signal, log } = options;
   // Every request under way listens to it, and there may be many at once: no leak to be warned of.
   setMaxListeners(0, signal);
@@ -89,7 +99,7 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
     cluster: settings.LANDBRIDGE_CLUSTER,
     ports: { http: settings.LANDBRIDGE_EDGE_HTTP_PORT, https: settings.LANDBRIDGE_EDGE_HTTPS_PORT },
     exposures: () => exposuresOf(world),
-    onProblem: (key) => controller.queue.add(key),
+    onVerdict: (key) => controller.queue.add(key),
     nowMs: Date.now,
     random: Math.random,
     signal,
@@ -106,6 +116,19 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
     signal,
     log,
   });
+  const gateway = keepTerminatingGateway({
+    pods: options.gatewayPods,
+    kube,
+    consul,
+    sidecarSecrets: secretsOfSidecars,
+    cluster: settings.LANDBRIDGE_CLUSTER,
+    port: settings.LANDBRIDGE_GATEWAY_PORT,
+    candidates: () => linkCandidates(world),
+    onVerdict: (key) => controller.queue.add(key),
+    random: Math.random,
+    signal,
+    log,
+  });
   const steps = operatorSteps({
     kube,
     consul,
@@ -114,6 +137,7 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
     sidecarSecrets: secretsOfSidecars,
     edge,
     siteReach,
+    gateway,
     statuses,
     metrics,
     publish: (intent, type, reason, note) =>
@@ -142,7 +166,13 @@ export function lead(options: LeadOptions): { queue: Queue; edge: Edge } {
     signal,
     log,
   });
-  return { queue: controller.queue, edge };
+  return {
+    queue: controller.queue,
+    nudgeGateways() {
+      edge.nudge();
+      gateway.nudge();
+    },
+  };
 }
 
 const keysOf = ({ meshServices }: World, service: string): string[] =>

@@ -6,15 +6,14 @@ import { connectKube } from '../clients/kube/client.ts';
 import { elect } from '../clients/kube/elect.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { OPERATOR_LEASE } from '../mesh/installation.ts';
-import type { Edge } from './edge.ts';
 import { readEnvironment } from './environment.ts';
 import { fileReader } from './file-reader.ts';
 import { runInjector } from './injector.ts';
-import { lead } from './lead.ts';
+import { type Led, lead } from './lead.ts';
 import { operatorMetrics } from './metrics.ts';
 import { serveProbes } from './probes.ts';
-import type { Queue } from './queue.ts';
 import { statusWriter } from './status-writer.ts';
+import { watchGatewayPods } from './gateway-pods.ts';
 import { watchWorld } from './world.ts';
 
 /**
@@ -35,7 +34,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
   const kubeOfWalks = connectKube({}, { timeoutMs: WALK_PATIENCE_MS });
   const metrics = operatorMetrics();
 
-  let leading: { queue: Queue; edge: Edge } | undefined;
+  let leading: Led | undefined;
   let admitting = false;
   const world = watchWorld({
     kube,
@@ -44,17 +43,21 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     watched: settings.LANDBRIDGE_WATCH_NAMESPACES,
     onChange: (key) => {
       leading?.queue.add(key);
-      leading?.edge.nudge();
+      leading?.nudgeGateways();
     },
     // Somebody else's status is put right; our own needs no walk.
     onStatus: (key, status) => {
       if (!statuses.isOwn(key, status)) leading?.queue.add(key);
       // It may hold its name now.
-      leading?.edge.nudge();
+      leading?.nudgeGateways();
     },
     signal,
     log,
   });
+  const gatewayPods =
+    settings.LANDBRIDGE_GATEWAY === 'disabled'
+      ? undefined
+      : watchGatewayPods({ kube, onChange: () => leading?.nudgeGateways(), signal, log });
   const statuses = statusWriter(kubeOfWalks, (key) => world.meshServices.get(key)?.status);
   const probes = await serveProbes({
     port: settings.LANDBRIDGE_PROBE_PORT,
@@ -104,6 +107,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
         server,
         file,
         world,
+        gatewayPods,
         statuses,
         metrics,
         signal: whileLeading,

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { Consul } from '../clients/consul/consul.ts';
-import { serviceJwt } from '../clients/consul/service-token.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
 import { secrets } from '../clients/kube/resources.ts';
 import { API_VERSION, type MeshService, consulName } from '../crds/mesh-service.ts';
@@ -11,17 +10,11 @@ import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSec
 import { equal } from '../mesh/equal.ts';
 import { SIDECAR_MOUNT } from '../mesh/inject/sidecar.ts';
 import { podsNode, sidecarSecret } from '../mesh/names.ts';
+import { TOKEN_KEY, type Token, holdsOf, isDue, login, storedToken, tokenAnnotations } from './sidecar-token.ts';
 
-/** Consul auth method, and issuer of the operator's JWTs. */
-export const OPERATOR_AUTH_METHOD = 'landbridge-operator';
-
-/** When a sidecar's token was issued and when it ends: two RFC 3339 times with a slash between, the second may be `never`. */
-export const ANNOTATION_LIFE = 'landbridge.dev/token-life';
 const MANAGED_BY = 'app.kubernetes.io/managed-by';
 /** Label selector of the Secrets that this makes, and of the installation's own. */
 export const MANAGED = `${MANAGED_BY}=landbridge`;
-const ANNOTATION_SERVICE = 'landbridge.dev/token-service';
-const TOKEN_KEY = 'token';
 
 export interface SidecarSecretOptions {
   kube: Pick<KubeClient, 'get' | 'apply' | 'delete'>;
@@ -45,6 +38,10 @@ export interface SecretTarget {
   stats: ProxySettings['stats'];
   /** Envoy's runtime keys. Default: none of its own. */
   runtime?: Record<string, number>;
+  /** Of the gateway: other names in Consul that its token stands for. Default: it is not the gateway. */
+  links?: readonly string[];
+  /** Envoy opens its stream to Consul anew so often, seconds. Default: it keeps it. */
+  streamSeconds?: number;
   /** What takes the Secret along when it goes; without one it stays until `remove`. */
   ownerReferences: OwnerReference[];
 }
@@ -55,13 +52,6 @@ export const targetOf = (meshService: MeshService): SecretTarget => {
   const { stats } = meshService.spec.proxy;
   return { namespace, name, service: consulName(meshService), stats, ownerReferences: [owner] };
 };
-
-interface Token {
-  secretId: string;
-  service: string;
-  issuedAtMs: number;
-  expiresAtMs: number;
-}
 
 /** What a Secret is made of: while none of it is replaced by another, the Secret need not be made to know it is the same. */
 interface Parts {
@@ -80,14 +70,17 @@ interface Written {
 const sameParts = (a: Parts, b: Parts): boolean =>
   a.stats === b.stats && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
 
+/** The kubelet takes up to a minute and a half to bring a Secret to a pod, and Envoy up to GATEWAY_STREAM_SECONDS to use it. */
+const RETIRE_MS = 180_000;
+
 /**
  * One Secret per MeshService: Envoy's bootstrap, the CA and a Consul token. The token comes from a JWT login, so it
  * expires by itself. It is replaced at half its life; the old one lives on until it expires, which is longer than the
  * kubelet takes to bring a changed Secret to the pods (about a minute).
  */
 export interface SidecarSecrets {
-  /** Writes only what differs from what was written before. Throws when the token or the Secret cannot be had. */
-  keep(target: SecretTarget): Promise<void>;
+  /** Writes only what differs from what was written before, and tells whether it did. Throws when the token or the Secret cannot be had. */
+  keep(target: SecretTarget): Promise<boolean>;
   /** Ends the token and removes the Secret. */
   remove(namespace: string, name: string): Promise<void>;
   /** Consul has lost the token: the next `keep` gets a new one. */
@@ -108,6 +101,8 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
     return caPem;
   };
   const forgotten = new Set<string>();
+  /** Replaced, and yet in use by Envoys that have not heard of the new one. */
+  const retired: { secretId: string; endMs: number }[] = [];
   /** Known to be gone, so that a lasting conflict does not ask again and again. */
   const removed = new Set<string>();
 
@@ -122,44 +117,39 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
     return tokens.get(key) ?? (held === undefined || forgotten.has(key) ? undefined : storedToken(held));
   }
 
-  async function login(service: string): Promise<Token> {
-    const now = nowMs();
-    const jwt = serviceJwt({
-      signingKeyPem: options.signingKeyPem(),
-      issuer: OPERATOR_AUTH_METHOD,
-      service,
-      nowSeconds: Math.floor(now / 1000),
-    });
-    const { secretId, expiresAt } = await consul.login(OPERATOR_AUTH_METHOD, jwt);
-    return {
-      secretId,
-      service,
-      issuedAtMs: now,
-      expiresAtMs: expiresAt === undefined ? Infinity : Date.parse(expiresAt),
-    };
+  async function endRetired(): Promise<void> {
+    while (retired[0] !== undefined && nowMs() >= retired[0].endMs) {
+      await consul.logout(retired[0].secretId);
+      retired.shift();
+    }
   }
 
   return {
     async keep(target) {
-      const { namespace, name, service } = target;
+      const { namespace, name, service, links } = target;
       const key = `${namespace}/${name}`;
       removed.delete(key);
+      if (links !== undefined) await endRetired();
       const held = written.has(key) ? undefined : await inPlace(namespace, name);
       if (held === 'foreign') throw new Error(foreignSecret(namespace, name));
       let token = tokenInUse(key, held);
-      if (token === undefined || token.service !== service || isDue(token, nowMs())) {
-        token = await login(service);
+      if (token === undefined || token.holds !== holdsOf(service, links) || isDue(token, nowMs())) {
+        const before = token;
+        token = await login(options, service, links);
+        // One with links may be more than is wanted now; the rest is let end by itself.
+        if (before?.holds.startsWith(`${service} `)) retired.push({ ...before, endMs: nowMs() + RETIRE_MS });
         forgotten.delete(key);
       }
       tokens.set(key, token);
       const before = written.get(key);
       const madeOf = { stats: target.stats, uid: target.ownerReferences[0]?.uid, token, caPem: currentCa() };
-      if (before !== undefined && sameParts(before.madeOf, madeOf)) return;
+      if (before !== undefined && sameParts(before.madeOf, madeOf)) return false;
       const secret = secretObject(target, token, options);
       const digest = createHash('sha256').update(JSON.stringify(secret)).digest('base64');
       const isThere = before?.digest === digest || (held !== undefined && isAsWanted(held, secret));
       if (!isThere) await kube.apply(secrets, secret);
       written.set(key, { madeOf, digest });
+      return !isThere;
     },
     async remove(namespace, name) {
       const key = `${namespace}/${name}`;
@@ -186,10 +176,6 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
   };
 }
 
-/** Past half of its life, or issued under a clock that was ahead: nothing is known of such a life. */
-const isDue = ({ issuedAtMs, expiresAtMs }: Token, now: number): boolean =>
-  now < issuedAtMs || now >= issuedAtMs + (expiresAtMs - issuedAtMs) / 2;
-
 const foreignSecret = (namespace: string, name: string): string =>
   `Secret ${namespace}/${sidecarSecret(name)} is in the place of the sidecars' own and lacks the label ${MANAGED_BY}=landbridge, so it was not touched: rename or delete it`;
 
@@ -212,28 +198,20 @@ interface StoredSecret {
   data?: Record<string, string>;
 }
 
-function storedToken(secret: StoredSecret): Token | undefined {
-  const secretId = Buffer.from(secret.data?.[TOKEN_KEY] ?? '', 'base64').toString();
-  const [issuedAt, expiresAt] = (secret.metadata.annotations?.[ANNOTATION_LIFE] ?? '').split('/');
-  const service = secret.metadata.annotations?.[ANNOTATION_SERVICE];
-  if (!secretId || service === undefined || !issuedAt || !expiresAt) return undefined;
-  const expiresAtMs = expiresAt === 'never' ? Infinity : Date.parse(expiresAt);
-  return { secretId, service, issuedAtMs: Date.parse(issuedAt), expiresAtMs };
-}
-
 function secretObject(target: SecretTarget, token: Token, options: SidecarSecretOptions) {
-  const { namespace, name, stats, runtime, ownerReferences } = target;
+  const { namespace, name, service, stats, runtime, streamSeconds, ownerReferences } = target;
   const bootstrap = envoyBootstrap({
     consul: [options.consulGrpc],
     serverName: options.serverName,
     datacenter: options.datacenter,
-    service: token.service,
+    service,
     consulNode: podsNode(options.cluster, namespace, name),
     secretsDirectory: SIDECAR_MOUNT,
     admin: { port: SIDECAR_ADMIN_PORT },
     readyPort: SIDECAR_READY_PORT,
     stats,
     runtime,
+    streamSeconds,
   });
   const files = {
     [BOOTSTRAP_FILE]: JSON.stringify(bootstrap),
@@ -246,7 +224,7 @@ function secretObject(target: SecretTarget, token: Token, options: SidecarSecret
       name: sidecarSecret(name),
       namespace,
       labels: { [MANAGED_BY]: 'landbridge' },
-      annotations: { [ANNOTATION_LIFE]: lifeOf(token), [ANNOTATION_SERVICE]: token.service },
+      annotations: tokenAnnotations(token),
       ownerReferences,
     },
     type: 'Opaque',
@@ -255,6 +233,3 @@ function secretObject(target: SecretTarget, token: Token, options: SidecarSecret
     ),
   };
 }
-
-const lifeOf = ({ issuedAtMs, expiresAtMs }: Token): string =>
-  `${new Date(issuedAtMs).toISOString()}/${expiresAtMs === Infinity ? 'never' : new Date(expiresAtMs).toISOString()}`;

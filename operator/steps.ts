@@ -12,7 +12,7 @@ import { type Change, describeChange } from '../mesh/plan.ts';
 import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
-import type { Edge } from './edge.ts';
+import type { Gateway } from './keep-gateway.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
 import { type SidecarSecrets, targetOf } from './sidecar-secret.ts';
@@ -26,8 +26,9 @@ export interface StepsOptions {
   catalog: Catalog;
   world: World;
   sidecarSecrets: SidecarSecrets;
-  edge: Pick<Edge, 'problemOf'>;
   siteReach: Pick<SiteReach, 'seen'>;
+  edge: Pick<Gateway, 'verdictOf'>;
+  gateway: Pick<Gateway, 'verdictOf'>;
   statuses: StatusWriter;
   metrics: OperatorMetrics;
   /** Publishes an Event; never fails. */
@@ -147,13 +148,14 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
         }
       }
       const { podsWithoutSidecar, external } = look;
-      const notExposed = options.edge.problemOf(key);
+      const notExposed = options.edge.verdictOf(key);
       return {
         podsWithoutSidecar,
         external,
         namespaceEnabled,
         notExposed,
         reach: options.siteReach.seen(consulName(intent.meshService!)),
+        notLinked: options.gateway.verdictOf(key),
         consulDown: undefined,
         tokenProblem: undefined,
       };

@@ -161,7 +161,7 @@ const seenByOthers = (held: HeldMeshService | undefined): unknown =>
 type RawPod = Pod & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 
 /** A kubelet writes a pod's status often; only what the core reads makes another pod of it. */
-function holdPod(raw: RawPod, held: PodFacts | undefined): PodFacts {
+export function holdPod(raw: RawPod, held: PodFacts | undefined): PodFacts {
   const facts = podFacts(raw);
   return held !== undefined && equal(facts, held) ? held : facts;
 }

@@ -1,3 +1,5 @@
+import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
 import type { ExternalRequest } from '../../mesh/bridge-api.ts';
 import { name as nameSchema } from '../../mesh/bridge-api.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
@@ -20,6 +22,7 @@ export interface RegisterAnswer {
 }
 
 const MAX_EXTERNALS = 2000;
+const OWN_NAMES = ['consul', EDGE_SERVICE, GATEWAY_SERVICE];
 /** Written by the bridge; https://developer.hashicorp.com/consul/docs/reference/service#meta has the rules for keys. */
 const OWN_META = ['platform', 'site', 'version', 'zone', 'node', 'managed-by'];
 const MAX_META = 56;
@@ -77,8 +80,8 @@ function requireMeta(meta: Record<string, string>): void {
  * A MeshService that comes later and does not admit it takes nothing away: what another owner registered stays.
  */
 async function requireFreeName(bridge: Bridge, { service, site }: ExternalRequest): Promise<void> {
-  if (service === 'consul' || service.endsWith('-sidecar-proxy')) {
-    throw new Refusal('nameOwned', `service: Consul itself uses the name "${service}": choose another`);
+  if (OWN_NAMES.includes(service) || service.endsWith('-sidecar-proxy')) {
+    throw new Refusal('nameOwned', `service: Consul or Landbridge itself uses the name "${service}": choose another`);
   }
   if (!bridge.meshServices.hasSynced || deciding(bridge.meshServices, service) !== undefined) {
     requireAdmitted(bridge, service, site);

@@ -112,6 +112,17 @@ const edge = z
   })
   .prefault({});
 
+const gateway = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe('Whether the mesh may call instances without a sidecar, by way of a terminating gateway.'),
+    replicas: z.int().min(1).max(20).default(2).describe('Envoys that call instances without a sidecar.'),
+    resources: resources('50m', '64Mi', '256Mi'),
+  })
+  .prefault({});
+
 const metrics = z
   .strictObject({
     annotations: z
@@ -207,6 +218,7 @@ export const valuesSchema = z.strictObject({
   webhook,
   bridge,
   edge,
+  gateway,
   metrics,
   consul,
   externalConsul,

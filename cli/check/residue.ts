@@ -2,6 +2,7 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, secrets } from '../../clients/kube/resources.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
 import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 import {
@@ -13,7 +14,8 @@ import {
   sidecarSecret,
   vmNode,
 } from '../../mesh/names.ts';
-import { ANNOTATION_LIFE, MANAGED } from '../../operator/sidecar-secret.ts';
+import { MANAGED } from '../../operator/sidecar-secret.ts';
+import { ANNOTATION_LIFE } from '../../operator/sidecar-token.ts';
 import { type Check, ok, warning } from './check.ts';
 import { type Look, clusterNameOf } from './look.ts';
 
@@ -26,7 +28,7 @@ const KINDS: ConfigEntry['Kind'][] = [
 ];
 
 /** The operator keeps these as it keeps MeshServices, and takes them away itself when the values no longer ask for them. */
-const GATEWAYS = [{ namespace: NAMESPACE, name: EDGE_SERVICE }];
+const GATEWAYS = [EDGE_SERVICE, GATEWAY_SERVICE].map((name) => ({ namespace: NAMESPACE, name }));
 
 /** What was ours and is nobody's any more. */
 export const residueChecks: Check[] = [

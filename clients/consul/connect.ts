@@ -8,7 +8,7 @@ import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
 import { login, logout } from './login.ts';
 import { readAgentSelf, readCaRoots, readLeader } from './status.ts';
-import { readChecks, readMarks } from './survey.ts';
+import { readChecks, readMarks, readServicesOn } from './survey.ts';
 import { type Transport, openTransport } from './transport.ts';
 
 /** A client for one Consul cluster. Makes no request by itself. */
@@ -23,6 +23,7 @@ export function consulOver(transport: Transport): Consul {
     listConfig: (kind) => listConfig(transport, kind),
     marks: () => readMarks(transport),
     checks: (nodePrefix) => readChecks(transport, nodePrefix),
+    servicesOn: (nodePrefix) => readServicesOn(transport, nodePrefix),
     foundRegistrations: (node) => readFoundRegistrations(transport, node),
     createNode: (node) => createNode(transport, node),
     apply: (changes) => apply(transport, changes),

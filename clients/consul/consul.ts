@@ -136,6 +136,8 @@ export interface Consul {
   marks(): Promise<string>;
   /** Checks of services on nodes whose name starts with `prefix`, by node. May be some moments old. */
   checks(prefix: string): Promise<Map<string, CheckEntry[]>>;
+  /** Names of services that have a check on a node whose name starts with `prefix`, sorted. May be some moments old. */
+  servicesOn(prefix: string): Promise<string[]>;
   /** Every registration on a node, whoever made it, with how it is checked; empty when there is no such node. */
   foundRegistrations(node: string): Promise<FoundRegistration[]>;
   /** True for one of all who make a node of that name: false when there is one already. */

@@ -9,6 +9,8 @@ export interface ServiceJwtInput {
   signingKeyPem: string;
   issuer: string;
   service: string;
+  /** More claims, each the name of a service that a binding rule of its own makes an identity of. Default: none. */
+  claims?: Record<string, string>;
   /** Seconds since the epoch. */
   nowSeconds: number;
   /** Default 60: it is used once, at once. */
@@ -20,6 +22,7 @@ export const JWT_AUDIENCE = 'consul';
 export function serviceJwt(input: ServiceJwtInput): string {
   const key: KeyObject = createPrivateKey(input.signingKeyPem);
   const claims = {
+    ...input.claims,
     iss: input.issuer,
     aud: JWT_AUDIENCE,
     sub: input.service,

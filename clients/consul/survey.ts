@@ -1,5 +1,6 @@
 import type { CheckEntry } from '../../mesh/entry.ts';
 import { escapeRegex } from './catalog-read.ts';
+import { compare } from './compare.ts';
 import { checkEntry } from './normalise-catalog.ts';
 import type { RawCheck } from './normalise-catalog.ts';
 import type { Transport } from './transport.ts';
@@ -26,11 +27,22 @@ export async function readMarks(transport: Transport): Promise<string> {
   return replies.map(({ index }) => index ?? '').join('/');
 }
 
-export async function readChecks(transport: Transport, nodePrefix: string): Promise<Map<string, CheckEntry[]>> {
+type CheckOnNode = RawCheck & { Node: string; ServiceName?: string };
+
+async function checksOn(transport: Transport, nodePrefix: string): Promise<CheckOnNode[]> {
   const filter = `Node matches ${JSON.stringify(`^${escapeRegex(nodePrefix)}`)}`;
   const reply = await transport.send({ method: 'GET', path: '/health/state/any', query: { ...STALE, filter } });
+  return reply.body as CheckOnNode[];
+}
+
+export async function readServicesOn(transport: Transport, nodePrefix: string): Promise<string[]> {
+  const names = (await checksOn(transport, nodePrefix)).flatMap(({ ServiceName }) => ServiceName || []);
+  return [...new Set(names)].sort(compare);
+}
+
+export async function readChecks(transport: Transport, nodePrefix: string): Promise<Map<string, CheckEntry[]>> {
   const found = new Map<string, CheckEntry[]>();
-  for (const raw of reply.body as (RawCheck & { Node: string })[]) {
+  for (const raw of await checksOn(transport, nodePrefix)) {
     // A check without a service belongs to the node, which is none of ours.
     if (!raw.ServiceID) continue;
     const checks = found.get(raw.Node);

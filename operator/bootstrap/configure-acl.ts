@@ -2,6 +2,8 @@ import { createPublicKey } from 'node:crypto';
 import type { AclBindingRule, ConsulAcl } from '../../clients/consul/consul.ts';
 import { JWT_AUDIENCE } from '../../clients/consul/service-token.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
+import { GATEWAY_CLAIMS } from '../../mesh/gateway.ts';
 import type { Holder, Material, StaticToken } from './material.ts';
 import { type Policy, bridgePolicy, dnsPolicy, edgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
 
@@ -18,7 +20,7 @@ export async function configureAcl(
   if (material.server !== undefined) await giveToken(acl, serverPolicy, material.server, settings.cluster);
   if (material.dns !== undefined) await giveToken(acl, dnsPolicy, material.dns, settings.cluster);
   const operator = operatorPolicy(settings.cluster);
-  await admit(acl, settings, operator, material.operator);
+  await admit(acl, settings, operator, material.operator, GATEWAY_CLAIMS);
   await acl.upsertPolicy(edgePolicy);
   await keepOneRule(acl, {
     authMethod: operator.name,
@@ -27,7 +29,26 @@ export async function configureAcl(
     bindType: 'policy',
     bindName: edgePolicy.name,
   });
+  await keepLinkRules(acl, operator.name);
   await admit(acl, settings, bridgePolicy, material.bridge);
+}
+
+/** A token of the terminating gateway holds one service identity more for each service that the JWT names. */
+async function keepLinkRules(acl: ConsulAcl, authMethod: string): Promise<void> {
+  const held = (await acl.listBindingRules(authMethod)).map(({ selector }) => selector);
+  const rules = GATEWAY_CLAIMS.map((claim) => ({
+    authMethod,
+    description: `The terminating gateway also stands for the service in ${claim}.`,
+    selector: `value.service == "${GATEWAY_SERVICE}" and value.${claim} != ""`,
+    bindType: 'service' as const,
+    bindName: `\${value.${claim}}`,
+  }));
+  const ended = await Promise.allSettled(
+    rules
+      .filter(({ selector }) => held.filter((one) => one === selector).length !== 1)
+      .map((rule) => keepOneRule(acl, rule)),
+  );
+  for (const each of ended) if (each.status === 'rejected') throw each.reason;
 }
 
 /** By which a second cluster at the same servers is told from this one. */
@@ -39,6 +60,7 @@ async function admit(
   { tokenTtl, cluster }: { tokenTtl: string; cluster: string },
   policy: Policy,
   holder: Holder,
+  claims: string[] = [],
 ): Promise<void> {
   const { name } = policy;
   await giveToken(acl, policy, holder, cluster);
@@ -52,7 +74,7 @@ async function admit(
       BoundAudiences: [JWT_AUDIENCE],
       JWTSupportedAlgs: ['ES256'],
       JWTValidationPubKeys: [createPublicKey(holder.signingKeyPem).export({ type: 'spki', format: 'pem' }).toString()],
-      ClaimMappings: { service: 'service' },
+      ClaimMappings: Object.fromEntries(['service', ...claims].map((claim) => [claim, claim])),
     },
   });
   await keepOneRule(acl, {

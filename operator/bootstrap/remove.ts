@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { edgeOwner } from '../../mesh/edge.ts';
 import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
+import { gatewayOwner } from '../../mesh/gateway.ts';
 import { clusterOwner } from '../../mesh/names.ts';
 import type { Change } from '../../mesh/plan.ts';
 import { bridgePolicy, edgePolicy, operatorPolicy } from './policies.ts';
@@ -10,6 +11,7 @@ const KINDS: ConfigEntry['Kind'][] = [
   // What refers to the others first: Consul refuses a router or splitter without its service-defaults.
   'http-route',
   'api-gateway',
+  'terminating-gateway',
   'inline-certificate',
   'service-intentions',
   'service-router',
@@ -73,9 +75,9 @@ async function removeEntries(worker: Consul, cluster: string): Promise<number> {
   return changes.length;
 }
 
-/** Of this cluster itself, its MeshServices or its edge gateway, or of its bridge: there is one bridge a datacenter. */
+/** Of this cluster itself, its MeshServices or its gateways, or of its bridge: there is one bridge a datacenter. */
 const isOurs = (owner: string | undefined, cluster: string): boolean =>
   owner !== undefined &&
-  ([clusterOwner(cluster), edgeOwner(cluster)].includes(owner) ||
+  ([clusterOwner(cluster), edgeOwner(cluster), gatewayOwner(cluster)].includes(owner) ||
     owner.startsWith(`${clusterOwner(cluster)}/`) ||
     owner.startsWith('bridge/'));

@@ -130,7 +130,7 @@ export function aclContract(given: () => ConsulUnderTest): void {
         JWTSupportedAlgs: ['ES256'],
         BoundIssuer: 'tester',
         BoundAudiences: [JWT_AUDIENCE],
-        ClaimMappings: { service: 'service' },
+        ClaimMappings: { service: 'service', link: 'link' },
       },
     };
     const jwt = (issuer = 'tester'): string =>
@@ -159,6 +159,32 @@ export function aclContract(given: () => ConsulUnderTest): void {
       const node = nodeWith('k8s.t.login', appOf('add-1', 'add-svc'), appOf('sub-9', 'sub-svc'));
       await consul.apply([{ op: 'set-node', node: node.entry }]);
       expect((await client.apply(node.changes)).map((outcome) => outcome.ok)).to.deep.equal([true, false]);
+    });
+
+    it('gives a token that stands for a second service where a rule says so, and the JWT names one', async () => {
+      const rule = await consul.acl.upsertBindingRule({
+        description: 'and another',
+        authMethod: method.name,
+        selector: 'value.service == "add-svc" and value.link != ""',
+        bindType: 'service',
+        bindName: '${value.link}',
+      });
+      const node = nodeWith('k8s.t.links', appOf('sub-10', 'sub-svc'));
+      await consul.apply([{ op: 'set-node', node: node.entry }]);
+      const nowSeconds = Math.floor(Date.now() / 1000);
+      const mayWrite = async (service: string, claims: Record<string, string>): Promise<boolean | undefined> => {
+        const token = serviceJwt({ signingKeyPem, issuer: 'tester', service, claims, nowSeconds });
+        const { secretId } = await given().connect('').login(method.name, token);
+        return (await given().connect(secretId).apply(node.changes))[0]?.ok;
+      };
+      expect(await mayWrite('add-svc', { link: '' })).to.equal(false);
+      expect(await mayWrite('add-svc', { link: 'sub-svc' })).to.equal(true);
+      expect(await mayWrite('other', { link: 'sub-svc' })).to.equal(false);
+      expect(await mayWrite('other', { service: 'sub-svc' })).to.equal(false);
+      // What is not there differs from the empty text.
+      const lacking = await caught(mayWrite('add-svc', {}));
+      expect(lacking.message).to.match(/invalid bind name/);
+      await consul.acl.deleteBindingRule(rule.id);
     });
 
     it('logs out with the token alone, for good, and twice does no harm', async () => {

@@ -116,12 +116,14 @@ export function catalogContract(given: () => ConsulUnderTest): void {
   it('shows the checks of services by node, of all nodes of a prefix', async () => {
     const [one, two] = [appOf('seen-1', 'seen'), appOf('seen-2', 'seen')];
     await consul.apply([...nodeWith('k8s.seen.a', one).changes, ...nodeWith('k8s.seen.b', two).changes]);
-    await consul.apply(nodeWith('k8s.seenelsewhere.a', appOf('seen-3', 'seen')).changes);
+    await consul.apply(nodeWith('k8s.seenelsewhere.a', appOf('seen-3', 'seen-elsewhere')).changes);
     const found = await eventually('the server has seen the writes', 5000, async () => {
       const checks = await consul.checks('k8s.seen.');
       return checks.size === 2 ? checks : undefined;
     });
     expect(Object.fromEntries(found)).to.deep.equal({ 'k8s.seen.a': one.checks, 'k8s.seen.b': two.checks });
+    expect(await consul.servicesOn('k8s.seen')).to.deep.equal(['seen', 'seen-elsewhere']);
+    expect(await consul.servicesOn('k8s.seen.')).to.deep.equal(['seen']);
   });
 
   it('marks each change of nodes, services, checks and config entries, and nothing else', async () => {

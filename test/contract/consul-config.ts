@@ -93,6 +93,12 @@ const everyKind: ConfigEntry[] = [
       { Name: '*', Action: 'deny' },
     ],
   },
+  {
+    Kind: 'terminating-gateway',
+    Name: 'all',
+    Meta: owned('tester'),
+    Services: [{ Name: 'ledger' }, { Name: 'mainframe' }],
+  },
 ];
 
 const byKey = (entries: ConfigEntry[]): Record<string, ConfigEntry> =>

@@ -82,6 +82,7 @@ async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
       server,
       file,
       world,
+      gatewayPods: undefined,
       statuses,
       metrics,
       signal,

@@ -13,6 +13,7 @@ const cases: [file: string, values: ValuesInput][] = [
       bridge: { enabled: true, replicas: 2, advertise: ['192.0.2.10:30443'] },
       consul: { advertise: ['192.0.2.10:30503'] },
       edge: { enabled: true },
+      gateway: { enabled: true },
     },
   ],
 ];

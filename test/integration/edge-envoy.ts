@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KubeObject } from '../../clients/kube/object.ts';
@@ -37,6 +37,8 @@ export interface RunningEnvoy {
   adminPort: number;
   /** What it wrote. */
   log(): string;
+  /** The Secret as it is now comes to the pod, as the kubelet brings it: each file at once. */
+  sync(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,19 +47,23 @@ export interface RunningEnvoy {
  * the machine's, so those of the admin and of /ready are others.
  */
 export async function startEnvoy(kube: RealKube, namespace: string, name: string, node: string): Promise<RunningEnvoy> {
-  const secret = await eventually(`Secret of ${name}`, 20_000, () =>
-    kube.client.get<KubeObject & { data: Record<string, string> }>(secrets, `${name}-landbridge`, namespace),
-  );
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-envoy-'));
   const [adminPort = 0, readyPort = 0] = await freePorts(2);
-  for (const [file, data] of Object.entries(secret.data)) {
-    const text = Buffer.from(data, 'base64').toString();
-    const here = text
-      .replaceAll(SIDECAR_MOUNT, folder)
-      .replaceAll('"port_value":19000', `"port_value":${adminPort}`)
-      .replaceAll('"port_value":20200', `"port_value":${readyPort}`);
-    await writeFile(join(folder, file), here);
+  async function sync(): Promise<void> {
+    const secret = await eventually(`Secret of ${name}`, 20_000, () =>
+      kube.client.get<KubeObject & { data: Record<string, string> }>(secrets, `${name}-landbridge`, namespace),
+    );
+    for (const [file, data] of Object.entries(secret.data)) {
+      const text = Buffer.from(data, 'base64').toString();
+      const here = text
+        .replaceAll(SIDECAR_MOUNT, folder)
+        .replaceAll('"port_value":19000', `"port_value":${adminPort}`)
+        .replaceAll('"port_value":20200', `"port_value":${readyPort}`);
+      await writeFile(join(folder, `.${file}`), here);
+      await rename(join(folder, `.${file}`), join(folder, file));
+    }
   }
+  await sync();
   const proxy = proxySettings.parse(undefined);
   const args = envoyArguments({ bootstrap: join(folder, 'bootstrap.json'), node, service: name, proxy });
   const child = spawn(await ensurePart('envoy', silent), args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -66,6 +72,7 @@ export async function startEnvoy(kube: RealKube, namespace: string, name: string
   return {
     adminPort,
     log: () => log,
+    sync,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) {
         const ended = once(child, 'exit');

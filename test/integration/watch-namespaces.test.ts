@@ -1,8 +1,12 @@
 import { expect } from 'chai';
+import { selectorLabels } from '../../charts/labels.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, namespaces, pods, secrets } from '../../clients/kube/resources.ts';
 import type { MeshServiceStatus } from '../../crds/mesh-service.ts';
+import { gatewayNode } from '../../mesh/gateway.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
 import { sidecarSecret } from '../../mesh/names.ts';
+import { eventually } from '../support/eventually.ts';
 import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
 
 /** The operator with the rights that the chart gives for two namespaces: each is watched by itself. */
@@ -16,7 +20,7 @@ describe('an installation that looks after some namespaces only', function () {
     rig = await startOperatorRig({ watchNamespaces: ['shop', 'books'] });
     shop = shopOf(rig);
     await rig.kube.client.create(namespaces, { metadata: { name: 'elsewhere', labels } });
-    const operator = await rig.start({ LANDBRIDGE_EDGE: 'enabled' });
+    const operator = await rig.start({ LANDBRIDGE_EDGE: 'enabled', LANDBRIDGE_GATEWAY: 'enabled' });
     expect(operator.log()).not.to.include('is forbidden');
   });
   after(() => rig?.stop());
@@ -55,8 +59,19 @@ describe('an installation that looks after some namespaces only', function () {
     expect(rig.operators.map((operator) => operator.log()).join()).not.to.match(/is forbidden|Consul (denied|hid)/);
   });
 
+  it('sees the pods of its own terminating gateway', async () => {
+    const metadata = { name: 'gateway-1', namespace: NAMESPACE, labels: selectorLabels('gateway') };
+    await rig.kube.client.create(pods, { metadata, spec: shop.plainPod('gateway-1', 'x').spec } as KubeObject);
+    await rig.kube.client.patchStatus(pods, 'gateway-1', NAMESPACE, { phase: 'Running', podIP: '10.0.0.9' });
+    await eventually('it is registered', 15_000, async () =>
+      Boolean((await rig.consul.readNode(gatewayNode('lab')))?.registrations['gateway-1']),
+    );
+    expect(rig.operators.map((operator) => operator.log()).join()).not.to.match(/is forbidden|Consul (denied|hid)/);
+  });
+
   it('leaves every other alone: no status, no Secret, no sidecar, nothing in Consul', async () => {
-    expect(await statusOf('web', 'elsewhere')).to.equal(undefined);
+    // What the CRD itself puts there.
+    expect(await statusOf('web', 'elsewhere')).to.deep.equal({ observedGeneration: -1 });
     expect(await rig.kube.client.get(secrets, sidecarSecret('web'), 'elsewhere')).to.equal(undefined);
     expect((await rig.consul.listNodes('k8s.lab.elsewhere.')).length).to.equal(0);
     expect(await containersOf('elsewhere', 'web')).to.deep.equal([]);

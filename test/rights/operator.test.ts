@@ -1,11 +1,13 @@
 import { expect } from 'chai';
+import { selectorLabels } from '../../charts/labels.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { events, leases, meshServices, secrets } from '../../clients/kube/resources.ts';
+import { events, leases, meshServices, pods, secrets } from '../../clients/kube/resources.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
 import { CONFIG_KINDS, EDGE_KINDS } from '../../mesh/entry.ts';
 import { NAMESPACE, OPERATOR_LEASE, WEBHOOK_SECRET } from '../../mesh/installation.ts';
-import { sidecarSecret } from '../../mesh/names.ts';
+import { ANNOTATION_SECRET_SINCE, sidecarSecret } from '../../mesh/names.ts';
 import { operatorPolicy } from '../../operator/bootstrap/policies.ts';
 import { appOf, nodeOf, owned } from '../contract/consul-builders.ts';
 import { eventually } from '../support/eventually.ts';
@@ -44,6 +46,8 @@ describe('every right of the operator', function () {
     const report = { site: 'rack-1', at, services: { web: { reached: 1, unreached: [] } } };
     await rig.consul.kvCas('landbridge/reach/rack-1', JSON.stringify(report), 0);
     const data = { 'tls.crt': base64(certPem), 'tls.key': base64(keyPem) };
+    const metadata = { name: 'gateway-1', namespace: NAMESPACE, labels: selectorLabels('gateway') };
+    await rig.kube.client.create(pods, { ...shop.plainPod('gateway-1', 'x'), metadata });
     await rig.kube.client.create(secrets, { metadata: { name: 'shop-tls', namespace: 'shop' }, data } as KubeObject);
   });
   after(() => rig?.stop());
@@ -54,8 +58,10 @@ describe('every right of the operator', function () {
     await operator.ended;
     const { client } = rig.kube;
     await client.delete(leases, OPERATOR_LEASE, NAMESPACE);
-    for (const name of [sidecarSecret(EDGE_SERVICE), WEBHOOK_SECRET]) await client.delete(secrets, name, NAMESPACE);
+    for (const name of [...[EDGE_SERVICE, GATEWAY_SERVICE].map(sidecarSecret), WEBHOOK_SECRET])
+      await client.delete(secrets, name, NAMESPACE);
     await shop.deletePod('web-1');
+    await client.patchMerge(pods, 'gateway-1', NAMESPACE, { metadata: { annotations: null } });
     for (const name of ['web', 'api', 'rival']) {
       const held = await client.get<KubeObject>(meshServices, name, 'shop');
       if (held !== undefined) {
@@ -89,6 +95,14 @@ describe('every right of the operator', function () {
     const says = (name: string, type: string, reason: string) => async () =>
       (await shop.status(name))?.conditions?.some((one) => one.type === type && one.reason === reason) || undefined;
     await come('it leads', async () => (await operator.leads()) || undefined);
+    await come('the kubelet is sent for the Secret of the terminating gateway', async () => {
+      const pod = await client.get<KubeObject & { metadata: { annotations?: Record<string, string> } }>(
+        pods,
+        'gateway-1',
+        NAMESPACE,
+      );
+      return pod?.metadata.annotations?.[ANNOTATION_SECRET_SINCE];
+    });
     await shop.declare('web', {
       protocol: 'http',
       workloads: {
@@ -146,7 +160,7 @@ describe('every right of the operator', function () {
     return enough() ? 'enough' : 'well';
   }
 
-  const start = () => rig.start({ LANDBRIDGE_EDGE: 'enabled' }, 'runs');
+  const start = () => rig.start({ LANDBRIDGE_EDGE: 'enabled', LANDBRIDGE_GATEWAY: 'enabled' }, 'runs');
 
   it('is enough: with all of them it is refused nothing', async () => {
     const operator = await start();

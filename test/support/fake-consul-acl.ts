@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { bind, claimsOf } from './fake-consul-jwt.ts';
+import { bind, claimsOf, selects } from './fake-consul-jwt.ts';
 import { demand, managementPolicy, tokenOf } from './fake-consul-permission.ts';
 import {
+  type FakeBindingRule,
   FakeRefusal,
   type FakeReply,
   type FakeRequest,
@@ -109,7 +110,7 @@ export function bindingRule(state: FakeState, { method, path, query, body, token
   }
   state.index++;
   if (method === 'DELETE') return ok(state.bindingRules.delete(path[2]!));
-  const written = { ...(body as { AuthMethod: string; BindName: string }), ID: path[2] ?? randomUUID() };
+  const written = { ...(body as FakeBindingRule), ID: path[2] ?? randomUUID() };
   state.bindingRules.set(written.ID, written);
   return ok(written);
 }
@@ -119,8 +120,12 @@ export function login(state: FakeState, { body }: FakeRequest): FakeReply {
   const method = state.authMethods.get(AuthMethod);
   if (method === undefined) throw new FakeRefusal(403, `ACL not found: auth method "${AuthMethod}" not found`);
   const claims = claimsOf(BearerToken, method);
-  const rules = [...state.bindingRules.values()].filter((rule) => rule.AuthMethod === AuthMethod);
-  const ServiceIdentities = rules.map((rule) => bind(rule.BindName, claims, method));
+  const rules = [...state.bindingRules.values()].filter(
+    (rule) => rule.AuthMethod === AuthMethod && selects(rule.Selector, claims, method),
+  );
+  const ServiceIdentities = rules
+    .filter(({ BindType }) => BindType === 'service')
+    .map((rule) => bind(rule.BindName, claims, method));
   if (ServiceIdentities.length === 0) throw new FakeRefusal(403, 'Permission denied');
   state.index++;
   const minutes = /^(\d+)m/.exec(String(method['MaxTokenTTL']))?.[1];

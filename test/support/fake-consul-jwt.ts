@@ -35,11 +35,26 @@ export function claimsOf(jwt: string, method: Raw): Raw {
   return claims;
 }
 
+/** Whether a rule is for these claims: terms `value.NAME == "TEXT"` and `!=`, joined by `and`, as the project writes them. */
+export function selects(selector = '', claims: Raw, method: Raw): boolean {
+  const terms = selector === '' ? [] : selector.split(' and ');
+  return terms.every((term) => {
+    const [, name = '', is, text] = /^value\.(\w+) (==|!=) "([^"]*)"$/.exec(term) ?? [];
+    if (is === undefined) throw new FakeRefusal(500, `the fake cannot read the selector ${selector}`);
+    return (mapped(name, claims, method) === text) === (is === '==');
+  });
+}
+
 /** `${value.NAME}` in a binding rule's name, by way of the method's claim mappings. */
 export function bind(name: string, claims: Raw, method: Raw): string {
+  const bound = name.replace(/\$\{value\.(\w+)\}/g, (_, key: string) => mapped(key, claims, method) ?? '');
+  if (bound === '') throw new FakeRefusal(500, 'invalid bind name: ""');
+  return bound;
+}
+
+/** What a claim mapping gives: nothing where there is no such claim, which `!=` finds different from any text. */
+function mapped(name: string, claims: Raw, method: Raw): string | undefined {
   const mappings = (method as unknown as Method).Config.ClaimMappings ?? {};
-  return name.replace(/\$\{value\.(\w+)\}/g, (_, mapped: string) => {
-    const claim = Object.keys(mappings).find((key) => mappings[key] === mapped);
-    return String(claims[claim ?? '']);
-  });
+  const claim = Object.keys(mappings).find((key) => mappings[key] === name);
+  return claims[claim ?? ''] as string | undefined;
 }

@@ -44,6 +44,13 @@ export interface FakeToken {
   ExpirationTime?: string;
 }
 
+export interface FakeBindingRule extends Raw {
+  AuthMethod: string;
+  Selector?: string;
+  BindType: string;
+  BindName: string;
+}
+
 export interface FakeState {
   acl: boolean;
   /** Raft index: goes up by one with each write that Consul would commit. */
@@ -58,7 +65,7 @@ export interface FakeState {
   tokens: Map<string, FakeToken>;
   policies: Map<string, { ID: string; Name: string; Description: string; Rules: string }>;
   authMethods: Map<string, Raw>;
-  bindingRules: Map<string, Raw & { AuthMethod: string; BindName: string }>;
+  bindingRules: Map<string, FakeBindingRule>;
 }
 
 export const emptyState = (acl: boolean): FakeState => ({

@@ -49,7 +49,8 @@ export const valueSets: [what: string, values: ValuesInput][] = [
       },
     },
   ],
-  ['some namespaces only', { ...machines, watchNamespaces: ['shop', 'books'] }],
+  ['some namespaces only', { ...machines, gateway: { enabled: true }, watchNamespaces: ['shop', 'books'] }],
+  ['a single terminating gateway', { gateway: { enabled: true, replicas: 1 }, networkPolicies: true }],
   ['a mirror of images', { images: { registry: 'registry.example/mirror' }, imagePullSecrets: ['one', 'two'] }],
   [
     'maps of a single entry called value, as cdk8s wraps amounts',

@@ -59,7 +59,7 @@ describe('the labels of the chart', () => {
       .map(({ maker }) => `${maker.kind} ${maker.metadata.labels!['app.kubernetes.io/component']}`);
   };
 
-  it('have a new version replace the pods that run our program, and neither Consul nor the edge gateway', () => {
+  it('have a new version replace the pods that run our program, and neither Consul nor a gateway', () => {
     const names = new Set(replaced({ version: '9.9.9' }));
     expect([...names]).to.have.members(['Job bootstrap', 'Deployment operator', 'Deployment bridge', 'Job removal']);
   });

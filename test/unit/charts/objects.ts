@@ -28,6 +28,7 @@ export const everything: ValuesInput = {
   bridge: { enabled: true, advertise: ['192.0.2.10:30443'] },
   consul: { advertise: ['192.0.2.10:30503'] },
   edge: { enabled: true },
+  gateway: { enabled: true },
 };
 
 export const chart = (values: ValuesInput = everything): Manifest[] => synthesize(parseValues(values)) as Manifest[];

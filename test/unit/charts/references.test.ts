@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { EDGE_SERVICE } from '../../../crds/expose.ts';
+import { GATEWAY_SERVICE } from '../../../crds/gateway.ts';
 import { BRIDGE_PORT, NAMESPACE, OBSERVE_PORT, SECRETS, WEBHOOK_PORT } from '../../../mesh/installation.ts';
 import { sidecarSecret } from '../../../mesh/names.ts';
 import { chart, type Manifest, named, ofKind, podMakers, type Template } from './objects.ts';
@@ -64,7 +65,7 @@ describe('References within the chart', () => {
   });
 
   it('mounts only ConfigMaps and accounts of the chart, and Secrets that the bootstrap job or the operator makes', () => {
-    const made = [...Object.values(SECRETS), sidecarSecret(EDGE_SERVICE)];
+    const made = [...Object.values(SECRETS), sidecarSecret(EDGE_SERVICE), sidecarSecret(GATEWAY_SERVICE)];
     for (const { template } of podMakers(objects)) {
       named(objects, 'ServiceAccount', template.spec['serviceAccountName']);
       named(objects, 'PriorityClass', template.spec['priorityClassName']);

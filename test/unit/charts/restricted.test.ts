@@ -10,10 +10,11 @@ describe('Pod Security of the chart', () => {
     expect(labels).to.include({ 'pod-security.kubernetes.io/enforce': 'restricted' });
   });
 
-  it('has the five components that make pods', () => {
+  it('has the six components that make pods', () => {
     expect(podMakers(objects).map(({ maker }) => maker.kind)).to.have.members([
       'Job',
       'StatefulSet',
+      'Deployment',
       'Deployment',
       'Deployment',
       'Deployment',

@@ -20,8 +20,9 @@ describe('the Secret of the sidecars', () => {
   let ended: string[];
   const consul: Pick<Consul, 'login' | 'logout'> = {
     async login(_method, jwt): Promise<Login> {
-      const claims = JSON.parse(Buffer.from(jwt.split('.')[1]!, 'base64url').toString()) as { service: string };
-      logins.push(claims.service);
+      const claims = JSON.parse(Buffer.from(jwt.split('.')[1]!, 'base64url').toString()) as Record<string, string>;
+      const links = Object.keys(claims).filter((claim) => claim.startsWith('link'));
+      logins.push([claims['service'], ...links.map((claim) => claims[claim])].join(' ').trim());
       return {
         accessorId: 'a',
         secretId: `token-${logins.length}`,
@@ -71,6 +72,29 @@ describe('the Secret of the sidecars', () => {
     expect(await held()).to.include({ token: 'token-1' });
     expect((await held())?.['token.json']).to.contain('token-1');
     expect((await held())?.['ca.json']).to.contain('PEM');
+  });
+
+  it('gets a token for all that is linked, and ends one with a name too many once nobody uses it any more', async () => {
+    const kept = keeper();
+    const gateway = { ...targetOf(aMeshService('web')), streamSeconds: 30 };
+    await kept.keep({ ...gateway, links: ['db', 'queue'] });
+    await kept.keep({ ...gateway, links: ['db', 'queue'] });
+    expect(logins).to.deep.equal(['web db queue']);
+    expect((await held())!['bootstrap.json']).to.include('"max_stream_duration":"30s"');
+    // Another life of the operator finds it again.
+    const next = keeper();
+    await next.keep({ ...gateway, links: ['db', 'queue'] });
+    expect(logins).to.have.length(1);
+    await next.keep({ ...gateway, links: ['db'] });
+    expect(logins).to.deep.equal(['web db queue', 'web db']);
+    nowMs += 179_000;
+    await next.keep({ ...gateway, links: ['db'] });
+    expect(ended).to.deep.equal([]);
+    nowMs += 1000;
+    await next.keep({ ...gateway, links: ['db'] });
+    await next.keep({ ...gateway, links: ['db'] });
+    expect(ended).to.deep.equal(['token-1']);
+    expect(await held()).to.include({ token: 'token-2' });
   });
 
   it('gets a new token at half of its life, and not before; the old one is left to expire', async () => {

@@ -4,6 +4,7 @@ import { systemClock } from '../../../../clients/kube/clock.ts';
 import type { BootstrapParts } from '../../../../operator/bootstrap/bootstrap.ts';
 import type { SecretData, SecretStore } from '../../../../operator/bootstrap/secret-store.ts';
 import { readSettings } from '../../../../operator/bootstrap/settings.ts';
+import { GATEWAY_CLAIMS } from '../../../../mesh/gateway.ts';
 import { SECRETS } from '../../../../mesh/installation.ts';
 
 /** Secrets in memory. */
@@ -127,5 +128,6 @@ export const ALL_WRITES = [
   ...admission('landbridge-operator'),
   'policy landbridge-edge',
   'binding rule of a policy landbridge-operator',
+  ...GATEWAY_CLAIMS.map(() => 'binding rule of a service landbridge-operator'),
   ...admission('landbridge-bridge'),
 ];

@@ -1,0 +1,27 @@
+import type { KubeClient } from '../clients/kube/client.ts';
+import type { Log } from '../clients/kube/log.ts';
+import { type Reflector, reflect } from '../clients/kube/reflect.ts';
+import { pods } from '../clients/kube/resources.ts';
+import { GATEWAY_SELECTOR, NAMESPACE } from '../mesh/installation.ts';
+import type { PodFacts } from '../mesh/pod.ts';
+import { holdPod } from './world.ts';
+
+export interface GatewayPodsOptions {
+  kube: Pick<KubeClient, 'pages' | 'stream'>;
+  onChange: () => void;
+  signal: AbortSignal;
+  log: Log;
+}
+
+/** The pods of the terminating gateway, which are in the installation's own namespace, whatever others are watched. */
+export const watchGatewayPods = ({ kube, onChange, signal, log }: GatewayPodsOptions): Reflector<PodFacts> =>
+  reflect(kube, pods, {
+    namespace: NAMESPACE,
+    labelSelector: GATEWAY_SELECTOR,
+    trim: holdPod,
+    onChange: (_key, next, previous) => {
+      if (next !== previous) onChange();
+    },
+    signal,
+    log,
+  });

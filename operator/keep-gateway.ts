@@ -1,0 +1,100 @@
+import { createBackoff } from '../clients/kube/backoff.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { ProxySettings } from '../crds/proxy.ts';
+import { NAMESPACE } from '../mesh/installation.ts';
+import type { SidecarSecrets } from './sidecar-secret.ts';
+
+export interface KeepOptions {
+  /** Its name in Consul; the Secret that its pods start from is called after it. */
+  service: string;
+  /** Whether there is anything to keep. */
+  isThere: () => boolean;
+  /** Whatever a walk begins with that others change: when it has changed, there is another walk. */
+  asked: () => unknown;
+  /** Throws when it has to be made again. */
+  walk: () => Promise<Walked>;
+  sidecarSecrets: Pick<SidecarSecrets, 'forget'>;
+  /** What is said of a MeshService has come, gone or changed. */
+  onVerdict: (key: string) => void;
+  random: () => number;
+  signal: AbortSignal;
+  log: Log;
+}
+
+export interface Walked {
+  /** What is to be said of MeshServices, by `namespace/name`. */
+  verdicts: Map<string, string>;
+  /** What Consul held at the end of the walk before was no longer there. */
+  lost: boolean;
+}
+
+export interface Gateway {
+  /** Something may be asked for now that was not before, or the other way round. */
+  nudge(): unknown;
+  /** Undefined: nothing is to be said of it. */
+  verdictOf(key: string): string | undefined;
+}
+
+/** Of a gateway's own Envoys. */
+export const GATEWAY_STATS: ProxySettings['stats'] = { tags: {}, extra: [] };
+
+const LOOK_MS = 10_000;
+/** There is nothing to keep then; an old copy of Consul's data may bring back what was removed. */
+const OFF_LOOK_MS = 300_000;
+const SETTLE_MS = 100;
+
+/** Walks when it is nudged, when a walk failed (back-off <= 5 s) and every 10 s: not all that a gateway is made of has events. Every 5 min without one. */
+export function keepGateway(options: KeepOptions): Gateway {
+  const { service, signal, log, random, onVerdict } = options;
+  const backoff = createBackoff({ baseMs: 200, capMs: 5000, random });
+  let verdicts = new Map<string, string>();
+  let timer: NodeJS.Timeout | undefined;
+  let walked = '';
+  let written = false;
+
+  async function turn(): Promise<void> {
+    let nextMs = options.isThere() ? LOOK_MS : OFF_LOOK_MS;
+    try {
+      const before = verdicts;
+      walked = JSON.stringify(options.asked());
+      const { lost, verdicts: found } = await options.walk();
+      // Consul has forgotten what was written, so it has forgotten the gateway's token as well.
+      if (lost && written) options.sidecarSecrets.forget(NAMESPACE, service);
+      if (lost && written) nextMs = SETTLE_MS;
+      written = true;
+      verdicts = found;
+      const keys = new Set([...before.keys(), ...verdicts.keys()]);
+      for (const key of keys) if (before.get(key) !== verdicts.get(key)) onVerdict(key);
+      backoff.reset();
+    } catch (error) {
+      nextMs = backoff.next();
+      if (!signal.aborted) log.warn({ err: error, gateway: service }, 'a gateway is not up to date');
+    }
+    if (changed()) nextMs = Math.min(nextMs, SETTLE_MS);
+    plan(nextMs);
+  }
+
+  const changed = (): boolean => JSON.stringify(options.asked()) !== walked;
+
+  /** Undefined while a walk is under way. */
+  const plan = (ms: number): void => {
+    if (signal.aborted) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void turn();
+    }, ms);
+  };
+  let looking: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    looking = undefined;
+    if (timer === undefined || !changed()) return;
+    clearTimeout(timer);
+    plan(0);
+  };
+  signal.addEventListener('abort', () => [timer, looking].forEach(clearTimeout));
+  plan(0);
+  return {
+    nudge: () => (looking ??= setTimeout(look, SETTLE_MS)),
+    verdictOf: (key) => verdicts.get(key),
+  };
+}
