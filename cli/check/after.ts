@@ -42,6 +42,11 @@ const INSTALLED: Check[] = [
   { name: 'the operator runs', hint: 'component-not-ready', run: (look) => deploymentReady(look, 'operator') },
   { name: 'the bridge runs', hint: 'component-not-ready', run: (look) => deploymentReady(look, 'bridge') },
   {
+    name: 'the terminating gateway runs',
+    hint: 'component-not-ready',
+    run: (look) => deploymentReady(look, 'gateway'),
+  },
+  {
     name: 'the injection webhook is trusted by the API server',
     hint: 'webhook-not-trusted',
     async run({ kube }) {
@@ -110,10 +115,10 @@ export const afterChecks: Check[] = [
   ...nameChecks,
 ];
 
-async function deploymentReady(look: Look, component: 'operator' | 'bridge'): Promise<Verdict> {
+async function deploymentReady(look: Look, component: 'operator' | 'bridge' | 'gateway'): Promise<Verdict> {
   const found = await look.deployment(`landbridge-${component}`);
-  // The bridge is asked for by values; an operator there must be.
-  if (found === undefined) return component === 'bridge' ? ok('not installed') : failed('it is not installed');
+  // The others are asked for by values; an operator there must be.
+  if (found === undefined) return component === 'operator' ? failed('it is not installed') : ok('not installed');
   const { spec, status } = found;
   const ready = status?.readyReplicas ?? 0;
   const detail = `${ready}/${spec.replicas} ready`;

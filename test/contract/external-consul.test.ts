@@ -4,9 +4,11 @@ import { connectConsul } from '../../clients/consul/connect.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { serviceJwt } from '../../clients/consul/service-token.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
 import { edgeOwner } from '../../mesh/edge.ts';
 import { SECRETS } from '../../mesh/installation.ts';
-import { CONFIG_KINDS, EDGE_KINDS, OWNER_META } from '../../mesh/entry.ts';
+import { CONFIG_KINDS, EDGE_KINDS, GATEWAY_KINDS, OWNER_META } from '../../mesh/entry.ts';
+import { gatewayOwner } from '../../mesh/gateway.ts';
 import { bootstrap } from '../../operator/bootstrap/bootstrap.ts';
 import { clusterClaim } from '../../operator/cluster-claim.ts';
 import { removeFromConsul } from '../../operator/bootstrap/remove.ts';
@@ -67,7 +69,7 @@ describe('An external Consul', function () {
     policies: (await admin.acl.listPolicies()).map(({ name }) => name).sort(),
     nodes: (await admin.listNodes('')).map(({ name }) => name),
     keys: await admin.kvList(''),
-    config: await Promise.all([...CONFIG_KINDS, ...EDGE_KINDS].map((kind) => admin.listConfig(kind))),
+    config: await Promise.all([...CONFIG_KINDS, ...EDGE_KINDS, ...GATEWAY_KINDS].map((kind) => admin.listConfig(kind))),
   });
 
   const weak = '11111111-2222-4333-8444-555555555555';
@@ -162,6 +164,16 @@ describe('An external Consul', function () {
         op: 'set-config',
         modifyIndex: 0,
         entry: {
+          Kind: 'terminating-gateway',
+          Name: GATEWAY_SERVICE,
+          Services: [{ Name: 'web' }],
+          Meta: { [OWNER_META]: gatewayOwner('lab') },
+        },
+      },
+      {
+        op: 'set-config',
+        modifyIndex: 0,
+        entry: {
           Kind: 'api-gateway',
           Name: EDGE_SERVICE,
           Listeners: [{ Name: 'http', Port: 8080, Protocol: 'http' }],
@@ -169,7 +181,7 @@ describe('An external Consul', function () {
         },
       },
     ] as never);
-    expect(outcomes.map(({ ok }) => ok)).to.deep.equal([true, true, true]);
+    expect(outcomes.map(({ ok }) => ok)).to.deep.equal([true, true, true, true]);
     const claim = { consul: operator, cluster: 'lab', trustMs: 0, steadyMs: () => 0 };
     await clusterClaim({ ...claim, clusterUid: () => Promise.resolve('one') }).hold();
     expect((await admin.listNodes('k8s.')).map(({ name }) => name)).to.include('k8s.lab.cluster');

@@ -21,6 +21,7 @@ import { createAuthority, issue } from '../../clients/pki/authority.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
 import { edgeNode, edgeOwner } from '../../mesh/edge.ts';
+import { gatewayNode, gatewayOwner } from '../../mesh/gateway.ts';
 import { NAMESPACE, SECRETS } from '../../mesh/installation.ts';
 import { clusterNode, clusterOwner } from '../../mesh/names.ts';
 import { eventually } from '../support/eventually.ts';
@@ -232,6 +233,10 @@ describe('landbridge check', function () {
           op: 'set-node',
           node: { ...node('edge'), Node: edgeNode('lab'), Meta: { [OWNER_META]: edgeOwner('lab') } },
         },
+        {
+          op: 'set-node',
+          node: { ...node('gateway'), Node: gatewayNode('lab'), Meta: { [OWNER_META]: gatewayOwner('lab') } },
+        },
         { op: 'set-config', entry: entry('orphan'), modifyIndex: 0 },
         { op: 'set-config', entry: entry('sub-svc'), modifyIndex: 0 },
         { op: 'set-config', entry: { ...entry('edge'), Meta: { [OWNER_META]: edgeOwner('lab') } }, modifyIndex: 0 },
@@ -247,6 +252,7 @@ describe('landbridge check', function () {
       expect(detail('the MeshService CRD is installed')).to.equal('ok: v1alpha1');
       expect(detail('the operator runs')).to.match(/^failed: 0\/2 ready/);
       expect(detail('the bridge runs')).to.equal('ok: not installed');
+      expect(detail('the terminating gateway runs')).to.equal('ok: not installed');
       expect(detail('the injection webhook is trusted by the API server')).to.equal('ok: ');
       expect(detail('the injection webhook answers')).to.match(
         /^failed: .*failed calling webhook "injector.landbridge.dev"/,
