@@ -42,9 +42,6 @@ describe('every right of the operator', function () {
       { op: 'register', node: machine, registration },
     ]))
       expect(ok).to.equal(true);
-    const at = new Date().toISOString();
-    const report = { site: 'rack-1', at, services: { web: { reached: 1, unreached: [] } } };
-    await rig.consul.kvCas('landbridge/reach/rack-1', JSON.stringify(report), 0);
     const data = { 'tls.crt': base64(certPem), 'tls.key': base64(keyPem) };
     const metadata = { name: 'gateway-1', namespace: NAMESPACE, labels: selectorLabels('gateway') };
     await rig.kube.client.create(pods, { ...shop.plainPod('gateway-1', 'x'), metadata });
@@ -94,6 +91,10 @@ describe('every right of the operator', function () {
     };
     const says = (name: string, type: string, reason: string) => async () =>
       (await shop.status(name))?.conditions?.some((one) => one.type === type && one.reason === reason) || undefined;
+    const at = new Date().toISOString();
+    const report = { site: 'rack-1', at, services: { web: { reached: 1, unreached: [] } } };
+    const told = await rig.consul.kvGet('landbridge/reach/rack-1');
+    await rig.consul.kvCas('landbridge/reach/rack-1', JSON.stringify(report), told?.modifyIndex ?? 0);
     await come('it leads', async () => (await operator.leads()) || undefined);
     await come('the kubelet is sent for the Secret of the terminating gateway', async () => {
       const pod = await client.get<KubeObject & { metadata: { annotations?: Record<string, string> } }>(
@@ -113,7 +114,7 @@ describe('every right of the operator', function () {
       expose: { hosts: ['shop.example'], tlsSecret: 'shop-tls' } as never,
     });
     await shop.declare('api', {
-      workloads: { external: { sites: ['rack-1'] } },
+      workloads: { pods: { selector: { matchLabels: { app: 'api' } } }, external: { sites: ['rack-1'] } },
       upstreams: [{ service: 'web', localPort: 9191 }],
     });
     await come('web is in Consul', says('web', 'Synced', 'Synced'));
