@@ -139,7 +139,9 @@ export function externalContract(open: () => BridgeUnderTest): void {
     await bridge.reader.apply([{ op: 'set-config', entry, modifyIndex: 0 }]);
     const owned = await put({ service: 'billing' }, 'billing-1').catch((error: Error) => error.message);
     expect(owned).to.include('"billing" is owned by k8s/other/shop/billing');
-    expect(await put({ service: 'consul' }).catch((error: Error) => error.message)).to.include('Consul or Landbridge itself');
+    expect(await put({ service: 'consul' }).catch((error: Error) => error.message)).to.include(
+      'Consul or Landbridge itself',
+    );
   });
 
   it('touches no node of that name that belongs to another', async () => {
