@@ -17,6 +17,8 @@ describe('how pods are reached', function () {
     shop = shopOf(rig);
     await rig.start();
     await shop.only('web', []);
+    // Without machines in the mesh nobody reports, and no report is read.
+    await shop.declare('caller', { workloads: { external: { sites: ['rack-1'] } } });
     await eventually('pods are admitted', 20_000, () => rig.kube.client.create(pods, shop.plainPod('old', 'web')));
     await ready('old', '10.0.0.1');
   });
