@@ -49,17 +49,28 @@ const SERVER_NAME = 'server.dc1.consul';
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 10_000;
 
+export interface ConsulServerOptions {
+  acl?: boolean;
+  tls?: boolean;
+  bootstrapped?: boolean;
+  dataDir?: string;
+  dns?: { token: string };
+  host?: string;
+}
+
 /** Starts a real Consul server on free ports of `host` (default: loopback) and waits for its leader. `CONSUL_BIN` names another executable. */
-export async function startConsul(
-  options: {
-    acl?: boolean;
-    tls?: boolean;
-    bootstrapped?: boolean;
-    dataDir?: string;
-    dns?: { token: string };
-    host?: string;
-  } = {},
-): Promise<RealConsul> {
+export async function startConsul(options: ConsulServerOptions = {}): Promise<RealConsul> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // Ports that were free are given to outgoing connections too, and one may have come first.
+      if (tries === 3 || !/address already in use/.test((error as Error).message)) throw error;
+    }
+  }
+}
+
+async function startOnce(options: ConsulServerOptions): Promise<RealConsul> {
   const { acl = false, tls = false, bootstrapped = true, dataDir, host = '127.0.0.1' } = options;
   const binary = process.env.CONSUL_BIN ?? (await ensurePart('consul', silent));
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'landbridge-consul-')));
