@@ -5,9 +5,6 @@ import { meshServices } from '../clients/kube/resources.ts';
 import type { MeshServiceStatus } from '../crds/mesh-service.ts';
 import { equal } from '../mesh/equal.ts';
 
-/** A walk ends with its status and the next of that MeshService waits for it: a silent API server must not hold up repairs. */
-const WRITE_TIMEOUT_MS = 5000;
-
 /**
  * Writes statuses, and knows the events that tell of its own writing: those need no walk. Between a write and its
  * event the mirror still shows the status of before, so the last one written is what counts until the event comes.
@@ -34,7 +31,7 @@ export function statusWriter(
       // Before the answer: the event may come first.
       pending.set(key, status);
       try {
-        await kube.applyStatus(meshServices, name, namespace, status, { timeoutMs: WRITE_TIMEOUT_MS });
+        await kube.applyStatus(meshServices, name, namespace, status);
       } catch (error) {
         if (pending.get(key) === status) pending.delete(key);
         if (!isNotFound(error)) throw error;

@@ -7,8 +7,6 @@ export interface ApplyOptions {
   fieldManager?: string;
   /** Take fields over from other managers (default true): a controller states what it owns and does not negotiate. */
   force?: boolean;
-  /** Default: the client's. Throws `Timeout` after it. */
-  timeoutMs?: number;
 }
 
 /** Server-side apply: states the wanted fields; fields left out that were applied before are removed. */
@@ -33,12 +31,7 @@ export function applyVerbs(
   function send<T>(path: string, body: unknown, options: ApplyOptions = {}): Promise<T> {
     const query = { fieldManager: options.fieldManager ?? defaultFieldManager, force: options.force ?? true };
     // JSON is YAML, and every server since 1.16 knows this type; apply-patch+json is unknown to most.
-    return request<T>('PATCH', path, {
-      body,
-      query,
-      contentType: 'application/apply-patch+yaml',
-      timeoutMs: options.timeoutMs,
-    });
+    return request<T>('PATCH', path, { body, query, contentType: 'application/apply-patch+yaml' });
   }
 
   return {

@@ -7,20 +7,15 @@ import { statusWriter } from '../../../operator/status-writer.ts';
 /** An API server whose events come when the test says so. */
 function scene() {
   const written: (string | undefined)[] = [];
-  const bounds: (number | undefined)[] = [];
   let mirrored: MeshServiceStatus | undefined;
   let failure: Error | undefined;
-  const applyStatus = (async (
-    ...[, , , status, options]: [unknown, string, string, MeshServiceStatus, { timeoutMs?: number }?]
-  ) => {
-    bounds.push(options?.timeoutMs);
+  const applyStatus = (async (_resource: unknown, _name: string, _namespace: string, status: MeshServiceStatus) => {
     if (failure !== undefined) throw failure;
     written.push(status.pods);
   }) as unknown as KubeClient['applyStatus'];
   const statuses = statusWriter({ applyStatus }, () => mirrored);
   return {
     written,
-    bounds,
     statuses,
     write: (pods: string) => statuses.write('shop/web', { pods }),
     /** True when the event asks for a walk. */
@@ -39,12 +34,6 @@ describe('the writer of statuses', () => {
     expect(event('1/1')).to.equal(false);
     await write('1/1');
     expect(written).to.deep.equal(['1/1']);
-  });
-
-  it('gives up soon on an API server that does not answer: the next walk waits for it', async () => {
-    const { bounds, write } = scene();
-    await write('1/1');
-    expect(bounds).to.deep.equal([5000]);
   });
 
   it('writes a status that goes back before the event of the first came', async () => {
