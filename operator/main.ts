@@ -17,10 +17,10 @@ import { watchGatewayPods } from './gateway-pods.ts';
 import { watchWorld } from './world.ts';
 
 /**
- * A walk waits for the API server no longer than for Consul: while it waits its key is not walked again, and what
- * Consul should hold needs no API server.
+ * How long each request of a walk waits for the API server: while it waits its key is not walked again, and what Consul
+ * should hold needs no API server. A walk may ask three times (Secret, pods, status), so a silent one holds it up for 9 s.
  */
-const WALK_PATIENCE_MS = 5000;
+const WALK_PATIENCE_MS = 3000;
 
 /**
  * The operator: watches -> queue -> reconcile on the replica that leads; the injection webhook on all of them.
