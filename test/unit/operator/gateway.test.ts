@@ -118,9 +118,19 @@ describe('the walk of the terminating gateway', () => {
     await walked(3);
     stop.abort();
     stop = new AbortController();
-    const pods = { hasSynced: false, list: () => [] };
+    let looks = 0;
+    const pods = {
+      get hasSynced() {
+        looks += 1;
+        return false;
+      },
+      list: () => [],
+    };
+    steps = [];
     keep(pods);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // The second look is of a walk after the first has ended.
+    await eventually('it has given up twice', 5000, () => looks >= 2 || undefined, 10);
+    expect(steps).to.deep.equal([]);
     expect(Object.keys((await consul.readNode('k8s.lab.landbridge.landbridge-gateway'))!.registrations)).to.have.length(
       1,
     );
