@@ -8,15 +8,22 @@ import { failuresSaid } from './lost.ts';
 
 const LOOK_MS = 200;
 
+const DEPLOYMENT = ['deployment/landbridge-bridge', '-n', NAMESPACE];
+
 /**
- * The bridge's pod is killed without a word, twice, while requests flow: its Deployment starts it again. Consul is asked
- * five times a second whether any instance on a machine is down, which was never the case.
+ * The pod of the bridge that holds the lock is killed without a word, twice, while requests flow: the Deployment starts it
+ * again, and with a second replica that one takes over. Consul is asked five times a second whether any instance on a
+ * machine is down, which was never the case.
  */
 export async function bridgeKills(
   hop: Hop,
-  { seconds, rate }: { seconds: number; rate: number },
+  { seconds, rate, replicas }: { seconds: number; rate: number; replicas: 1 | 2 },
 ): Promise<Omit<Finding, 'measure'>[]> {
-  const { consul, close } = await consulOf({ kubeconfig: hop.lab.cluster.kubeconfig });
+  const { kubectl, kubeconfig } = hop.lab.cluster;
+  const rolledOut = () => kubectl(['rollout', 'status', ...DEPLOYMENT, '--timeout=120s']);
+  await kubectl(['scale', ...DEPLOYMENT, `--replicas=${replicas}`]);
+  await rolledOut();
+  const { consul, close } = await consulOf({ kubeconfig });
   const passing = async (): Promise<string[]> =>
     (await consul.health('hop')).flatMap(({ service, status }) => (status === 'passing' ? [service.ID] : []));
   const before = await passing();
@@ -33,11 +40,18 @@ export async function bridgeKills(
     }
   })();
   const load = await hop.load(rate);
-  const kill = () =>
-    hop.lab.cluster.kubectl([
-      ...['delete', 'pod', '-n', NAMESPACE, '-l', 'app.kubernetes.io/component=bridge'],
-      ...['--grace-period=0', '--force', '--wait=false'],
+  const kill = async () => {
+    const lock = await consul.kvGet('landbridge/bridge');
+    const { address } = JSON.parse(lock!.value) as { address: string };
+    const path = '{range .items[*]}{.metadata.name} {.status.podIP} {end}';
+    const pods = await kubectl([
+      ...['get', 'pods', '-n', NAMESPACE, '-l', 'app.kubernetes.io/component=bridge', '-o', `jsonpath=${path}`],
     ]);
+    const words = pods.split(' ');
+    const active = words[words.indexOf(address.slice(0, address.lastIndexOf(':'))) - 1];
+    if (active === undefined) throw new Error(`nobody of ${pods} has the address ${address}, which holds the lock`);
+    await kubectl(['delete', 'pod', active, '-n', NAMESPACE, '--grace-period=0', '--force', '--wait=false']);
+  };
   let lost = 0;
   let sent = 0;
   let said = '';
@@ -57,12 +71,11 @@ export async function bridgeKills(
     said = failuresSaid(shots, began);
   }
   console.log(
-    `bridge killed twice: ${lost} of ${sent} failed; ${downs.size} instances marked down in ${looks} looks ${said}`,
+    `bridge of ${replicas} killed twice: ${lost} of ${sent} failed; ${downs.size} instances marked down in ${looks} looks ${said}`,
   );
-  await hop.lab.cluster.kubectl([
-    ...['rollout', 'status', 'deployment/landbridge-bridge', '-n', NAMESPACE, '--timeout=120s'],
-  ]);
-  const how = `two kills in ${seconds} s, ${rate} requests/s`;
+  await rolledOut();
+  if (replicas > 1) await kubectl(['scale', ...DEPLOYMENT, '--replicas=1']);
+  const how = `${replicas === 1 ? 'alone' : 'with a standby'}, two kills in ${seconds} s, ${rate} requests/s`;
   return [
     { parameters: `${how}: requests`, unit: 'lost', samples: [lost], bar: { max: 0 } },
     { parameters: `${how}: instances marked down`, unit: 'lost', samples: [downs.size], bar: { max: 0 } },

@@ -11,8 +11,8 @@ import { tell } from './tell.ts';
 
 /**
  * `npm run bench:offcluster [-- --stops 5 --bridge-seconds 60 --rate 200 --json FILE]`: machines of the lab that is up, at
- * a steady rate over one hop. Two machines join by one line; instances are stopped gracefully; the bridge is killed; one
- * machine is revoked. About three minutes.
+ * a steady rate over one hop. Two machines join by one line; instances are stopped gracefully; the bridge is killed, alone
+ * and with a standby; one machine is revoked. About five minutes.
  */
 const { values } = parseArgs({
   options: {
@@ -68,7 +68,10 @@ try {
   if (first !== undefined && second !== undefined) {
     await hop.settled(['vm1', 'vm4', 'vm5']);
     if (stops > 0) await make('graceful stop', () => gracefulStops(hop, first, { stops, rate }));
-    if (seconds > 0) await make('bridge killed', () => bridgeKills(hop, { seconds, rate }));
+    if (seconds > 0) {
+      await make('bridge killed', () => bridgeKills(hop, { seconds, rate, replicas: 1 }));
+      await make('bridge failed over', () => bridgeKills(hop, { seconds, rate, replicas: 2 }));
+    }
     await delay(1000);
     await make('revoke', () => revocation(hop, second, { rate }));
   }

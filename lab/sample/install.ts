@@ -26,6 +26,7 @@ export function labValues(nodes: ClusterNode[]): ValuesInput {
     images: imageTags,
     operator: { replicas: Math.min(2, workers.length) },
     edge: { enabled: true, replicas: 1 },
+    gateway: { enabled: true, replicas: 1 },
     bridge: { enabled: true, advertise: at(30443) },
     consul: { advertise: at(30503), storageClass: STORAGE_CLASS },
   };

@@ -132,7 +132,8 @@ async function openOn(consul: ConsulUnderTest, options: BridgeOptions): Promise<
       stop.signal,
     );
 
-  const [port = 0] = options.vmFiles === undefined ? [] : await freePorts(1);
+  // Not one that the kernel chooses: `restart` needs the same again, and an outgoing connection could have taken it.
+  const [port = 0] = await freePorts(1);
   const running = await start(port);
   await running.loaded;
   const bridge: BridgeUnderTest = {
