@@ -51,6 +51,8 @@ export const parts: readonly Part[] = [
   goCommand('runc-capwrap', '1', 2, '.'),
   // For a test: what Flux makes of an object.
   goCommand('kstatus', '0.37.2', 40, '.'),
+  // For a test: what Nomad makes of the example of a job. The last of its versions under the MPL.
+  goCommand('nomad-jobspec', '1.6.1', 30, '.'),
   {
     name: 'kind',
     version: '0.33.0',
