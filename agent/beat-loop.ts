@@ -16,6 +16,8 @@ export interface BeatOptions {
 export interface BeatLoop {
   /** Something changed: beat at once, or right after the beat that is under way. Calls of one moment become one beat. */
   soon(): void;
+  /** The bridge hung up: it has ended, or this machine was shut out. Beats within half a second, which tells; hosts spread over it. */
+  hungUp(): void;
   /** Beats soon; ends when a beat that was composed after this call has been taken (true) or refused for good (false). */
   told(): Promise<boolean>;
   stop(): void;
@@ -23,6 +25,7 @@ export interface BeatLoop {
 
 /** Changes within this time travel together. */
 const GATHER_MS = 10;
+const HUNG_UP_MS = 500;
 
 /**
  * Beats every third of a lease, less up to a tenth so that hosts spread; never two at a time. After a failure it tries
@@ -35,10 +38,12 @@ export function startBeats({ clock, random, leaseMs, send, failed, final }: Beat
   let again = false;
   let failures = 0;
   let waiting: ((taken: boolean) => void)[] = [];
+  let dueMs = clock.monotonicMs();
   let cancel = clock.after(0, () => void beat());
 
   const schedule = (ms: number): void => {
     cancel();
+    dueMs = clock.monotonicMs() + ms;
     if (!stopped) cancel = clock.after(ms, () => void beat());
   };
 
@@ -68,6 +73,11 @@ export function startBeats({ clock, random, leaseMs, send, failed, final }: Beat
   };
   return {
     soon,
+    hungUp() {
+      const ms = random() * HUNG_UP_MS;
+      // One that is under way finds out by itself.
+      if (!underWay && clock.monotonicMs() + ms < dueMs) schedule(ms);
+    },
     told: () =>
       new Promise((resolve) => {
         waiting.push(resolve);

@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:https';
-import { isIP } from 'node:net';
+import { type Socket, isIP } from 'node:net';
 import { type PeerCertificate, checkServerIdentity } from 'node:tls';
 
 import type { ErrorAnswer } from '../mesh/bridge-api.ts';
@@ -53,6 +53,8 @@ export interface BridgeClientOptions {
   limits: () => { connectMs: number; answerMs: number };
   /** At a time; further requests wait. Default: 1. */
   connections?: number;
+  /** The other side ended a connection on which nothing was under way. */
+  onHungUp?: () => void;
   /** Wall clock, ms. Default: the machine's. */
   now?: () => number;
 }
@@ -62,6 +64,7 @@ export function makeBridgeClient({
   credentials,
   limits,
   connections: sockets = 1,
+  onHungUp = () => undefined,
   now = Date.now,
 }: BridgeClientOptions): BridgeClient {
   const addresses = bridges.map((text) => {
@@ -75,35 +78,54 @@ export function makeBridgeClient({
     const atMs = Date.parse(date ?? '');
     if (!Number.isNaN(atMs)) skewMs = now() - atMs;
   };
-  let connections = connectionsWith(credentials, sockets);
+  let underWay = 0;
+  let closed = false;
+  const open = (next: Credentials): Agent => {
+    const agent = connectionsWith(next, sockets, () => {
+      const byUs = closed || agent !== connections;
+      if (!byUs && underWay === 0) onHungUp();
+    });
+    return agent;
+  };
+  let connections = open(credentials);
 
   return {
     async post<T>(path: string, body: object): Promise<T> {
       const failures: string[] = [];
-      for (let tried = 0; tried < addresses.length; tried += 1) {
-        const { text, address } = addresses[current]!;
-        try {
-          return (await ask(address, connections, path, JSON.stringify(body), limits(), heard)) as T;
-        } catch (error) {
-          if (error instanceof BridgeRefusal && error.status < 500) throw error;
-          failures.push(`${text}: ${sentence(error)}`);
-          current = (current + 1) % addresses.length;
+      underWay += 1;
+      try {
+        for (let tried = 0; tried < addresses.length; tried += 1) {
+          const { text, address } = addresses[current]!;
+          try {
+            return (await ask(address, connections, path, JSON.stringify(body), limits(), heard)) as T;
+          } catch (error) {
+            if (error instanceof BridgeRefusal && error.status < 500) throw error;
+            failures.push(`${text}: ${sentence(error)}`);
+            current = (current + 1) % addresses.length;
+          }
         }
+      } finally {
+        underWay -= 1;
       }
       throw new BridgeUnreachable(`No bridge answers (${failures.join('; ')}).`);
     },
     use(next) {
-      connections.destroy();
-      connections = connectionsWith(next, sockets);
+      const before = connections;
+      connections = open(next);
+      before.destroy();
     },
     skewMs: () => skewMs,
     bridge: () => addresses[current]!.text,
-    close: () => connections.destroy(),
+    close() {
+      closed = true;
+      connections.destroy();
+    },
   };
 }
 
-const connectionsWith = ({ bridgeCa, certificate, key }: Credentials, maxSockets: number): Agent =>
-  new Agent({
+/** `onClose`: a connection that was idle at least once has ended, whoever ended it. */
+function connectionsWith({ bridgeCa, certificate, key }: Credentials, maxSockets: number, onClose: () => void): Agent {
+  const agent = new Agent({
     keepAlive: true,
     maxSockets,
     ca: bridgeCa,
@@ -112,6 +134,14 @@ const connectionsWith = ({ bridgeCa, certificate, key }: Credentials, maxSockets
     minVersion: 'TLSv1.3',
     checkServerIdentity: checkBridge,
   });
+  const known = new WeakSet<Socket>();
+  agent.on('free', (socket: Socket) => {
+    if (known.has(socket)) return;
+    known.add(socket);
+    socket.once('close', onClose);
+  });
+  return agent;
+}
 
 /** The bridge authority issues server certificates to bridges only; its name, or the address dialled, must be in it. */
 export function checkBridge(host: string, certificate: PeerCertificate): Error | undefined {

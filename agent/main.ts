@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 
 import { type Logger, pino } from 'pino';
 
-import { startBeats } from './beat-loop.ts';
+import { type BeatLoop, startBeats } from './beat-loop.ts';
 import { BridgeRefusal } from './bridge-client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts';
@@ -42,10 +42,17 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   const stop = new AbortController();
   /** The mesh has been left. */
   const left = new AbortController();
-  let urgent = (): void => {};
+  let beating: BeatLoop | undefined;
+  const urgent = (): void => beating?.soon();
   const run = await machineRun(settings.runtimeDir);
-  const supervisor = await Supervisor.open({ settings, state, host, run, clock, random, log, urgent: () => urgent() });
-  const member = new Membership(host, identity, { state, supervisor, clock, log });
+  const supervisor = await Supervisor.open({ settings, state, host, run, clock, random, log, urgent });
+  const member = new Membership(host, identity, {
+    state,
+    supervisor,
+    clock,
+    log,
+    onHungUp: () => beating?.hungUp(),
+  });
   const names =
     settings.dns &&
     (await startNames({
@@ -72,7 +79,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
       failed: (message) => member.failed(message),
       final: (error) => error instanceof BridgeRefusal && error.status < 500,
     });
-    urgent = beats.soon;
+    beating = beats;
     left.signal.addEventListener('abort', beats.stop);
     const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
     const upgrades = followEnvoyBinary({

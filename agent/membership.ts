@@ -25,6 +25,8 @@ interface MembershipParts {
   supervisor: Supervisor;
   clock: Clock;
   log: Logger;
+  /** The bridge has closed the connection that the beats go over. */
+  onHungUp: () => void;
 }
 
 /** At least this long between two tries to renew the certificate. */
@@ -167,7 +169,8 @@ export class Membership {
   #connect(): BridgeClient {
     const { bridges } = this.#host;
     const limits = (): ReturnType<typeof attemptLimits> => attemptLimits(this.#parts.supervisor.leaseMs());
-    return makeBridgeClient({ bridges, credentials: this.#identity, limits });
+    const { onHungUp } = this.#parts;
+    return makeBridgeClient({ bridges, credentials: this.#identity, limits, onHungUp });
   }
 
   #connectForNames(): BridgeClient {

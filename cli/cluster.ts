@@ -30,15 +30,18 @@ export const sourceOf = ({ kubeconfig, context, namespace }: ClusterFlags): Kube
 });
 
 /**
- * The installation's Consul, through the API server, with the operator's token: whoever may read the operator's Secret
- * may look. Throws a sentence that names what is missing.
+ * The installation's Consul, through the API server, with the token of that Secret: whoever may read the operator's, or the
+ * bridge's, may look. Throws a sentence that names what is missing.
  */
-export async function consulOf(flags: ClusterFlags): Promise<{ consul: Consul; close(): void }> {
+export async function consulOf(
+  flags: ClusterFlags,
+  tokenOf: typeof SECRETS.operator | typeof SECRETS.bridge = SECRETS.operator,
+): Promise<{ consul: Consul; close(): void }> {
   const kube = kubeOf(flags);
-  const secret = await kube.get<KubeObject & { data: Record<string, string> }>(secrets, SECRETS.operator, NAMESPACE);
+  const secret = await kube.get<KubeObject & { data: Record<string, string> }>(secrets, tokenOf, NAMESPACE);
   if (secret === undefined) {
     throw new Error(
-      `there is no Secret ${NAMESPACE}/${SECRETS.operator}: install Landbridge first, or wait for its bootstrap job`,
+      `there is no Secret ${NAMESPACE}/${tokenOf}: install Landbridge first, or wait for its bootstrap job`,
     );
   }
   const text = (key: string): string =>

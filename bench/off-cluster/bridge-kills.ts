@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { consulOf } from '../../cli/cluster.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE, SECRETS } from '../../mesh/installation.ts';
 import { failed } from '../../test/support/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
@@ -23,7 +23,8 @@ export async function bridgeKills(
   const rolledOut = () => kubectl(['rollout', 'status', ...DEPLOYMENT, '--timeout=120s']);
   await kubectl(['scale', ...DEPLOYMENT, `--replicas=${replicas}`]);
   await rolledOut();
-  const { consul, close } = await consulOf({ kubeconfig });
+  // With the bridge's token: nobody else may read who holds its lock.
+  const { consul, close } = await consulOf({ kubeconfig }, SECRETS.bridge);
   const passing = async (): Promise<string[]> =>
     (await consul.health('hop')).flatMap(({ service, status }) => (status === 'passing' ? [service.ID] : []));
   const before = await passing();

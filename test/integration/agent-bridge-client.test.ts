@@ -15,6 +15,7 @@ interface Fake {
   requests: string[];
   /** What to do with a request; default: answer 200 and who the client is. */
   act: ((requestsOnThisConnection: number) => { status: number; body: string } | 'hang' | 'cut') | undefined;
+  hangUp(): void;
   close(): void;
 }
 
@@ -37,6 +38,7 @@ describe('the way from an agent to its bridges', () => {
       connections: 0,
       requests: [],
       act: undefined,
+      hangUp: () => server.closeAllConnections(),
       close: () => {
         server.close();
         server.closeAllConnections();
@@ -108,6 +110,36 @@ describe('the way from an agent to its bridges', () => {
     await failure(fresh.post('/v1/join', {}));
     expect(bridge.requests.filter((path) => path === '/v1/join')).to.have.length(1);
     fresh.close();
+  });
+
+  it('tells when the bridge hangs up on it, and not when it hangs up itself', async () => {
+    const bridge = await serve();
+    const credentials = { bridgeCa: ca.certPem, certificate: hostCertificate.certPem, key: hostCertificate.keyPem };
+    let [hungUp, told]: [number, (() => void) | undefined] = [0, undefined];
+    const onHungUp = (): void => {
+      hungUp += 1;
+      told?.();
+    };
+    const to = makeBridgeClient({ bridges: [bridge.address], credentials, limits: () => LIMITS, onHungUp });
+    for (let beat = 1; beat <= 3; beat += 1) {
+      await to.post('/v1/beat', {});
+      const telling = new Promise<void>((resolve) => (told = resolve));
+      bridge.hangUp();
+      await telling;
+      expect(hungUp).to.equal(beat);
+    }
+    await to.post('/v1/beat', {});
+    bridge.act = (count) => (count > 1 ? 'cut' : { status: 200, body: '{}' });
+    await to.post('/v1/beat', {});
+    to.use(credentials);
+    await to.post('/v1/beat', {});
+    to.close();
+    // Whatever was closed above is told of before a later connection ends.
+    const other = client(bridge);
+    bridge.act = undefined;
+    await other.post('/v1/beat', {});
+    other.close();
+    expect(hungUp, 'under a request, by new credentials, and at the end').to.equal(3);
   });
 
   it('goes to the next bridge when one is silent for its time, and stays there', async () => {

@@ -96,6 +96,23 @@ describe('beats', () => {
     expect(seen.starts.length).to.equal(11);
   });
 
+  it('ask within half a second why the bridge hung up, never later than they would have, and not twice', async () => {
+    const { clock, seen, beats } = beating({ random: () => 0.999 });
+    await clock.advance(100);
+    beats.hungUp();
+    await clock.advance(500);
+    expect(seen.starts).to.have.length(2);
+    expect(seen.starts[1]).to.be.within(100, 600);
+    // The next one is due in 300 ms: half a second would put it off.
+    await clock.advance(1500);
+    beats.hungUp();
+    beats.hungUp();
+    await clock.advance(400);
+    expect(seen.starts).to.have.length(3);
+    await clock.advance(600);
+    expect(seen.starts).to.have.length(3);
+  });
+
   it('have told what was so when they were composed, not before', async () => {
     const { clock, beats } = beating({ tookMs: 300 });
     await clock.advance(100);
