@@ -51,8 +51,10 @@ export class Envoy {
   readonly #options: EnvoyOptions;
   readonly #socket: string;
   #process: EnvoyProcess | undefined;
-  /** The process before: serves until `#process` has taken over, and then leaves. */
+  /** The process before: serves until `#process` has taken over. */
   #before: EnvoyProcess | undefined;
+  /** Those that were taken over from, and end when they have drained. */
+  readonly #leaving = new Set<EnvoyProcess>();
   /** While a process takes over: tells how it went; undefined = well. */
   #takenOver: ((problem: string | undefined) => void) | undefined;
   #wanted = false;
@@ -87,7 +89,7 @@ export class Envoy {
     this.#turn += 1;
     this.#cancelRestart();
     this.#takenOver?.('it was stopped');
-    const ending = [this.#process, this.#before].map((one) => one?.end());
+    const ending = [this.#process, this.#before, ...this.#leaving].map((one) => one?.end());
     [this.#process, this.#before, this.#takenOver] = [undefined, undefined, undefined];
     await Promise.all(ending);
     this.#set(OFF);
@@ -114,7 +116,6 @@ export class Envoy {
     const [before, { id, log }] = [this.#process, this.#options];
     if (before?.lineage === undefined || this.#takenOver !== undefined)
       return 'it can hand over to no other process now';
-    await this.#before?.end();
     const { baseId, epoch } = before.lineage;
     const outcome = new Promise<string | undefined>((resolve) => (this.#takenOver = resolve));
     let leaveMs: number;
@@ -127,10 +128,20 @@ export class Envoy {
     const problem = await outcome;
     if (problem === undefined) {
       log.info({ instance: id, pid: this.#process?.pid, before: before.pid }, 'another Envoy has taken over');
-      // The new process tells it to end; it may be gone itself by then.
-      void before.endWithin(leaveMs + LEAVE_GRACE_MS);
+      this.#leave(before, leaveMs + LEAVE_GRACE_MS);
     }
     return problem;
+  }
+
+  /**
+   * The one that took over tells it to end, in time or when it hands over itself, and asks it for its statistics until then:
+   * an Envoy whose predecessor was ended by another waits for that answer for ever. So it is ended only when it is late.
+   */
+  #leave(before: EnvoyProcess, withinMs: number): void {
+    this.#before = undefined;
+    this.#leaving.add(before);
+    void before.ended.then(() => this.#leaving.delete(before));
+    void before.endWithin(withinMs);
   }
 
   async #launch(): Promise<void> {
@@ -152,7 +163,7 @@ export class Envoy {
     this.#complaint = undefined;
     const hear = (line: string): void => this.#hear(line);
     const started = startEnvoyProcess({ command, args, folder, binary, lineage, clock, hear });
-    [this.#process, this.#before] = [started, before ?? this.#before];
+    [this.#process, this.#before] = [started, before];
     void started.ended.then((how) => this.#ended(started, how));
     if (started.pid === undefined) return leaveMs;
     log.info({ instance: id, pid: started.pid, before: before?.pid }, 'Envoy started');
@@ -162,7 +173,9 @@ export class Envoy {
   }
 
   async #ended(ended: EnvoyProcess, how: string): Promise<void> {
-    const others = [this.#process, this.#before].filter((other) => other !== ended && other?.running());
+    const others = [this.#process, this.#before, ...this.#leaving].filter(
+      (other) => other !== ended && other?.running(),
+    );
     const baseId = ended.lineage?.baseId;
     if (baseId !== undefined && !others.some((other) => other?.lineage?.baseId === baseId))
       await endLineage(baseId).catch(() => {});

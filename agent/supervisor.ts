@@ -4,7 +4,7 @@ import { proxySettings } from '../crds/proxy.ts';
 import type { BeatAnswer, BeatInstance, BeatRequest, ServicePlan } from '../mesh/bridge-api.ts';
 
 import { beatInstances } from './beat-instances.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, sleep } from './clock.ts';
 import type { Definitions } from './definitions.ts';
 import type { Drain } from './drain.ts';
 import { readDrains, writeDrains } from './drain-file.ts';
@@ -34,6 +34,9 @@ export interface SupervisorOptions {
   /** Called when the mesh should hear of something at once. */
   urgent: () => void;
 }
+
+/** From the bridge's write until the Envoys of callers know of it: Consul gathers changes for 200 ms. */
+const CALLERS_LEAVE_MS = 500;
 
 /** All instances of this machine: makes them what services.d and the bridge say, and says how they are. */
 export class Supervisor {
@@ -126,10 +129,11 @@ export class Supervisor {
     });
   }
 
-  /** Ends all Envoys of a machine that was revoked. An answer of the bridge starts them again. */
+  /** Ends all Envoys of a machine that was revoked, once callers have left. An answer of the bridge starts them again. */
   shutOut(message: string): Promise<void> {
     return this.#inTurn(async () => {
       const serving = this.instances().filter(({ refused }) => refused === undefined);
+      if (serving.length > 0) await sleep(this.#options.clock, CALLERS_LEAVE_MS);
       for (const instance of serving) {
         instance.refused = message;
         void instance.envoy.stop();

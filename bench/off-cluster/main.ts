@@ -4,6 +4,7 @@ import { runningLab } from '../../lab/running.ts';
 import type { Finding } from '../measure.ts';
 import { describeMachine } from '../report.ts';
 import { bridgeKills } from './bridge-kills.ts';
+import { envoyUpgrade } from './envoy-upgrade.ts';
 import { gracefulStops } from './graceful-stops.ts';
 import { startHop } from './hop.ts';
 import { revocation } from './revocation.ts';
@@ -11,8 +12,8 @@ import { tell } from './tell.ts';
 
 /**
  * `npm run bench:offcluster [-- --stops 5 --bridge-seconds 60 --rate 200 --json FILE]`: machines of the lab that is up, at
- * a steady rate over one hop. Two machines join by one line; instances are stopped gracefully; the bridge is killed, alone
- * and with a standby; one machine is revoked. About five minutes.
+ * a steady rate over one hop. Two machines join by one line; instances are stopped gracefully; Envoy is upgraded; the bridge
+ * is killed, alone and with a standby; one machine is revoked. About five minutes.
  */
 const { values } = parseArgs({
   options: {
@@ -68,6 +69,7 @@ try {
   if (first !== undefined && second !== undefined) {
     await hop.settled(['vm1', 'vm4', 'vm5']);
     if (stops > 0) await make('graceful stop', () => gracefulStops(hop, first, { stops, rate }));
+    await make('Envoy upgraded', () => envoyUpgrade(hop, first, { rate }));
     if (seconds > 0) {
       await make('bridge killed', () => bridgeKills(hop, { seconds, rate, replicas: 1 }));
       await make('bridge failed over', () => bridgeKills(hop, { seconds, rate, replicas: 2 }));

@@ -39,6 +39,18 @@ describe('Envoy on a machine, replaced by another', function () {
     await copyFile(program, `${installed}.new`, constants.COPYFILE_FICLONE);
     await rename(`${installed}.new`, installed);
   };
+  /** Other members of the mesh: Consul admits a tenth more streams of Envoys than it has proxies. */
+  const registerOthers = async (count: number): Promise<void> => {
+    for (let port = 1; port <= count; port += 1) {
+      const proxy = { Kind: 'connect-proxy', Service: 'crowd-sidecar', ID: `crowd-${port}`, Port: port };
+      const body = {
+        Node: 'crowd',
+        Address: '127.0.0.1',
+        Service: { ...proxy, Proxy: { DestinationServiceName: 'crowd' } },
+      };
+      await rig.consul.transport().send({ method: 'PUT', path: '/catalog/register', body });
+    }
+  };
   /** The shared memory of a process; other Envoys of this machine have theirs. */
   const regionOf = async (pid: number): Promise<string | undefined> =>
     /\/dev\/shm\/(envoy_shared_memory_\d+)/.exec(await readFile(`/proc/${pid}/maps`, 'utf8'))?.[1];
@@ -125,6 +137,42 @@ describe('Envoy on a machine, replaced by another', function () {
     expect(upgraded, upgraded.stderr).to.include({ code: 0 });
     expect(upgraded.stdout).to.match(/^(upgraded \S+: Envoy 1\.40\.0 -> 1\.39\.0\n){2}$/);
     await allServe();
+    expect((await machine.status()).problems).to.deep.equal([]);
+  });
+
+  it('is upgraded again while the one before the last still drains, and no call fails', async () => {
+    await registerOthers(40);
+    for (const service of ['add-svc', 'caller']) {
+      rig.admit(service, service === 'caller' ? [{ service: 'add-svc', localPort: upstreamPort }] : [], {
+        drainTime: '60s',
+      });
+    }
+    await eventually('the machine has heard of the long drain', 10_000, async () => {
+      const learnt = await readFile(join(machine.stateDir, 'known.json'), 'utf8');
+      return learnt.match(/"drainTime": ?"60s"/g)?.length === 2;
+    });
+    const first = await allServe();
+    const calls = callAtRate(upstreamPort, PER_SECOND);
+    try {
+      for (const program of ['envoy', 'envoy-before'] as const) {
+        await install(await ensurePart(program, silent));
+        const { code, stderr } = await machine.landbridge('vm', 'upgrade-envoy');
+        expect(code, stderr).to.equal(0);
+        await delay(1000);
+      }
+      await eventually('of the first nobody is left', 15_000, async () => {
+        const alive = await Promise.all(first.map(({ envoy }) => recordOf(envoy.pid!)));
+        return alive.every((record) => record === undefined);
+      });
+    } finally {
+      await calls.stop();
+    }
+    const { answered, failures } = await calls.stop();
+    expect(failures).to.deep.equal([]);
+    expect(answered).to.be.greaterThan(PER_SECOND * 2);
+    const now = await allServe();
+    expect(now.map(({ envoy }) => envoy.restarts)).to.deep.equal([0, 0]);
+    expect(now.map(({ envoy }) => envoy.version)).to.deep.equal(first.map(({ envoy }) => envoy.version));
     expect((await machine.status()).problems).to.deep.equal([]);
   });
 
