@@ -1,5 +1,6 @@
 import { request } from 'node:https';
 import { isIP } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Address, parseAddress } from '../agent/address.ts';
 import { checkBridge } from '../agent/bridge-client.ts';
@@ -58,28 +59,65 @@ export async function bridgeAccess(flags: BridgeFlags): Promise<BridgeAccess> {
 
 const CONNECT_MS = 3000;
 const ANSWER_MS = 35_000;
+/** A bridge that was lost with its lock is followed within 20 s; see bridge/tenure.ts. */
+const NOBODY_LEADS_MS = 25_000;
+const AGAIN_MS = 500;
 
 /**
- * One request to the bridge's admin API, at the first of its addresses that can be reached. Throws an Error: with the
- * bridge's own sentence when it refuses, else with one that names each address and what happened there.
+ * One request to the bridge's admin API, at the first of its addresses that can be reached. While a bridge stands there that
+ * has nobody to hand connections on to, it is asked again. Throws an Error: with the bridge's own sentence when it
+ * refuses, else with one that names each address and what happened there.
  */
-export async function askBridge<T>(access: BridgeAccess, method: string, path: string, body?: object): Promise<T> {
+export async function askBridge<T>(
+  access: BridgeAccess,
+  method: string,
+  path: string,
+  body?: object,
+  patienceMs = NOBODY_LEADS_MS,
+): Promise<T> {
+  const untilMs = performance.now() + patienceMs;
+  for (;;) {
+    const { answer, failures, nobodyLeads } = await askInTurn(access, method, path, body);
+    if (answer !== undefined) return accepted<T>(answer);
+    if (!nobodyLeads || performance.now() > untilMs) {
+      throw new Error(
+        `no bridge answers (${failures.join('; ')}): can this machine reach these addresses, and does the bridge run (kubectl -n ${NAMESPACE} get pods)?`,
+      );
+    }
+    await delay(AGAIN_MS);
+  }
+}
+
+interface Round {
+  answer?: Answer;
+  failures: string[];
+  /** Somebody took the connection and ended it before a word was said. */
+  nobodyLeads: boolean;
+}
+
+async function askInTurn(access: BridgeAccess, method: string, path: string, body: object | undefined): Promise<Round> {
   const failures: string[] = [];
+  let nobodyLeads = false;
   for (const text of access.addresses) {
     const address = parseAddress(text);
     if (address === undefined) {
       failures.push(`${text}: not host:port`);
       continue;
     }
-    const answer = await attempt(access, address, method, path, body).catch((error: NodeJS.ErrnoException) => {
-      failures.push(`${text}: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`);
-      return undefined;
-    });
-    if (answer !== undefined) return accepted<T>(answer);
+    try {
+      return { answer: await attempt(access, address, method, path, body), failures, nobodyLeads };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      nobodyLeads ||= error instanceof HungUp;
+      failures.push(`${text}: ${code === 'ECONNREFUSED' ? 'connection refused' : message}`);
+    }
   }
-  throw new Error(
-    `no bridge answers (${failures.join('; ')}): can this machine reach these addresses, and does the bridge run (kubectl -n ${NAMESPACE} get pods)?`,
-  );
+  return { failures, nobodyLeads };
+}
+
+/** The connection was taken and ended again before the TLS handshake was over, so nothing was asked. */
+class HungUp extends Error {
+  override readonly name = 'HungUp';
 }
 
 interface Answer {
@@ -124,8 +162,16 @@ function attempt(
       setTimeout(() => asked.destroy(new Error(`${what} within ${ms / 1000} s`)), ms);
     const connecting = late('no connection', CONNECT_MS);
     const answering = late('no answer', ANSWER_MS);
-    asked.once('socket', (socket) => socket.once('secureConnect', () => clearTimeout(connecting)));
-    asked.once('error', reject);
+    let secure = false;
+    asked.once('socket', (socket) =>
+      socket.once('secureConnect', () => {
+        secure = true;
+        clearTimeout(connecting);
+      }),
+    );
+    asked.once('error', (error: NodeJS.ErrnoException) =>
+      reject(!secure && error.code === 'ECONNRESET' ? new HungUp('it hangs up at once') : error),
+    );
     asked.once('close', () => [connecting, answering].forEach(clearTimeout));
     asked.once('response', (response) => {
       const chunks: Buffer[] = [];
