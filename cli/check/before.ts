@@ -1,6 +1,6 @@
 import { KubeError, isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { storageClasses } from '../../clients/kube/resources.ts';
+import { persistentVolumes, storageClasses } from '../../clients/kube/resources.ts';
 import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { apiServerChecks } from './api-server.ts';
 import { type Check, failed, ok, warning } from './check.ts';
@@ -51,8 +51,12 @@ const CLUSTER: Check[] = [
       const { items } = await look.kube.list<KubeObject>(storageClasses, { metadataOnly: true });
       const named = await claimedClasses(look);
       const names = items.map(({ metadata }) => metadata.name);
-      const missing = named.filter((name) => !names.includes(name));
-      if (missing.length > 0) return failed(`there is no ${missing.join(', ')}, only ${names.join(', ') || 'none'}`);
+      const unknown = named.filter((name) => !names.includes(name));
+      // Volumes that were made by hand need no object of their class.
+      const made = unknown.length === 0 ? [] : await classesOfFreeVolumes(look);
+      const missing = unknown.filter((name) => !made.includes(name));
+      if (missing.length > 0)
+        return failed(`there is no ${missing.join(', ')} and no free volume of it, only ${names.join(', ') || 'none'}`);
       if (named.length > 0) return ok(named.join(', '));
       const preset = items.find(({ metadata }) => metadata.annotations?.[DEFAULT_CLASS] === 'true');
       return preset === undefined
@@ -76,4 +80,13 @@ async function claimedClasses(look: Look): Promise<string[]> {
   }
   const claims = (await look.manifest()).flatMap((object) => (object as Claiming).spec?.volumeClaimTemplates ?? []);
   return [...new Set(claims.flatMap(({ spec }) => spec.storageClassName ?? []))];
+}
+
+async function classesOfFreeVolumes(look: Look): Promise<string[]> {
+  interface Volume extends KubeObject {
+    spec?: { storageClassName?: string };
+    status?: { phase?: string };
+  }
+  const { items } = await look.kube.list<Volume>(persistentVolumes);
+  return items.flatMap(({ spec, status }) => (status?.phase === 'Available' ? (spec?.storageClassName ?? []) : []));
 }

@@ -32,6 +32,13 @@ export const deployments: Resource = {
   kind: 'Deployment',
   namespaced: true,
 };
+export const persistentVolumes: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'persistentvolumes',
+  kind: 'PersistentVolume',
+  namespaced: false,
+};
 export const storageClasses: Resource = {
   group: 'storage.k8s.io',
   version: 'v1',

@@ -77,7 +77,8 @@ describe('the guide for a kind cluster of your own', function () {
   it('brings a machine in, which reaches the bridge and Consul', async () => {
     await next();
     await onMachine(await next());
-    expect((await onMachine(await next())).stdout).to.include(`joined hello at rack-1 as hello-vm3-${LEDGER_PORT}`);
+    const [line = ''] = (await next()).split('\n');
+    expect((await onMachine(line)).stdout).to.include(`joined hello at rack-1 as hello-vm3-${LEDGER_PORT}`);
     const look = blocks[at++]!;
     await eventually('it is healthy', 20_000, async () => {
       const said = await shell.sh(look);

@@ -15,6 +15,7 @@ import {
   meshServices,
   mutatingWebhookConfigurations,
   namespaces,
+  persistentVolumes,
   secrets,
 } from '../../clients/kube/resources.ts';
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
@@ -77,6 +78,43 @@ describe('landbridge check', function () {
         'you may create what the installation consists of': 'ok',
         'you may grant what the operator needs': 'ok',
       });
+    });
+
+    it('takes a volume that was made by hand for one of the class that is named, while nobody has it', async () => {
+      const values = join(folder, 'by-hand.yaml');
+      await writeFile(values, 'consul: { storageClass: by-hand }\n');
+      const storage = async (): Promise<Finding> => {
+        const look = openLook(
+          { kubeconfig: kube.kubeconfig },
+          { manifest: () => synthesized(values), consulTargets: [] },
+        );
+        try {
+          return (await found(beforeChecks(false), look)).get('there is a storage class for Consul')!;
+        } finally {
+          look.close();
+        }
+      };
+      const [capacity, local] = [{ storage: '1Gi' }, { path: '/var/local/consul' }];
+      const here = { key: 'kubernetes.io/hostname', operator: 'In', values: ['node-1'] };
+      await kube.client.create(persistentVolumes, {
+        metadata: { name: 'by-hand' },
+        spec: {
+          ...{ capacity, local, accessModes: ['ReadWriteOnce'], storageClassName: 'by-hand' },
+          nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [here] }] } },
+        },
+      } as KubeObject);
+      const becomes = (phase: string): Promise<unknown> =>
+        kube.client.request('PATCH', '/api/v1/persistentvolumes/by-hand/status', {
+          body: { status: { phase } },
+          contentType: 'application/merge-patch+json',
+        });
+      await becomes('Bound');
+      expect(await storage()).to.include({
+        result: 'failed',
+        detail: 'there is no by-hand and no free volume of it, only none',
+      });
+      await becomes('Available');
+      expect(await storage()).to.include({ result: 'ok', detail: 'by-hand' });
     });
 
     it('names every right that somebody lacks', async () => {
