@@ -26,6 +26,8 @@ export interface Catalog {
   doubtAll(): void;
   /** By node. A memory is replaced, never changed, by each write. */
   memories(): ReadonlyMap<string, Memory>;
+  /** Nothing was read or written yet. */
+  untouched(): boolean;
 }
 
 /** What is remembered of one node, and of the config entries of `services`. */
@@ -37,6 +39,7 @@ export interface Memory {
 
 export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig' | 'apply'>): Catalog {
   const held = new Map<string, Memory>();
+  let untouched = true;
   const remembered = (place: CatalogPlace): ActualState | undefined => {
     const memory = held.get(place.node);
     return memory !== undefined && equal(memory.services, namesOf(place)) ? memory.actual : undefined;
@@ -44,9 +47,11 @@ export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig
 
   return {
     memories: () => held,
+    untouched: () => untouched,
     doubt: (node) => void held.delete(node),
     doubtAll: () => held.clear(),
     async read(place, desired) {
+      untouched = false;
       const known = remembered(place);
       if (known !== undefined) return known;
       const actual = shared(await readActual(consul, place), desired);
@@ -54,6 +59,7 @@ export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig
       return actual;
     },
     async apply(place, changes) {
+      untouched = false;
       const before = remembered(place);
       // Forgotten while the write is under way: if it is cut off, nobody knows what Consul holds.
       held.delete(place.node);

@@ -36,6 +36,9 @@ export interface Controller {
   consulIsBack(): void;
 }
 
+/** What the first walks wait for Consul's indexes, at most. */
+const BEGIN_MS = 500;
+
 /** While this replica leads: every key once, then every change, and what verification finds. */
 export function runController(options: ControllerOptions): Controller {
   const { world, consul, reachability, catalog, steps, cluster, metrics, verifyMs, clock, random, signal, log } =
@@ -74,9 +77,10 @@ export function runController(options: ControllerOptions): Controller {
     random,
     signal,
   });
+  const { begin, survey } = surveyor({ consul, catalog, nodePrefix: podsNodePrefix(cluster) });
   const verification = verifyInTurns({
     meshServices: world.meshServices,
-    survey: surveyor({ consul, catalog, nodePrefix: podsNodePrefix(cluster) }),
+    survey,
     nodeOf,
     catalog,
     steps,
@@ -87,7 +91,11 @@ export function runController(options: ControllerOptions): Controller {
     signal,
     log,
   });
-  for (const key of world.meshServices.keys()) queue.add(key);
+  // Whatever became of it: the first survey compares all then.
+  const begun = begin().catch(() => undefined);
+  void Promise.race([begun, clock.wait(BEGIN_MS, signal)]).then(() => {
+    for (const key of world.meshServices.keys()) queue.add(key);
+  });
   log.info({ meshServices: world.meshServices.size, pods: world.pods.size }, 'leading');
   return {
     queue,

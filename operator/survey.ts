@@ -5,9 +5,19 @@ import type { Catalog, Memory } from './catalog.ts';
 
 export interface SurveyOptions {
   consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;
-  catalog: Pick<Catalog, 'memories'>;
+  catalog: Pick<Catalog, 'memories' | 'untouched'>;
   /** Of the Consul nodes that are ours. */
   nodePrefix: string;
+}
+
+export interface Surveyor {
+  /**
+   * To be called before anything is read: while Consul does not change from then on, what is read is not compared once
+   * more, as after a start or a change of the leader where all is in order.
+   */
+  begin(): Promise<void>;
+  /** Names the Consul nodes that differ. */
+  survey(): Promise<string[]>;
 }
 
 /**
@@ -18,11 +28,16 @@ export interface SurveyOptions {
  * entries. It does not see a service that somebody registered again with the same checks and another port: for that
  * each MeshService is read for itself now and then. It may name too many, never decides, and repairs nothing.
  */
-export function surveyor({ consul, catalog, nodePrefix }: SurveyOptions): () => Promise<string[]> {
-  /** Marks of the last survey that compared all. */
+export function surveyor({ consul, catalog, nodePrefix }: SurveyOptions): Surveyor {
+  /** Marks of a moment since which all that is remembered was read, or compared. */
   let compared: string | undefined;
 
-  return async () => {
+  async function begin(): Promise<void> {
+    const marks = await consul.marks();
+    if (catalog.untouched()) compared = marks;
+  }
+
+  async function survey(): Promise<string[]> {
     // Read first: what is written while the rest is read is looked at again.
     const marks = await consul.marks();
     if (marks === compared) return [];
@@ -37,7 +52,8 @@ export function surveyor({ consul, catalog, nodePrefix }: SurveyOptions): () => 
     }
     compared = skipped || differing.length > 0 ? undefined : marks;
     return differing;
-  };
+  }
+  return { begin, survey };
 }
 
 interface Sight {

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { readSettings } from '../../agent/settings.ts';
 import { landbridgeProgram } from '../../cli/program.ts';
-import { CommandFailed, output } from '../../lab/exec.ts';
+import type { CommandFailed } from '../../lab/exec.ts';
+import { output } from '../../lab/exec.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
 

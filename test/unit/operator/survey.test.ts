@@ -23,7 +23,7 @@ async function scene() {
     await fake.consul.apply(nodeWith(node, appOf(`${service}-1`, service)).changes);
     await catalog.read({ node, services: [service] }, NOTHING);
   }
-  const survey = surveyor({ consul: fake.consul, catalog, nodePrefix: 'k8s.lab.' });
+  const { survey } = surveyor({ consul: fake.consul, catalog, nodePrefix: 'k8s.lab.' });
   expect(await survey()).to.deep.equal([]);
   fake.requests.length = 0;
   return { fake, catalog, survey };
@@ -61,6 +61,59 @@ describe('the survey', () => {
     fake.requests.length = 0;
     expect(await survey()).to.deep.equal([]);
     expect(fake.requests).to.have.length(4 + 2 + CONFIG_KINDS.length);
+  });
+
+  describe('after a start', () => {
+    const place = { node: NODE, services: ['web'] };
+    async function start() {
+      const fake = fakeConsul();
+      await fake.consul.apply(nodeWith(NODE, appOf('web-1', 'web')).changes);
+      const catalog = rememberingCatalog(fake.consul);
+      const looked = surveyor({ consul: fake.consul, catalog, nodePrefix: 'k8s.lab.' });
+      return {
+        fake,
+        catalog,
+        ...looked,
+        deleted: { op: 'delete-service', node: NODE, id: 'web-1', service: 'web' },
+      } as const;
+    }
+    const asked = async ({ fake, survey }: Pick<Awaited<ReturnType<typeof start>>, 'fake' | 'survey'>) => {
+      fake.requests.length = 0;
+      return { differing: await survey(), requests: fake.requests.length };
+    };
+
+    it('compares nothing of what was just read while Consul has not changed', async () => {
+      const { catalog, begin, ...rest } = await start();
+      await begin();
+      await catalog.read(place, NOTHING);
+      expect(await asked(rest)).to.deep.equal({ differing: [], requests: 4 });
+    });
+
+    it('compares all when something changed after it began, also before it was read', async () => {
+      const { catalog, begin, deleted, ...rest } = await start();
+      await begin();
+      await catalog.read(place, NOTHING);
+      await rest.fake.consul.apply([deleted]);
+      expect((await asked(rest)).differing).to.deep.equal([NODE]);
+      const other = await start();
+      await other.begin();
+      await other.fake.consul.apply([other.deleted]);
+      await other.catalog.read(place, NOTHING);
+      expect((await asked(other)).requests).to.be.greaterThan(4);
+    });
+
+    it('compares all when a read was under way as it began', async () => {
+      const { catalog, begin, deleted, ...rest } = await start();
+      const { marks } = rest.fake.consul;
+      rest.fake.consul.marks = async () => {
+        await catalog.read(place, NOTHING);
+        await rest.fake.consul.apply([deleted]);
+        return marks();
+      };
+      await begin();
+      rest.fake.consul.marks = marks;
+      expect((await asked(rest)).differing).to.deep.equal([NODE]);
+    });
   });
 
   it('does not doubt what the operator itself wrote', async () => {
