@@ -52,8 +52,12 @@ export function createLeases(options: LeasesOptions): Leases {
     for (const [site, hosts] of bySite(options.hosts())) {
       const leases = hosts.map((host) => host.lease);
       const judgement = judge(leases, now, leaseMs, free.has(site) ? NO_BRAKE : rule);
-      for (const host of hosts) host.lease = judged(host.lease, judgement, now, leaseMs);
-      for (const host of hosts.filter(({ host }) => judgement.lapse.includes(host))) lapse(host);
+      judged(leases, judgement, now, leaseMs).forEach((lease, index) => {
+        const host = hosts[index]!;
+        const lapses = lease.down && !host.lease.down;
+        host.lease = lease;
+        if (lapses) lapse(host);
+      });
       if (judgement.brake === 'on') brakes.set(site, judgement.heldByBrake);
     }
     tellBrakes(brakes);
@@ -128,6 +132,10 @@ export function createLeases(options: LeasesOptions): Leases {
 
 function bySite(hosts: Host[]): Map<string, Host[]> {
   const sites = new Map<string, Host[]>();
-  for (const host of hosts) sites.set(host.site, [...(sites.get(host.site) ?? []), host]);
+  for (const host of hosts) {
+    const others = sites.get(host.site);
+    if (others === undefined) sites.set(host.site, [host]);
+    else others.push(host);
+  }
   return sites;
 }

@@ -69,14 +69,22 @@ export function judge(leases: Lease[], nowMs: number, ttlMs: number, rule: Brake
   };
 }
 
-/** The lease after the judgement of its site at `nowMs`. */
-export function judged(lease: Lease, judgement: Judgement, nowMs: number, ttlMs: number): Lease {
-  const { host, heardAtMs } = lease;
-  if (judgement.lapse.includes(host)) return { ...lease, down: true };
-  if (judgement.revive.includes(host)) return { host, heardAtMs, down: false };
-  if (judgement.heldByBrake.includes(host)) return { ...lease, heldByBrake: true };
-  if (!judgement.release.includes(host)) return lease;
-  return { ...lease, heldByBrake: false, extraMs: nowMs - heardAtMs - ttlMs + ONE_MORE_BEAT_SHARE * ttlMs };
+/** The leases after the judgement of their site at `nowMs`, in the order given. Those that are not named in it stay the same objects. */
+export function judged(leases: Lease[], judgement: Judgement, nowMs: number, ttlMs: number): Lease[] {
+  const { lapse, revive, heldByBrake, release } = judgement;
+  if (lapse.length + revive.length + heldByBrake.length + release.length === 0) return leases;
+  const lapsing = new Set(lapse);
+  const reviving = new Set(revive);
+  const held = new Set(heldByBrake);
+  const released = new Set(release);
+  return leases.map((lease) => {
+    const { host, heardAtMs } = lease;
+    if (lapsing.has(host)) return { ...lease, down: true };
+    if (reviving.has(host)) return { host, heardAtMs, down: false };
+    if (held.has(host)) return lease.heldByBrake ? lease : { ...lease, heldByBrake: true };
+    if (!released.has(host)) return lease;
+    return { ...lease, heldByBrake: false, extraMs: nowMs - heardAtMs - ttlMs + ONE_MORE_BEAT_SHARE * ttlMs };
+  });
 }
 
 /** How soon a brake that is on is looked at again: what releases it is being heard, which wakes nobody. */

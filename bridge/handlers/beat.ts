@@ -89,6 +89,7 @@ async function issueTokens(
   const wanted = [...new Set(body.wantTokens)].filter((service) => plans.has(service));
   const tokens: BeatAnswer['tokens'] = [];
   const problems: string[] = [];
+  if (wanted.length === 0) return { tokens, problems };
   const waiting = new AbortController();
   const late = bridge.clock.wait(patienceMs, waiting.signal).then(() => 'late' as const);
   await inParallel(wanted, LOGINS_AT_A_TIME, async (service) => {

@@ -32,7 +32,7 @@ function play(site: { phases: number[]; lost: number[]; lostAtMs: number; backAt
     const judgement = judge(leases, nowMs, TTL);
     const { lapse, brake, heldByBrake } = judgement;
     for (const host of lapse) lapsedAt.set(host, nowMs);
-    leases = leases.map((lease) => judged(lease, judgement, nowMs, TTL));
+    leases = judged(leases, judgement, nowMs, TTL);
     judgements.push({ atMs: nowMs, brake, heldByBrake });
     nowMs += Math.min(nextLapseMs(leases, nowMs, TTL), 50);
   }
