@@ -45,6 +45,13 @@ export const externalNodePrefix = 'ext.';
 export const meshServiceOwner = (cluster: string, namespace: string, name: string): string =>
   `k8s/${cluster}/${namespace}/${name}`;
 
+/** Whose mark it is; undefined: not that of a MeshService of this cluster. */
+export function ownedBy(cluster: string, owner: string | undefined): { namespace: string; name: string } | undefined {
+  const [platform, itsCluster, namespace, name, ...more] = (owner ?? '').split('/');
+  if (platform !== 'k8s' || itsCluster !== cluster || !namespace || !name || more.length > 0) return undefined;
+  return { namespace, name };
+}
+
 /** Who owns what a bridge makes for a VM, or for a sidecar-less machine. */
 export const bridgeOwner = (site: string, host: string): string => `bridge/${site}/${host}`;
 

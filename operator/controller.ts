@@ -4,13 +4,13 @@ import type { Reachability } from '../clients/consul/reachability.ts';
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { splitKey } from '../clients/kube/object.ts';
-import { podsNode, podsNodePrefix } from '../mesh/names.ts';
+import { podsNode } from '../mesh/names.ts';
 import type { Catalog } from './catalog.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type Queue, createQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
 import type { OperatorSteps } from './steps.ts';
-import { surveyor } from './survey.ts';
+import { type Marked, surveyor } from './survey.ts';
 import { verifyInTurns } from './verification.ts';
 import type { World } from './world.ts';
 
@@ -21,6 +21,8 @@ export interface ControllerOptions {
   catalog: Catalog;
   steps: OperatorSteps;
   cluster: string;
+  /** Namespaces that MeshServices are read of; none: all. What lies in Consul for others is let be. */
+  watched?: readonly string[];
   metrics: OperatorMetrics;
   /** How often all is compared with Consul itself. */
   verifyMs: number;
@@ -43,11 +45,12 @@ const BEGIN_MS = 500;
 export function runController(options: ControllerOptions): Controller {
   const { world, consul, reachability, catalog, steps, cluster, metrics, verifyMs, clock, random, signal, log } =
     options;
+  const { watched = [] } = options;
 
   async function work(key: string): Promise<void> {
     const stop = metrics.reconcileSeconds.startTimer();
     try {
-      if (!(await steps.refuseInvalid(key))) await reconcile(key, steps);
+      if (!(await steps.refuseInvalid(key)) && !(await steps.isOnlyUnseen(key))) await reconcile(key, steps);
       metrics.reconciles.inc({ result: 'success' });
     } catch (error) {
       metrics.reconciles.inc({ result: 'error' });
@@ -77,7 +80,14 @@ export function runController(options: ControllerOptions): Controller {
     random,
     signal,
   });
-  const { begin, survey } = surveyor({ consul, catalog, nodePrefix: podsNodePrefix(cluster) });
+  /** What earlier walks have written, in whatever life of the operator, and no memory tells of. */
+  function onUnknown({ namespace, name, services }: Marked): void {
+    if (watched.length > 0 && !watched.includes(namespace)) return;
+    const key = `${namespace}/${name}`;
+    steps.foundInConsul(key, services);
+    queue.add(key);
+  }
+  const { begin, survey } = surveyor({ consul, catalog, cluster, onUnknown });
   const verification = verifyInTurns({
     meshServices: world.meshServices,
     survey,

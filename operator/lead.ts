@@ -132,6 +132,7 @@ export function lead(options: LeadOptions): Led {
   const steps = operatorSteps({
     kube,
     consul,
+    cluster: settings.LANDBRIDGE_CLUSTER,
     catalog,
     world,
     sidecarSecrets: secretsOfSidecars,
@@ -159,6 +160,7 @@ export function lead(options: LeadOptions): Led {
     catalog,
     steps,
     cluster: settings.LANDBRIDGE_CLUSTER,
+    watched: settings.LANDBRIDGE_WATCH_NAMESPACES,
     metrics,
     verifyMs: settings.LANDBRIDGE_VERIFY_SECONDS * 1000,
     clock: systemClock,

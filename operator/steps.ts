@@ -2,17 +2,18 @@ import type { Consul } from '../clients/consul/consul.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { isNotFound } from '../clients/kube/errors.ts';
-import { splitKey } from '../clients/kube/object.ts';
+import { type KubeObject, splitKey } from '../clients/kube/object.ts';
 import { meshServices, pods } from '../clients/kube/resources.ts';
 import { consulName } from '../crds/mesh-service.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
-import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE } from '../mesh/names.ts';
+import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE, podsNode } from '../mesh/names.ts';
 import { type Change, describeChange } from '../mesh/plan.ts';
 import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
 import type { Gateway } from './keep-gateway.ts';
+import { knownNames } from './known-names.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
 import { type SidecarSecrets, targetOf } from './sidecar-secret.ts';
@@ -23,6 +24,7 @@ import type { World } from './world.ts';
 export interface StepsOptions {
   kube: KubeClient;
   consul: Pick<Consul, 'health'>;
+  cluster: string;
   catalog: Catalog;
   world: World;
   sidecarSecrets: SidecarSecrets;
@@ -58,6 +60,10 @@ export interface OperatorSteps extends Steps {
   doubtSecret(key: string): void;
   /** True when this program cannot read the object; its status then says so. */
   refuseInvalid(key: string): Promise<boolean>;
+  /** Consul holds entries with the mark of this key under these names: its next walk looks there as well. */
+  foundInConsul(key: string, services: Iterable<string>): void;
+  /** True while entries are left over of a MeshService that the mirror does not have, and the API server has it. */
+  isOnlyUnseen(key: string): Promise<boolean>;
 }
 
 /** What the walk calls, on the real API server and Consul. */
@@ -65,8 +71,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
   const { kube, consul, catalog, world, sidecarSecrets, statuses, metrics, log } = options;
   const stale = new Set<string>();
   const looks = new Map<string, Look>();
-  /** Names in Consul that walks of this process began under: after a rename the mirror may not tell of our own status yet. */
-  const names = new Map<string, string[]>();
+  const names = knownNames(options.cluster, (key) => world.meshServices.get(key) !== undefined);
   const keyOf = (intent: Intent): string => `${intent.namespace}/${intent.name}`;
 
   async function lookAround(intent: Intent) {
@@ -79,14 +84,17 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
   }
 
   return {
-    readIntent(key) {
-      const intent = world.readIntent(key);
-      if (intent === undefined) return undefined;
-      const before = names.get(key) ?? [];
-      const now = intent.meshService === undefined ? [] : [consulName(intent.meshService)];
-      names.set(key, [...new Set([...before, ...now])]);
-      const unsaid = before.filter((name) => !now.includes(name) && !intent.formerServices.includes(name));
-      return unsaid.length === 0 ? intent : { ...intent, formerServices: [...intent.formerServices, ...unsaid] };
+    readIntent: (key) => names.complete(key, world.readIntent(key)),
+    foundInConsul: names.found,
+    async isOnlyUnseen(key) {
+      if (!names.hasFound(key) || world.meshServices.get(key) !== undefined) return false;
+      // A mirror may lag behind: what it does not show yet must not be taken for gone.
+      const { namespace = '', name } = splitKey(key);
+      const { items } = await kube.list<KubeObject>(meshServices, {
+        namespace,
+        fieldSelector: `metadata.name=${name}`,
+      });
+      return items.length > 0;
     },
     now: options.now,
     again: options.again,
@@ -164,15 +172,15 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     async writeStatus(intent, status) {
       const held = status.consul?.service;
       const ended = status.conditions?.some(({ type, status: is }) => type === 'Synced' && is === 'True') ?? false;
-      // The walk came to its end under this name, so nothing is left under others.
-      if (ended && held !== undefined && held === consulName(intent.meshService!)) names.set(keyOf(intent), [held]);
+      if (ended && held !== undefined && held === consulName(intent.meshService!)) names.settled(keyOf(intent), held);
       await statuses.write(keyOf(intent), status);
     },
 
     async releaseObject(intent) {
       await sidecarSecrets.remove(intent.namespace, intent.name);
       looks.delete(keyOf(intent));
-      names.delete(keyOf(intent));
+      catalog.doubt(podsNode(options.cluster, intent.namespace, intent.name));
+      names.forget(keyOf(intent));
       const metadata = world.meshServices.get(keyOf(intent))?.metadata;
       if (!metadata?.finalizers?.includes(FINALIZER)) return;
       const finalizers = metadata.finalizers.filter((finalizer) => finalizer !== FINALIZER);

@@ -1,19 +1,36 @@
 import type { Consul, NodeSummary } from '../clients/consul/consul.ts';
-import { CONFIG_KINDS, type CheckEntry, type ConfigEntry, type NodeEntry, configKey } from '../mesh/entry.ts';
+import {
+  CONFIG_KINDS,
+  type CheckEntry,
+  type ConfigEntry,
+  type NodeEntry,
+  OWNER_META,
+  configKey,
+} from '../mesh/entry.ts';
 import { equal } from '../mesh/equal.ts';
+import { ownedBy, podsNode, podsNodePrefix } from '../mesh/names.ts';
 import type { Catalog, Memory } from './catalog.ts';
 
 export interface SurveyOptions {
   consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;
   catalog: Pick<Catalog, 'memories' | 'untouched'>;
-  /** Of the Consul nodes that are ours. */
-  nodePrefix: string;
+  cluster: string;
+  /** Consul holds entries with the mark of a MeshService of this cluster, and the memory of that one knows nothing of them. */
+  onUnknown: (marked: Marked) => void;
+}
+
+/** Entries with the mark of one MeshService, which may be there or not. */
+export interface Marked {
+  namespace: string;
+  name: string;
+  /** Names under which it has config entries; none: it has a node. */
+  services: string[];
 }
 
 export interface Surveyor {
   /**
    * To be called before anything is read: while Consul does not change from then on, what is read is not compared once
-   * more, as after a start or a change of the leader where all is in order.
+   * more, as after a start or a change of the leader where all is in order. Tells of all that bears a mark.
    */
   begin(): Promise<void>;
   /** Names the Consul nodes that differ. */
@@ -28,13 +45,20 @@ export interface Surveyor {
  * entries. It does not see a service that somebody registered again with the same checks and another port: for that
  * each MeshService is read for itself now and then. It may name too many, never decides, and repairs nothing.
  */
-export function surveyor({ consul, catalog, nodePrefix }: SurveyOptions): Surveyor {
+export function surveyor({ consul, catalog, cluster, onUnknown }: SurveyOptions): Surveyor {
+  const nodePrefix = podsNodePrefix(cluster);
   /** Marks of a moment since which all that is remembered was read, or compared. */
   let compared: string | undefined;
 
   async function begin(): Promise<void> {
     const marks = await consul.marks();
-    if (catalog.untouched()) compared = marks;
+    const untouched = catalog.untouched();
+    tell(await lookForMarks(consul, nodePrefix));
+    if (untouched) compared = marks;
+  }
+
+  function tell(sight: Pick<Sight, 'nodes' | 'marked'>): void {
+    for (const marked of unknownOf(cluster, sight, catalog.memories())) onUnknown(marked);
   }
 
   async function survey(): Promise<string[]> {
@@ -50,6 +74,7 @@ export function surveyor({ consul, catalog, nodePrefix }: SurveyOptions): Survey
       if (catalog.memories().get(node) !== memory) skipped = true;
       else if (!agrees(node, memory, sight)) differing.push(node);
     }
+    tell(sight);
     compared = skipped || differing.length > 0 ? undefined : marks;
     return differing;
   }
@@ -61,19 +86,51 @@ interface Sight {
   checks: Map<string, CheckEntry[]>;
   /** Index by `Kind/Name`. */
   config: Map<string, number>;
+  /** Names of config entries, by the mark that they bear. */
+  marked: Map<string, Set<string>>;
 }
 
 async function look(consul: SurveyOptions['consul'], nodePrefix: string): Promise<Sight> {
-  const [nodes, checks, ...config] = await Promise.all([
+  const [seen, checks] = await Promise.all([lookForMarks(consul, nodePrefix), consul.checks(nodePrefix)]);
+  return { ...seen, checks };
+}
+
+async function lookForMarks(consul: SurveyOptions['consul'], nodePrefix: string): Promise<Omit<Sight, 'checks'>> {
+  const [nodes, ...kinds] = await Promise.all([
     consul.listNodes(nodePrefix),
-    consul.checks(nodePrefix),
     ...CONFIG_KINDS.map((kind) => consul.listConfig(kind)),
   ]);
-  return {
-    nodes: new Map(nodes.map((node) => [node.name, node])),
-    checks,
-    config: new Map(config.flat().map(({ entry, modifyIndex }) => [configKey(entry), modifyIndex])),
-  };
+  const config = new Map<string, number>();
+  const marked = new Map<string, Set<string>>();
+  for (const { entry, modifyIndex } of kinds.flat()) {
+    config.set(configKey(entry), modifyIndex);
+    const owner = entry.Meta[OWNER_META];
+    if (owner === undefined) continue;
+    const names = marked.get(owner);
+    if (names === undefined) marked.set(owner, new Set([entry.Name]));
+    else names.add(entry.Name);
+  }
+  return { nodes: new Map(nodes.map((node) => [node.name, node])), config, marked };
+}
+
+/** What bears the mark of a MeshService of the cluster, and is nowhere that its memory tells of. */
+function* unknownOf(
+  cluster: string,
+  { nodes, marked }: Pick<Sight, 'nodes' | 'marked'>,
+  memories: ReadonlyMap<string, Memory>,
+): Generator<Marked> {
+  for (const [owner, names] of marked) {
+    const place = ownedBy(cluster, owner);
+    if (place === undefined) continue;
+    const known = memories.get(podsNode(cluster, place.namespace, place.name))?.services ?? [];
+    const services = [...names].filter((name) => !known.includes(name));
+    if (services.length > 0) yield { ...place, services };
+  }
+  for (const [node, { meta }] of nodes) {
+    const owner = meta[OWNER_META];
+    const place = marked.has(owner ?? '') || memories.has(node) ? undefined : ownedBy(cluster, owner);
+    if (place !== undefined) yield { ...place, services: [] };
+  }
 }
 
 function agrees(name: string, { services, actual }: Memory, { nodes, checks, config }: Sight): boolean {

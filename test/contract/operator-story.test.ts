@@ -15,7 +15,14 @@ import { watchWorld } from '../../operator/world.ts';
 import { eventually } from '../support/eventually.ts';
 import { fakeConsul } from '../support/fake-consul.ts';
 import { type FakeKube, startFakeKube } from '../support/fake-kube.ts';
-import { type Stage, happening, happens, mustBeRight } from '../support/operator-story.ts';
+import {
+  NAME_LEFT_BEHIND,
+  type Stage,
+  happening,
+  happens,
+  leaveBehind,
+  mustBeRight,
+} from '../support/operator-story.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -115,6 +122,44 @@ async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
 
 describe('the operator on fakes', function () {
   this.timeout(120_000);
+
+  async function staged(story: (stage: Stage) => Promise<void>): Promise<void> {
+    const stage = await stageOfFakes();
+    try {
+      await story(stage);
+      await eventually('all is right', 15_000, async () => (await mustBeRight(stage), true), 20);
+    } finally {
+      await stage.stop();
+    }
+  }
+  const declareB = { do: 'declare', name: 'b', service: 's3', protocol: 'http' } as const;
+
+  it('gives a name up that an operator wrote under which died before it said so', () =>
+    staged(async (stage) => {
+      for (const one of NAME_LEFT_BEHIND) await happens(stage, one);
+    }));
+
+  it('removes at its start what an earlier life of it wrote under another name', () =>
+    staged(async (stage) => {
+      await happens(stage, declareB);
+      await eventually('b has its name', 15_000, async () => (await mustBeRight(stage), true), 20);
+      await leaveBehind(stage, 'b', 's2');
+      await happens(stage, { do: 'operatorRestart' });
+    }));
+
+  it('removes what bears the mark of a MeshService that is gone, also while it runs', () =>
+    staged(async (stage) => {
+      await happens(stage, declareB);
+      await leaveBehind(stage, 'a', 's1');
+    }));
+
+  it('does not take for gone what its mirror does not show yet', () =>
+    staged(async (stage) => {
+      await happens(stage, { do: 'kubeRestart' });
+      await happens(stage, { do: 'declare', name: 'a', service: 's1', protocol: 'http' });
+      await eventually('a has its name', 15_000, async () => (await mustBeRight(stage), true), 20);
+      await happens(stage, { do: 'operatorRestart' });
+    }));
 
   it('is right after any story, as soon as what failed is back', async () => {
     const story = fc.array(happening, { minLength: 5, maxLength: 25 });

@@ -3,11 +3,23 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, pods } from '../../clients/kube/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OperatorRig, startOperatorRig } from '../support/operator-rig.ts';
-import { type Stage, happening, happens, mustBeRight } from '../support/operator-story.ts';
+import {
+  NAME_LEFT_BEHIND,
+  type Stage,
+  happening,
+  happens,
+  leaveBehind,
+  mustBeRight,
+} from '../support/operator-story.ts';
 
 /** The stories of test/contract/operator-story.test.ts, few and short, on a real API server and a real Consul. */
+/** How many stories; `npm run test:stories` tells 200. */
+const RUNS = Number(process.env['STORY_RUNS'] ?? 2);
+/** Of one story, with the minute that the operator has to put all right. */
+const STORY_MS = 85_000;
+
 describe('the operator in any story, on real parts', function () {
-  this.timeout(170_000);
+  this.timeout(RUNS * STORY_MS);
   let rig: OperatorRig;
 
   before(async () => {
@@ -45,6 +57,26 @@ describe('the operator in any story, on real parts', function () {
     }
   }
 
+  const allIsRight = () => eventually('all is right', 60_000, async () => (await mustBeRight(stage()), true));
+
+  it('gives a name up that an operator wrote under which died before it said so', async () => {
+    await rig.settle();
+    await nothingIsThere();
+    for (const one of NAME_LEFT_BEHIND) await happens(stage(), one);
+    await allIsRight();
+  });
+
+  it('removes what bears the mark of another name, or of a MeshService that is gone, when it starts', async () => {
+    await rig.settle();
+    await nothingIsThere();
+    await happens(stage(), { do: 'declare', name: 'b', service: 's3', protocol: 'http' });
+    await allIsRight();
+    await leaveBehind(stage(), 'b', 's2');
+    await leaveBehind(stage(), 'a', 's1');
+    await happens(stage(), { do: 'operatorRestart' });
+    await allIsRight();
+  });
+
   it('is right after it, as soon as what failed is back', async () => {
     const story = fc.array(happening, { minLength: 8, maxLength: 12 });
     await fc.assert(
@@ -53,9 +85,9 @@ describe('the operator in any story, on real parts', function () {
         await nothingIsThere();
         for (const one of happenings) await happens(stage(), one);
         await rig.server.comeBack();
-        await eventually('all is right', 60_000, async () => (await mustBeRight(stage()), true));
+        await allIsRight();
       }),
-      { numRuns: 2, endOnFailure: true },
+      { numRuns: RUNS, endOnFailure: true },
     );
   });
 });

@@ -76,6 +76,45 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom(...FAULTS) }) },
 );
 
+/** Once left the name s2 claimed for ever: the operator died between what it wrote to Consul and what it said of it. */
+export const NAME_LEFT_BEHIND: Happening[] = [
+  { do: 'pod', name: 'p3', of: 'b', ready: false },
+  { do: 'kubeRestart' },
+  { do: 'deletePod', name: 'p1' },
+  { do: 'declare', name: 'b', service: 's2', protocol: 'http' },
+  { do: 'flip', name: 'p1', ready: false },
+  { do: 'flip', name: 'p2', ready: false },
+  { do: 'pod', name: 'p2', of: 'a', ready: false },
+  { do: 'declare', name: 'b', service: 's3', protocol: 'http' },
+  { do: 'vandal', name: 'a' },
+  { do: 'consulBack' },
+  { do: 'operatorRestart' },
+];
+
+/** Entries of an earlier life of an operator: of `name` under a service name that neither object nor status tells of. */
+export async function leaveBehind({ consul }: Pick<Stage, 'consul'>, name: string, service: string): Promise<void> {
+  const Meta = { [OWNER_META]: meshServiceOwner(CLUSTER, NAMESPACE, name) };
+  const outcomes = await consul.apply([
+    { op: 'set-config', entry: { Kind: 'service-defaults', Name: service, Protocol: 'http', Meta }, modifyIndex: 0 },
+    { op: 'set-config', entry: { Kind: 'service-resolver', Name: service, Meta }, modifyIndex: 0 },
+    {
+      op: 'set-config',
+      entry: { Kind: 'service-intentions', Name: service, Sources: [{ Name: '*', Action: 'allow' }], Meta },
+      modifyIndex: 0,
+    },
+    {
+      op: 'set-node',
+      node: {
+        Node: podsNode(CLUSTER, NAMESPACE, name),
+        Address: '127.0.0.1',
+        Meta: { 'synthetic-node': 'true', ...Meta },
+      },
+    },
+  ]);
+  const refused = outcomes.find(({ ok }) => !ok);
+  if (refused !== undefined) throw new Error(JSON.stringify(refused));
+}
+
 /** Makes one thing happen. What cannot happen just then (a pod that is there, an API server that is away) does not. */
 export async function happens(stage: Stage, one: Happening): Promise<void> {
   const { kube, consul } = stage;

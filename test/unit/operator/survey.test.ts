@@ -23,7 +23,7 @@ async function scene() {
     await fake.consul.apply(nodeWith(node, appOf(`${service}-1`, service)).changes);
     await catalog.read({ node, services: [service] }, NOTHING);
   }
-  const { survey } = surveyor({ consul: fake.consul, catalog, nodePrefix: 'k8s.lab.' });
+  const { survey } = surveyor({ consul: fake.consul, catalog, cluster: 'lab', onUnknown: () => undefined });
   expect(await survey()).to.deep.equal([]);
   fake.requests.length = 0;
   return { fake, catalog, survey };
@@ -69,7 +69,7 @@ describe('the survey', () => {
       const fake = fakeConsul();
       await fake.consul.apply(nodeWith(NODE, appOf('web-1', 'web')).changes);
       const catalog = rememberingCatalog(fake.consul);
-      const looked = surveyor({ consul: fake.consul, catalog, nodePrefix: 'k8s.lab.' });
+      const looked = surveyor({ consul: fake.consul, catalog, cluster: 'lab', onUnknown: () => undefined });
       return {
         fake,
         catalog,
