@@ -5,20 +5,17 @@ import { secrets } from '../clients/kube/resources.ts';
 import { API_VERSION, type MeshService, consulName } from '../crds/mesh-service.ts';
 import type { OwnerReference } from '../crds/kubernetes.ts';
 import type { ProxySettings } from '../crds/proxy.ts';
-import { SIDECAR_ADMIN_PORT, SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
-import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../mesh/bootstrap.ts';
-import { equal } from '../mesh/equal.ts';
-import { SIDECAR_MOUNT } from '../mesh/inject/sidecar.ts';
-import { podsNode, sidecarSecret } from '../mesh/names.ts';
-import { TOKEN_KEY, type Token, holdsOf, isDue, login, storedToken, tokenAnnotations } from './sidecar-token.ts';
+import { sidecarSecret } from '../mesh/names.ts';
+import { inParallel } from '../clients/consul/in-parallel.ts';
+import { MANAGED_BY, type StoredSecret, isAsWanted, secretObject } from './secret-object.ts';
+import { type Token, holdsOf, isDue, login, storedToken } from './sidecar-token.ts';
 
-const MANAGED_BY = 'app.kubernetes.io/managed-by';
 /** Label selector of the Secrets that this makes, and of the installation's own. */
 export const MANAGED = `${MANAGED_BY}=landbridge`;
 
 export interface SidecarSecretOptions {
   kube: Pick<KubeClient, 'get' | 'apply' | 'delete'>;
-  consul: Pick<Consul, 'login' | 'logout'>;
+  consul: Pick<Consul, 'login' | 'logout' | 'knowsToken'>;
   cluster: string;
   datacenter: string;
   consulGrpc: { host: string; port: number };
@@ -70,6 +67,11 @@ interface Written {
 const sameParts = (a: Parts, b: Parts): boolean =>
   a.stats === b.stats && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
 
+/** What Consul said of a token is believed for this long, while nothing raises a doubt. */
+const PROOF_GOOD_MS = 300_000;
+/** Questions at a time when every token is in doubt. */
+const PROOFS_AT_A_TIME = 8;
+
 /** The kubelet takes up to a minute and a half to bring a Secret to a pod, and Envoy up to GATEWAY_STREAM_SECONDS to use it. */
 const RETIRE_MS = 180_000;
 
@@ -83,6 +85,11 @@ export interface SidecarSecrets {
   keep(target: SecretTarget): Promise<boolean>;
   /** Ends the token and removes the Secret. */
   remove(namespace: string, name: string): Promise<void>;
+  /**
+   * Asks Consul for the youngest token, and for all when it does not know that one: whoever restores a backup loses what
+   * came after it, so the youngest is lost when any is. Gives the `namespace/name` of those whose next `keep` gets a new one.
+   */
+  prove(): Promise<string[]>;
   /** Consul has lost the token: the next `keep` gets a new one. */
   forget(namespace: string, name: string): void;
   /** Somebody may have changed the Secret: the next `keep` writes it again. */
@@ -101,6 +108,8 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
     return caPem;
   };
   const forgotten = new Set<string>();
+  /** When Consul last knew the token of a key, by its secret. */
+  const proofs = new Map<string, { secretId: string; atMs: number }>();
   /** Replaced, and yet in use by Envoys that have not heard of the new one. */
   const retired: { secretId: string; endMs: number }[] = [];
   /** Known to be gone, so that a lasting conflict does not ask again and again. */
@@ -124,6 +133,24 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
     }
   }
 
+  /** A token that Consul does not know is as good as none. What cannot be asked is taken as it is. */
+  async function proven(key: string, token: Token | undefined, isInDoubt: boolean): Promise<Token | undefined> {
+    if (token === undefined) return undefined;
+    const proof = proofs.get(key);
+    const isProven = proof?.secretId === token.secretId && nowMs() - proof.atMs < PROOF_GOOD_MS;
+    if (isProven && !isInDoubt) return token;
+    const isKnown = await consul.knowsToken(token.secretId).catch(() => undefined);
+    if (isKnown === true) proofs.set(key, { secretId: token.secretId, atMs: nowMs() });
+    return isKnown === false ? undefined : token;
+  }
+
+  function forget(key: string): void {
+    tokens.delete(key);
+    written.delete(key);
+    proofs.delete(key);
+    forgotten.add(key);
+  }
+
   return {
     async keep(target) {
       const { namespace, name, service, links } = target;
@@ -133,12 +160,15 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       const held = written.has(key) ? undefined : await inPlace(namespace, name);
       if (held === 'foreign') throw new Error(foreignSecret(namespace, name));
       let token = tokenInUse(key, held);
+      // Read just now, or gone: the one at hand may be as old as whatever was done to the Secret.
+      if (!written.has(key)) token = await proven(key, token, held === undefined);
       if (token === undefined || token.holds !== holdsOf(service, links) || isDue(token, nowMs())) {
         const before = token;
         token = await login(options, service, links);
         // One with links may be more than is wanted now; the rest is let end by itself.
         if (before?.holds.startsWith(`${service} `)) retired.push({ ...before, endMs: nowMs() + RETIRE_MS });
         forgotten.delete(key);
+        proofs.set(key, { secretId: token.secretId, atMs: nowMs() });
       }
       tokens.set(key, token);
       const before = written.get(key);
@@ -161,75 +191,33 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       if (held !== undefined && held !== 'foreign') await kube.delete(secrets, sidecarSecret(name), namespace);
       tokens.delete(key);
       written.delete(key);
+      proofs.delete(key);
       removed.add(key);
+    },
+    async prove() {
+      const youngest = [...tokens.values()].reduce<Token | undefined>(
+        (first, token) => (first === undefined || token.issuedAtMs > first.issuedAtMs ? token : first),
+        undefined,
+      );
+      if (youngest === undefined || (await consul.knowsToken(youngest.secretId))) return [];
+      const lost: string[] = [];
+      let problem: unknown;
+      await inParallel([...tokens], PROOFS_AT_A_TIME, async ([key, { secretId }]) => {
+        const isKnown = await consul.knowsToken(secretId).catch((error: unknown) => void (problem ??= error));
+        if (isKnown === false) lost.push(key);
+      });
+      // All or none: the youngest stays the one that tells until each was asked.
+      if (problem !== undefined) throw problem;
+      lost.forEach(forget);
+      return lost;
     },
     doubt: (namespace, name) => {
       written.delete(`${namespace}/${name}`);
       removed.delete(`${namespace}/${name}`);
     },
-    forget(namespace, name) {
-      const key = `${namespace}/${name}`;
-      tokens.delete(key);
-      written.delete(key);
-      forgotten.add(key);
-    },
+    forget: (namespace, name) => forget(`${namespace}/${name}`),
   };
 }
 
 const foreignSecret = (namespace: string, name: string): string =>
   `Secret ${namespace}/${sidecarSecret(name)} is in the place of the sidecars' own and lacks the label ${MANAGED_BY}=landbridge, so it was not touched: rename or delete it`;
-
-/** Everything that is written stands there already. */
-const isAsWanted = (held: StoredSecret, wanted: StoredSecret): boolean =>
-  equal(held.data, wanted.data) &&
-  equal(held.metadata.annotations, wanted.metadata.annotations) &&
-  equal(
-    (held.metadata.ownerReferences ?? []).map(({ uid }) => uid),
-    (wanted.metadata.ownerReferences ?? []).map(({ uid }) => uid),
-  );
-
-interface StoredSecret {
-  metadata: {
-    name: string;
-    labels?: Record<string, string>;
-    annotations?: Record<string, string>;
-    ownerReferences?: { uid: string }[];
-  };
-  data?: Record<string, string>;
-}
-
-function secretObject(target: SecretTarget, token: Token, options: SidecarSecretOptions) {
-  const { namespace, name, service, stats, runtime, streamSeconds, ownerReferences } = target;
-  const bootstrap = envoyBootstrap({
-    consul: [options.consulGrpc],
-    serverName: options.serverName,
-    datacenter: options.datacenter,
-    service,
-    consulNode: podsNode(options.cluster, namespace, name),
-    secretsDirectory: SIDECAR_MOUNT,
-    admin: { port: SIDECAR_ADMIN_PORT },
-    readyPort: SIDECAR_READY_PORT,
-    stats,
-    runtime,
-    streamSeconds,
-  });
-  const files = {
-    [BOOTSTRAP_FILE]: JSON.stringify(bootstrap),
-    [TOKEN_FILE]: JSON.stringify(tokenSecret(token.secretId)),
-    [CA_FILE]: JSON.stringify(caSecret(options.consulCaPem())),
-    [TOKEN_KEY]: token.secretId,
-  };
-  return {
-    metadata: {
-      name: sidecarSecret(name),
-      namespace,
-      labels: { [MANAGED_BY]: 'landbridge' },
-      annotations: tokenAnnotations(token),
-      ownerReferences,
-    },
-    type: 'Opaque',
-    data: Object.fromEntries(
-      Object.entries(files).map(([file, content]) => [file, Buffer.from(content).toString('base64')]),
-    ),
-  };
-}

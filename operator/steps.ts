@@ -58,6 +58,8 @@ export interface OperatorSteps extends Steps {
   forgetLooks(key: string): void;
   /** The next walk of a key writes its Secret, whatever is known of it. */
   doubtSecret(key: string): void;
+  /** Finds tokens that Consul does not know any more; see SidecarSecrets.prove. */
+  proveTokens(): Promise<string[]>;
   /** True when this program cannot read the object; its status then says so. */
   refuseInvalid(key: string): Promise<boolean>;
   /** Consul holds entries with the mark of this key under these names: its next walk looks there as well. */
@@ -104,6 +106,8 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       const { namespace = '', name } = splitKey(key);
       sidecarSecrets.doubt(namespace, name);
     },
+
+    proveTokens: () => sidecarSecrets.prove(),
 
     async refuseInvalid(key) {
       const held = world.meshServices.get(key);

@@ -9,7 +9,7 @@ export interface VerificationOptions {
   /** The Consul node of a key. */
   nodeOf: (key: string) => string;
   catalog: { doubt(node: string): void; memories(): ReadonlyMap<string, unknown> };
-  steps: { forgetLooks(key: string): void; doubtSecret(key: string): void };
+  steps: { forgetLooks(key: string): void; doubtSecret(key: string): void; proveTokens(): Promise<string[]> };
   /** Asks for a walk. */
   walk: (key: string) => void;
   /** From one survey to the next; 0.8 to 1.05 of it, so that a repair never takes much longer than the period. */
@@ -37,6 +37,7 @@ export interface Verification {
  * | what                                     | how often                | what it costs                                  |
  * |------------------------------------------|--------------------------|------------------------------------------------|
  * | Consul differs from what is remembered   | each period              | one survey for all; a walk for each difference |
+ * | the youngest token of a sidecar is lost   | each period              | one request; one for each token when it is     |
  * | a MeshService that is not in order       | each period              | a look at its pods, a write of its Secret      |
  * | a MeshService with off-cluster instances | 10 s                     | one read                                       |
  * | every MeshService, all of it             | each period one in 20    | all of the above, and the four reads of a walk |
@@ -53,6 +54,13 @@ export function verifyInTurns(options: VerificationOptions): Verification {
       if (differing.size > 0) log.info({ nodes: differing.size }, 'Consul holds something else than was remembered');
     } catch (error) {
       log.warn({ err: error }, 'could not compare Consul with what is remembered');
+    }
+    try {
+      const lost = await steps.proveTokens();
+      for (const key of lost) if (meshServices.get(key) !== undefined) walk(key);
+      if (lost.length > 0) log.warn({ tokens: lost.length }, 'Consul had lost tokens of sidecars; they get new ones');
+    } catch (error) {
+      log.warn({ err: error }, 'could not ask Consul for the tokens of the sidecars');
     }
   }
 

@@ -6,7 +6,7 @@ import { createNode } from './create-node.ts';
 import { readFoundRegistrations } from './found-registrations.ts';
 import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
-import { login, logout } from './login.ts';
+import { knowsToken, login, logout } from './login.ts';
 import { readAgentSelf, readCaRoots, readLeader } from './status.ts';
 import { readChecks, readMarks, readServicesOn } from './survey.ts';
 import { type Transport, openTransport } from './transport.ts';
@@ -31,6 +31,7 @@ export function consulOver(transport: Transport): Consul {
     services: () => readServiceNames(transport),
     login: (method, jwt, meta) => login(transport, method, jwt, meta),
     logout: (secretId) => logout(transport, secretId),
+    knowsToken: (secretId) => knowsToken(transport, secretId),
     kvGet: (key) => kv.kvGet(transport, key),
     kvList: (prefix) => kv.kvList(transport, prefix),
     kvCas: (key, value, modifyIndex) => kv.kvCas(transport, key, value, modifyIndex),

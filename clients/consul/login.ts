@@ -1,5 +1,5 @@
 import type { Login } from './consul.ts';
-import { ConsulDenied } from './errors.ts';
+import { ConsulDenied, ConsulRefused } from './errors.ts';
 import type { Transport } from './transport.ts';
 
 interface RawToken {
@@ -21,11 +21,27 @@ export async function login(
   return { accessorId: raw.AccessorID, secretId: raw.SecretID, expiresAt: raw.ExpirationTime };
 }
 
+/** Consul answers in these two ways for a token that is not there, and denies in other words what a token may not do. */
+const isUnknown = (error: unknown): boolean =>
+  (error instanceof ConsulDenied && /does not know the token/.test(error.message)) ||
+  (error instanceof ConsulRefused && /token does not exist: ACL not found/.test(error.message));
+
 export async function logout(transport: Transport, secretId: string): Promise<void> {
   try {
     await transport.send({ method: 'POST', path: '/acl/logout', token: secretId, repeatable: true });
   } catch (error) {
-    // The only denial without a named permission that a token's own logout can meet: the token is gone.
-    if (!(error instanceof ConsulDenied && /does not know the token/.test(error.message))) throw error;
+    // It is gone already.
+    if (!isUnknown(error)) throw error;
+  }
+}
+
+/** Asked with the token itself, since nobody else may: https://developer.hashicorp.com/consul/api-docs/acl/tokens#read-self-acl-token */
+export async function knowsToken(transport: Transport, secretId: string): Promise<boolean> {
+  try {
+    await transport.send({ method: 'GET', path: '/acl/token/self', token: secretId });
+    return true;
+  } catch (error) {
+    if (isUnknown(error)) return false;
+    throw error;
   }
 }

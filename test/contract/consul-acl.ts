@@ -197,6 +197,15 @@ export function aclContract(given: () => ConsulUnderTest): void {
       expect(await caught(given().connect(secretId).services())).to.be.instanceOf(ConsulDenied);
     });
 
+    it('knows a token by its secret until it has ended', async () => {
+      const anonymous = given().connect('');
+      const { secretId } = await anonymous.login(method.name, jwt());
+      expect(await consul.knowsToken(secretId)).to.equal(true);
+      await anonymous.logout(secretId);
+      expect(await consul.knowsToken(secretId)).to.equal(false);
+      expect(await consul.knowsToken('6b0e1f5c-0000-4000-8000-000000000000')).to.equal(false);
+    });
+
     it('refuses a JWT of another issuer or key, without showing it', async () => {
       const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
       const forged = serviceJwt({

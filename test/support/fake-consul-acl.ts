@@ -56,6 +56,11 @@ export function policy(state: FakeState, { method, path, body, token }: FakeRequ
 /** /v1/acl/token..., /v1/acl/tokens */
 export function token(state: FakeState, request: FakeRequest): FakeReply {
   const { method, path, query, body } = request;
+  if (path[2] === 'self') {
+    const own = state.tokens.get(request.token);
+    if (own === undefined) throw new FakeRefusal(403, 'token does not exist: ACL not found');
+    return ok(structuredClone(own));
+  }
   demand(state, request.token, 'acl', '', method === 'GET' ? 'read' : 'write');
   const all = [...state.tokens.values()];
   if (path[1] === 'tokens') {

@@ -18,7 +18,14 @@ describe('the Secret of the sidecars', () => {
   let caPem = 'PEM';
   let logins: string[];
   let ended: string[];
-  const consul: Pick<Consul, 'login' | 'logout'> = {
+  /** Tokens that Consul has lost, and those that it was asked for. */
+  let lost: string[];
+  let asked: string[];
+  const consul: Pick<Consul, 'login' | 'logout' | 'knowsToken'> = {
+    async knowsToken(secretId) {
+      asked.push(secretId);
+      return !lost.includes(secretId);
+    },
     async login(_method, jwt): Promise<Login> {
       const claims = JSON.parse(Buffer.from(jwt.split('.')[1]!, 'base64url').toString()) as Record<string, string>;
       const links = Object.keys(claims).filter((claim) => claim.startsWith('link'));
@@ -59,6 +66,8 @@ describe('the Secret of the sidecars', () => {
     logins = [];
     caPem = 'PEM';
     ended = [];
+    lost = [];
+    asked = [];
   });
   afterEach(() => kube.stop());
 
@@ -131,6 +140,72 @@ describe('the Secret of the sidecars', () => {
     kept.forget('shop', 'web');
     await kept.keep(targetOf(aMeshService('web')));
     expect(await held()).to.include({ token: 'token-2' });
+  });
+
+  it('asks Consul for the youngest token alone while that one is known', async () => {
+    const kept = keeper();
+    await kept.keep(targetOf(aMeshService('api')));
+    nowMs += 1000;
+    await kept.keep(targetOf(aMeshService('web')));
+    expect(await kept.prove()).to.deep.equal([]);
+    expect(asked).to.deep.equal(['token-2']);
+  });
+
+  it('finds each token that is gone when the youngest is, and gets new ones for those alone', async () => {
+    const kept = keeper();
+    await kept.keep(targetOf(aMeshService('api')));
+    nowMs += 1000;
+    await kept.keep(targetOf(aMeshService('web')));
+    lost = ['token-2'];
+    expect(await kept.prove()).to.deep.equal(['shop/web']);
+    await kept.keep(targetOf(aMeshService('web')));
+    await kept.keep(targetOf(aMeshService('api')));
+    expect(await held()).to.include({ token: 'token-3' });
+    expect(logins).to.deep.equal(['api', 'web', 'web']);
+  });
+
+  it('forgets no token when some could not be asked for, so that the youngest goes on telling', async () => {
+    const kept = keeper();
+    await kept.keep(targetOf(aMeshService('api')));
+    nowMs += 1000;
+    await kept.keep(targetOf(aMeshService('web')));
+    lost = ['token-2'];
+    const { knowsToken } = consul;
+    consul.knowsToken = async (secretId) => {
+      if (secretId === 'token-1') throw new Error('away');
+      return knowsToken(secretId);
+    };
+    const problem = await kept.prove().catch((error: Error) => error.message);
+    consul.knowsToken = knowsToken;
+    expect(problem).to.equal('away');
+    expect(await kept.prove()).to.deep.equal(['shop/web']);
+  });
+
+  it('brings no dead token back when the Secret alone was deleted', async () => {
+    const kept = keeper();
+    await kept.keep(targetOf(aMeshService('web')));
+    lost = ['token-1'];
+    await kube.client.delete(secrets, 'web-landbridge', 'shop');
+    kept.doubt('shop', 'web');
+    await kept.keep(targetOf(aMeshService('web')));
+    expect(await held()).to.include({ token: 'token-2' });
+  });
+
+  it('takes no dead token out of the Secret when the operator alone was started again', async () => {
+    await keeper().keep(targetOf(aMeshService('web')));
+    lost = ['token-1'];
+    await keeper().keep(targetOf(aMeshService('web')));
+    expect(await held()).to.include({ token: 'token-2' });
+  });
+
+  it('asks no more than once in five minutes for a token whose Secret is read again and again', async () => {
+    const kept = keeper();
+    for (let period = 0; period < 20; period++) {
+      await kept.keep(targetOf(aMeshService('web')));
+      kept.doubt('shop', 'web');
+      nowMs += 30_000;
+    }
+    expect(asked).to.have.length(1);
   });
 
   it('goes with its token, also by an operator that did not make it, and asks only once', async () => {

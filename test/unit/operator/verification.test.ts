@@ -22,6 +22,7 @@ function scene(meshServices: Record<string, HeldMeshService>) {
   const stop = new AbortController();
   const memories = new Map(Object.keys(meshServices).map((key) => [key, {}]));
   const seen = { surveys: 0, walks: [] as string[], looks: [] as string[], secrets: [] as string[] };
+  const lost: string[] = [];
   let differing: string[] | Error = [];
   verifyInTurns({
     meshServices: { keys: () => Object.keys(meshServices), get: (key) => meshServices[key] },
@@ -32,7 +33,11 @@ function scene(meshServices: Record<string, HeldMeshService>) {
     },
     nodeOf: (key) => key,
     catalog: { doubt: (node) => void memories.delete(node), memories: () => memories },
-    steps: { forgetLooks: (key) => void seen.looks.push(key), doubtSecret: (key) => void seen.secrets.push(key) },
+    steps: {
+      forgetLooks: (key) => void seen.looks.push(key),
+      doubtSecret: (key) => void seen.secrets.push(key),
+      proveTokens: async () => lost.splice(0),
+    },
     walk: (key) => {
       seen.walks.push(key);
       memories.set(key, {});
@@ -43,7 +48,14 @@ function scene(meshServices: Record<string, HeldMeshService>) {
     signal: stop.signal,
     log: pino({ enabled: false }),
   });
-  return { clock, stop, seen, memories, differs: (what: string[] | Error) => (differing = what) };
+  return {
+    clock,
+    stop,
+    seen,
+    memories,
+    loses: (key: string) => lost.push(key),
+    differs: (what: string[] | Error) => (differing = what),
+  };
 }
 
 const PERIOD_MS = 30_000 * 0.925;
@@ -51,6 +63,15 @@ const many = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`s${i}`, held(`s${i}`, GOOD)]));
 
 describe('verification', () => {
+  it('walks those whose token Consul has lost, but no gateway, which has walks of its own', async () => {
+    const { clock, stop, seen, loses } = scene(many(3));
+    loses('s2');
+    loses('landbridge/landbridge-gateway');
+    await clock.advance(PERIOD_MS);
+    expect(seen.walks).to.include('s2').and.not.include('landbridge/landbridge-gateway');
+    stop.abort();
+  });
+
   it('makes one survey a period, and walks what differs alone', async () => {
     const { clock, stop, seen, differs } = scene(many(3));
     differs(['s2']);
