@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { processMetrics } from '../clients/metrics/process-metrics.ts';
 
 /** Metrics of one bridge, in a registry of its own. */
 export interface Metrics {
@@ -26,7 +27,7 @@ export interface Observed {
 export function createMetrics(observed: Observed): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  processMetrics(registry);
   return {
     registry,
     beats: new Counter({ name: 'landbridge_bridge_beats_total', help: 'Beats of hosts.', registers }),

@@ -1,9 +1,10 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { processMetrics } from '../clients/metrics/process-metrics.ts';
 
 /** Names follow controller-runtime's where the meaning is the same. */
 export function operatorMetrics() {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  processMetrics(registry);
   const registers = [registry];
   return {
     registry,

@@ -5,6 +5,7 @@ import { crowd } from './crowd.ts';
 import { deletionTime } from './deletion-time.ts';
 import { flipCost } from './flip-cost.ts';
 import { flipTime } from './flip-time.ts';
+import { idle } from './idle.ts';
 import { outage } from './outage.ts';
 import { repairTime } from './repair-time.ts';
 import { riseTime } from './rise-time.ts';
@@ -19,5 +20,6 @@ export const MEASURES: Measure[] = [
   admissionBurst,
   repairTime,
   outage,
+  idle,
   crowd,
 ];

@@ -1,13 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../../test/support/eventually.ts';
 import type { Measure } from '../measure.ts';
 import type { OperatorProcess } from '../../test/support/operator-process.ts';
-import { cpuSeconds, residentBytes } from '../rig/process-stat.ts';
 import { NEVER_VERIFY_SECONDS, type Rig } from '../rig/rig.ts';
 import { openWebhook } from '../rig/webhook-client.ts';
 import { summarise } from '../summary.ts';
+import { firstWalksOf, idleFor } from './idle.ts';
 
-const MB = 1024 * 1024;
 const BUILD_DEADLINE_MS = 300_000;
 
 /** Memory and idle cost of an operator that was started in a large cluster. */
@@ -22,7 +19,7 @@ export const crowd: Measure = {
     await rig.operator(NEVER_VERIFY_SECONDS);
     await rig.pods.each(meshServices, (index) => rig.pods.declare(names[index]!));
     await rig.meshServices.untilAll(meshServices, ({ consul }) => consul !== undefined, BUILD_DEADLINE_MS);
-    const empty = await idle(await startAnew(rig, verifySeconds, meshServices), idleMs / 4);
+    const empty = await idleFor(await startAnew(rig, verifySeconds, meshServices), idleMs / 4);
 
     await rig.operator(NEVER_VERIFY_SECONDS);
     await rig.pods.each(meshServices, async (index) => {
@@ -31,7 +28,7 @@ export const crowd: Measure = {
     const all = `${podsOfEach}/${podsOfEach}`;
     await rig.meshServices.untilAll(meshServices, ({ pods }) => pods === all, BUILD_DEADLINE_MS);
     const operator = await startAnew(rig, verifySeconds, meshServices);
-    const full = await idle(operator, idleMs);
+    const full = await idleFor(operator, idleMs);
 
     const at = `${meshServices} MeshServices / ${total} pods`;
     found({ parameters: `resident, ${at}`, unit: 'MB', samples: full.residentMb, bar: { max: 220 } });
@@ -57,25 +54,8 @@ export const crowd: Measure = {
 /** A fresh operator, after it has walked each MeshService once: memory is of what it holds, not of how it came there. */
 async function startAnew(rig: Rig, verifySeconds: number, meshServices: number): Promise<OperatorProcess> {
   const operator = await rig.operator(verifySeconds, 'anew');
-  await eventually('the first walks are over', BUILD_DEADLINE_MS, async () => {
-    const walks = await operator.metric('controller_runtime_reconcile_total');
-    return walks >= meshServices && (await operator.metric('workqueue_depth')) <= 1 ? true : undefined;
-  });
+  await firstWalksOf(operator, meshServices);
   return operator;
-}
-
-/** Samples the memory each second while nothing is asked of the operator. */
-async function idle({ pid, metric }: OperatorProcess, forMs: number) {
-  const before = await cpuSeconds(pid);
-  const started = performance.now();
-  const residentMb: number[] = [];
-  while (performance.now() - started < forMs) {
-    await delay(1000);
-    residentMb.push((await residentBytes(pid)) / MB);
-  }
-  const seconds = (performance.now() - started) / 1000;
-  const percent = (((await cpuSeconds(pid)) - before) / seconds) * 100;
-  return { residentMb, percent, heapMb: (await metric('nodejs_heap_size_used_bytes')) / MB };
 }
 
 async function admissionsAmong(
