@@ -44,6 +44,9 @@ export interface PodSpec {
   ephemeralContainers?: Container[];
   volumes?: { name: string; [field: string]: unknown }[];
   hostNetwork?: boolean;
+  os?: { name: string };
+  nodeSelector?: Record<string, string>;
+  terminationGracePeriodSeconds?: number;
   nodeName?: string;
   restartPolicy?: string;
   [field: string]: unknown;

@@ -54,6 +54,14 @@ export const proxySettings = z
       .describe(
         'How long connections may stay on a listener whose settings changed; http connections are asked to leave bit by bit. 1s-1h, for example 30s or 5m. Default: 10m.',
       ),
+    stopDelay: z
+      .string()
+      .max(4)
+      .regex(/^\d{1,3}s$/)
+      .default('5s')
+      .describe(
+        'How long the containers of a pod that is to end run on before they are told to: calls that are on their way are answered while callers hear that the pod leaves, even where the app ends at once. Set as a preStop hook (sleep) in containers that have none, at most half of terminationGracePeriodSeconds, in pods with a port and restartPolicy Always; Kubernetes 1.29 has no such hook. 0s: none. 0s-300s. Default: 5s.',
+      ),
     stats: z
       .strictObject({
         tags: z
@@ -82,6 +90,10 @@ export const proxySettings = z
         message: 'proxy.drainTime must be from 1s to 1h',
       },
       {
+        rule: "!has(self.stopDelay) || duration(self.stopDelay) <= duration('300s')",
+        message: 'proxy.stopDelay must be from 0s to 300s',
+      },
+      {
         rule: "!has(self.stats) || !has(self.stats.tags) || self.stats.tags.all(t, t.matches('^[a-zA-Z_][a-zA-Z0-9_.]*$'))",
         message: 'the names in proxy.stats.tags begin with a letter and hold letters, digits, dots and underscores',
       },
@@ -95,3 +107,19 @@ const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600 };
 /** Seconds of a `drainTime`. */
 export const drainSeconds = ({ drainTime }: Pick<ProxySettings, 'drainTime'>): number =>
   Number.parseInt(drainTime, 10) * SECONDS[drainTime.at(-1)!]!;
+
+/** Kubernetes' default, https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
+const GRACE_SECONDS = 30;
+
+/**
+ * Seconds of a `stopDelay` in a pod: the app keeps at least half of the time in which it has to end, and what runs once
+ * (Jobs) has nobody that calls it by name.
+ */
+export function stopSeconds(
+  { stopDelay }: Pick<ProxySettings, 'stopDelay'>,
+  pod: { restartPolicy?: string; terminationGracePeriodSeconds?: number | null },
+): number {
+  if ((pod.restartPolicy ?? 'Always') !== 'Always') return 0;
+  const grace = pod.terminationGracePeriodSeconds ?? GRACE_SECONDS;
+  return Math.min(Number.parseInt(stopDelay, 10), Math.floor(grace / 2));
+}

@@ -62,4 +62,9 @@ export const sidecarId = (instance: string): string => `${instance}-sidecar`;
 export const sidecarService = (service: string): string => `${service}-sidecar-proxy`;
 
 /** Secret that the operator keeps for the sidecars of a MeshService. */
-export const sidecarSecret = (meshService: string): string => `${meshService}-landbridge`;
+export const sidecarSecret = (meshService: string): string => `${meshService}${SIDECAR_SECRET_END}`;
+const SIDECAR_SECRET_END = '-landbridge';
+
+/** The MeshService that a Secret is kept for; undefined: it is none of those. */
+export const meshServiceOfSecret = (secret: string): string | undefined =>
+  secret.endsWith(SIDECAR_SECRET_END) ? secret.slice(0, -SIDECAR_SECRET_END.length) : undefined;

@@ -1,4 +1,5 @@
 import type { Pod } from '../crds/kubernetes.ts';
+import { SIDECAR_CONTAINER } from './inject/sidecar.ts';
 import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, LABEL_VERSION, LABEL_ZONE } from './names.ts';
 
 /** What of a pod we keep in memory: the fields that are read, and no more. */
@@ -24,7 +25,7 @@ export interface PodFacts {
   finished: boolean;
   /** Why it is not ready, in one line. */
   notReadyBecause: string;
-  /** Named container ports. */
+  /** Named ports of its containers and native sidecars. */
   ports: Record<string, number>;
 }
 
@@ -49,14 +50,19 @@ export function podFacts(pod: Pod): PodFacts {
     terminating: metadata.deletionTimestamp !== undefined,
     finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
     notReadyBecause: ready?.message || ready?.reason || `pod is ${status?.phase ?? 'Pending'}`,
-    ports: namedPorts(spec.containers),
+    ports: namedPorts(spec),
   };
 }
 
 const sidecarHostPort = ({ containers }: Pod['spec']): number | undefined =>
   containers.flatMap(({ ports = [] }) => ports).find(({ name }) => name === HOST_PORT_NAME)?.hostPort;
 
-function namedPorts(containers: Pod['spec']['containers']): Record<string, number> {
-  const named = containers.flatMap((container) => container.ports ?? []).filter((port) => port.name !== undefined);
+/** An app's own native sidecar may be what answers; of two ports of one name that of a container counts. */
+function namedPorts({ containers, initContainers = [] }: Pod['spec']): Record<string, number> {
+  const sidecars = initContainers.filter(
+    ({ name, restartPolicy }) => restartPolicy === 'Always' && name !== SIDECAR_CONTAINER,
+  );
+  const ports = [...sidecars, ...containers].flatMap((container) => container.ports ?? []);
+  const named = ports.filter((port) => port.name !== undefined);
   return Object.fromEntries(named.map((port) => [port.name, port.containerPort]));
 }

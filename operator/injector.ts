@@ -1,5 +1,6 @@
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
+import type { Pod } from '../crds/kubernetes.ts';
 import { expiresAtMs } from '../clients/pki/authority.ts';
 import { forbidsHostPorts } from '../mesh/host-port.ts';
 import type { SidecarSettings } from '../mesh/inject/sidecar.ts';
@@ -41,8 +42,8 @@ export async function runInjector(options: InjectorOptions): Promise<Injector> {
   const certificates = { kube, namespace, nowMs };
   const podSecurityOf = (name: string): string | undefined => world.namespaces.get(name)?.podSecurity;
   const hostPorts = rememberedHostPorts(world, options.random, nowMs);
-  const hostPortIn = (name: string): number | undefined =>
-    forbidsHostPorts(podSecurityOf(name)) ? undefined : hostPorts();
+  const hostPortIn = (name: string, pod: Pod): number | undefined =>
+    forbidsHostPorts(podSecurityOf(name)) ? undefined : hostPorts(pod);
   let current: WebhookCertificate = await readCertificate(certificates);
   const webhook = await serveWebhook({
     port: options.port,

@@ -1,10 +1,12 @@
-import type { Operation } from 'rfc6902';
 import type { Pod } from '../crds/kubernetes.ts';
 import type { MeshService } from '../crds/mesh-service.ts';
 import { consulName } from '../crds/mesh-service.ts';
 import { type Decision, decide } from '../mesh/inject/decide.ts';
+import { leftoverOperations } from '../mesh/inject/leftover.ts';
+import type { Operation } from '../mesh/inject/operations.ts';
 import { injectionPatch } from '../mesh/inject/patch.ts';
 import type { SidecarSettings } from '../mesh/inject/sidecar.ts';
+import { overlapMessage } from '../mesh/overlap.ts';
 
 /** admission.k8s.io/v1, the fields that are read. */
 export interface AdmissionRequest {
@@ -41,7 +43,7 @@ export function review(
   request: AdmissionRequest,
   meshServices: (namespace: string) => MeshService[],
   settings: SidecarSettings,
-  hostPortIn: (namespace: string) => number | undefined,
+  hostPortIn: (namespace: string, pod: Pod) => number | undefined,
 ): Reviewed {
   const pod = request.object;
   if (request.kind.kind !== 'Pod' || pod === undefined) {
@@ -50,22 +52,32 @@ export function review(
   }
   const namespace = request.namespace ?? pod.metadata.namespace ?? '';
   const inNamespace = meshServices(namespace);
-  const decision = decide(pod, inNamespace);
+  const decision = decide(pod, inNamespace, namespace);
   switch (decision.do) {
     case 'skip':
       return { decision, response: { uid: request.uid, allowed: true } };
     case 'refuse':
       return { decision, response: refusal(request.uid, decision.message) };
+    case 'strip':
+      return { decision, response: patched(request.uid, leftoverOperations(pod), [decision.message]) };
     case 'inject': {
-      const protocolOf = (service: string) =>
-        inNamespace.find((meshService) => consulName(meshService) === service)?.spec.protocol;
-      const hostPort = decision.meshService.spec.reach === 'hostPort' ? hostPortIn(namespace) : undefined;
-      const patch: Operation[] = injectionPatch(pod, decision.meshService, settings, protocolOf, hostPort);
-      const encoded = Buffer.from(JSON.stringify(patch)).toString('base64');
-      return { decision, response: { uid: request.uid, allowed: true, patchType: 'JSONPatch', patch: encoded } };
+      const { meshService, others = [] } = decision;
+      const protocolOf = (service: string) => inNamespace.find((one) => consulName(one) === service)?.spec.protocol;
+      const hostPort = meshService.spec.reach === 'hostPort' ? hostPortIn(namespace, pod) : undefined;
+      const patch = injectionPatch(pod, meshService, settings, protocolOf, hostPort, namespace);
+      const warnings = others.map((other) => overlapMessage(meshService, other));
+      return { decision, response: patched(request.uid, patch, warnings) };
     }
   }
 }
+
+const patched = (uid: string, patch: Operation[], warnings: string[]): AdmissionResponse => ({
+  uid,
+  allowed: true,
+  patchType: 'JSONPatch',
+  patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
+  ...(warnings.length === 0 ? {} : { warnings }),
+});
 
 const refusal = (uid: string, message: string): AdmissionResponse => ({
   uid,

@@ -5,9 +5,12 @@ import type { Log } from '../clients/kube/log.ts';
 import { VALIDATOR_PATH, WEBHOOK_PATH } from '../mesh/installation.ts';
 import type { AdmissionRequest, AdmissionResponse, Reviewed } from './review.ts';
 import type { ValidationRequest } from './validate.ts';
+import { MAX_CONNECTIONS, type Room, limitConnections, webhookRoom } from './webhook-room.ts';
 
 /** A pod is at most 1.5 MiB in etcd; an AdmissionReview carries it twice at most. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** Default of `patienceMs`. For each of: a TLS handshake, headers, a whole request, and bytes that nobody takes. The API server sends all at once. */
+const PATIENCE_MS = 10_000;
 
 export interface WebhookOptions {
   port: number;
@@ -17,6 +20,10 @@ export interface WebhookOptions {
   review: (request: AdmissionRequest) => Reviewed;
   validate: (request: ValidationRequest) => AdmissionResponse;
   onReview?: (reviewed: Reviewed, seconds: number) => void;
+  /** Default: what the API servers of a cluster ask at once, and more. */
+  maxConnections?: number;
+  /** How long a TLS handshake, headers, a request, or a byte that nobody takes may last. */
+  patienceMs?: number;
   log: Log;
 }
 
@@ -29,16 +36,29 @@ export interface Webhook {
 
 /** Serves `POST /mutate` (pods) and `POST /validate` (MeshServices) over TLS. */
 export async function serveWebhook(options: WebhookOptions): Promise<Webhook> {
-  const { log } = options;
-  const server = createServer({ ...secureContext(options.certificate), keepAlive: true }, (request, response) => {
-    void answer(options, request, response).catch((error: unknown) => {
-      log.error({ err: error }, 'an admission review failed');
-      reply(response, 500, { message: 'the landbridge webhook failed; its log says why' });
-    });
-  });
+  const { log, patienceMs = PATIENCE_MS } = options;
+  const room = webhookRoom();
+  const server = createServer(
+    {
+      ...secureContext(options.certificate),
+      keepAlive: true,
+      handshakeTimeout: patienceMs,
+      headersTimeout: patienceMs,
+      requestTimeout: patienceMs,
+      // How often the two above are looked at; by default every 30 s.
+      connectionsCheckingInterval: 1000,
+    },
+    (request, response) => {
+      void answer(options, room, request, response).catch((error: unknown) => {
+        if (request.destroyed && !request.complete) return;
+        log.error({ err: error }, 'an admission review failed');
+        reply(response, 500, { message: 'the landbridge webhook failed; its log says why' });
+      });
+    },
+  );
+  server.timeout = patienceMs;
   server.keepAliveTimeout = 120_000;
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 10_000;
+  limitConnections(server, options.maxConnections ?? MAX_CONNECTIONS);
   await listen(server, options);
   return {
     port: (server.address() as { port: number }).port,
@@ -64,31 +84,40 @@ const listen = (server: Server, { port, host }: WebhookOptions): Promise<void> =
     server.listen(port, host, () => resolve());
   });
 
-async function answer(options: WebhookOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  options: WebhookOptions,
+  room: Room,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const held = room.enter(request.socket);
+  response.once('close', () => held.end());
   const started = performance.now();
   const path = request.url?.split('?')[0];
   if (request.method !== 'POST' || (path !== WEBHOOK_PATH && path !== VALIDATOR_PATH)) {
-    return reply(response, 404, { message: `only POST ${WEBHOOK_PATH} and ${VALIDATOR_PATH} are served here` });
+    return refuse(response, 404, { message: `only POST ${WEBHOOK_PATH} and ${VALIDATOR_PATH} are served here` });
   }
-  const body = await readBody(request);
-  if (body === 'tooLarge') return reply(response, 413, { message: `the body exceeds ${MAX_BODY_BYTES} bytes` });
+  const body = await readBody(request, (bytes) => held.hold(bytes));
+  if (body === 'tooLarge') return refuse(response, 413, { message: `the body exceeds ${MAX_BODY_BYTES} bytes` });
   const admission = parseReview(body);
   if (admission === undefined)
-    return reply(response, 400, { message: 'the body is not an admission.k8s.io/v1 AdmissionReview' });
+    return refuse(response, 400, { message: 'the body is not an admission.k8s.io/v1 AdmissionReview' });
   const answered = (answer: AdmissionResponse): void =>
-    reply(response, 200, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer });
+    held.hold(reply(response, 200, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer }));
   if (path === VALIDATOR_PATH) return answered(options.validate(admission as ValidationRequest));
   const reviewed = options.review(admission);
   answered(reviewed.response);
   options.onReview?.(reviewed, (performance.now() - started) / 1000);
 }
 
-async function readBody(request: IncomingMessage): Promise<string | 'tooLarge'> {
+async function readBody(request: IncomingMessage, hold: (bytes: number) => void): Promise<string | 'tooLarge'> {
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return 'tooLarge';
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_BODY_BYTES) return 'tooLarge';
+    hold(chunk.length);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -103,9 +132,19 @@ function parseReview(body: string): AdmissionRequest | undefined {
   }
 }
 
-function reply(response: ServerResponse, code: number, body: object): void {
-  if (response.headersSent) return;
+/** Answers, and says how many bytes. */
+function reply(response: ServerResponse, code: number, body: object): number {
+  if (response.headersSent) return 0;
   const text = JSON.stringify(body);
-  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  const length = Buffer.byteLength(text);
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': length });
   response.end(text);
+  return length;
+}
+
+/** No API server asks so: its connection is not kept, whatever is still to come on it. */
+function refuse(response: ServerResponse, code: number, body: object): void {
+  response.setHeader('connection', 'close');
+  response.once('finish', () => response.req.socket.destroySoon());
+  reply(response, code, body);
 }

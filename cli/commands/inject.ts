@@ -61,8 +61,9 @@ function withSidecar(object: KubernetesObject, all: MeshService[], settings: Par
   );
   const what = `${object.kind.toLowerCase()}/${name}`;
   if (decision.do === 'refuse') throw new Error(`${what}: ${decision.message}`);
-  if (decision.do === 'skip') {
-    process.stderr.write(`${what}: skipped, ${SKIP_REASONS[decision.reason]}\n`);
+  if (decision.do === 'skip' || decision.do === 'strip') {
+    const reason = decision.do === 'strip' ? 'NotSelected' : decision.reason;
+    process.stderr.write(`${what}: skipped, ${SKIP_REASONS[reason]}\n`);
     return object;
   }
   const protocolOf = (service: string) =>

@@ -1,10 +1,10 @@
-import { createPatch } from 'rfc6902';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import { isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { objectPath, type Resource } from '../../clients/kube/resources.ts';
+import { changedFields } from './changed-fields.ts';
 import type { Step } from './step.ts';
 import { installedObjects } from './installed-objects.ts';
 
@@ -73,7 +73,7 @@ async function planObject(
   try {
     const next = await applyObject(kube, resource, object, true);
     if (held === undefined) return create;
-    const fields = createPatch(comparable(held), comparable(next)).map(({ path }) => path);
+    const fields = changedFields(comparable(held), comparable(next));
     return { do: fields.length === 0 ? 'keep' : 'change', object, fields };
   } catch (error) {
     // In a namespace that is not there, and that the values do not make.

@@ -1,7 +1,13 @@
 import type { Pod } from '../../crds/kubernetes.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
-import { ANNOTATION_INJECTED, LABEL_INJECT } from '../names.ts';
+import { ANNOTATION_INJECTED, LABEL_INJECT, LABEL_MESH_SERVICE } from '../names.ts';
+import { olderFirst } from '../overlap.ts';
 import { selects } from '../selector.ts';
+import { type Mark, markOf } from './leftover.ts';
+import { runsOnWindows } from './operating-system.ts';
+import { portProblem } from './ports.ts';
+
+export { SIDECAR_CONTAINER } from './sidecar.ts';
 
 /** Why a pod gets no sidecar: a closed set, each with the sentence people get. */
 export const SKIP_REASONS = {
@@ -9,37 +15,70 @@ export const SKIP_REASONS = {
   AlreadyInjected: 'the pod has its sidecar already',
   NotSelected: 'no MeshService of the namespace selects the pod',
   HostNetwork: 'the pod uses the host network, where its sidecar would take the ports of the whole node',
+  Windows: 'the pod runs on Windows, and there is no sidecar for Windows',
 } as const;
 
 export type SkipReason = keyof typeof SKIP_REASONS;
 
 export type Decision =
-  { do: 'inject'; meshService: MeshService } | { do: 'skip'; reason: SkipReason } | { do: 'refuse'; message: string };
+  /** `others` select the pod too and are younger. */
+  | { do: 'inject'; meshService: MeshService; others?: MeshService[] }
+  /** A copy of an injected pod brings a sidecar that nobody here asks for. */
+  | { do: 'strip'; message: string }
+  | { do: 'skip'; reason: SkipReason }
+  | { do: 'refuse'; message: string };
 
-/** Whether a pod gets a sidecar, and for which MeshService. `meshServices` are those of the pod's namespace. */
-export function decide(pod: Pod, meshServices: MeshService[]): Decision {
+/**
+ * Whether a pod gets a sidecar, and for which MeshService. `meshServices` are those of the pod's namespace; of several that
+ * select it the oldest has it, so that a new one stops no pods that run. `namespace` is where the pod will be, where known.
+ */
+export function decide(pod: Pod, meshServices: MeshService[], namespace = pod.metadata.namespace): Decision {
   const labels = pod.metadata.labels ?? {};
   if (labels[LABEL_INJECT] === 'false') return skip('OptedOut');
-  if (pod.metadata.annotations?.[ANNOTATION_INJECTED] === 'true' && hasSidecar(pod)) return skip('AlreadyInjected');
-  const selecting = meshServices.filter((meshService) => {
-    const pods = meshService.spec.workloads.pods;
-    return pods !== undefined && meshService.metadata.deletionTimestamp === undefined && selects(pods.selector, labels);
-  });
-  const [first, second] = selecting.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  if (first === undefined) return skip('NotSelected');
-  if (second !== undefined) {
-    return {
-      do: 'refuse',
-      message: `two MeshServices select this pod, ${first.metadata.name} and ${second.metadata.name}: narrow the selector of one of them, or label the pod landbridge.dev/inject=false`,
-    };
+  const [first, ...others] = meshServices
+    .filter(({ spec, metadata }) => {
+      const { pods } = spec.workloads;
+      return pods !== undefined && metadata.deletionTimestamp === undefined && selects(pods.selector, labels);
+    })
+    .sort(olderFirst);
+  const mark = markOf(pod);
+  if (mark !== undefined && isFor(pod, mark, first, namespace)) return skip('AlreadyInjected');
+  if (first === undefined) {
+    return mark === undefined ? skip('NotSelected') : { do: 'strip', message: leftBehind(mark) };
   }
   if (pod.spec.hostNetwork === true) return skip('HostNetwork');
-  return { do: 'inject', meshService: first };
+  if (runsOnWindows(pod.spec)) return skip('Windows');
+  const problem = tooMany(pod) ?? portProblem(pod.spec, first);
+  if (problem !== undefined) return { do: 'refuse', message: problem };
+  return { do: 'inject', meshService: first, ...(others.length === 0 ? {} : { others }) };
 }
 
-export const SIDECAR_CONTAINER = 'landbridge-sidecar';
+/**
+ * Whether the sidecar that a pod brings is one for here: the pod was admitted before, or `landbridge inject` wrote it, maybe
+ * before its MeshService is there. A copy in another namespace has the marks of the first, and `kubectl debug --copy-to`
+ * takes labels and annotations away.
+ */
+function isFor({ metadata }: Pod, mark: Mark, meshService: MeshService | undefined, namespace?: string): boolean {
+  const marked =
+    metadata.annotations?.[ANNOTATION_INJECTED] === 'true' ? metadata.labels?.[LABEL_MESH_SERVICE] : undefined;
+  if (marked === undefined || marked !== mark.meshService) return false;
+  const here = mark.namespace === undefined || namespace === undefined || mark.namespace === namespace;
+  return here && (meshService === undefined || meshService.metadata.name === marked);
+}
 
-const hasSidecar = (pod: Pod): boolean =>
-  (pod.spec.initContainers ?? []).some((container) => container.name === SIDECAR_CONTAINER);
+/** Each container gets the variables of up to 64 upstreams. */
+const MAX_CONTAINERS = 500;
+
+function tooMany({ spec: { containers, initContainers = [] } }: Pod): string | undefined {
+  const count = containers.length + initContainers.length;
+  if (count <= MAX_CONTAINERS) return undefined;
+  return `the pod has ${count} containers, and Landbridge injects pods of ${MAX_CONTAINERS} at most: split the pod, or label it landbridge.dev/inject=false`;
+}
+
+const leftBehind = ({ meshService, namespace }: Mark): string => {
+  const whose =
+    meshService === undefined ? '' : ` of MeshService ${namespace === undefined ? '' : `${namespace}/`}${meshService}`;
+  return `this pod is a copy: the sidecar${whose} that it brought was taken out, as no MeshService here selects it; give the copy the labels that one selects to have a sidecar`;
+};
 
 const skip = (reason: SkipReason): Decision => ({ do: 'skip', reason });

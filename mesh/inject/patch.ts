@@ -1,70 +1,102 @@
-import { type Operation, createPatch } from 'rfc6902';
-import type { Container, Pod } from '../../crds/kubernetes.ts';
-import { type MeshService, SIDECAR_PORT, consulName } from '../../crds/mesh-service.ts';
-import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE } from '../names.ts';
-import { type Variable, upstreamVariables } from '../upstream-variables.ts';
-import { SIDECAR_CONTAINER } from './decide.ts';
-import { SIDECAR_VOLUME, type SidecarSettings, sidecar, sidecarVolume } from './sidecar.ts';
+import type { Pod } from '../../crds/kubernetes.ts';
+import { type MeshService, consulName } from '../../crds/mesh-service.ts';
+import { stopSeconds } from '../../crds/proxy.ts';
+import { equal } from '../equal.ts';
+import { ANNOTATION_INJECTED, LABEL_MESH_SERVICE } from '../names.ts';
+import { upstreamVariables } from '../upstream-variables.ts';
+import { containerOperations } from './containers.ts';
+import { leftoverOperations } from './leftover.ts';
+import { type Operation, applied, pointer } from './operations.ts';
+import { podResourceOperations } from './pod-resources.ts';
+import { type SidecarSettings, sidecar, sidecarVolume } from './sidecar.ts';
+import { userBeside } from './user.ts';
 
 /** Looks up the protocol of a service by its Consul name; undefined when no MeshService here says. */
 export type ProtocolOf = (service: string) => string | undefined;
 
-/** The pod with its sidecar, which `hostPort` of its node leads to. Injecting twice gives the same pod as once. */
-export function injected(
-  pod: Pod,
-  meshService: MeshService,
-  settings: SidecarSettings,
-  protocolOf: ProtocolOf,
-  hostPort?: number,
-): Pod {
-  const env = upstreamVariables(meshService.spec, protocolOf).map(({ name, value }) => ({ name, value }));
-  const others = (pod.spec.initContainers ?? []).filter((container) => container.name !== SIDECAR_CONTAINER);
-  const volumes = (pod.spec.volumes ?? []).filter((volume) => volume.name !== SIDECAR_VOLUME);
-  return {
-    ...pod,
-    metadata: {
-      ...pod.metadata,
-      labels: { ...pod.metadata.labels, [LABEL_MESH_SERVICE]: meshService.metadata.name },
-      annotations: { ...pod.metadata.annotations, [ANNOTATION_INJECTED]: 'true' },
-    },
-    spec: {
-      ...pod.spec,
-      // First in the list: other init containers may already call through the mesh.
-      initContainers: [
-        sidecar(consulName(meshService), meshService.spec.proxy, settings),
-        ...others.map((c) => withEnv(c, env)),
-      ],
-      containers: withHostPort(pod.spec.containers, hostPort).map((container) => withEnv(container, env)),
-      volumes: [...volumes, sidecarVolume(meshService.metadata.name)],
-    },
-  };
-}
-
-/** What the webhook answers: RFC 6902 operations. */
-export const injectionPatch = (
-  pod: Pod,
-  meshService: MeshService,
-  settings: SidecarSettings,
-  protocolOf: ProtocolOf,
-  hostPort?: number,
-): Operation[] => createPatch(pod, injected(pod, meshService, settings, protocolOf, hostPort));
-
 /**
- * Said by the first container, not by the sidecar: the kubelet passes on no host ports of init containers, and all
- * containers of a pod share its network.
+ * What the webhook answers: RFC 6902 operations, as many as there are containers times upstreams at most, made in time
+ * linear in the pod's size. They only add: what the pod says itself stays where it is, but for what an earlier injection
+ * left, and for the resources of the pod as a whole, which grow by the sidecar's. Empty for a pod that has it all.
+ * `hostPort` of its node leads to the sidecar. `namespace` is where the pod will be, where that is known.
  */
-function withHostPort(containers: Container[], hostPort: number | undefined): Container[] {
-  return containers.map((container, index) => {
-    const others = container.ports?.filter(({ name }) => name !== HOST_PORT_NAME);
-    if (index > 0 || hostPort === undefined) return others === undefined ? container : { ...container, ports: others };
-    const ours = { name: HOST_PORT_NAME, containerPort: SIDECAR_PORT, hostPort, protocol: 'TCP' };
-    return { ...container, ports: [...(others ?? []), ours] };
-  });
+export function injectionPatch(
+  pod: Pod,
+  meshService: MeshService,
+  settings: SidecarSettings,
+  protocolOf: ProtocolOf,
+  hostPort?: number,
+  namespace?: string,
+): Operation[] {
+  const leftover = leftoverOperations(pod);
+  const clean = applied(pod, leftover);
+  const operations = [
+    ...leftover,
+    ...additions(clean, meshService, settings, protocolOf, {
+      hostPort,
+      namespace: namespace ?? pod.metadata.namespace,
+    }),
+  ];
+  return leftover.length > 0 && equal(applied(pod, operations), pod) ? [] : operations;
 }
 
-/** What the container sets itself stays. */
-function withEnv(container: Container, env: Variable[]): Container {
-  const own = new Set((container.env ?? []).map((variable) => variable.name));
-  const added = env.filter((variable) => !own.has(variable.name));
-  return added.length === 0 ? container : { ...container, env: [...(container.env ?? []), ...added] };
+/** The pod with its sidecar: by the operations that the webhook answers. Injecting twice gives the same pod as once. */
+export const injected = (
+  pod: Pod,
+  meshService: MeshService,
+  settings: SidecarSettings,
+  protocolOf: ProtocolOf,
+  hostPort?: number,
+  namespace?: string,
+): Pod => applied(pod, injectionPatch(pod, meshService, settings, protocolOf, hostPort, namespace));
+
+interface Place {
+  hostPort: number | undefined;
+  namespace: string | undefined;
 }
+
+/** Of a pod in which nothing of an earlier injection is left. */
+function additions(
+  { metadata, spec }: Pod,
+  meshService: MeshService,
+  settings: SidecarSettings,
+  protocolOf: ProtocolOf,
+  { hostPort, namespace }: Place,
+): Operation[] {
+  const { proxy, port } = meshService.spec;
+  const variables = upstreamVariables(meshService.spec, protocolOf).map(({ name, value }) => ({ name, value }));
+  const ours = sidecar(consulName(meshService), proxy, settings, {
+    namespace,
+    variables: variables.map(({ name }) => name),
+    user: userBeside(spec),
+  });
+  const holdSeconds = settings.sleepHooks === false || port === undefined ? 0 : stopSeconds(proxy, spec);
+  const init = (spec.initContainers ?? []).length;
+  return [
+    ...entry(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE, meshService.metadata.name),
+    ...entry(['metadata', 'annotations'], metadata.annotations, ANNOTATION_INJECTED, 'true'),
+    ...containerOperations('containers', spec.containers, { variables, holdSeconds, hostPort }),
+    ...containerOperations('initContainers', spec.initContainers ?? [], { variables, holdSeconds: 0 }),
+    ...podResourceOperations(spec.resources, proxy.resources),
+    // First in the list: other init containers may already call through the mesh.
+    init === 0 ? add(['spec', 'initContainers'], [ours]) : add(['spec', 'initContainers', 0], ours),
+    ...item(['spec', 'volumes'], spec.volumes, sidecarVolume(meshService.metadata.name)),
+  ];
+}
+
+const add = (steps: (string | number)[], value: unknown): Operation => ({ op: 'add', path: pointer(...steps), value });
+
+/** One more key of a map that need not be there. */
+function entry(
+  path: string[],
+  held: Record<string, string> | null | undefined,
+  key: string,
+  value: string,
+): Operation[] {
+  if (held === undefined || held === null) return [add(path, { [key]: value })];
+  return held[key] === value ? [] : [add([...path, key], value)];
+}
+
+/** One more item at the end of a list that need not be there. */
+const item = (path: string[], held: unknown[] | null | undefined, value: unknown): Operation[] =>
+  held === undefined || held === null ? [add(path, [value])] : [add([...path, held.length], value)];

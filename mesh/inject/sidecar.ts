@@ -4,8 +4,9 @@ import type { ProxySettings } from '../../crds/proxy.ts';
 import { BOOTSTRAP_FILE } from '../bootstrap.ts';
 import { envoyArguments } from '../envoy-arguments.ts';
 import { sidecarId, sidecarSecret } from '../names.ts';
-import { SIDECAR_CONTAINER } from './decide.ts';
+import { SIDECAR_USER } from './user.ts';
 
+export const SIDECAR_CONTAINER = 'landbridge-sidecar';
 export const SIDECAR_VOLUME = 'landbridge';
 /** Where the MeshService's Secret is mounted in the sidecar. */
 export const SIDECAR_MOUNT = '/etc/landbridge';
@@ -14,13 +15,34 @@ export interface SidecarSettings {
   /** Image with stock Envoy at /usr/local/bin/envoy. */
   image: string;
   imagePullPolicy: 'IfNotPresent' | 'Always' | 'Never';
+  /** The API server knows the preStop action `sleep` (Kubernetes 1.30). Default: true. */
+  sleepHooks?: boolean;
 }
+
+/** What differs from pod to pod. */
+export interface SidecarPlace {
+  /** Where the pod will be; undefined: nobody knows. */
+  namespace: string | undefined;
+  /** Names of the variables that the pod's other containers are given. */
+  variables: string[];
+  /** Uid and gid. */
+  user: number;
+}
+
+/** Variables of the sidecar that Envoy does not read: a copy of the pod says by them what was done to the first. */
+export const MARK_NAMESPACE = 'LANDBRIDGE_NAMESPACE';
+export const MARK_VARIABLES = 'LANDBRIDGE_VARIABLES';
 
 /**
  * Stock Envoy as a native sidecar (an init container with restartPolicy Always): the app starts after the startup
  * probe held, Jobs finish, and the proxy outlives the app at shutdown. It meets the `restricted` Pod Security Standard.
  */
-export function sidecar(service: string, proxy: ProxySettings, settings: SidecarSettings): Container {
+export function sidecar(
+  service: string,
+  proxy: ProxySettings,
+  settings: SidecarSettings,
+  { namespace, variables, user }: SidecarPlace = NOWHERE,
+): Container {
   return {
     name: SIDECAR_CONTAINER,
     image: settings.image,
@@ -33,7 +55,11 @@ export function sidecar(service: string, proxy: ProxySettings, settings: Sidecar
       service,
       proxy,
     }),
-    env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    env: [
+      { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      ...(namespace === undefined ? [] : [{ name: MARK_NAMESPACE, value: namespace }]),
+      ...(variables.length === 0 ? [] : [{ name: MARK_VARIABLES, value: variables.join() }]),
+    ],
     ports: [
       { name: 'mesh', containerPort: SIDECAR_PORT, protocol: 'TCP' },
       { name: 'mesh-ready', containerPort: SIDECAR_READY_PORT, protocol: 'TCP' },
@@ -50,14 +76,16 @@ export function sidecar(service: string, proxy: ProxySettings, settings: Sidecar
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       runAsNonRoot: true,
-      runAsUser: 65532,
-      runAsGroup: 65532,
+      runAsUser: user,
+      runAsGroup: user,
       capabilities: { drop: ['ALL'] },
       seccompProfile: { type: 'RuntimeDefault' },
     },
     volumeMounts: [{ name: SIDECAR_VOLUME, mountPath: SIDECAR_MOUNT, readOnly: true }],
   };
 }
+
+const NOWHERE = { namespace: undefined, variables: [], user: SIDECAR_USER };
 
 /** The MeshService's Secret: bootstrap.json, token.json, ca.json. Mounted whole, since a subPath would never be updated. */
 export const sidecarVolume = (meshService: string) => ({

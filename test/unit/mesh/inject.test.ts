@@ -33,11 +33,14 @@ describe('decide', () => {
     it(`skips with ${reason}`, () => expect(decide(pod, [web])).to.deep.equal({ do: 'skip', reason }));
   }
 
-  it('refuses a pod that two MeshServices select, and names both', () => {
-    const other = aMeshService('shadow', { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } });
-    const decision = decide(aPod('p', { app: 'web' }), [web, other]);
-    expect(decision.do).to.equal('refuse');
-    expect(decision).to.have.property('message').that.contains('shadow and web');
+  it('gives a pod that several MeshServices select to the oldest of them, whatever they are called', () => {
+    const made = (name: string, creationTimestamp: string) =>
+      aMeshService(name, { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } }, { creationTimestamp });
+    const [old, young] = [made('z-old', '2026-01-01T00:00:00Z'), made('a-young', '2026-01-02T00:00:00Z')];
+    const decision = decide(aPod('p', { app: 'web' }), [young, old]);
+    expect(decision).to.deep.equal({ do: 'inject', meshService: old, others: [young] });
+    const going = { ...old, metadata: { ...old.metadata, deletionTimestamp: '2026-01-03T00:00:00Z' } };
+    expect(decide(aPod('p', { app: 'web' }), [young, going])).to.deep.equal({ do: 'inject', meshService: young });
   });
 
   it('is not fooled by a copied annotation without the container', () => {
@@ -115,13 +118,13 @@ describe('injectionPatch', () => {
     );
   });
 
-  it('names upstreams by environment variable, and leaves alone what the container sets itself', () => {
+  it('names upstreams by environment variable, before all others, and leaves alone what the container sets itself', () => {
     const pod = aPod('p', { app: 'web' });
     pod.spec.containers[0]!.env = [{ name: 'ADD_SVC_ADDR', value: 'mine' }];
     const [app] = injected(pod, web, SETTINGS, protocolOf).spec.containers;
     expect(app?.env).to.deep.equal([
-      { name: 'ADD_SVC_ADDR', value: 'mine' },
       { name: 'ECHO_ADDR', value: 'localhost:9292' },
+      { name: 'ADD_SVC_ADDR', value: 'mine' },
     ]);
   });
 });

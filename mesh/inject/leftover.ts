@@ -1,0 +1,70 @@
+import type { Container, Pod } from '../../crds/kubernetes.ts';
+import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, meshServiceOfSecret } from '../names.ts';
+import { type Operation, pointer } from './operations.ts';
+import { podResourceOperations } from './pod-resources.ts';
+import { MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_CONTAINER, SIDECAR_VOLUME } from './sidecar.ts';
+
+/** What the sidecar that a pod brings says of its injection. Labels and annotations may be lost on the way; it is not. */
+export interface Mark {
+  /** The MeshService whose Secret it mounts. */
+  meshService: string | undefined;
+  /** Where the pod was injected; undefined: nobody knew, as by `landbridge inject`, or an older version did it. */
+  namespace: string | undefined;
+}
+
+/** Of a pod that has a sidecar of ours, whoever it is for. */
+export function markOf({ spec }: Pod): Mark | undefined {
+  const sidecar = spec.initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
+  if (sidecar === undefined) return undefined;
+  const volume = spec.volumes?.find(({ name }) => name === SIDECAR_VOLUME) as
+    { secret?: { secretName?: string } } | undefined;
+  const secret = volume?.secret?.secretName;
+  return {
+    meshService: secret === undefined ? undefined : meshServiceOfSecret(secret),
+    namespace: variable(sidecar, MARK_NAMESPACE),
+  };
+}
+
+const variable = (container: Container, name: string): string | undefined =>
+  container.env?.find((one) => one.name === name)?.value;
+
+/** What takes an earlier injection out of a pod, from the last place of each list to the first. Empty: there was none. */
+export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
+  const sidecars = spec.initContainers?.filter(({ name }) => name === SIDECAR_CONTAINER) ?? [];
+  const given = new Set(sidecars.flatMap((one) => variable(one, MARK_VARIABLES)?.split(',') ?? []));
+  return [
+    ...key(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE),
+    ...key(['metadata', 'annotations'], metadata.annotations, ANNOTATION_INJECTED),
+    ...inContainers('containers', spec.containers, given),
+    ...inContainers('initContainers', spec.initContainers ?? [], given),
+    ...sidecars.flatMap(({ resources }) => podResourceOperations(spec.resources, resources, -1)),
+    ...items(['spec', 'initContainers'], spec.initContainers, ({ name }) => name === SIDECAR_CONTAINER),
+    ...items(['spec', 'volumes'], spec.volumes, ({ name }) => name === SIDECAR_VOLUME),
+  ];
+}
+
+function inContainers(list: string, containers: Container[], given: ReadonlySet<string>): Operation[] {
+  return containers.flatMap(({ name, env = [], ports }, index) => {
+    if (name === SIDECAR_CONTAINER) return [];
+    // Ours stand before all others, and an app's own of the same name would have kept ours out.
+    const others = env.findIndex(({ name, value }) => !given.has(name) || !isOurs(value));
+    const ours = others === -1 ? env.length : others;
+    return [
+      ...(given.size === 0 ? [] : items(['spec', list, index, 'env'], env, (_, place) => place < ours)),
+      ...items(['spec', list, index, 'ports'], ports, (port) => port.name === HOST_PORT_NAME),
+    ];
+  });
+}
+
+const isOurs = (value: string | undefined): boolean => /^(http:\/\/)?localhost:\d+$/.test(value ?? '');
+
+const key = (path: string[], held: Record<string, string> | undefined, name: string): Operation[] =>
+  held?.[name] === undefined ? [] : [{ op: 'remove', path: pointer(...path, name) }];
+
+/** Takes the whole list out when nothing else is in it: whoever has none need not have an empty one. */
+function items<T>(path: (string | number)[], held: T[] | undefined, goes: (item: T, place: number) => boolean) {
+  const places = (held ?? []).flatMap((one, place) => (goes(one, place) ? [place] : []));
+  if (places.length === 0) return [];
+  const remove = (...steps: (string | number)[]): Operation => ({ op: 'remove', path: pointer(...steps) });
+  return places.length === held!.length ? [remove(...path)] : places.reverse().map((place) => remove(...path, place));
+}

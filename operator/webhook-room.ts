@@ -1,0 +1,67 @@
+import type { Server } from 'node:https';
+import type { Socket } from 'node:net';
+
+/**
+ * What one webhook holds of strangers at once. An API server has 600 requests under way at most by default
+ * (--max-requests-inflight and --max-mutating-requests-inflight), most of which are no pods.
+ */
+export const MAX_CONNECTIONS = 768;
+/** Of requests that are being read and answers that are being sent, bytes. */
+export const ROOM_BYTES = 32 * 1024 * 1024;
+
+/** Who is served slowly, or never says anything, gives way: whoever means it is done within milliseconds and may ask again. */
+interface Held {
+  bytes: number;
+  end(): void;
+}
+
+export interface Room {
+  /** Accounts for what a connection makes us hold; when there is no room, who came first and is not done yet is cut off. */
+  enter(socket: Pick<Socket, 'destroy'>): Held & { hold(bytes: number): void };
+}
+
+export function webhookRoom(maxBytes = ROOM_BYTES): Room {
+  const waiting = new Map<Held, Pick<Socket, 'destroy'>>();
+  let total = 0;
+  const cutOff = (held: Held): void => {
+    waiting.get(held)?.destroy();
+    held.end();
+  };
+  return {
+    enter(socket) {
+      const held = {
+        bytes: 0,
+        hold(bytes: number): void {
+          if (!waiting.has(held)) return;
+          held.bytes += bytes;
+          total += bytes;
+          for (const other of waiting.keys()) {
+            if (total <= maxBytes) return;
+            if (other !== held) cutOff(other);
+          }
+        },
+        end(): void {
+          if (waiting.delete(held)) total -= held.bytes;
+        },
+      };
+      waiting.set(held, socket);
+      return held;
+    },
+  };
+}
+
+/** Beyond the limit idle connections are closed, and then the oldest: nobody can keep the API server out by holding many. */
+export function limitConnections(server: Server, max = MAX_CONNECTIONS): void {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    if (open.size <= max) return;
+    server.closeIdleConnections();
+    for (const oldest of open) {
+      if (open.size <= max) return;
+      open.delete(oldest);
+      oldest.destroy();
+    }
+  });
+}

@@ -1,0 +1,171 @@
+import { expect } from 'chai';
+import type { Pod, PodSpec } from '../../../../crds/kubernetes.ts';
+import { decide } from '../../../../mesh/inject/decide.ts';
+import { leftoverOperations } from '../../../../mesh/inject/leftover.ts';
+import { applied } from '../../../../mesh/inject/operations.ts';
+import { injected } from '../../../../mesh/inject/patch.ts';
+import { podFacts } from '../../../../mesh/pod.ts';
+import { aMeshService, aPod } from '../../../support/builders.ts';
+
+const SETTINGS = { image: 'landbridge/envoy:1', imagePullPolicy: 'IfNotPresent' } as const;
+const http = () => 'http';
+const web = aMeshService('web', { protocol: 'http', upstreams: [{ service: 'add', localPort: 9191 }] });
+const webPod = (spec: Partial<PodSpec> = {}) => aPod('p', { app: 'web' }, spec);
+const affinity = (nodeSelectorTerms: object[]) => ({
+  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+});
+const os = (values: string[], operator = 'In') => ({
+  matchExpressions: [{ key: 'kubernetes.io/os', operator, values }],
+});
+
+describe('a pod for Windows', () => {
+  const windows: [string, Partial<PodSpec>][] = [
+    ['says so', { os: { name: 'windows' } }],
+    ['selects such nodes', { nodeSelector: { 'kubernetes.io/os': 'windows' } }],
+    ['selects such nodes by the label of before', { nodeSelector: { 'beta.kubernetes.io/os': 'windows' } }],
+    ['requires such nodes', affinity([os(['windows'])])],
+    ['excludes all others', affinity([os(['linux'], 'NotIn')])],
+  ];
+  for (const [words, spec] of windows) {
+    it(`is left alone when it ${words}`, () =>
+      expect(decide(webPod(spec), [web])).to.deep.equal({ do: 'skip', reason: 'Windows' }));
+  }
+
+  const linux: [string, Partial<PodSpec>][] = [
+    ['says Linux', { os: { name: 'linux' }, nodeSelector: { disk: 'ssd' } }],
+    ['may run on either', affinity([os(['windows']), os(['linux'])])],
+    ['takes both', affinity([os(['windows', 'linux'])])],
+    ['requires nothing', affinity([])],
+  ];
+  for (const [words, spec] of linux) {
+    it(`is not meant by one that ${words}`, () => expect(decide(webPod(spec), [web]).do).to.equal('inject'));
+  }
+});
+
+describe('ports that the sidecar takes', () => {
+  const refused: [string, Partial<PodSpec>, string][] = [
+    [
+      'a second port of the app',
+      { containers: [{ name: 'app', ports: [{ containerPort: 8080 }, { containerPort: 20000 }] }] },
+      'container "app" listens on port 20000, which the sidecar uses',
+    ],
+    [
+      'a port of another container',
+      { containers: [{ name: 'app' }, { name: 'metrics', ports: [{ containerPort: 20200 }] }] },
+      'container "metrics" listens on port 20200',
+    ],
+    [
+      'a port of a native sidecar',
+      {
+        containers: [{ name: 'app' }],
+        initContainers: [{ name: 'own', restartPolicy: 'Always', ports: [{ containerPort: 19000 }] }],
+      },
+      'container "own" listens on port 19000',
+    ],
+    [
+      "an upstream's local port",
+      { containers: [{ name: 'app', ports: [{ containerPort: 9191, hostPort: 80 }] }] },
+      'MeshService web has its upstream add: give that upstream another localPort',
+    ],
+  ];
+  for (const [words, spec, message] of refused) {
+    it(`refuse the pod for ${words}, and say which`, () => {
+      const decision = decide(webPod(spec), [web]);
+      expect(decision.do).to.equal('refuse');
+      expect(decision).to.have.property('message').that.contains(message);
+    });
+  }
+
+  it('are free for UDP, for what has ended before the app starts, and as ports of the node', () => {
+    const spec = {
+      containers: [
+        {
+          name: 'app',
+          ports: [
+            { containerPort: 20000, protocol: 'UDP' },
+            { containerPort: 8080, hostPort: 20000 },
+          ],
+        },
+      ],
+      initContainers: [{ name: 'first', ports: [{ containerPort: 20200 }] }],
+    };
+    expect(decide(webPod(spec), [web]).do).to.equal('inject');
+  });
+
+  it('are found by name on a native sidecar of the app, where no container has the name', () => {
+    const proxy = { name: 'proxy', restartPolicy: 'Always', ports: [{ name: 'http', containerPort: 8081 }] };
+    const done = { name: 'done', ports: [{ name: 'early', containerPort: 1 }] };
+    const pod = injected(
+      webPod({
+        containers: [{ name: 'app', ports: [{ name: 'grpc', containerPort: 9 }] }],
+        initContainers: [proxy, done],
+      }),
+      web,
+      SETTINGS,
+      http,
+    );
+    expect(podFacts(pod).ports).to.deep.equal({ http: 8081, grpc: 9 });
+    pod.spec.containers[0]!.ports!.push({ name: 'http', containerPort: 8082 });
+    expect(podFacts(pod).ports).to.include({ http: 8082 });
+  });
+});
+
+describe('a copy of an injected pod', () => {
+  const first = injected(webPod(), web, SETTINGS, http, undefined, 'shop');
+  /** As `kubectl debug --copy-to` makes it. */
+  const bare: Pod = { ...first, metadata: { name: 'debug' } };
+
+  it('without labels runs without the sidecar, and its maker is told', () => {
+    const decision = decide(bare, [web], 'shop');
+    expect(decision.do).to.equal('strip');
+    expect(decision).to.have.property('message').that.contains('the sidecar of MeshService shop/web');
+    const stripped = applied(bare, leftoverOperations(bare));
+    const original = webPod();
+    expect(stripped.spec.initContainers).to.equal(undefined);
+    expect(stripped.spec.volumes).to.equal(undefined);
+    expect(stripped.spec.containers.map(({ env, ports }) => [env, ports])).to.deep.equal(
+      original.spec.containers.map(({ env, ports }) => [env, ports]),
+    );
+  });
+
+  it('in a namespace where another MeshService selects it is injected for that one', () => {
+    const restored = aMeshService('restored', {
+      workloads: { pods: { selector: { matchLabels: { app: 'web' } } } },
+      upstreams: [{ service: 'add', localPort: 7070 }],
+    });
+    expect(decide(first, [restored], 'other')).to.deep.equal({ do: 'inject', meshService: restored });
+    const after = injected(first, restored, SETTINGS, http, undefined, 'other');
+    expect(after.spec.volumes).to.deep.equal([
+      { name: 'landbridge', secret: { secretName: 'restored-landbridge', defaultMode: 0o444 } },
+    ]);
+    expect(after.metadata.labels).to.include({ 'landbridge.dev/mesh-service': 'restored' });
+    expect(after.spec.initContainers).to.have.length(1);
+    expect(after.spec.containers[0]!.env).to.deep.equal([{ name: 'ADD_ADDR', value: 'http://localhost:7070' }]);
+  });
+
+  it('in another namespace is injected for a MeshService of the same name, and runs without a sidecar where there is none', () => {
+    expect(decide(first, [web], 'other').do).to.equal('inject');
+    expect(decide(first, [], 'other').do).to.equal('strip');
+  });
+
+  it('with all its marks in the same namespace keeps its sidecar', () => {
+    for (const services of [[web], []])
+      expect(decide(first, services, 'shop')).to.deep.equal({ do: 'skip', reason: 'AlreadyInjected' });
+  });
+
+  it('keeps what `landbridge inject` wrote, wherever it is applied and before its MeshService is there', () => {
+    const written = injected({ ...webPod(), metadata: { name: 'p', labels: { app: 'web' } } }, web, SETTINGS, http);
+    expect(decide(written, [], 'shop')).to.deep.equal({ do: 'skip', reason: 'AlreadyInjected' });
+    expect(decide(written, [web], 'shop')).to.deep.equal({ do: 'skip', reason: 'AlreadyInjected' });
+  });
+
+  it('keeps the sidecar of an older version, which says less of itself', () => {
+    const old = structuredClone(first);
+    const [sidecar] = old.spec.initContainers!;
+    sidecar!.env = sidecar!.env!.filter(({ name }) => name === 'POD_NAME');
+    sidecar!.securityContext = { runAsUser: 65532 };
+    expect(decide(old, [web], 'shop')).to.deep.equal({ do: 'skip', reason: 'AlreadyInjected' });
+    const other = aMeshService('other', { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } });
+    expect(injected(old, other, SETTINGS, http).spec.initContainers).to.have.length(1);
+  });
+});
