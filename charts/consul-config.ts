@@ -12,6 +12,7 @@ import { values } from './values/tree.ts';
 /** Files of the Secret landbridge-consul-server and of the volume, as the server sees them. */
 export const CONSUL_TLS_DIRECTORY = '/consul/tls';
 export const CONSUL_DATA_DIRECTORY = '/consul/data';
+export const CONSUL_CA_FILE = `${CONSUL_TLS_DIRECTORY}/ca.crt`;
 /** A snippet with the gossip key: a secret, so it is no part of the ConfigMap. */
 export const CONSUL_GOSSIP_FILE = `${CONSUL_TLS_DIRECTORY}/gossip.json`;
 /** A snippet with the token by which it answers DNS. */
@@ -22,14 +23,20 @@ const DNS_TTL = '5s';
 
 const server = (index: number): string => `${CONSUL_SERVER_SERVICE}-${index}.${CONSUL_SERVER_SERVICE}.${NAMESPACE}.svc`;
 
+/** The configuration of the Consul servers, over the values. */
+export const consulConfig = (): object => ({
+  ...restartConfig(),
+  // Matter to a server without data only: one that runs goes on as it is when others come or go.
+  bootstrap_expect: values.consul.servers,
+  retry_join: when(equal(values.consul.servers, 3), [server(0), server(1), server(2)]),
+});
+
 /**
- * The configuration of the Consul servers, over the values. Keys: https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
+ * The part of it that a server has to be started again for. Keys: https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */
-export function consulConfig(): object {
+export function restartConfig(): object {
   return {
     server: true,
-    bootstrap_expect: values.consul.servers,
-    retry_join: when(equal(values.consul.servers, 3), [server(0), server(1), server(2)]),
     datacenter: DATACENTER,
     primary_datacenter: DATACENTER,
     data_dir: CONSUL_DATA_DIRECTORY,
@@ -58,7 +65,7 @@ export function consulConfig(): object {
     acl: { enabled: true, default_policy: 'deny', enable_token_persistence: true },
     tls: {
       defaults: {
-        ca_file: `${CONSUL_TLS_DIRECTORY}/ca.crt`,
+        ca_file: CONSUL_CA_FILE,
         cert_file: `${CONSUL_TLS_DIRECTORY}/tls.crt`,
         key_file: `${CONSUL_TLS_DIRECTORY}/tls.key`,
         // Clients prove themselves with ACL tokens.

@@ -11,11 +11,13 @@ import {
   SECRETS,
 } from '../mesh/installation.ts';
 import {
+  CONSUL_CA_FILE,
   CONSUL_DATA_DIRECTORY,
   CONSUL_DNS_FILE,
   CONSUL_GOSSIP_FILE,
   CONSUL_TLS_DIRECTORY,
   consulConfig,
+  restartConfig,
 } from './consul-config.ts';
 import { labels, selectorLabels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
@@ -38,6 +40,9 @@ import { values } from './values/tree.ts';
 const CONFIG_MAP = 'landbridge-consul-config';
 const CONFIG_DIRECTORY = '/consul/config';
 const CONFIG_KEY = 'server.json';
+
+/** Consul's autopilot lets a new server vote once it was well for 10 s, and looks every 10 s. */
+const SECONDS_UNTIL_IT_VOTES = 20;
 
 const { consul } = values;
 const several = moreThan(consul.servers, 1);
@@ -62,19 +67,24 @@ export function addConsul(target: Target): void {
     metadata: { name: CONSUL_SERVER_SERVICE, namespace: NAMESPACE, labels: labels('consul') },
     spec: {
       replicas: consul.servers,
-      // Three elect a leader together: none is ready alone.
+      // Three elect a leader together: none is ready alone. One keeps the default, so that what goes from one to three, or back,
+      // without the upgrade job is refused: servers that leave unasked take the quorum along. See docs/adr/0050-*.md.
       podManagementPolicy: when<string>(several, 'Parallel'),
+      // A new server votes 10 to 20 s after it came: the next one waits for that.
+      minReadySeconds: when<number>(several, SECONDS_UNTIL_IT_VOTES),
       serviceName: CONSUL_SERVER_SERVICE,
       selector: podSelector('consul'),
       template: podTemplate('consul', {
         spread: true,
         talksToKubernetes: false,
         // Consul reads its file at start only.
-        annotations: { 'landbridge.dev/config-hash': hashOf(config) },
+        annotations: { 'landbridge.dev/config-hash': hashOf(restartConfig()) },
         terminationGracePeriodSeconds: 10,
         container: serverContainer(),
         volumes: [
           { name: 'config', configMap: { name: CONFIG_MAP } },
+          // A snapshot is put together there, when it is taken and when it is restored.
+          { name: 'tmp', emptyDir: {} },
           {
             name: 'tls',
             secret: {
@@ -116,6 +126,9 @@ function serverContainer(): Parts<k8s.Container> {
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      // For whoever runs `consul` in the pod: `kubectl exec landbridge-consul-server-0 -- consul members`.
+      { name: 'CONSUL_HTTP_ADDR', value: `https://localhost:${CONSUL_HTTPS_PORT}` },
+      { name: 'CONSUL_CACERT', value: CONSUL_CA_FILE },
     ],
     ports: [
       { name: 'https', containerPort: CONSUL_HTTPS_PORT },
@@ -139,6 +152,7 @@ function serverContainer(): Parts<k8s.Container> {
     resources: resourcesOf(consul.resources),
     volumeMounts: [
       { name: 'data', mountPath: CONSUL_DATA_DIRECTORY },
+      { name: 'tmp', mountPath: '/tmp' },
       { name: 'config', mountPath: CONFIG_DIRECTORY, readOnly: true },
       { name: 'tls', mountPath: CONSUL_TLS_DIRECTORY, readOnly: true },
     ],

@@ -5,8 +5,10 @@ import type { KubeObject } from '../clients/kube/object.ts';
 import { deployments, pods, secrets } from '../clients/kube/resources.ts';
 import { openTunnel } from '../clients/kube/tunnel.ts';
 import { connectConsul } from '../clients/consul/connect.ts';
+import { type ConsulRaft, connectRaft } from '../clients/consul/raft.ts';
 import type { Consul } from '../clients/consul/consul.ts';
 import { CONSUL_HTTPS_PORT, CONSUL_SERVER_NAME, CONSUL_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation.ts';
+import { consulServer } from '../mesh/reshape.ts';
 
 export interface ClusterFlags {
   kubeconfig?: string;
@@ -38,16 +40,7 @@ export async function consulOf(
   tokenOf: typeof SECRETS.operator | typeof SECRETS.bridge = SECRETS.operator,
 ): Promise<{ consul: Consul; close(): void }> {
   const kube = kubeOf(flags);
-  const secret = await kube.get<KubeObject & { data: Record<string, string> }>(secrets, tokenOf, NAMESPACE);
-  if (secret === undefined) {
-    throw new Error(
-      `there is no Secret ${NAMESPACE}/${tokenOf}: install Landbridge first, or wait for its bootstrap job`,
-    );
-  }
-  const text = (key: string): string =>
-    Buffer.from(secret.data[key] ?? '', 'base64')
-      .toString('utf8')
-      .trim();
+  const text = await secretOf(kube, tokenOf);
   const { items } = await kube.list<RunningPod>(pods, {
     namespace: NAMESPACE,
     labelSelector: 'app.kubernetes.io/component=consul',
@@ -68,6 +61,37 @@ export async function consulOf(
       tunnel.close();
     },
   };
+}
+
+/** The first of the installation's own Consul servers, through the API server, with the token that may do everything. */
+export async function firstServerOf(flags: ClusterFlags): Promise<ConsulRaft> {
+  const kube = kubeOf(flags);
+  const [management, server] = [await secretOf(kube, SECRETS.consulManagement), await secretOf(kube, SECRETS.consulServer)];
+  const tunnel = await openTunnel(sourceOf(flags), NAMESPACE, consulServer(0), CONSUL_HTTPS_PORT);
+  const raft = connectRaft({
+    addresses: [tunnel.address],
+    caPem: server('ca.crt'),
+    serverName: CONSUL_SERVER_NAME,
+    token: () => management('token'),
+  });
+  return {
+    ...raft,
+    close: () => {
+      raft.close();
+      tunnel.close();
+    },
+  };
+}
+
+/** Gives the values of its keys, less space around them. Throws what to do when it is not there. */
+async function secretOf(kube: KubeClient, name: string): Promise<(key: string) => string> {
+  const secret = await kube.get<KubeObject & { data: Record<string, string> }>(secrets, name, NAMESPACE);
+  if (secret === undefined)
+    throw new Error(`there is no Secret ${NAMESPACE}/${name}: install Landbridge first, or wait for its bootstrap job`);
+  return (key) =>
+    Buffer.from(secret.data[key] ?? '', 'base64')
+      .toString('utf8')
+      .trim();
 }
 
 /** Servers that are not ours are asked from here; whether they answer depends on what lies between. */

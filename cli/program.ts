@@ -10,6 +10,7 @@ import { installCommand, upgradeCommand } from './commands/install.ts';
 import { manifestsCommand } from './commands/manifests.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { planCommand } from './commands/plan.ts';
+import { prepareUpgradeCommand } from './commands/prepare-upgrade.ts';
 import { adoptCommand } from './commands/adopt.ts';
 import { deregisterCommand, registerCommand } from './commands/register.ts';
 import { selfTestCommand } from './commands/self-test.ts';
@@ -45,6 +46,7 @@ export function landbridgeProgram(): Command {
     bootstrapCommand(),
     selfTestCommand(),
     cleanUpCommand(),
+    prepareUpgradeCommand(),
   ]) {
     program.addCommand(command);
   }

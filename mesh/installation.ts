@@ -64,6 +64,8 @@ export const BOOTSTRAP_AGAIN =
 /** Where the operator and the bridge find their Secrets. */
 export const OPERATOR_SECRETS_DIRECTORY = '/etc/landbridge/operator';
 export const BRIDGE_SECRETS_DIRECTORY = '/etc/landbridge/bridge';
+/** Where the upgrade job of Helm's chart finds the token and the CA of Consul. */
+export const UPGRADE_SECRETS_DIRECTORY = '/etc/landbridge/upgrade';
 /**
  * Of the operator's Node. V8 keeps what each burst of walks made in a young generation of up to three times this, MB, and
  * gives little of it back: with the default of 16 an operator among 5,000 pods is resident with some 14 MB more.

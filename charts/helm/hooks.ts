@@ -9,10 +9,12 @@ import type { Rules } from '../rbac.ts';
 import { asText, type Parts } from '../template/expression.ts';
 import type { Target } from '../template/target.ts';
 import { releaseNamespace, values } from '../values/tree.ts';
+import { addUpgradeHook } from './upgrade-hook.ts';
 
 /** What only Helm runs: applied with the other manifests these would run at once. */
 export function addHooks(target: Target): void {
   addTest(target);
+  addUpgradeHook(target);
   addRemoval(target);
 }
 

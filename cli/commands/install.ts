@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { type ClusterFlags, kubeOf, withClusterFlags } from '../cluster.ts';
+import { type ClusterFlags, firstServerOf, kubeOf, withClusterFlags } from '../cluster.ts';
 import { install } from '../install/install.ts';
 import { synthesized } from '../synthesized.ts';
 import { parseDuration } from '../vm/duration.ts';
@@ -30,6 +30,7 @@ function command(name: string, description: string): Command {
         objects,
         planOnly: flags.plan ?? false,
         timeoutMs: flags.timeout,
+        openServers: () => firstServerOf(flags),
         say: (line) => process.stdout.write(`${line}\n`),
       });
       if (flags.plan && changes > 0) process.exitCode = 2;

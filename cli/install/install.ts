@@ -1,12 +1,18 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
+import type { ConsulRaft } from '../../clients/consul/raft.ts';
+import { systemClock } from '../../clients/kube/clock.ts';
 import { discoverer } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { deployments } from '../../clients/kube/resources.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
+import { judgeReshape } from '../../mesh/reshape.ts';
 import { asksExternalConsul, requireExternalSecrets } from './bootstrap-job.ts';
+import { heldShape } from './held-shape.ts';
 import { planInstall } from './plan-install.ts';
+import { describeReshaping, reshape } from './reshape.ts';
 import { rollOut } from './roll-out.ts';
 import { describeStep, nameOf, summary } from './step.ts';
+import { shapeOf } from './wanted-shape.ts';
 
 export interface InstallOptions {
   kube: KubeClient;
@@ -15,6 +21,8 @@ export interface InstallOptions {
   planOnly: boolean;
   /** For everything to become usable, ms. 0 waits for nothing. */
   timeoutMs: number;
+  /** The installation's first Consul server. Asked for only where servers are to go. */
+  openServers(): Promise<ConsulRaft>;
   say(line: string): void;
 }
 
@@ -22,13 +30,18 @@ export interface InstallOptions {
  * Plan, apply, take away what is no longer wanted, wait. Running it again with the same values changes nothing. Gives
  * the number of changes there were, or would be.
  */
-export async function install({ kube, objects, planOnly, timeoutMs, say }: InstallOptions): Promise<number> {
+export async function install(options: InstallOptions): Promise<number> {
+  const { kube, objects, planOnly, timeoutMs, say } = options;
   await refuseHelms(kube);
   const discover = discoverer(kube);
-  const steps = await planInstall(kube, discover, objects);
+  const wanted = shapeOf(objects);
+  const { refusals, steps: before } = judgeReshape(await heldShape(kube, wanted.priorityClass.name), wanted);
+  if (refusals.length > 0) throw new Error(`${refusals.join('\n')}\nNothing was changed`);
+  const steps = await planInstall(kube, discover, objects, before);
   const changes = steps.filter((step) => step.do !== 'keep');
   say(`${summary(steps)}:`);
   for (const step of changes) say(describeStep(step));
+  for (const step of before) say(`  ! ${describeReshaping(step)}`);
   if (planOnly) return changes.length;
 
   for (const step of steps)
@@ -36,6 +49,7 @@ export async function install({ kube, objects, planOnly, timeoutMs, say }: Insta
   say(
     changes.length === 0 ? 'nothing has to be changed' : 'applying, part by part; waiting until all of it can be used',
   );
+  await reshape({ kube, openServers: options.openServers, clock: systemClock, say }, before);
   await rollOut({ kube, discover, steps, timeoutMs, say });
   return changes.length;
 }

@@ -13,9 +13,6 @@ interface Live extends KubeObject {
     replicas?: number;
     updatedReplicas?: number;
     availableReplicas?: number;
-    readyReplicas?: number;
-    currentRevision?: string;
-    updateRevision?: string;
     conditions?: Condition[];
   };
   webhooks?: { name: string; clientConfig: { caBundle?: string } }[];
@@ -56,10 +53,10 @@ export function notReadyBecause(object: KubeObject): string | undefined {
     }
     case 'StatefulSet': {
       if (behind) return 'not looked at yet';
-      const { readyReplicas = 0, updatedReplicas = 0, currentRevision, updateRevision } = status;
-      if (currentRevision !== updateRevision && updatedReplicas < wanted)
-        return `${updatedReplicas} of ${wanted} pods are new`;
-      return readyReplicas < wanted ? `${readyReplicas} of ${wanted} pods are ready` : undefined;
+      // One that was made again around its pods has a single revision, and may still have to replace them.
+      const { availableReplicas = 0, updatedReplicas = 0 } = status;
+      if (updatedReplicas < wanted) return `${updatedReplicas} of ${wanted} pods are new`;
+      return availableReplicas < wanted ? `${availableReplicas} of ${wanted} pods are ready` : undefined;
     }
     case 'MutatingWebhookConfiguration':
     case 'ValidatingWebhookConfiguration':

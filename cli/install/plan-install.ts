@@ -4,6 +4,7 @@ import type { Discover } from '../../clients/kube/discover.ts';
 import { isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { objectPath, type Resource } from '../../clients/kube/resources.ts';
+import { type Reshaping, renewsServers } from '../../mesh/reshape.ts';
 import { changedFields } from './changed-fields.ts';
 import type { Step } from './step.ts';
 import { installedObjects } from './installed-objects.ts';
@@ -13,14 +14,24 @@ export const INSTALL_MANAGER = 'landbridge-install';
 
 /**
  * What applying these objects would do, found by dry runs of the API server itself, and which objects of an earlier
- * installation are no longer among them. Writes nothing. Throws KubeError when the server would refuse an object.
+ * installation are no longer among them. `before` is done by then, and lets fields change that otherwise never do. Writes
+ * nothing. Throws KubeError when the server would refuse an object.
  */
-export async function planInstall(kube: KubeClient, discover: Discover, objects: KubeObject[]): Promise<Step[]> {
+export async function planInstall(
+  kube: KubeClient,
+  discover: Discover,
+  objects: KubeObject[],
+  before: readonly Reshaping[] = [],
+): Promise<Step[]> {
+  const renewed = new Set([
+    ...(renewsServers(before) ? ['StatefulSet'] : []),
+    ...(before.some((step) => step.do === 'renew-priority-class') ? ['PriorityClass'] : []),
+  ]);
   const missing = new Set<string>();
   const steps = new Map<KubeObject, Step>();
   const problems = new Map<KubeObject, unknown>();
   const plan = async (object: KubeObject): Promise<void> => {
-    await planObject(kube, discover, object, missing).then(
+    await planObject(kube, discover, object, missing, renewed.has(object.kind!)).then(
       (step) => steps.set(object, step),
       (error: unknown) => problems.set(object, error),
     );
@@ -65,15 +76,19 @@ async function planObject(
   discover: Discover,
   object: KubeObject,
   missing: ReadonlySet<string>,
+  renewed: boolean,
 ): Promise<Step> {
   const create: Step = { do: 'create', object, fields: [] };
   if (object.metadata.namespace !== undefined && missing.has(object.metadata.namespace)) return create;
   const resource = await discover(object.apiVersion!, object.kind!);
   const held = await kube.get<KubeObject>(resource, object.metadata.name, object.metadata.namespace);
   try {
-    const next = await applyObject(kube, resource, object, true);
+    const tried = renewed && held !== undefined ? withFixedFieldsOf(held, object) : object;
+    const next = await applyObject(kube, resource, tried, true);
     if (held === undefined) return create;
     const fields = changedFields(comparable(held), comparable(next));
+    // Not told one by one: the whole object is made again.
+    if (renewed) fields.push('/metadata/uid');
     return { do: fields.length === 0 ? 'keep' : 'change', object, fields };
   } catch (error) {
     // In a namespace that is not there, and that the values do not make.
@@ -85,6 +100,13 @@ async function planObject(
     }
     throw error;
   }
+}
+
+/** As it would be if the fields that never change stayed: the API server judges the others. */
+function withFixedFieldsOf(held: KubeObject, object: KubeObject): KubeObject {
+  if (object.kind === 'PriorityClass') return { ...object, value: held['value'] };
+  const { podManagementPolicy, volumeClaimTemplates } = held['spec'] as Record<string, unknown>;
+  return { ...object, spec: { ...(object['spec'] as object), podManagementPolicy, volumeClaimTemplates } };
 }
 
 const identity = ({ kind, metadata: { namespace = '', name } }: KubeObject): string => `${kind} ${namespace}/${name}`;

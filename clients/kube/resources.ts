@@ -25,6 +25,21 @@ export const namespaces = core('namespaces', 'Namespace', false);
 export const secrets = core('secrets', 'Secret');
 export const configMaps = core('configmaps', 'ConfigMap');
 export const services = core('services', 'Service');
+export const persistentVolumeClaims = core('persistentvolumeclaims', 'PersistentVolumeClaim');
+export const statefulSets: Resource = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'statefulsets',
+  kind: 'StatefulSet',
+  namespaced: true,
+};
+export const priorityClasses: Resource = {
+  group: 'scheduling.k8s.io',
+  version: 'v1',
+  plural: 'priorityclasses',
+  kind: 'PriorityClass',
+  namespaced: false,
+};
 export const deployments: Resource = {
   group: 'apps',
   version: 'v1',

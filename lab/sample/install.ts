@@ -3,7 +3,7 @@ import { dump } from 'js-yaml';
 import { synthesize } from '../../charts/synthesize.ts';
 import { parseValues } from '../../charts/values.ts';
 import type { ValuesInput } from '../../charts/values/schema.ts';
-import { kubeOf } from '../../cli/cluster.ts';
+import { firstServerOf, kubeOf } from '../../cli/cluster.ts';
 import { install as installObjects } from '../../cli/install/install.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 import type { Cluster, ClusterNode } from '../cluster.ts';
@@ -48,6 +48,7 @@ export async function install(engine: Engine, cluster: Cluster, progress: Progre
       objects: synthesize(parseValues(values)) as Parameters<typeof installObjects>[0]['objects'],
       planOnly: false,
       timeoutMs: TIMEOUT_MS,
+      openServers: () => firstServerOf({ kubeconfig: cluster.kubeconfig }),
       say: (line) => task.at(line.trim()),
     });
     task.done();

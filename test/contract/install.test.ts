@@ -22,7 +22,8 @@ describe('landbridge install, upgrade and uninstall', function () {
     synthesize(parseValues({ createNamespace: false, ...values })) as KubeObject[];
   const run = async (values: ValuesInput, planOnly = false): Promise<number> => {
     lines = [];
-    return install({ kube: kube.client, objects: objectsOf(values), planOnly, timeoutMs: 0, say });
+    const openServers = () => Promise.reject(new Error('no Consul server runs here'));
+    return install({ kube: kube.client, objects: objectsOf(values), planOnly, timeoutMs: 0, openServers, say });
   };
   const remove = async (more: { keepCrds?: boolean; yes?: boolean; planOnly?: boolean } = {}) => {
     lines = [];

@@ -1,0 +1,19 @@
+import { judgeReshape } from '../../mesh/reshape.ts';
+import { heldShape } from './held-shape.ts';
+import { type ReshapeOptions, reshape } from './reshape.ts';
+import { shapeOfEnvironment } from './wanted-shape.ts';
+
+/**
+ * What has to be done before Helm applies other values than those of before. Throws one sentence a value that cannot be
+ * changed, with the way round, and nothing was touched.
+ */
+export async function prepareUpgrade(
+  options: ReshapeOptions & { env: Record<string, string | undefined> },
+): Promise<void> {
+  const wanted = shapeOfEnvironment(options.env);
+  const held = await heldShape(options.kube, wanted.priorityClass.name);
+  const { refusals, steps } = judgeReshape(held, wanted);
+  if (refusals.length > 0) throw new Error(`${refusals.join('\n')}\nNothing was changed`);
+  if (steps.length === 0) options.say('Helm can do all of it by itself');
+  await reshape(options, steps);
+}

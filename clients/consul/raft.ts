@@ -1,0 +1,61 @@
+import type { ConsulOptions } from './consul.ts';
+import { openTransport, type Transport } from './transport.ts';
+
+export interface RaftPeer {
+  id: string;
+  /** Name of the server's node; empty for one that nobody has seen lately. */
+  node: string;
+  leader: boolean;
+  voter: boolean;
+}
+
+/** The servers among themselves. Needs `operator:write`. All methods throw what those of Consul do. */
+export interface ConsulRaft {
+  peers(): Promise<RaftPeer[]>;
+  /** Resolves when the servers have agreed to it; the next leader may take another moment. */
+  transferLeadership(id: string): Promise<void>;
+  /** The others go on without it. */
+  removePeer(id: string): Promise<void>;
+  /** Makes the others forget a server that is gone, without the three days that they would wait. */
+  forget(node: string): Promise<void>;
+  close(): void;
+}
+
+export const connectRaft = (options: ConsulOptions): ConsulRaft => raftOver(openTransport(options));
+
+interface RawPeer {
+  ID: string;
+  Node: string;
+  Leader: boolean;
+  Voter: boolean;
+}
+
+/** Over any transport. */
+export function raftOver(transport: Transport): ConsulRaft {
+  return {
+    async peers() {
+      const { body } = await transport.send({ method: 'GET', path: '/operator/raft/configuration' });
+      return (body as { Servers: RawPeer[] }).Servers.map(({ ID, Node, Leader, Voter }) => ({
+        id: ID,
+        node: Node,
+        leader: Leader,
+        voter: Voter,
+      }));
+    },
+    async transferLeadership(id) {
+      await transport.send({ method: 'POST', path: '/operator/raft/transfer-leader', query: { id } });
+    },
+    async removePeer(id) {
+      await transport.send({ method: 'DELETE', path: '/operator/raft/peer', query: { id } });
+    },
+    async forget(node) {
+      await transport.send({
+        method: 'PUT',
+        path: `/agent/force-leave/${encodeURIComponent(node)}`,
+        query: { prune: '' },
+        repeatable: true,
+      });
+    },
+    close: () => transport.close(),
+  };
+}

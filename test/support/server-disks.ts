@@ -1,0 +1,40 @@
+import type { RunningLab } from '../../lab/running.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
+import { consulClaim } from '../../mesh/reshape.ts';
+
+const STORAGE_CLASS = 'landbridge-lab';
+const volumeOf = (ordinal: number): string => `landbridge-consul-${ordinal}`;
+const folderOf = (ordinal: number): string => `/var/local/landbridge-consul-${ordinal}`;
+
+/**
+ * An empty volume for one more Consul server, bound to its claim before that is there. One that was there is taken away with
+ * what was in it, as its disk would be: nothing may use it any more. The lab has no provisioner.
+ */
+export async function renewServerDisk(lab: RunningLab, ordinal: number): Promise<void> {
+  const node = (await lab.cluster.nodes()).filter(({ role }) => role === 'worker').at(-1)!.name;
+  await lab.cluster.kubectl(['delete', 'pv', volumeOf(ordinal), '--ignore-not-found']);
+  await lab.engine.docker(['exec', node, 'rm', '-rf', folderOf(ordinal)]);
+  const owner = ['-o', '65532', '-g', '65532', '-m', '0700'];
+  await lab.engine.docker(['exec', node, 'install', '-d', ...owner, folderOf(ordinal)]);
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: volumeOf(ordinal) },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      persistentVolumeReclaimPolicy: 'Retain',
+      storageClassName: STORAGE_CLASS,
+      claimRef: { namespace: NAMESPACE, name: consulClaim(ordinal) },
+      local: { path: folderOf(ordinal) },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+          ],
+        },
+      },
+    },
+  };
+  await lab.cluster.kubectl(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(volume) });
+}
