@@ -8,6 +8,9 @@ export const REASONS = {
   ClusterNameTaken: 'Another Kubernetes cluster goes by the name of this one in Consul; nothing was read or written.',
   ConsulRefused: 'Consul refused a change.',
   NameOwnedByAnother: 'Another owner holds this name in Consul; nothing of it was touched.',
+  NameInUse:
+    'Nobody has claimed this name in Consul, and it has instances that no MeshService stands for; nothing of it was touched.',
+  ForeignEntry: 'Another hand wrote under a name in Consul that this MeshService holds; it was put right.',
   AllInstancesReady: 'Every instance takes traffic.',
   SomeInstancesNotReady: 'At least one instance takes traffic, and at least one does not.',
   NoReadyInstances: 'No instance takes traffic.',

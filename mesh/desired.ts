@@ -24,6 +24,10 @@ export interface Intent {
   podSecurity?: string | undefined;
   /** spec.traffic of the services that it calls, by name in Consul, where a MeshService says it. */
   callees?: Record<string, Traffic>;
+  /** The name in Consul that it held when its status was written. */
+  holds?: string | undefined;
+  /** Owner marks of other MeshServices of the cluster that want the name. Default: not known. */
+  rivals?: string[];
   /** What the rules between MeshServices say of it (mesh/traffic/problems.ts). */
   problems?: TrafficProblem[] | undefined;
 }
@@ -39,16 +43,23 @@ export interface Desired extends CatalogState {
   /** The name in Consul; undefined when nothing is asked for. */
   service: string | undefined;
   problems: Problem[];
-  /** What is asked for cannot be served: what is held of the config entries stays, and only a claim is made. */
+  /** What is asked for cannot be served: what is held of the config entries stays, but for who may call; see mesh/kept.ts. */
   keepsConfig: boolean;
+  /** What joins it to other services goes meanwhile, since it would be in their way. */
+  withdraws: boolean;
+  holds: string | undefined;
+  rivals: string[] | undefined;
 }
 
 /** What Consul should hold for a MeshService. An intent without MeshService asks for nothing, so everything becomes a removal. */
 export function desiredState(intent: Intent): Desired {
   const { cluster, namespace, name, meshService } = intent;
   const owner = meshServiceOwner(cluster, namespace, name);
-  if (meshService === undefined)
-    return { owner, service: undefined, node: undefined, config: {}, problems: [], keepsConfig: false };
+  const claim = { owner, holds: intent.holds, rivals: intent.rivals };
+  if (meshService === undefined) {
+    const nothing = { node: undefined, config: {}, problems: [], keepsConfig: false, withdraws: false };
+    return { ...claim, service: undefined, ...nothing };
+  }
 
   const service = consulName(meshService);
   const blocking = (intent.problems ?? []).filter(({ weight }) => weight !== 'warn');
@@ -61,7 +72,7 @@ export function desiredState(intent: Intent): Desired {
   }
   const config = configEntries(meshService, owner, (callee) => intent.callees?.[callee]);
   return {
-    owner,
+    ...claim,
     service,
     node: {
       Node: podsNode(cluster, namespace, name),
@@ -73,6 +84,7 @@ export function desiredState(intent: Intent): Desired {
     config: Object.fromEntries(config.map((entry) => [configKey(entry), entry])),
     problems,
     keepsConfig: blocking.length > 0,
+    withdraws: blocking.some(({ withdraws }) => withdraws === true),
   };
 }
 

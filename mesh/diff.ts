@@ -1,14 +1,9 @@
 import { configSteps } from './config-steps.ts';
-import {
-  type CatalogState,
-  type CheckEntry,
-  type ConfigEntry,
-  type NodeEntry,
-  OWNER_META,
-  type Registration,
-} from './entry.ts';
+import { type CatalogState, type CheckEntry, type ConfigEntry, type NodeEntry, type Registration } from './entry.ts';
 import { equal } from './equal.ts';
-import type { Change, Conflict, Plan } from './plan.ts';
+import { kept } from './kept.ts';
+import { type Claim, conflictsOf, judged } from './ownership.ts';
+import type { Change, Plan } from './plan.ts';
 
 /** A config entry with the index that a compare-and-set write has to name. */
 export interface HeldConfig {
@@ -21,6 +16,16 @@ export interface ActualState {
   node: NodeEntry | undefined;
   /** By `Kind/Name`. */
   config: Record<string, HeldConfig>;
+  /** By name in Consul: one instance that somebody else registered under a name which nobody has claimed, in words. */
+  instances?: Record<string, string>;
+}
+
+/** What diff leads to. */
+export interface Wish extends CatalogState, Claim {
+  /** What is asked for cannot be served; see mesh/kept.ts. */
+  keepsConfig?: boolean;
+  /** With `keepsConfig`: what joins other services goes. */
+  withdraws?: boolean;
 }
 
 /**
@@ -35,40 +40,20 @@ export interface ActualState {
  * | another owner's | yes       | -    | conflict: nothing of it is touched, and nothing is registered |
  * | another owner's | no        | -    | none                                                          |
  *
+ * Ours is what bears our mark, and every config entry under a name whose claim is ours (mesh/ownership.ts).
+ *
  * Whoever does not own a name holds nothing under it: on a conflict the desired state shrinks to nothing, so what was
  * registered before goes away and the owner's traffic never reaches a stranger.
  */
-export function diff(desired: CatalogState & { keepsConfig?: boolean }, actual: ActualState, owner: string): Plan {
-  const conflicts = conflictsOf(desired, actual, owner);
+export function diff(desired: Wish, actual: ActualState, owner: string): Plan {
+  const mine = judged(desired, actual, owner);
+  const conflicts = conflictsOf(desired, actual, mine, owner);
   const wanted = conflicts.length === 0 ? desired : { node: undefined, config: {} };
-  const mine: ActualState = {
-    node: ownerOf(actual.node) === owner ? actual.node : undefined,
-    config: Object.fromEntries(Object.entries(actual.config).filter(([, held]) => ownerOf(held.entry) === owner)),
-  };
-  const config = desired.keepsConfig ? kept(wanted.config, mine.config) : wanted.config;
+  const keeps = desired.keepsConfig === true && conflicts.length === 0;
+  const config = keeps ? kept(wanted.config, mine.config, owner, desired.withdraws === true) : wanted.config;
   // Config entries before registrations: an instance is known under its protocol from its first moment.
   const changes = [...removals(wanted, mine), ...configSteps(mine.config, config), ...writes(wanted, mine)];
   return { changes, conflicts };
-}
-
-/** What is held stays as it is; where nothing is, the claim and who may call are all that is made. */
-function kept(wanted: CatalogState['config'], held: ActualState['config']): CatalogState['config'] {
-  const entries = Object.entries(held).map(([key, { entry }]) => [key, entry] as const);
-  if (entries.length > 0) return Object.fromEntries(entries);
-  const alone = ['service-defaults', 'service-intentions'];
-  return Object.fromEntries(Object.entries(wanted).filter(([, { Kind }]) => alone.includes(Kind)));
-}
-
-const ownerOf = (entry: { Meta: Record<string, string> } | undefined): string | undefined => entry?.Meta[OWNER_META];
-
-function conflictsOf(desired: CatalogState, actual: ActualState, owner: string): Conflict[] {
-  const conflicts: Conflict[] = [];
-  const check = (what: string, held: { Meta: Record<string, string> } | undefined) => {
-    if (held !== undefined && ownerOf(held) !== owner) conflicts.push({ what, owner: ownerOf(held) ?? 'unmarked' });
-  };
-  for (const key of sortedKeys(desired.config)) check(key, actual.config[key]?.entry);
-  if (desired.node !== undefined) check(`node/${desired.node.Node}`, actual.node);
-  return conflicts;
 }
 
 /** Instances first: traffic to what is gone stops before anything else happens. */
@@ -125,5 +110,3 @@ function registrationChanges(
     .filter((check) => !equal(checkOf(held, check), check))
     .map((check) => ({ op: 'set-check', node: node.Node, check }));
 }
-
-const sortedKeys = (record: Record<string, unknown>): string[] => Object.keys(record).sort();

@@ -9,6 +9,9 @@ export const ANNOTATION_INJECTED = 'landbridge.dev/injected';
 export const ANNOTATION_SECRET_SINCE = 'landbridge.dev/secret-since';
 export const FINALIZER = 'landbridge.dev/consul';
 
+/** On a namespace: names in Consul, with commas between, or `*`, that its MeshServices may claim although they have instances. */
+export const ANNOTATION_MAY_CLAIM = 'landbridge.dev/may-claim';
+
 /** Kubernetes' own labels for what a pod is. */
 export const LABEL_VERSION = 'app.kubernetes.io/version';
 export const LABEL_ZONE = 'topology.kubernetes.io/zone';

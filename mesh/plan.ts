@@ -1,4 +1,4 @@
-import type { CheckEntry, ConfigEntry, NodeEntry, Registration } from './entry.ts';
+import { type CheckEntry, type ConfigEntry, type NodeEntry, OWNER_META, type Registration } from './entry.ts';
 
 /**
  * One change to Consul. The order of a plan is the order of writing: removals of instances first, then config entries
@@ -46,6 +46,8 @@ export interface Conflict {
   what: string;
   /** The other owner's mark, or `unmarked` when the entry carries none. */
   owner: string;
+  /** Default: NameOwnedByAnother. `NameInUse`: nobody has claimed the name, and it has instances. */
+  reason?: 'NameInUse';
 }
 
 export interface Plan {
@@ -55,6 +57,16 @@ export interface Plan {
 
 /** What became of one change. `error` is one sentence without secrets. */
 export type Outcome = { change: Change; ok: true } | { change: Change; ok: false; error: string };
+
+/** Entries that another hand had written and that were put right, as `Kind Name`. */
+export function foreignWrites(outcomes: Outcome[], owner: string): string[] {
+  const found = outcomes.flatMap(({ ok, change }) => {
+    if (!ok || (change.op !== 'set-config' && change.op !== 'delete-config')) return [];
+    if (change.before === undefined || change.before.Meta[OWNER_META] === owner) return [];
+    return [`${change.before.Kind} ${change.before.Name}`];
+  });
+  return [...new Set(found)];
+}
 
 /** One line a change, for logs, events and `landbridge plan` alike. */
 export function describeChange(change: Change): string {

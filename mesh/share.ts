@@ -7,7 +7,11 @@ import { equal } from './equal.ts';
  * but it is in memory once, and the next diff knows it by identity.
  */
 export function shared(actual: ActualState, desired: CatalogState): ActualState {
-  return { node: sharedNode(actual.node, desired.node), config: sharedConfig(actual.config, desired.config) };
+  return {
+    ...actual,
+    node: sharedNode(actual.node, desired.node),
+    config: sharedConfig(actual.config, desired.config),
+  };
 }
 
 function sharedNode(held: ActualState['node'], wanted: CatalogState['node']): ActualState['node'] {

@@ -2,7 +2,7 @@ import type { Condition } from '../crds/kubernetes.ts';
 import { type MeshServiceStatus } from '../crds/mesh-service.ts';
 import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
-import { podsNode } from './names.ts';
+import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
 import { type ReachSeen, reachVerdict } from './reach.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 
@@ -61,7 +61,7 @@ export function statusOf(
     total: live.length + seen.podsWithoutSidecar.length,
     ...(seen.podsWithoutSidecar.length === 0 ? {} : { withoutSidecar: seen.podsWithoutSidecar.length }),
   };
-  const synced = syncedVerdict(desired, plan, outcomes, seen);
+  const synced = syncedVerdict(intent, desired, plan, outcomes, seen);
   const consul = heldName(intent, desired, plan, outcomes, seen);
   const verdicts: [ConditionType, Verdict][] = [
     ['Ready', readyVerdict(synced, pods.ready + seen.external.ready, pods.total + seen.external.total)],
@@ -109,6 +109,9 @@ function heldName(
     seen.consulDown !== undefined || seen.clusterTaken !== undefined || outcomes.some((outcome) => !outcome.ok);
   if (failed) return intent.meshService?.status?.consul;
   if (plan.conflicts.length > 0 || desired.service === undefined) return undefined;
+  // What is held stays as it is, and so does its name.
+  const before = intent.meshService?.status?.consul;
+  if (desired.keepsConfig && before !== undefined) return before;
   return { service: desired.service, node: podsNode(intent.cluster, intent.namespace, intent.name) };
 }
 
@@ -118,10 +121,20 @@ const verdict = (status: Condition['status'], reason: Reason, detail?: string): 
   message: detail ?? REASONS[reason],
 });
 
-function syncedVerdict(desired: Desired, plan: Plan, outcomes: Outcome[], seen: Seen): Verdict {
+/** What the status and an Event say of a name that has instances already. */
+export const nameInUse = (
+  { namespace }: Pick<Intent, 'namespace'>,
+  service: string | undefined,
+  instance: string,
+): string =>
+  `the name ${service ?? ''} has an instance in Consul already that no MeshService stands for (${instance}); nothing of it was touched. Deregister it, give spec.service another name, or let an administrator allow it: kubectl annotate namespace ${namespace} ${ANNOTATION_MAY_CLAIM}=${service ?? ''}`;
+
+function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: Outcome[], seen: Seen): Verdict {
   if (seen.consulDown !== undefined) return verdict('Unknown', 'ConsulUnavailable', seen.consulDown);
   if (seen.clusterTaken !== undefined) return verdict('False', 'ClusterNameTaken', seen.clusterTaken);
   const conflict = plan.conflicts[0];
+  if (conflict?.reason === 'NameInUse')
+    return verdict('False', 'NameInUse', nameInUse(intent, desired.service, conflict.what));
   if (conflict !== undefined) {
     return verdict(
       'False',

@@ -11,7 +11,12 @@ import { shared } from '../mesh/share.ts';
 export interface CatalogPlace {
   node: string;
   services: string[];
+  /** The name that is to be claimed, for a MeshService of `namespace` that did not hold it before. Default: none. */
+  claims?: { service: string; namespace: string } | undefined;
 }
+
+/** Whether MeshServices of a namespace may claim a name that has instances already. */
+export type MayClaim = (namespace: string, service: string) => Promise<boolean>;
 
 /**
  * What Consul holds for each MeshService, remembered. We are the only writer under our owner mark, so memory is right
@@ -37,7 +42,10 @@ export interface Memory {
   actual: ActualState;
 }
 
-export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig' | 'apply'>): Catalog {
+export function rememberingCatalog(
+  consul: Pick<Consul, 'readNode' | 'readConfig' | 'apply' | 'health'>,
+  mayClaim: MayClaim = async () => false,
+): Catalog {
   const held = new Map<string, Memory>();
   let untouched = true;
   const remembered = (place: CatalogPlace): ActualState | undefined => {
@@ -54,7 +62,7 @@ export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig
       untouched = false;
       const known = remembered(place);
       if (known !== undefined) return known;
-      const actual = shared(await readActual(consul, place), desired);
+      const actual = shared(await readActual(consul, place, mayClaim), desired);
       held.set(place.node, { services: namesOf(place), actual });
       return actual;
     },
@@ -75,8 +83,9 @@ export function rememberingCatalog(consul: Pick<Consul, 'readNode' | 'readConfig
 const namesOf = (place: CatalogPlace): string[] => [...new Set(place.services)].sort();
 
 export async function readActual(
-  consul: Pick<Consul, 'readNode' | 'readConfig'>,
+  consul: Pick<Consul, 'readNode' | 'readConfig' | 'health'>,
   place: CatalogPlace,
+  mayClaim: MayClaim,
 ): Promise<ActualState> {
   const names = namesOf(place).flatMap((name) => CONFIG_KINDS.map((kind) => ({ kind, name })));
   const [node, ...entries] = await Promise.all([
@@ -84,5 +93,15 @@ export async function readActual(
     ...names.map(({ kind, name }) => consul.readConfig(kind, name)),
   ]);
   const found = entries.filter((entry) => entry !== undefined);
-  return { node, config: Object.fromEntries(found.map((held) => [configKey(held.entry), held])) };
+  const config = Object.fromEntries(found.map((held) => [configKey(held.entry), held]));
+  const { claims } = place;
+  if (claims === undefined || config[configKey({ Kind: 'service-defaults', Name: claims.service })] !== undefined)
+    return { node, config };
+  const instances = (await consul.health(claims.service)).filter(({ node: its }) => !isOfMeshServices(its));
+  const [first] = instances;
+  if (first === undefined || (await mayClaim(claims.namespace, claims.service))) return { node, config };
+  return { node, config, instances: { [claims.service]: `${first.service.ID} on Consul node ${first.node}` } };
 }
+
+/** Nodes that an operator or a bridge alone may write, for instances that a MeshService stood for. */
+const isOfMeshServices = (node: string): boolean => node.startsWith('k8s.') || node.startsWith('vm.');

@@ -21,6 +21,7 @@ import { linkCandidates } from './link-candidates.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
+import { mayClaimOver } from './may-claim.ts';
 import { hasMachines, watchSiteReach } from './site-reach.ts';
 import { operatorSteps } from './steps.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -72,7 +73,7 @@ export function lead(options: LeadOptions): Led {
     trustMs: settings.LANDBRIDGE_VERIFY_SECONDS * 1000,
     steadyMs: systemClock.steady,
   });
-  const catalog = claimedCatalog(claim, rememberingCatalog(consul));
+  const catalog = claimedCatalog(claim, rememberingCatalog(consul, mayClaimOver(kube)));
   const [host = '', port = ''] = settings.LANDBRIDGE_CONSUL_GRPC.split(':');
   const secretsOfSidecars = sidecarSecrets({
     kube,

@@ -26,6 +26,11 @@ export function operatorMetrics() {
       labelNames: ['op', 'result'] as const,
       registers,
     }),
+    foreignWrites: new Counter({
+      name: 'landbridge_foreign_writes_total',
+      help: 'Config entries of another hand that were put right under names that MeshServices hold',
+      registers,
+    }),
     admissions: new Counter({
       name: 'landbridge_admissions_total',
       help: 'Pods reviewed, by decision',

@@ -125,8 +125,10 @@ async function sidecarSecret(steps: Steps, intent: Intent, walk: Walk): Promise<
 }
 
 /** The name it has now and those it had: a renamed MeshService leaves nothing behind. */
-function placeOf(intent: Intent): CatalogPlace {
+export function placeOf(intent: Intent): CatalogPlace {
   const { cluster, namespace, name, meshService, formerServices } = intent;
   const services = meshService === undefined ? formerServices : [consulName(meshService), ...formerServices];
-  return { node: podsNode(cluster, namespace, name), services };
+  const service = meshService && consulName(meshService);
+  const claims = service === undefined || service === intent.holds ? undefined : { service, namespace };
+  return { node: podsNode(cluster, namespace, name), services, claims };
 }

@@ -8,7 +8,6 @@ import { consulName } from '../crds/mesh-service.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE, podsNode } from '../mesh/names.ts';
-import { type Change, describeChange } from '../mesh/plan.ts';
 import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
@@ -16,6 +15,7 @@ import type { Gateway } from './keep-gateway.ts';
 import { knownNames } from './known-names.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
+import { reportWalk } from './report-walk.ts';
 import { type SidecarSecrets, targetOf } from './sidecar-secret.ts';
 import type { SiteReach } from './site-reach.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -70,7 +70,7 @@ export interface OperatorSteps extends Steps {
 
 /** What the walk calls, on the real API server and Consul. */
 export function operatorSteps(options: StepsOptions): OperatorSteps {
-  const { kube, consul, catalog, world, sidecarSecrets, statuses, metrics, log } = options;
+  const { kube, consul, catalog, world, sidecarSecrets, statuses, log } = options;
   const stale = new Set<string>();
   const looks = new Map<string, Look>();
   const names = knownNames(options.cluster, (key) => world.meshServices.get(key) !== undefined);
@@ -199,33 +199,9 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       log.info({ meshService: keyOf(intent) }, 'removed from Consul');
     },
 
-    report(intent, plan, outcomes) {
-      for (const outcome of outcomes) {
-        metrics.changes.inc({ op: outcome.change.op, result: outcome.ok ? 'ok' : 'error' });
-        const fields = { meshService: keyOf(intent), change: describeChange(outcome.change) };
-        if (outcome.ok) log.info(fields, 'changed');
-        else log.warn({ ...fields, problem: outcome.error }, 'change refused');
-      }
-      for (const conflict of plan.conflicts) {
-        const message = `${conflict.what} in Consul belongs to ${conflict.owner}; nothing of it was touched`;
-        options.publish(intent, 'Warning', 'NameOwnedByAnother', message);
-      }
-      const failed = outcomes.find((outcome) => !outcome.ok);
-      if (failed !== undefined && !failed.ok) options.publish(intent, 'Warning', 'ConsulRefused', failed.error);
-      const claimed = outcomes.find(({ ok, change }) => ok && isNewClaim(change))?.change;
-      if (claimed === undefined) return;
-      if (wasHeld(intent, claimed)) options.onLost(intent);
-      else options.publish(intent, 'Normal', 'Synced', 'registered in Consul');
-    },
+    report: (intent, plan, outcomes) => reportWalk(options, intent, plan, outcomes),
   };
 }
-
-const isNewClaim = (change: Change): boolean =>
-  change.op === 'set-config' && change.modifyIndex === 0 && change.entry.Kind === 'service-defaults';
-
-/** The claim that had to be made anew is one that this MeshService held, in good days or bad: so Consul has lost it. */
-const wasHeld = ({ meshService }: Intent, claim: Change): boolean =>
-  claim.op === 'set-config' && meshService?.status?.consul?.service === claim.entry.Name;
 
 /** Names of live pods that the selector matches and that no injection has marked. */
 async function podsWithout(kube: KubeClient, namespace: string, selector: LabelSelector): Promise<string[]> {

@@ -68,7 +68,7 @@ export function verifyInTurns(options: VerificationOptions): Verification {
     meshServices.keys().forEach((key, index) => {
       const inTurn = index % PERIODS_A_ROUND === period % PERIODS_A_ROUND;
       if (!inTurn && !isUnsettled(meshServices.get(key))) return;
-      if (inTurn) catalog.doubt(nodeOf(key));
+      if (inTurn || isNameInUse(meshServices.get(key))) catalog.doubt(nodeOf(key));
       steps.forgetLooks(key);
       steps.doubtSecret(key);
       walk(key);
@@ -96,6 +96,10 @@ export function verifyInTurns(options: VerificationOptions): Verification {
   });
   return { survey };
 }
+
+/** Who has the name may give it up, and an administrator may allow the claim: neither is an event of ours. */
+const isNameInUse = (held: HeldMeshService | undefined): boolean =>
+  (held?.status?.conditions ?? []).some(({ reason }) => reason === 'NameInUse');
 
 /** Something is not as it should be, and may mend without an event of ours: a Secret, a token, pods without sidecar. */
 function isUnsettled(held: HeldMeshService | undefined): boolean {

@@ -9,9 +9,10 @@ import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
 import type { DefaultAccess } from '../mesh/default-access.ts';
 import { calleesOf } from '../mesh/traffic/callees.ts';
+import { standingOf } from '../mesh/traffic/holder.ts';
 import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
-import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../mesh/names.ts';
+import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY, meshServiceOwner } from '../mesh/names.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
 
@@ -73,15 +74,13 @@ export function watchWorld({
         joins: ({ meshService }) => servicesOf(meshService?.spec.traffic),
       },
       onChange: (key, next, previous) => {
-        if (!asksAnew(next, previous)) {
-          if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
-          return;
-        }
-        if (next?.invalid !== undefined)
-          log.warn({ meshService: key, problem: next.invalid }, 'a MeshService cannot be read');
-        onChange(key);
+        if (asksAnew(next, previous)) {
+          if (next?.invalid !== undefined)
+            log.warn({ meshService: key, problem: next.invalid }, 'a MeshService cannot be read');
+          onChange(key);
+        } else if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
         if (equal(seenByOthers(next), seenByOthers(previous))) return;
-        // Limits and passive health of a service are entries of those that call it; a join waits for its other end.
+        // Who holds a name speaks for it. Limits and passive health of a service are entries of those that call it; a join waits for its other end.
         const names = [next, previous].flatMap((each) => (each?.meshService ? [consulName(each.meshService)] : []));
         for (const name of new Set(names)) {
           for (const { metadata } of [...held.by('calls', name), ...held.by('joins', name)]) {
@@ -137,6 +136,8 @@ export function watchWorld({
       const found = held.get(key);
       if (found === undefined) return undefined;
       const { namespace = '', name, deletionTimestamp } = found.metadata;
+      const wanting = found.meshService === undefined ? [] : held.by('service', consulName(found.meshService));
+      const rivals = wanting.filter(({ metadata }) => metadata.uid !== found.metadata.uid);
       // One that cannot be read asks for nothing that is known; one that is being deleted asks for nothing at all.
       if (found.invalid !== undefined && deletionTimestamp === undefined) return undefined;
       return {
@@ -147,6 +148,8 @@ export function watchWorld({
         pods: podMirror.by('meshService', key),
         podSecurity: optedIn.get(namespace)?.podSecurity,
         formerServices: found.formerServices,
+        holds: found.status?.consul?.service,
+        rivals: rivals.map(({ metadata }) => meshServiceOwner(cluster, metadata.namespace ?? '', metadata.name)),
         callees: calleesOf(found.meshService, (service) => held.by('service', service)),
         problems: found.meshService && trafficProblems(found.meshService, around, found.meshService),
       };
@@ -156,7 +159,12 @@ export function watchWorld({
 
 /** What entries of other MeshServices depend on. */
 const seenByOthers = (held: HeldMeshService | undefined): unknown =>
-  held?.meshService && [consulName(held.meshService), held.meshService.spec.protocol, held.meshService.spec.traffic];
+  held?.meshService && [
+    consulName(held.meshService),
+    held.meshService.spec.protocol,
+    held.meshService.spec.traffic,
+    standingOf(consulName(held.meshService), held.status),
+  ];
 
 type RawPod = Pod & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 

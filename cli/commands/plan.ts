@@ -6,16 +6,19 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { deployments, meshServices, pods } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
 import { type MeshService, consulName, parseMeshService } from '../../crds/mesh-service.ts';
+import { REASONS } from '../../crds/reasons.ts';
 import { type Intent, desiredState } from '../../mesh/desired.ts';
 import { type DefaultAccess, withDefaultAccess } from '../../mesh/default-access.ts';
 import { diff } from '../../mesh/diff.ts';
-import { LABEL_MESH_SERVICE, podsNode } from '../../mesh/names.ts';
+import { LABEL_MESH_SERVICE } from '../../mesh/names.ts';
 import { podFacts } from '../../mesh/pod.ts';
 import { type Plan, describeChange } from '../../mesh/plan.ts';
 import { calleesOf } from '../../mesh/traffic/callees.ts';
 import { type Neighbourhood, trafficProblems } from '../../mesh/traffic/problems.ts';
 import { servicesOf } from '../../mesh/traffic/subset.ts';
 import { readActual } from '../../operator/catalog.ts';
+import { mayClaimOver } from '../../operator/may-claim.ts';
+import { placeOf } from '../../operator/reconcile.ts';
 import { refusalOf } from '../refusal-of.ts';
 import { type Deployment, envOf } from '../check/look.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
@@ -69,7 +72,10 @@ export function planCommand(): Command {
           });
           const problems = trafficProblems(meshService, around, meshService);
           const facts = live.items.map((pod) => podFacts(pod));
-          const former = meshService.status?.consul?.service;
+          // A file does not tell what is held by now.
+          const former = listed.items.find(
+            ({ metadata }) => metadata.name === name && (metadata.namespace ?? '') === namespace,
+          )?.status?.consul?.service;
           const intent: Intent = {
             cluster: flags.cluster,
             namespace,
@@ -77,15 +83,12 @@ export function planCommand(): Command {
             meshService: meshService.metadata.deletionTimestamp === undefined ? meshService : undefined,
             pods: facts,
             formerServices: former === undefined || former === '' ? [] : [former],
+            holds: former,
             callees: calleesOf(meshService, named),
             problems,
           };
           const desired = desiredState(intent);
-          const place = {
-            node: podsNode(flags.cluster, namespace, name),
-            services: [consulName(meshService), ...intent.formerServices],
-          };
-          const plan = diff(desired, await readActual(consul, place), desired.owner);
+          const plan = diff(desired, await readActual(consul, placeOf(intent), mayClaimOver(kube)), desired.owner);
           clean &&= plan.changes.length === 0 && plan.conflicts.length === 0;
           process.stdout.write(
             planText(`${namespace}/${name}`, plan, [
@@ -128,7 +131,11 @@ const unreached = ({ status }: MeshService): { message: string }[] =>
 /** The plan for people; the same words as in the operator's log. */
 export function planText(key: string, plan: Plan, problems: string[]): string {
   const lines = [
-    ...plan.conflicts.map(({ what, owner }) => `! ${what} belongs to ${owner}; nothing of it would be touched`),
+    ...plan.conflicts.map(({ what, owner, reason }) =>
+      reason === 'NameInUse'
+        ? `! ${what}: ${REASONS.NameInUse}`
+        : `! ${what} belongs to ${owner}; nothing of it would be touched`,
+    ),
     ...problems.map((problem) => `! ${problem}`),
     ...plan.changes.map(describeChange),
   ];

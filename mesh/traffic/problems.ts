@@ -3,6 +3,7 @@ import type { Reason } from '../../crds/reasons.ts';
 import { parseDurationMs } from '../duration.ts';
 import { regexProblems } from './regex.ts';
 import { routeProblems } from './route-problems.ts';
+import { speakerOf } from './holder.ts';
 import { referencesOf, servicesOf } from './subset.ts';
 
 /**
@@ -18,6 +19,8 @@ export interface TrafficProblem {
   weight: 'refuse' | 'wait' | 'warn';
   reason: Reason;
   message: string;
+  /** What joins this service to others is in their way, so it goes while the problem lasts. */
+  withdraws?: true;
 }
 
 /** What else there is: all from memory. */
@@ -57,13 +60,9 @@ const keyOf = ({ metadata }: MeshService): string => `${metadata.namespace ?? ''
 const others = (meshService: MeshService, found: MeshService[]): MeshService[] =>
   found.filter((other) => keyOf(other) !== keyOf(meshService) && other.metadata.deletionTimestamp === undefined);
 
-/** The one of several that counts: who holds the name, else the first. */
-const holderOf = (service: string, found: MeshService[]): MeshService | undefined =>
-  found.find(({ status }) => status?.consul?.service === service) ?? found[0];
-
 function nameTaken(meshService: MeshService, around: Neighbourhood, before?: MeshService): TrafficProblem[] {
   const name = consulName(meshService);
-  const holder = holderOf(name, others(meshService, around.named(name)));
+  const holder = speakerOf(name, others(meshService, around.named(name)));
   const hadIt = before !== undefined && consulName(before) === name;
   if (holder === undefined || hadIt || meshService.status?.consul?.service === name) return [];
   return [
@@ -75,6 +74,8 @@ function nameTaken(meshService: MeshService, around: Neighbourhood, before?: Mes
     },
   ];
 }
+
+const isNear = (a: MeshService, b: MeshService): boolean => a.metadata.namespace === b.metadata.namespace;
 
 function joinsItself(meshService: MeshService): TrafficProblem[] {
   const name = consulName(meshService);
@@ -90,17 +91,19 @@ function protocolsDiffer(meshService: MeshService, around: Neighbourhood): Traff
   const name = consulName(meshService);
   const { protocol } = meshService.spec;
   const led = servicesOf(meshService.spec.traffic).flatMap((service) => {
-    const other = holderOf(service, others(meshService, around.named(service)));
+    const other = speakerOf(service, others(meshService, around.named(service)));
     return other === undefined ? [] : [other];
   });
-  const leading = others(meshService, around.joining(name));
+  // One of another namespace is refused itself: nobody pins a service of others by joining it.
+  const leading = others(meshService, around.joining(name)).filter((other) => isNear(meshService, other));
   return [...led, ...leading]
     .filter((other) => other.spec.protocol !== protocol)
-    .map((other) =>
-      refuse(
+    .map((other) => ({
+      ...refuse(
         `${name} speaks ${protocol} and ${consulName(other)} (MeshService ${keyOf(other)}) speaks ${other.spec.protocol}, but a route, split or fail over joins them, and Consul joins only services of one protocol: take the route, split or fail over out, change both, then put it back`,
       ),
-    );
+      ...(isNear(meshService, other) ? {} : { withdraws: true as const }),
+    }));
 }
 
 /** Consul follows a split into another service's split, and refuses to go in a circle. */
@@ -112,7 +115,7 @@ function splitCycle(meshService: MeshService, around: Neighbourhood): TrafficPro
     for (const service of nextOf(from)) {
       if (service === name) return path.length > 1 ? [...path, name] : undefined;
       if (path.includes(service)) continue;
-      const next = holderOf(service, around.named(service));
+      const next = speakerOf(service, around.named(service));
       const found = next && walk(next, [...path, service]);
       if (found !== undefined) return found;
     }
@@ -177,7 +180,7 @@ function serviceMissing(meshService: MeshService, around: Neighbourhood): Traffi
 function callRefused(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
   const name = consulName(meshService);
   return meshService.spec.upstreams.flatMap(({ service }) => {
-    const callee = holderOf(service, around.named(service));
+    const callee = speakerOf(service, around.named(service));
     if (callee === undefined || callee.spec.access?.some(({ from }) => from === name || from === '*')) return [];
     return [
       {

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { after } from '../../../mesh/after.ts';
 import { type ActualState, diff } from '../../../mesh/diff.ts';
-import { desiredState } from '../../../mesh/desired.ts';
-import { OWNER_META, configKey } from '../../../mesh/entry.ts';
+import { type Intent, desiredState } from '../../../mesh/desired.ts';
+import { CONFIG_KINDS, type ConfigEntry, OWNER_META, configKey } from '../../../mesh/entry.ts';
 import type { Change } from '../../../mesh/plan.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 
@@ -37,8 +37,9 @@ const intentArbitrary = fc.record({
 type Asked =
   fc.Arbitrary<unknown> extends never ? never : typeof intentArbitrary extends fc.Arbitrary<infer T> ? T : never;
 
-const desiredOf = ({ spec, pods }: Asked) =>
+const desiredOf = ({ spec, pods }: Asked, more: Partial<Intent> = {}) =>
   desiredState({
+    ...more,
     cluster: 'lab',
     namespace: 'shop',
     name: 'sub-svc',
@@ -128,10 +129,9 @@ describe('diff', () => {
           Name: desired.service ?? 'sub-svc',
           Meta: { [OWNER_META]: 'k8s/lab/other/sub-svc' },
         } as const;
-        const actual: ActualState = {
-          ...mine,
-          config: { ...mine.config, [configKey(entry)]: { entry, modifyIndex: 7 } },
-        };
+        // Without the claim: what lies under a name whose claim is ours is ours to judge.
+        const { [`service-defaults/${entry.Name}`]: _claim, ...config } = mine.config;
+        const actual: ActualState = { ...mine, config: { ...config, [configKey(entry)]: { entry, modifyIndex: 7 } } };
         const { changes, conflicts } = diff(desired, actual, OWNER);
         for (const change of changes) {
           if (change.op === 'set-config') expect(configKey(change.entry)).not.to.equal(configKey(entry));
@@ -139,11 +139,111 @@ describe('diff', () => {
             expect(configKey({ Kind: change.kind, Name: change.name })).not.to.equal(configKey(entry));
           }
         }
-        if (desired.config[configKey(entry)] === undefined) return;
+        if (desired.service === undefined) return;
         expect(conflicts).to.deep.equal([{ what: configKey(entry), owner: 'k8s/lab/other/sub-svc' }]);
         expect(changes.every((change) => change.op.startsWith('delete'))).to.equal(true);
       }),
     );
+  });
+
+  describe('under a name whose claim is ours', () => {
+    const strange = fc.record({
+      Kind: fc.constantFrom(...CONFIG_KINDS.slice(1)),
+      mark: fc.constantFrom(undefined, 'k8s/lab/other/web', 'by-hand'),
+    });
+    const foreign = (Kind: ConfigEntry['Kind'], Name: string, mark: string | undefined): ConfigEntry => ({
+      Kind,
+      Name,
+      Meta: mark === undefined ? {} : { [OWNER_META]: mark },
+      Of: 'another hand',
+    });
+    const withEntry = (held: ActualState, entry: ConfigEntry): ActualState => ({
+      ...held,
+      config: { ...held.config, [configKey(entry)]: { entry, modifyIndex: 7 } },
+    });
+
+    it('puts right whatever another hand wrote of whatever kind, and lets no instance go', () => {
+      fc.assert(
+        fc.property(intentArbitrary, strange, (asked, { Kind, mark }) => {
+          const desired = desiredOf(asked);
+          const mine = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
+          const actual = withEntry(mine, foreign(Kind, desired.service ?? 'sub-svc', mark));
+          const { changes, conflicts } = diff(desired, actual, OWNER);
+          if (desired.service === undefined) return;
+          expect(conflicts).to.deep.equal([]);
+          const settled = written(actual, changes);
+          expect(Object.values(settled.config).map(({ entry }) => entry)).to.have.deep.members(
+            Object.values(desired.config),
+          );
+          expect(changes.every(({ op }) => op.endsWith('-config'))).to.equal(true);
+        }),
+      );
+    });
+
+    it('puts a mark back that was taken off the claim, as long as the status says that the name was held', () => {
+      fc.assert(
+        fc.property(intentArbitrary, fc.constantFrom(undefined, 'k8s/lab/shop/nobody'), (asked, mark) => {
+          const named = desiredOf(asked).service ?? 'sub-svc';
+          const desired = desiredOf(asked, { holds: named, rivals: [] });
+          const mine = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
+          const actual = withEntry(mine, foreign('service-defaults', named, mark));
+          const { changes, conflicts } = diff(desired, actual, OWNER);
+          expect(conflicts).to.deep.equal([]);
+          expect(Object.values(written(actual, changes).config).map(({ entry }) => entry)).to.have.deep.members(
+            Object.values(desired.config),
+          );
+          expect(changes.every(({ op }) => op.endsWith('-config'))).to.equal(true);
+        }),
+      );
+    });
+
+    it('obeys the mark of whoever may have claimed the name meanwhile', () => {
+      const asked = { spec: { protocol: 'tcp' as const, access: [], upstreams: [], service: undefined }, pods: [] };
+      for (const [mark, rivals] of [
+        ['k8s/other/shop/sub-svc', []],
+        ['k8s/lab/other/sub-svc', ['k8s/lab/other/sub-svc']],
+      ] as const) {
+        const desired = desiredOf(asked, { holds: 'sub-svc', rivals: [...rivals] });
+        const mine = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
+        const { conflicts } = diff(desired, withEntry(mine, foreign('service-defaults', 'sub-svc', mark)), OWNER);
+        expect(conflicts.map(({ owner }) => owner)).to.deep.equal([mark]);
+      }
+    });
+
+    it('removes what another hand wrote before it gives the name up', () => {
+      const desired = desiredOf({
+        spec: { protocol: 'http', access: [], upstreams: [], service: undefined },
+        pods: [],
+      });
+      const mine = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
+      const actual = withEntry(mine, foreign('service-splitter', 'sub-svc', undefined));
+      const gone = desiredOf({ spec: undefined, pods: [] });
+      expect(written(actual, diff(gone, actual, OWNER).changes)).to.deep.equal({ node: undefined, config: {} });
+    });
+  });
+
+  it('claims no name under which there is an entry of any kind already', () => {
+    const desired = desiredOf({ spec: { protocol: 'http', access: [], upstreams: [], service: undefined }, pods: [] });
+    for (const Kind of CONFIG_KINDS) {
+      const entry: ConfigEntry = { Kind, Name: 'sub-svc', Meta: {} };
+      const actual = { node: undefined, config: { [configKey(entry)]: { entry, modifyIndex: 3 } } };
+      const { changes, conflicts } = diff(desired, actual, OWNER);
+      expect([changes, conflicts]).to.deep.equal([[], [{ what: configKey(entry), owner: 'unmarked' }]]);
+    }
+  });
+
+  it('claims no name that has instances of others, unless it held the name before', () => {
+    const asked = {
+      spec: { protocol: 'http' as const, access: [], upstreams: [], service: undefined },
+      pods: [],
+    };
+    const actual = { ...NOTHING, instances: { 'sub-svc': 'db-1 on Consul node legacy' } };
+    const { changes, conflicts } = diff(desiredOf(asked), actual, OWNER);
+    expect([changes, conflicts]).to.deep.equal([
+      [],
+      [{ what: 'db-1 on Consul node legacy', owner: 'unmarked', reason: 'NameInUse' }],
+    ]);
+    expect(diff(desiredOf(asked, { holds: 'sub-svc' }), actual, OWNER).conflicts).to.deep.equal([]);
   });
 
   it('calls an entry without a mark a conflict, and says that it has none', () => {

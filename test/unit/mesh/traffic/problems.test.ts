@@ -43,6 +43,50 @@ describe('the rules between MeshServices', () => {
     expect(weights(caller, among()), 'a service of somebody else').to.deep.equal([]);
   });
 
+  describe('between namespaces', () => {
+    const web = { ...leadsTo('payments'), metadata: { ...leadsTo('payments').metadata, namespace: 'evil' } };
+    const payments = aMeshService('payments', { protocol: 'grpc' });
+
+    it('refuse a join of other protocols to its author alone, whoever came first', () => {
+      const around = among(web, payments);
+      expect(weights(payments, around)).to.deep.equal([]);
+      expect(trafficProblems(web, around, web).map(({ weight, withdraws }) => [weight, withdraws])).to.deep.equal([
+        ['refuse', true],
+      ]);
+    });
+
+    it('refuse it to both within a namespace, where what was joined stays', () => {
+      const near = leadsTo('payments');
+      const around = among(near, payments);
+      expect(weights(payments, around)).to.deep.equal(['refuse TrafficRefused']);
+      expect(trafficProblems(near, around, near).map(({ withdraws }) => withdraws)).to.deep.equal([undefined]);
+    });
+  });
+
+  describe('where a name was lost', () => {
+    const lost = {
+      ...aMeshService('payments', { protocol: 'tcp' }, { namespace: 'evil' }),
+      status: { conditions: [{ type: 'Synced', status: 'False', reason: 'NameOwnedByAnother' }] },
+    } as unknown as MeshService;
+
+    it('do not hear the one that lost it, whoever holds it', () => {
+      const web = leadsTo('payments');
+      expect(weights(web, among(web, lost))).to.deep.equal([]);
+      const newcomer = aMeshService('payments', { protocol: 'http' });
+      expect(trafficProblems(newcomer, among(newcomer, lost)), 'it cannot block the name').to.deep.equal([]);
+    });
+
+    it('hear the one that holds it before one that came first', () => {
+      const web = leadsTo('payments');
+      const first = aMeshService('payments', { protocol: 'tcp' }, { namespace: 'evil' });
+      const holder = {
+        ...aMeshService('payments', { protocol: 'http' }),
+        status: { consul: { service: 'payments', node: '' } },
+      };
+      expect(weights(web, among(web, first, holder))).to.deep.equal([]);
+    });
+  });
+
   it('refuse a name that another holds to a newcomer, not again to who has it already', () => {
     const mine = aMeshService('mine', { service: 'web' });
     const holder = aMeshService('web');

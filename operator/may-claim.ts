@@ -1,0 +1,14 @@
+import type { KubeClient } from '../clients/kube/client.ts';
+import type { KubeObject } from '../clients/kube/object.ts';
+import { namespaces } from '../clients/kube/resources.ts';
+import { ANNOTATION_MAY_CLAIM } from '../mesh/names.ts';
+import type { MayClaim } from './catalog.ts';
+
+/** Whoever administers namespaces says which of them may claim names in Consul that have instances already. */
+export const mayClaimOver =
+  (kube: Pick<KubeClient, 'get'>): MayClaim =>
+  async (namespace, service) => {
+    const found = await kube.get<KubeObject>(namespaces, namespace);
+    const names = (found?.metadata.annotations?.[ANNOTATION_MAY_CLAIM] ?? '').split(',').map((name) => name.trim());
+    return names.includes('*') || names.includes(service);
+  };

@@ -1,0 +1,45 @@
+import { consulName } from '../crds/mesh-service.ts';
+import { REASONS } from '../crds/reasons.ts';
+import type { Intent } from '../mesh/desired.ts';
+import { meshServiceOwner } from '../mesh/names.ts';
+import { type Change, type Outcome, type Plan, describeChange, foreignWrites } from '../mesh/plan.ts';
+import { nameInUse } from '../mesh/status.ts';
+import type { StepsOptions } from './steps.ts';
+
+/** Tells log, metrics and Events what a walk has written, met and lost. */
+export function reportWalk(
+  { metrics, log, publish, onLost }: Pick<StepsOptions, 'metrics' | 'log' | 'publish' | 'onLost'>,
+  intent: Intent,
+  plan: Plan,
+  outcomes: Outcome[],
+): void {
+  for (const outcome of outcomes) {
+    metrics.changes.inc({ op: outcome.change.op, result: outcome.ok ? 'ok' : 'error' });
+    const fields = { meshService: `${intent.namespace}/${intent.name}`, change: describeChange(outcome.change) };
+    if (outcome.ok) log.info(fields, 'changed');
+    else log.warn({ ...fields, problem: outcome.error }, 'change refused');
+  }
+  for (const { what, owner, reason = 'NameOwnedByAnother' } of plan.conflicts) {
+    const service = intent.meshService && consulName(intent.meshService);
+    const taken = `${what} in Consul belongs to ${owner}; nothing of it was touched`;
+    publish(intent, 'Warning', reason, reason === 'NameInUse' ? nameInUse(intent, service, what) : taken);
+  }
+  const foreign = foreignWrites(outcomes, meshServiceOwner(intent.cluster, intent.namespace, intent.name));
+  if (foreign.length > 0) {
+    metrics.foreignWrites.inc(foreign.length);
+    publish(intent, 'Warning', 'ForeignEntry', `${REASONS.ForeignEntry} (${foreign.join(', ')})`);
+  }
+  const failed = outcomes.find((outcome) => !outcome.ok);
+  if (failed !== undefined && !failed.ok) publish(intent, 'Warning', 'ConsulRefused', failed.error);
+  const claimed = outcomes.find(({ ok, change }) => ok && isNewClaim(change))?.change;
+  if (claimed === undefined) return;
+  if (wasHeld(intent, claimed)) onLost(intent);
+  else publish(intent, 'Normal', 'Synced', 'registered in Consul');
+}
+
+const isNewClaim = (change: Change): boolean =>
+  change.op === 'set-config' && change.modifyIndex === 0 && change.entry.Kind === 'service-defaults';
+
+/** The claim that had to be made anew is one that this MeshService held, in good days or bad: so Consul has lost it. */
+const wasHeld = ({ meshService }: Intent, claim: Change): boolean =>
+  claim.op === 'set-config' && meshService?.status?.consul?.service === claim.entry.Name;
