@@ -1,11 +1,23 @@
 import type { MeshService } from '../../crds/mesh-service.ts';
 import type { TrafficProblem } from './problems.ts';
+import { re2Problem } from './re2.ts';
 
-/** What JavaScript takes and RE2, Envoy's engine, does not: it never goes back (https://github.com/google/re2/wiki/Syntax). */
-const NOT_RE2 = /\(\?(?:=|!|<=|<!)|\\[1-9]/;
+/** Each expression is compiled to be judged, so their number is bounded. */
+const MAX_EXPRESSIONS = 128;
 
-/** A sidecar refuses its whole configuration for one expression that it cannot read, so none may get there. */
+/** The problems of a spec: each walk asks again, and a spec is replaced, never changed. */
+const judged = new WeakMap<MeshService['spec'], TrafficProblem[]>();
+
+/** A proxy refuses its whole listener or route table for one expression that it cannot read, so none may get there. */
 export function regexProblems({ spec }: MeshService): TrafficProblem[] {
+  const known = judged.get(spec);
+  if (known !== undefined) return known;
+  const problems = problemsOf(spec);
+  judged.set(spec, problems);
+  return problems;
+}
+
+function problemsOf(spec: MeshService['spec']): TrafficProblem[] {
   const given: [string, string | undefined][] = [
     ...(spec.traffic?.routes ?? []).flatMap((route): [string, string | undefined][] => [
       [`route "${route.name}"`, route.pathRegex],
@@ -22,31 +34,17 @@ export function regexProblems({ spec }: MeshService): TrafficProblem[] {
       ]),
     ]),
   ];
-  return given.flatMap(([where, text]) => {
-    const why = text === undefined ? undefined : problemOf(text);
-    if (why === undefined) return [];
+  const expressions = given.flatMap(([where, text]) => (text === undefined ? [] : [{ where, text }]));
+  if (expressions.length > MAX_EXPRESSIONS)
     return [
-      {
-        weight: 'refuse' as const,
-        reason: 'TrafficRefused' as const,
-        message: `${where}: the regular expression ${JSON.stringify(text)} ${why}`,
-      },
+      refuse(
+        `spec.traffic and spec.access have ${expressions.length} regular expressions, and ${MAX_EXPRESSIONS} is the most: use path, pathPrefix, exact, prefix or suffix where they say the same`,
+      ),
     ];
+  return expressions.flatMap(({ where, text }) => {
+    const why = re2Problem(text);
+    return why === undefined ? [] : [refuse(`${where}: the regular expression ${JSON.stringify(text)} ${why}`)];
   });
 }
 
-function problemOf(text: string): string | undefined {
-  if (NOT_RE2.test(text)) return 'looks ahead, behind or back, which RE2 cannot: write it without';
-  try {
-    new RegExp(text.replace(/\(\?[imsU]+\)/g, ''), 'u');
-    return undefined;
-  } catch {
-    // RE2 knows a few escapes that JavaScript does not; without the flag JavaScript lets those pass.
-    try {
-      new RegExp(text.replace(/\(\?[imsU]+\)/g, ''));
-      return undefined;
-    } catch (error) {
-      return `is none (${(error as Error).message.replace(/^Invalid regular expression: /, '')}): mend it`;
-    }
-  }
-}
+const refuse = (message: string): TrafficProblem => ({ weight: 'refuse', reason: 'TrafficRefused', message });
