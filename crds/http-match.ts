@@ -11,7 +11,39 @@ export const headerName = z
   .max(128)
   .regex(/^[a-z0-9!#$%&'*+.^_`|~-]+$/);
 
-const text = z.string().min(1).max(512);
+/**
+ * Rules for strings that go to Envoy unchanged; the same expressions serve CEL (RE2) and JavaScript. Envoy refuses a whole
+ * route table for a line feed or a zero in a header, takes the other control characters, and then never matches or sends them.
+ */
+export const TEXT_RULES = {
+  visible: {
+    pattern: '^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$',
+    message: 'must have no line feed and no other control character: write it in one line',
+  },
+  path: {
+    pattern: '^/[!-~]*$',
+    message:
+      'must be printable ASCII without blanks, as callers send paths: write other characters as percent escapes, such as %20 or %C3%A9',
+  },
+  headerValue: {
+    pattern: '^[^\\x00-\\x20\\x7f]([^\\x00-\\x08\\x0a-\\x1f\\x7f]*[^\\x00-\\x20\\x7f])?$',
+    message:
+      'must be one line that neither begins nor ends with a blank, and not empty: Envoy refuses or drops other values; to take a header away use remove',
+  },
+} as const;
+
+const holds = ({ pattern, message }: { pattern: string; message: string }) => ({
+  'x-kubernetes-validations': [{ rule: `self.matches(r'${pattern}')`, message }],
+});
+
+const text = z.string().min(1).max(512).meta(holds(TEXT_RULES.visible));
+const expression = z.string().min(1).max(512);
+/** A path in Envoy's hands: compared, or put in place of another. */
+export const requestPath = z
+  .string()
+  .max(1024)
+  .regex(/^\/[^?#]*$/)
+  .meta(holds(TEXT_RULES.path));
 
 const ONE_OF = (fields: string[], what: string) => ({
   rule: `[${fields.map((field) => `has(self.${field})`).join(', ')}].filter(given, given).size() == 1`,
@@ -25,17 +57,17 @@ export const headerMatch = z
     exact: text.optional(),
     prefix: text.optional(),
     suffix: text.optional(),
-    regex: text.optional().describe('RE2 expression that matches the whole value.'),
+    regex: expression.optional().describe('RE2 expression that matches the whole value.'),
     invert: z.boolean().optional().describe('Turns the match round. Default: false.'),
   })
   .meta({ 'x-kubernetes-validations': [ONE_OF(['present', 'exact', 'prefix', 'suffix', 'regex'], 'a header match')] });
 
 export const queryMatch = z
   .strictObject({
-    name: z.string().min(1).max(128),
+    name: z.string().min(1).max(128).meta(holds(TEXT_RULES.visible)),
     present: z.literal(true).optional(),
     exact: text.optional(),
-    regex: text.optional().describe('RE2 expression that matches the whole value.'),
+    regex: expression.optional().describe('RE2 expression that matches the whole value.'),
   })
   .meta({ 'x-kubernetes-validations': [ONE_OF(['present', 'exact', 'regex'], 'a query parameter match')] });
 
@@ -43,19 +75,11 @@ export const methods = z.array(z.enum(METHODS)).min(1).max(METHODS.length).meta(
 
 /** The path, in one of three ways; each schema that takes these adds `ONE_PATH`. */
 export const pathFields = {
-  path: z
-    .string()
-    .max(1024)
-    .regex(/^\/[^?#]*$/)
-    .optional()
-    .describe('Exactly this path, without the query.'),
-  pathPrefix: z
-    .string()
-    .max(1024)
-    .regex(/^\/[^?#]*$/)
+  path: requestPath.optional().describe('Exactly this path, without the query.'),
+  pathPrefix: requestPath
     .optional()
     .describe('Paths that begin with this, character by character: /api is also the beginning of /apis.'),
-  pathRegex: z.string().min(1).max(512).optional().describe('RE2 expression that matches the whole path.'),
+  pathRegex: expression.optional().describe('RE2 expression that matches the whole path.'),
 };
 
 export const ONE_PATH = {

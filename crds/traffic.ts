@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { duration } from './duration.ts';
-import { ONE_PATH, headerMatch, headerName, methods, pathFields, queryMatch } from './http-match.ts';
+import { HEADER_CHANGE_RULES, HEADER_VALUE_RULE } from './header-change.ts';
+import { ONE_PATH, headerMatch, headerName, methods, pathFields, queryMatch, requestPath } from './http-match.ts';
 
 /** What `retries.on` can name; source: service-router RetryOn of Consul, retry conditions of Envoy's router filter. */
 export const RETRY_CONDITIONS = [
@@ -88,6 +89,7 @@ const headerValues = z.record(headerName, z.string().max(1024)).meta({
       rule: "self.all(name, name.matches('^[a-z0-9_-]{1,128}$'))",
       message: 'names of headers are lower-case letters, digits, dashes and underscores',
     },
+    HEADER_VALUE_RULE,
   ],
 });
 
@@ -103,6 +105,7 @@ const headerChange = z
         rule: 'has(self.add) || has(self.set) || has(self.remove)',
         message: 'a change of headers changes nothing: give add, set or remove',
       },
+      ...HEADER_CHANGE_RULES,
     ],
   });
 
@@ -117,12 +120,7 @@ const route = z
     service: serviceName
       .optional()
       .describe('Another service that answers, by its name in Consul, with its own rules.'),
-    rewritePrefix: z
-      .string()
-      .max(1024)
-      .regex(/^\/[^?#]*$/)
-      .optional()
-      .describe('Put in place of path or pathPrefix. Default: the path stays.'),
+    rewritePrefix: requestPath.optional().describe('Put in place of path or pathPrefix. Default: the path stays.'),
     timeout: requestTimeout.optional().describe('Default: spec.traffic.timeout.'),
     retries: retries.optional().describe('In place of spec.traffic.retries.'),
     requestHeaders: headerChange.optional().describe('Changes the request before it is sent.'),

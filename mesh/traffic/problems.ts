@@ -1,10 +1,13 @@
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import type { Reason } from '../../crds/reasons.ts';
 import { parseDurationMs } from '../duration.ts';
+import { bannerHeard } from './banner.ts';
 import { regexProblems } from './regex.ts';
 import { routeProblems } from './route-problems.ts';
 import { speakerOf } from './holder.ts';
+import { splitCycle } from './split-cycle.ts';
 import { referencesOf, servicesOf } from './subset.ts';
+import { textProblems } from './text-problems.ts';
 
 /**
  * What is wrong with a MeshService beyond what its schema says (crds/): mostly between objects.
@@ -48,6 +51,8 @@ export function trafficProblems(
     ...timeoutsCross(meshService),
     ...routeProblems(meshService.spec.traffic?.routes ?? []),
     ...regexProblems(meshService),
+    ...textProblems(meshService),
+    ...bannerHeard(meshService),
     ...serviceMissing(meshService, around),
     ...callRefused(meshService, around),
   ];
@@ -104,27 +109,6 @@ function protocolsDiffer(meshService: MeshService, around: Neighbourhood): Traff
       ),
       ...(isNear(meshService, other) ? {} : { withdraws: true as const }),
     }));
-}
-
-/** Consul follows a split into another service's split, and refuses to go in a circle. */
-function splitCycle(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
-  const name = consulName(meshService);
-  const nextOf = (from: MeshService): string[] =>
-    (from.spec.traffic?.split ?? []).flatMap(({ service }) => service ?? []);
-  const walk = (from: MeshService, path: string[]): string[] | undefined => {
-    for (const service of nextOf(from)) {
-      if (service === name) return path.length > 1 ? [...path, name] : undefined;
-      if (path.includes(service)) continue;
-      const next = speakerOf(service, around.named(service));
-      const found = next && walk(next, [...path, service]);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  const circle = walk(meshService, [name]);
-  return circle === undefined
-    ? []
-    : [refuse(`splits go round in a circle: ${circle.join(' -> ')}. Let one of them name a subset of its own instead`)];
 }
 
 function siteUnknown(meshService: MeshService, { cluster }: Neighbourhood): TrafficProblem[] {

@@ -1,6 +1,7 @@
 import { METHODS } from '../../crds/http-match.ts';
 import type { HeaderChange, Retries, Route, Traffic } from '../../crds/traffic.ts';
 import { respell } from '../duration.ts';
+import { literalValues } from './header-value.ts';
 import { httpMatch } from './http-match.ts';
 import { subsetName } from './subset.ts';
 
@@ -85,5 +86,11 @@ function destination(route: Partial<Route>): Json {
 function headers(field: string, change: HeaderChange | undefined): Json {
   if (change === undefined) return {};
   const { add, set, remove } = change;
-  return { [field]: { ...(add && { Add: add }), ...(set && { Set: set }), ...(remove && { Remove: remove }) } };
+  return {
+    [field]: {
+      ...(add && { Add: literalValues(add) }),
+      ...(set && { Set: literalValues(set) }),
+      ...(remove && { Remove: remove }),
+    },
+  };
 }
