@@ -1,6 +1,7 @@
 import { EDGE_SERVICE } from '../crds/expose.ts';
 import type { Exposure } from './edge.ts';
 import type { ConfigEntry } from './entry.ts';
+import { type PathMatch, servedPaths } from './served-paths.ts';
 import { type Tries, triesOf } from './traffic/router.ts';
 
 /** An entry that has yet to be marked with its owner. */
@@ -38,7 +39,7 @@ export function httpRoutes({ service, expose, traffic }: Exposure): Unowned[] {
     Name,
     Parents: parent(expose.tlsSecret === undefined ? 'http' : 'https'),
     ...(Hostnames.length === 0 ? {} : { Hostnames }),
-    Rules: expose.paths.flatMap(matchesOf).flatMap((Path) => tries.map((each) => rule(service, Path, each, headers))),
+    Rules: expose.paths.flatMap(servedPaths).flatMap((Path) => tries.map((each) => rule(service, Path, each, headers))),
   });
   return [
     ...(whole.length === 0 ? [] : [route(service, whole, [[]])]),
@@ -68,20 +69,3 @@ function rule(service: string, Path: PathMatch, { methods, timeout, retries }: T
     Services: [{ Name: service, Weight: 1 }],
   };
 }
-
-interface PathMatch {
-  Match: 'exact' | 'prefix';
-  Value: string;
-}
-
-/** Consul's own prefix /api would serve /apis too. */
-function matchesOf(path: string): PathMatch[] {
-  const base = withoutSlash(path);
-  if (base === '') return [{ Match: 'prefix', Value: '/' }];
-  return [
-    { Match: 'exact', Value: base },
-    { Match: 'prefix', Value: `${base}/` },
-  ];
-}
-
-export const withoutSlash = (path: string): string => path.replace(/\/+$/, '');

@@ -1,11 +1,12 @@
 import { EDGE_SERVICE, type ExposeSettings } from '../crds/expose.ts';
 import type { MeshServiceSpec } from '../crds/mesh-service.ts';
 import type { Traffic } from '../crds/traffic.ts';
-import { FIRST_ROUTE, type Unowned, httpRoutes, withoutSlash } from './edge-routes.ts';
+import { FIRST_ROUTE, type Unowned, httpRoutes } from './edge-routes.ts';
 import type { CatalogState, ConfigEntry } from './entry.ts';
 import { OWNER_META, configKey } from './entry.ts';
 import { NAMESPACE } from './installation.ts';
 import { podsNode } from './names.ts';
+import { withoutSlash } from './served-paths.ts';
 import { MAX_EJECTED_PERCENT } from './traffic/upstream-config.ts';
 
 /** A MeshService that holds its name in Consul and asks to be exposed. */

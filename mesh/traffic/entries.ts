@@ -2,6 +2,7 @@ import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import type { Traffic } from '../../crds/traffic.ts';
 import { type ConfigEntry, OWNER_META } from '../entry.ts';
+import { edgeAccess } from './edge-access.ts';
 import { intentionSources } from './intentions.ts';
 import { resolverFields } from './resolver.ts';
 import { routerFields } from './router.ts';
@@ -17,7 +18,7 @@ import { upstreamConfig } from './upstream-config.ts';
  * | service-resolver   | connectTimeout, loadBalancing, subsets, failover           | always                |
  * | service-splitter   | split                                                      | when there is a split |
  * | service-router     | timeout, retries, routes                                   | http, http2, grpc     |
- * | service-intentions | access, expose                                             | when there is a rule  |
+ * | service-intentions | access, expose                                             | always: it refuses all others |
  *
  * `trafficOf` gives spec.traffic of a service that this one calls, where a MeshService says it.
  */
@@ -27,8 +28,8 @@ export function configEntries(
   trafficOf: (service: string) => Traffic | undefined,
 ): ConfigEntry[] {
   const { protocol, upstreams, traffic, expose } = meshService.spec;
-  // Who exposes a service lets the gateway call it.
-  const access = [...(meshService.spec.access ?? []), ...(expose === undefined ? [] : [{ from: EDGE_SERVICE }])];
+  const access = meshService.spec.access ?? [];
+  const edge = expose === undefined ? undefined : { name: EDGE_SERVICE, rules: edgeAccess(expose, access) };
   const entry = (Kind: ConfigEntry['Kind'], fields: Record<string, unknown>): ConfigEntry => ({
     Kind,
     Name: consulName(meshService),
@@ -41,7 +42,7 @@ export function configEntries(
     entry('service-resolver', resolverFields(traffic)),
     ...(traffic?.split === undefined ? [] : [entry('service-splitter', { Splits: splits(traffic.split) })]),
     ...(protocol === 'tcp' ? [] : [entry('service-router', routerFields(traffic))]),
-    ...(access.length === 0 ? [] : [entry('service-intentions', { Sources: intentionSources(access) })]),
+    entry('service-intentions', { Sources: intentionSources(access, edge) }),
   ];
 }
 

@@ -10,14 +10,15 @@ describe('the default of access', () => {
       ?.Sources;
   };
   const everybody = [{ Name: '*', Action: 'allow' }];
+  const nobody = [{ Name: '*', Action: 'deny' }];
 
-  it('lets nobody call where nothing is said anywhere', () => expect(sources({}, 'None')).to.equal(undefined));
+  it('lets nobody call where nothing is said anywhere', () => expect(sources({}, 'None')).to.deep.equal(nobody));
 
   it('lets the mesh call where the installation says so and the MeshService nothing', () =>
     expect(sources({}, 'Mesh')).to.deep.equal(everybody));
 
-  it('does not touch what a MeshService says, be it that nobody may', () => {
-    expect(sources({ access: [{ from: 'a' }] }, 'Mesh')).to.deep.equal([{ Name: 'a', Action: 'allow' }]);
-    expect(sources({ access: [] }, 'Mesh')).to.equal(undefined);
+  it('does not touch the access that a MeshService gives, not even an empty list', () => {
+    expect(sources({ access: [{ from: 'a' }] }, 'Mesh')).to.deep.equal([{ Name: 'a', Action: 'allow' }, ...nobody]);
+    expect(sources({ access: [] }, 'Mesh')).to.deep.equal(nobody);
   });
 });

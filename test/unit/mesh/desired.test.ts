@@ -89,8 +89,9 @@ describe('desiredState', () => {
     expect(problems[0]?.message).to.contain('no container port named "http"').and.to.contain('lacks');
   });
 
-  it('writes no intentions when nobody may call, and exact names before the wildcard otherwise', () => {
-    expect(desired(aMeshService('sub-svc')).config).not.to.have.property('service-intentions/sub-svc');
+  it('writes that nobody may call where no rule says who may, and exact names before the wildcard otherwise', () => {
+    const refused = desired(aMeshService('sub-svc')).config['service-intentions/sub-svc'];
+    expect(refused?.Sources).to.deep.equal([{ Name: '*', Action: 'deny' }]);
     const { config } = desired(aMeshService('sub-svc', { access: [{ from: '*' }, { from: 'b' }, { from: 'a' }] }));
     expect(config['service-intentions/sub-svc']?.Sources).to.deep.equal([
       { Name: 'a', Action: 'allow' },

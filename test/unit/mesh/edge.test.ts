@@ -139,7 +139,11 @@ describe('what Consul holds for the edge gateway', () => {
       ...{ cluster: 'lab', namespace: 'shop', name: 'web', meshService, pods: [], formerServices: [] },
     });
     const sources = config['service-intentions/web']!['Sources'] as { Name: string }[];
-    expect(sources.map(({ Name }) => Name)).to.deep.equal(['b', 'landbridge-edge']);
+    expect(sources).to.deep.equal([
+      { Name: 'b', Action: 'allow' },
+      { Name: 'landbridge-edge', Action: 'allow' },
+      { Name: '*', Action: 'deny' },
+    ]);
   });
 });
 

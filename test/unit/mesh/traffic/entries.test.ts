@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { MISLEADING_EXPRESSIONS, MISLEADING_PATH } from '../../../../mesh/traffic/path-guard.ts';
 import { configEntries } from '../../../../mesh/traffic/entries.ts';
 import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
 import { aMeshService } from '../../../support/builders.ts';
@@ -17,8 +18,13 @@ describe('config entries of a MeshService', () => {
   it('are defaults and resolver for tcp, and a router too for http', () => {
     const kinds = (protocol: 'tcp' | 'grpc') =>
       configEntries(aMeshService('web', { protocol }), 'me', () => undefined).map(({ Kind }) => Kind);
-    expect(kinds('tcp')).to.deep.equal(['service-defaults', 'service-resolver']);
-    expect(kinds('grpc')).to.deep.equal(['service-defaults', 'service-resolver', 'service-router']);
+    expect(kinds('tcp')).to.deep.equal(['service-defaults', 'service-resolver', 'service-intentions']);
+    expect(kinds('grpc')).to.deep.equal([
+      'service-defaults',
+      'service-resolver',
+      'service-router',
+      'service-intentions',
+    ]);
   });
 
   it('balance by least request and connect within a second when nothing is said', () => {
@@ -72,12 +78,94 @@ describe('config entries of a MeshService', () => {
       {
         Name: 'b',
         Permissions: [
-          { Action: 'allow', HTTP: { PathExact: '/health' } },
           { Action: 'allow', HTTP: { Methods: ['GET'] } },
+          { Action: 'deny', HTTP: { PathRegex: MISLEADING_PATH } },
+          { Action: 'allow', HTTP: { PathExact: '/health' } },
+          { Action: 'deny', HTTP: { PathRegex: '.*' } },
         ],
       },
-      { Name: '*', Permissions: [{ Action: 'allow', HTTP: { PathExact: '/health' } }] },
+      {
+        Name: '*',
+        Permissions: [
+          { Action: 'deny', HTTP: { PathRegex: MISLEADING_PATH } },
+          { Action: 'allow', HTTP: { PathExact: '/health' } },
+          { Action: 'deny', HTTP: { PathRegex: '.*' } },
+        ],
+      },
     ]);
+  });
+
+  it('refuse misleading paths before rules with a path, and more of them before expressions', () => {
+    const intentions = entryOf('service-intentions', {
+      protocol: 'http',
+      access: [
+        { from: 'a', pathRegex: '/x/[0-9]+' },
+        { from: 'a', pathPrefix: '/y/' },
+        { from: 'b', pathPrefix: '/', methods: ['GET'] },
+      ],
+    });
+    const [a, b, others] = intentions?.['Sources'] as { Permissions: { Action: string; HTTP: Json }[] }[];
+    expect(a?.Permissions.map(({ Action, HTTP }) => [Action, ...Object.values(HTTP)])).to.deep.equal([
+      ['deny', MISLEADING_PATH],
+      ['allow', '/y/'],
+      ['deny', MISLEADING_EXPRESSIONS],
+      ['allow', '/x/[0-9]+'],
+      ['deny', '.*'],
+    ]);
+    expect(
+      b?.Permissions.map(({ Action }) => Action),
+      'the prefix / is every path',
+    ).to.deep.equal(['allow', 'deny']);
+    expect(others).to.deep.equal({ Name: '*', Action: 'deny' });
+  });
+
+  it('let the edge gateway ask for what is exposed and nothing else, narrowed by rules that name it', () => {
+    const edgeOf = (paths: string[], access: MeshServiceSpecInput['access'] = []) => {
+      const expose = { hosts: ['a.example'], paths };
+      const { Sources } = entryOf('service-intentions', { protocol: 'http', expose, access }) as unknown as {
+        Sources: { Name: string; Action?: string; Permissions?: { Action: string; HTTP: Json }[] }[];
+      };
+      const { Action, Permissions = [] } = Sources.find(({ Name }) => Name === 'landbridge-edge')!;
+      return Action ?? Permissions.flatMap((each) => (each.Action === 'allow' ? [each.HTTP] : []));
+    };
+    const from = 'landbridge-edge';
+    expect(edgeOf(['/'])).to.equal('allow');
+    expect(edgeOf(['/api', '/x/'], [{ from: '*' }])).to.deep.equal([
+      { PathExact: '/api' },
+      { PathPrefix: '/api/' },
+      { PathExact: '/x' },
+      { PathPrefix: '/x/' },
+    ]);
+    expect(edgeOf(['/api'], [{ from, methods: ['GET'] }])).to.deep.equal([
+      { PathExact: '/api', Methods: ['GET'] },
+      { PathPrefix: '/api/', Methods: ['GET'] },
+    ]);
+    expect(edgeOf(['/api'], [{ from, pathPrefix: '/api/v1/' }])).to.deep.equal([{ PathPrefix: '/api/v1/' }]);
+    expect(edgeOf(['/api'], [{ from, pathPrefix: '/a' }])).to.deep.equal([
+      { PathExact: '/api' },
+      { PathPrefix: '/api/' },
+    ]);
+    expect(edgeOf(['/api'], [{ from, path: '/api/x' }])).to.deep.equal([{ PathExact: '/api/x' }]);
+    expect(edgeOf(['/api'], [{ from, path: '/admin' }]), 'nothing is left').to.equal('deny');
+  });
+
+  it('send header values as they were written, with no command of Envoy in them', () => {
+    const [route] = routesOf({
+      traffic: {
+        routes: [
+          {
+            name: 'r',
+            pathPrefix: '/r/',
+            requestHeaders: { add: { 'x-a': '%REQ(cookie)%' } },
+            responseHeaders: { set: { 'x-discount': '50% off' }, remove: ['x-c'] },
+          },
+        ],
+      },
+    });
+    expect(route?.Destination).to.deep.include({
+      RequestHeaders: { Add: { 'x-a': '%%REQ(cookie)%%' } },
+      ResponseHeaders: { Set: { 'x-discount': '50%% off' }, Remove: ['x-c'] },
+    });
   });
 
   it('carry the limits of a service in the defaults of each caller', () => {
