@@ -3,7 +3,7 @@
  * it compares (Consul sets normalize_path there); the two gateways resolve nothing, and no proxy here looks through escapes.
  * Apps do: Tomcat cuts ";x" off a segment and resolves what is left, nginx and WSGI decode %2f, IIS takes %5c for a slash,
  * and what decodes twice reads %252e. So for callers whose access names paths such requests are refused, not read.
- * The expressions are RE2 without a need of more than 100 steps (mesh/traffic/re2.ts) and mean the same in JavaScript.
+ * The expressions mean the same in RE2 and in JavaScript, and are within the 100 instructions that Envoy takes by default.
  *
  * | part           | refuses                                                                                       |
  * |----------------|-----------------------------------------------------------------------------------------------|

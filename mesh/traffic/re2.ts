@@ -1,21 +1,17 @@
 import { RE2JS } from 're2js';
-import { ESCAPE, classAt, rangesOf } from './re2-class.ts';
 
 /**
- * Envoy's `re2.max_program_size.error_level`, whose default nobody changes here: a larger program is refused, and with it
- * the whole listener or route table. https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/type/matcher/v3/regex.proto
+ * Our own bound on an expression, in tokens once its repetitions are written out. Envoy's bound on the size of a program
+ * (100 by default) is lifted in each bootstrap, as Consul's own tools do; this one bounds the work of whoever judges, and is
+ * far below the memory that RE2 takes for one expression. [a-z]{1,1000} has 1000.
  */
-export const MAX_PROGRAM = 100;
-/** Instructions that RE2 has at least and re2js does not count. */
-const OVERHEAD = 2;
-/** Far past the bound, and still quick to compile. */
-const MAX_UNROLLED = 2000;
-/** Nothing longer can be within the bound, and nobody waits for a judge that reads a book. */
+export const MAX_STEPS = 10_000;
 const MAX_LENGTH = 512;
 
 /**
  * Why Envoy would refuse a regular expression: half a sentence that goes on after the expression; undefined when Envoy
  * takes it. Envoy reads expressions with RE2 as bytes (Latin-1), so no character above 0xff can be named.
+ * https://github.com/google/re2/wiki/Syntax
  */
 export function re2Problem(text: string): string | undefined {
   if (text.length > MAX_LENGTH) return `has more than ${MAX_LENGTH} characters: make it shorter`;
@@ -25,46 +21,31 @@ export function re2Problem(text: string): string | undefined {
   const bare = text.replaceAll(/\\[^0-9k]/g, '');
   if (/\(\?(?:=|!|<=|<!|P=|P>)|\\[1-9](?![0-7])|\\k/.test(bare))
     return 'looks ahead, behind or back, which RE2 cannot: write it without';
-  const measured = measure(text);
-  if (typeof measured === 'string') return `is none for RE2 (${measured}): mend it`;
-  if (measured > MAX_PROGRAM)
-    return `needs about ${measured} steps where Envoy allows ${MAX_PROGRAM}: use * or + in place of long repetitions such as {1,50}, or write two rules`;
-  return undefined;
+  const steps = re2Steps(text);
+  if (steps > MAX_STEPS)
+    return `repeats so much that it has ${steps} steps, and ${MAX_STEPS} are the most: use * or + in place of long repetitions`;
+  const why = parserSays(text);
+  return why === undefined ? undefined : `is none for RE2 (${why}): mend it`;
 }
 
-/** The size of RE2's program for it, or the words of the parser. */
-function measure(text: string): number | string {
-  const tokens = tokensOf(text);
-  if (typeof tokens === 'string') return tokens;
-  const most = unrolled(tokens);
-  if (most > MAX_UNROLLED) return most;
+function parserSays(text: string): string | undefined {
   try {
-    // Compiled twice: the first tells whether it is an expression at all, the second its size.
-    RE2JS.compile(tokens.map(({ source }) => source).join(''));
-    return RE2JS.compile(tokens.map(({ sized }) => sized).join('')).programSize() + OVERHEAD;
+    RE2JS.compile(
+      tokensOf(text)
+        .map(({ source }) => source)
+        .join(''),
+    );
+    return undefined;
   } catch (error) {
     return (error as Error).message.replace(/^error parsing regexp: /, '');
   }
 }
 
-const REPETITION = /^\{(\d{1,6})(?:,(\d{0,6}))?\}/;
-/** How a group with a name begins. */
-const NAMED = /^\(\?P?<[A-Za-z_][A-Za-z0-9_]*>/;
-
-interface Token {
-  /** As re2js reads it. */
-  source: string;
-  /** An expression of the same size in RE2: a class of n ranges of bytes costs as much as n letters. */
-  sized: string;
-  /** {2,5}: 5. */
-  times?: number;
-}
-
-/** How many tokens there are once repetitions are written out: it bounds the work of the compiler. */
-function unrolled(tokens: Token[]): number {
+/** How many tokens there are once repetitions are written out. Linear in the length of the text. */
+export function re2Steps(text: string): number {
   const groups = [0];
   let last = 0;
-  for (const { source, times } of tokens) {
+  for (const { source, times } of tokensOf(text)) {
     if (source === '(') {
       groups.push(0);
       continue;
@@ -77,46 +58,43 @@ function unrolled(tokens: Token[]): number {
   return groups.reduce((sum, each) => sum + each, 0);
 }
 
-function tokensOf(text: string): Token[] | string {
-  const fold = /\(\?[a-zA-Z]*i/.test(text);
-  const tokens: Token[] = [];
-  const sizedClass = (written: string): string => {
-    const ranges = [false, fold].map((each) => {
-      const found = classAt(written, each);
-      return typeof found === 'string' ? 1 : rangesOf(found.mask);
-    });
-    return `(?:${'x'.repeat(Math.max(...ranges))})`;
-  };
-  for (let at = 0; at < text.length;) {
-    if (text[at] === '\\') {
-      const found = ESCAPE.exec(text.slice(at));
-      if (found === null) return `trailing backslash or unknown escape at ${JSON.stringify(text.slice(at, at + 4))}`;
-      const escape = classAt(found[0]);
-      if (typeof escape === 'string') return escape;
-      tokens.push({
-        source: found[0] === '\\C' ? '(?s:.)' : found[0],
-        sized: escape.isClass ? sizedClass(found[0]) : found[0],
-      });
-      at += found[0].length;
-    } else if (text[at] === '[') {
-      const found = classAt(text.slice(at));
-      if (typeof found === 'string') return found;
-      const source = text.slice(at, at + found.length);
-      tokens.push({ source, sized: sizedClass(source) });
-      at += found.length;
-    } else if (text[at] === '.') {
-      tokens.push({ source: '.', sized: '(?:xx)' });
-      at += 1;
-    } else if (REPETITION.test(text.slice(at, at + 20))) {
-      const [source, least, most] = REPETITION.exec(text.slice(at, at + 20))!;
-      tokens.push({ source, sized: source, times: Math.max(Number(least), Number(most || least)) });
-      at += source.length;
-    } else {
-      // RE2 takes one name twice and re2js does not; a group costs the same without its name.
-      const { length } = NAMED.exec(text.slice(at))?.[0] ?? text[at]!;
-      tokens.push({ source: text[at]!, sized: text[at]! });
-      at += length;
-    }
-  }
-  return tokens;
+interface Token {
+  /** As re2js reads it. */
+  source: string;
+  /** {2,5}: 5. */
+  times?: number;
 }
+
+/**
+ * The pieces in which RE2 over bytes and re2js may differ, and a class as one piece.
+ *
+ * | piece             | in Envoy                 | given to re2js                       |
+ * |-------------------|--------------------------|--------------------------------------|
+ * | \C                | any byte                 | (?s:.)                               |
+ * | \x{100}, \777     | refused                  | \x{110000}, refused                  |
+ * | (?P<n> (?<n>      | one name twice is taken  | ( without the name                   |
+ */
+const PIECE =
+  /\\Q[^]*?(?:\\E|$)|\\x\{[^}]*\}|\\[0-7]{1,3}|\\[^]|\[\^?\]?(?:\[:\^?[a-z]*:\]|\\[^]|[^\]])*\]?|\(\?P?<[A-Za-z_][A-Za-z0-9_]*>|\{\d{1,6}(?:,\d{0,6})?\}|[^]/g;
+const NOT_A_CHARACTER = '\\x{110000}';
+
+const tokensOf = (text: string): Token[] => (text.match(PIECE) ?? []).map(tokenOf);
+
+function tokenOf(piece: string): Token {
+  const repetition = /^\{(\d+)(?:,(\d*))?\}$/.exec(piece);
+  if (repetition !== null) {
+    const [, least = '', most = ''] = repetition;
+    return { source: piece, times: Math.max(Number(least), Number(most)) };
+  }
+  if (piece === '\\C') return { source: '(?s:.)' };
+  if (/^\(\?P?<./.test(piece)) return { source: '(' };
+  return { source: above0xff(piece) ? NOT_A_CHARACTER : piece };
+}
+
+/** Also within a class. */
+const above0xff = (piece: string): boolean =>
+  [...piece.matchAll(/\\x\{([0-9A-Fa-f]+)\}|\\([0-7]{3})|\\[^]/g)].some(
+    ([, hex, octal]) =>
+      (hex !== undefined && Number.parseInt(hex, 16) > 0xff) ||
+      (octal !== undefined && Number.parseInt(octal, 8) > 0xff),
+  );

@@ -1,9 +1,9 @@
 import type { MeshService } from '../../crds/mesh-service.ts';
 import type { TrafficProblem } from './problems.ts';
-import { re2Problem } from './re2.ts';
+import { MAX_STEPS, re2Problem, re2Steps } from './re2.ts';
 
-/** Each expression is compiled to be judged, so their number is bounded. */
-const MAX_EXPRESSIONS = 128;
+/** Of all expressions together: each is compiled to be judged. */
+const MAX_ALL_STEPS = 2 * MAX_STEPS;
 
 /** The problems of a spec: each walk asks again, and a spec is replaced, never changed. */
 const judged = new WeakMap<MeshService['spec'], TrafficProblem[]>();
@@ -35,10 +35,11 @@ function problemsOf(spec: MeshService['spec']): TrafficProblem[] {
     ]),
   ];
   const expressions = given.flatMap(([where, text]) => (text === undefined ? [] : [{ where, text }]));
-  if (expressions.length > MAX_EXPRESSIONS)
+  const steps = expressions.reduce((sum, { text }) => sum + re2Steps(text), 0);
+  if (steps > MAX_ALL_STEPS && expressions.length > 1)
     return [
       refuse(
-        `spec.traffic and spec.access have ${expressions.length} regular expressions, and ${MAX_EXPRESSIONS} is the most: use path, pathPrefix, exact, prefix or suffix where they say the same`,
+        `the ${expressions.length} regular expressions of spec.traffic and spec.access have ${steps} steps together, and ${MAX_ALL_STEPS} are the most: use path, pathPrefix, exact, prefix or suffix where they say the same`,
       ),
     ];
   return expressions.flatMap(({ where, text }) => {

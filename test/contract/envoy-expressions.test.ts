@@ -48,15 +48,14 @@ describe('the judgement of regular expressions', function () {
     expect(taken).to.be.within(60, EXPRESSIONS.length - 60);
   });
 
-  it('never lets an expression pass that Envoy refuses, and refuses few that Envoy takes', async () => {
+  it('is that of the real Envoy for expressions that are drawn at random', async () => {
     const count = Number(process.env['EXPRESSION_RUNS'] ?? 150);
     const drawn = fc.sample(expression, count).map((text) => `/${text}`);
     const { wrong } = await compare(drawn);
     const letIn = wrong.filter((each) => each.includes(': taken;'));
     console.info(`      ${count} drawn: ${letIn.length} wrongly taken, ${wrong.length - letIn.length} wrongly refused`);
     expect(letIn).to.deep.equal([]);
-    // RE2 makes some programs smaller than we count, so a few about the bound are refused.
-    expect(wrong.length, wrong.join('\n')).to.be.at.most(count / 20);
+    expect(wrong).to.deep.equal([]);
   });
 
   it('lets the expressions of our own pass', async () => {
@@ -68,7 +67,7 @@ describe('the judgement of regular expressions', function () {
 
   it('is made in milliseconds for the largest expressions too', () => {
     const began = process.cpuUsage();
-    const many = [`(${'a'.repeat(500)}){1000}`, `(${'[^a]'.repeat(120)}){1000}`, `${'(a?){9}'.repeat(70)}`];
+    const many = [`(${'a'.repeat(500)}){1000}`, `(${'[^a]'.repeat(120)}){1000}`, '(((a{99}){99}){99}){99}'];
     for (const text of many) expect(re2Problem(text), text.slice(0, 20)).to.contain('steps');
     expect(re2Problem('a'.repeat(513))).to.contain('512 characters');
     const { user, system } = process.cpuUsage(began);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
+import { envoyBootstrap } from '../../mesh/bootstrap.ts';
 
 type Json = Record<string, unknown>;
 
@@ -29,8 +30,25 @@ const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpCon
 const ROUTER = 'envoy.extensions.filters.http.router.v3.Router';
 const typeUrl = (name: string): string => `type.googleapis.com/${name}`;
 
+/** That of every proxy of the product. */
+function productRuntime(): unknown {
+  const bootstrap = envoyBootstrap({
+    consul: [],
+    serverName: '',
+    datacenter: '',
+    service: '',
+    consulNode: '',
+    secretsDirectory: '',
+    admin: { port: 0 },
+    readyPort: undefined,
+    stats: { tags: {}, extra: [] },
+  });
+  return (bootstrap as Json)['layered_runtime'];
+}
+
 /** One listener with these routes; each leads to a cluster `c` unless it says otherwise. */
 export const withRoutes = (routes: Json[]): Json => ({
+  layered_runtime: productRuntime(),
   static_resources: {
     clusters: [{ name: 'c', type: 'STATIC' }],
     listeners: [
