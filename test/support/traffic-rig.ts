@@ -59,6 +59,10 @@ export interface TrafficRig {
   withoutAddress(service: string): Promise<Member>;
   /** The address of such a pod is told, and it is ready. */
   tellAddress(member: Member): Promise<void>;
+  /** Consul, for an administrator. */
+  consul: Consul;
+  /** An Envoy for a registration that the test writes itself, such as that of a gateway. */
+  proxy(at: ProxyAt): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -69,7 +73,7 @@ export async function startTrafficRig(): Promise<TrafficRig> {
   const directory = await mkdtemp(join(tmpdir(), 'landbridge-traffic-'));
   const declared = new Map<string, MeshService>();
   const instances = new Map<string, Instance>();
-  const members: Member[] = [];
+  const members: Pick<Member, 'stop'>[] = [];
 
   const write = async (): Promise<void> => {
     const registrations = [...instances.values()].flatMap(registrationsOf);
@@ -128,6 +132,10 @@ export async function startTrafficRig(): Promise<TrafficRig> {
     async setHealth(member, health) {
       instances.set(member.id, { ...instances.get(member.id)!, health });
       await write();
+    },
+    consul,
+    async proxy(at) {
+      members.push(await startProxy({ binary, directory, server, at }));
     },
     async stop() {
       await Promise.all(members.map((member) => member.stop()));
@@ -215,16 +223,34 @@ interface MemberOptions {
   withApp: boolean;
 }
 
-async function startMember({ binary, directory, server, instance, withApp }: MemberOptions): Promise<Member> {
-  const folder = join(directory, instance.id);
+/** What an Envoy is registered as. */
+export interface ProxyAt {
+  service: string;
+  consulNode: string;
+  /** Service ID of the proxy. */
+  node: string;
+  runtime?: Record<string, number>;
+}
+
+interface ProxyOptions {
+  binary: string;
+  directory: string;
+  server: RealConsul;
+  at: ProxyAt;
+}
+
+async function startProxy({ binary, directory, server, at }: ProxyOptions) {
+  const { service, consulNode, node, runtime } = at;
+  const folder = join(directory, node);
   await mkdir(folder);
   const [host = '', port = ''] = server.grpcAddress.split(':');
   const bootstrap = envoyBootstrap({
     consul: [{ host, port: Number(port) }],
     serverName: server.serverName,
     datacenter: 'dc1',
-    service: instance.service,
-    consulNode: NODE,
+    service,
+    consulNode,
+    runtime,
     secretsDirectory: folder,
     admin: { socket: join(folder, 'admin.sock') },
     readyPort: undefined,
@@ -237,26 +263,37 @@ async function startMember({ binary, directory, server, instance, withApp }: Mem
   };
   await Promise.all(Object.entries(files).map(([name, json]) => writeFile(join(folder, name), JSON.stringify(json))));
   const proxy = proxySettings.parse({});
-  const at = { bootstrap: join(folder, BOOTSTRAP_FILE), node: sidecarId(instance.id), service: instance.service };
-  const args = envoyArguments({ ...at, proxy });
+  const args = envoyArguments({ bootstrap: join(folder, BOOTSTRAP_FILE), node, service, proxy });
   const envoy = spawn(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   let written = '';
   envoy.stdout.on('data', (chunk: Buffer) => (written = (written + chunk.toString()).slice(-200_000)));
   const killWithUs = (): void => void envoy.kill('SIGKILL');
   process.once('exit', killWithUs);
-  const member: Member = {
-    id: instance.id,
+  return {
     envoy,
-    served: 0,
-    hang: false,
     accessLog: () => written,
     async stop() {
       process.off('exit', killWithUs);
-      app.closeAllConnections();
-      app.close();
       if (envoy.exitCode !== null || envoy.signalCode !== null) return;
       envoy.kill('SIGKILL');
       await once(envoy, 'exit');
+    },
+  };
+}
+
+async function startMember({ instance, withApp, ...options }: MemberOptions): Promise<Member> {
+  const at = { service: instance.service, consulNode: NODE, node: sidecarId(instance.id) };
+  const proxy = await startProxy({ ...options, at });
+  const member: Member = {
+    id: instance.id,
+    envoy: proxy.envoy,
+    served: 0,
+    hang: false,
+    accessLog: proxy.accessLog,
+    async stop() {
+      app.closeAllConnections();
+      app.close();
+      await proxy.stop();
     },
   };
   const app: Server = createServer((asked, response) => {
