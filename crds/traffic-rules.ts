@@ -9,7 +9,7 @@ const TRAFFIC = '!has(self.traffic)';
 const TCP = "(!has(self.protocol) || self.protocol == 'tcp')";
 
 /** Levers that need the sidecar to see requests: on tcp it sees bytes. */
-const HTTP_ONLY = ['timeout', 'retries', 'split', 'routes'];
+const HTTP_ONLY = ['timeout', 'idleTimeout', 'retries', 'split', 'routes'];
 
 const httpOnly = (field: string): Rule => ({
   rule: `${TRAFFIC} || !has(self.traffic.${field}) || !${TCP}`,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from './duration.ts';
+import { duration, durationOrNone } from './duration.ts';
 import { HEADER_CHANGE_RULES, HEADER_VALUE_RULE } from './header-change.ts';
 import { ONE_PATH, headerMatch, headerName, methods, pathFields, queryMatch, requestPath } from './http-match.ts';
 
@@ -47,8 +47,12 @@ export const labelValue = z
 /** Subsets that exist by themselves, besides `site:NAME`, `zone:NAME` and `version:LABEL`. */
 export const PLATFORM_SUBSETS = ['pods', 'vms', 'external'] as const;
 
-const requestTimeout = duration('1ms', '1h').describe(
-  'For the whole request, all tries together; answered with 504. http, http2, grpc. Default: 15s.',
+const requestTimeout = durationOrNone('1ms', '24h').describe(
+  'For the whole request, all tries together, until the last byte of the answer; then 504, or the answer ends there. It begins when the caller has sent all of its request, so that an open WebSocket has none. 0s: no limit, as streams of events and of gRPC need it. http, http2, grpc. Default: 15s.',
+);
+
+const idleTimeout = durationOrNone('1s', '24h').describe(
+  'How long nothing may move in a request, either way, before it is ended; also in a WebSocket or a stream. 0s: no limit. http, http2, grpc. Default: 5m, or timeout where that is longer.',
 );
 
 const retries = z
@@ -120,8 +124,13 @@ const route = z
     service: serviceName
       .optional()
       .describe('Another service that answers, by its name in Consul, with its own rules.'),
-    rewritePrefix: requestPath.optional().describe('Put in place of path or pathPrefix. Default: the path stays.'),
+    rewritePrefix: requestPath
+      .optional()
+      .describe(
+        'Put in place of path or pathPrefix, character by character: /old/ and /new/ make /new/x of /old/x, /old/ and /new make /newx of it. The query stays. Default: the path stays as it is.',
+      ),
     timeout: requestTimeout.optional().describe('Default: spec.traffic.timeout.'),
+    idleTimeout: idleTimeout.optional().describe('Default: spec.traffic.idleTimeout.'),
     retries: retries.optional().describe('In place of spec.traffic.retries.'),
     requestHeaders: headerChange.optional().describe('Changes the request before it is sent.'),
     responseHeaders: headerChange.optional().describe('Changes the answer before the caller sees it.'),
@@ -192,6 +201,7 @@ const limit = z.int().min(1).max(1_000_000).optional();
 export const traffic = z
   .strictObject({
     timeout: requestTimeout.optional(),
+    idleTimeout: idleTimeout.optional(),
     connectTimeout: duration('10ms', '1m').optional().describe('For a connection to an instance. Default: 1s.'),
     retries: retries.optional(),
     loadBalancing: loadBalancing.optional().describe('Default: LeastRequest.'),

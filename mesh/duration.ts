@@ -12,6 +12,7 @@ export function parseDurationMs(text: string): number {
 /** As time.Duration.String prints it: `500ms`, `1.5s`, `1m0s`, `1h0m0s`. Whole microseconds only. */
 export function goDuration(ms: number): string {
   if (ms === 0) return '0s';
+  if (ms < 0) return `-${goDuration(-ms)}`;
   if (ms < 1) return `${round(ms * 1000)}µs`;
   if (ms < 1000) return `${round(ms)}ms`;
   const hours = Math.floor(ms / 3_600_000);

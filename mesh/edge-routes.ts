@@ -1,7 +1,8 @@
 import { EDGE_SERVICE } from '../crds/expose.ts';
 import type { Exposure } from './edge.ts';
 import type { ConfigEntry } from './entry.ts';
-import { type PathMatch, servedPaths } from './served-paths.ts';
+import { servedPaths } from './served-paths.ts';
+import { type PathWay, pathWays } from './traffic/rewrite.ts';
 import { type Tries, triesOf } from './traffic/router.ts';
 
 /** An entry that has yet to be marked with its owner. */
@@ -39,7 +40,7 @@ export function httpRoutes({ service, expose, traffic }: Exposure): Unowned[] {
     Name,
     Parents: parent(expose.tlsSecret === undefined ? 'http' : 'https'),
     ...(Hostnames.length === 0 ? {} : { Hostnames }),
-    Rules: expose.paths.flatMap(servedPaths).flatMap((Path) => tries.map((each) => rule(service, Path, each, headers))),
+    Rules: expose.paths.flatMap(waysOf).flatMap((way) => tries.map((each) => rule(service, way, each, headers))),
   });
   return [
     ...(whole.length === 0 ? [] : [route(service, whole, [[]])]),
@@ -54,18 +55,22 @@ const belowHost = (host: string): Json[] => [
   { Match: 'regex', Name: ':authority', Value: `(?i)[^:]+${host.slice(1).replaceAll('.', '[.]')}(:[0-9]+)?` },
 ];
 
-function rule(service: string, Path: PathMatch, { methods, timeout, retries }: Tries, headers: Json[][]): Json {
+function rule(service: string, way: PathWay, { methods, limits, retries }: Tries, headers: Json[][]): Json {
+  const { path, pathPrefix } = way.match;
+  const Path = path === undefined ? { Match: 'prefix', Value: pathPrefix } : { Match: 'exact', Value: path };
   const matches = headers.map((Headers) => ({ Path, ...(Headers.length === 0 ? {} : { Headers }) }));
   return {
     Matches:
       methods === undefined ? matches : matches.flatMap((match) => methods.map((Method) => ({ ...match, Method }))),
     Filters: {
-      // Consul 1.22 takes no rewrite for a rewrite to /: without this one the service would not see the prefix.
-      URLRewrite: { Path: Path.Value },
+      URLRewrite: { Path: way.rewrite },
       // The gateway goes past the service's own router.
-      TimeoutFilter: { RequestTimeout: timeout },
+      TimeoutFilter: limits,
       ...(Object.keys(retries).length === 0 ? {} : { RetryFilter: retries }),
     },
     Services: [{ Name: service, Weight: 1 }],
   };
 }
+
+const waysOf = (path: string): PathWay[] =>
+  servedPaths(path).flatMap(({ Match, Value }) => pathWays(Match === 'exact' ? { path: Value } : { pathPrefix: Value }));

@@ -16,7 +16,9 @@ export function configEntry(raw: Raw): { entry: ConfigEntry; modifyIndex: number
   entry.Meta ??= {};
   if (entry.Kind === 'service-intentions')
     entry['Sources'] = listOf(entry['Sources']).map((s) => without(s, SOURCE_FIELDS));
-  if (entry.Kind === 'service-defaults') tidyUpstreams(entry['UpstreamConfig'] as Raw | undefined);
+  if (entry.Kind === 'service-defaults') {
+    tidyUpstreams(entry['UpstreamConfig'] as Raw | undefined);
+  }
   if (entry.Kind === 'service-resolver') tidyCookies(entry['LoadBalancer'] as Raw | undefined);
   if (entry.Kind === 'http-route') tidyRules(listOf(entry['Rules']));
   return { entry, modifyIndex: Number(raw['ModifyIndex']) };
@@ -53,8 +55,11 @@ function tidyCookies(balancer: Raw | undefined): void {
 }
 
 function tidyRules(rules: Raw[]): void {
-  for (const { Filters } of rules)
-    spellDuration((Filters as Raw | undefined)?.['TimeoutFilter'] as Raw | undefined, 'RequestTimeout');
+  for (const { Filters } of rules) {
+    const limits = (Filters as Raw | undefined)?.['TimeoutFilter'] as Raw | undefined;
+    for (const field of ['RequestTimeout', 'IdleTimeout']) spellDuration(limits, field);
+    if (limits?.['IdleTimeout'] === '0s') delete limits['IdleTimeout'];
+  }
 }
 
 function spellDuration(holder: Raw | undefined, field: string): void {

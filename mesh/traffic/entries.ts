@@ -1,9 +1,11 @@
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import type { Traffic } from '../../crds/traffic.ts';
+import { goDuration } from '../duration.ts';
 import { type ConfigEntry, OWNER_META } from '../entry.ts';
 import { edgeAccess } from './edge-access.ts';
 import { intentionSources } from './intentions.ts';
+import { CALLEE_TIMEOUT_MS } from './limits.ts';
 import { resolverFields } from './resolver.ts';
 import { routerFields } from './router.ts';
 import { subsetName } from './subset.ts';
@@ -14,10 +16,10 @@ import { upstreamConfig } from './upstream-config.ts';
  *
  * | entry              | from                                                       | when                  |
  * |--------------------|------------------------------------------------------------|-----------------------|
- * | service-defaults   | protocol; limits, passive health of the services it calls  | always: it is the claim on the name |
+ * | service-defaults   | protocol; limits, passive health of the services it calls | always: it is the claim on the name |
  * | service-resolver   | connectTimeout, loadBalancing, subsets, failover           | always                |
  * | service-splitter   | split                                                      | when there is a split |
- * | service-router     | timeout, retries, routes                                   | http, http2, grpc     |
+ * | service-router     | timeout, idleTimeout, retries, routes                      | http, http2, grpc     |
  * | service-intentions | access, expose                                             | always: it refuses all others |
  *
  * `trafficOf` gives spec.traffic of a service that this one calls, where a MeshService says it.
@@ -38,13 +40,21 @@ export function configEntries(
   });
   const UpstreamConfig = upstreamConfig(upstreams, trafficOf);
   return [
-    entry('service-defaults', { Protocol: protocol, ...(UpstreamConfig === undefined ? {} : { UpstreamConfig }) }),
-    entry('service-resolver', resolverFields(traffic)),
+    entry('service-defaults', {
+      Protocol: protocol,
+      ...(protocol === 'tcp' ? {} : { LocalRequestTimeoutMs: CALLEE_TIMEOUT_MS }),
+      ...(UpstreamConfig === undefined ? {} : { UpstreamConfig }),
+    }),
+    entry('service-resolver', { ...resolverFields(traffic), ...gatewayTimeout(meshService.spec) }),
     ...(traffic?.split === undefined ? [] : [entry('service-splitter', { Splits: splits(traffic.split) })]),
     ...(protocol === 'tcp' ? [] : [entry('service-router', routerFields(traffic))]),
     entry('service-intentions', { Sources: intentionSources(access, edge) }),
   ];
 }
+
+/** The terminating gateway, which stands for instances without a sidecar, takes its timeout from the resolver. */
+const gatewayTimeout = ({ protocol, workloads }: MeshService['spec']) =>
+  protocol === 'tcp' || workloads.external === undefined ? {} : { RequestTimeout: goDuration(CALLEE_TIMEOUT_MS) };
 
 const splits = (split: NonNullable<Traffic['split']>) =>
   split.map(({ weight, subset, service }) => ({

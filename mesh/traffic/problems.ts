@@ -140,7 +140,8 @@ function siteUnknown(meshService: MeshService, { cluster }: Neighbourhood): Traf
 
 function timeoutsCross(meshService: MeshService): TrafficProblem[] {
   const { timeout, connectTimeout } = meshService.spec.traffic ?? {};
-  if (timeout === undefined || connectTimeout === undefined) return [];
+  // 0s: none.
+  if (timeout === undefined || connectTimeout === undefined || parseDurationMs(timeout) === 0) return [];
   if (parseDurationMs(connectTimeout) <= parseDurationMs(timeout)) return [];
   return [
     refuse(

@@ -1,14 +1,13 @@
 import { METHODS } from '../../crds/http-match.ts';
 import type { HeaderChange, Retries, Route, Traffic } from '../../crds/traffic.ts';
-import { respell } from '../duration.ts';
 import { literalValues } from './header-value.ts';
 import { httpMatch } from './http-match.ts';
+import { limitsOf } from './limits.ts';
+import { type PathWay, pathWays } from './rewrite.ts';
 import { subsetName } from './subset.ts';
 
 type Json = Record<string, unknown>;
 
-/** Envoy's own; written so that it can be read in Consul too. */
-const TIMEOUT = '15s';
 const ATTEMPTS = 2;
 const CONDITIONS: NonNullable<Retries['on']> = ['connect-failure', 'refused-stream', 'reset'];
 
@@ -22,35 +21,39 @@ const UNSEEN = ['connect-failure', 'refused-stream'];
  * say "for these methods", so a route whose retries depend on the method is written twice: first for idempotent methods.
  */
 export function routerFields(traffic: Traffic = {}): Json {
-  const everything: Partial<Route> = { pathPrefix: '/' };
+  const everything: Partial<Route> = {};
   return { Routes: [...(traffic.routes ?? []), everything].flatMap((route) => expand(route, traffic)) };
 }
 
 function expand(route: Partial<Route>, traffic: Traffic): Json[] {
-  return triesOf(route, traffic).map(({ methods, timeout, retries }) => ({
-    Match: { HTTP: httpMatch({ ...route, methods }) },
-    Destination: { ...destination(route), RequestTimeout: timeout, ...retries },
-  }));
+  return pathWays(route).flatMap(({ match, rewrite }) => {
+    const { headers, query } = route;
+    const both = [...(match.headers ?? []), ...(headers ?? [])];
+    return triesOf(route, traffic).map(({ methods, limits, retries }) => ({
+      Match: { HTTP: httpMatch({ ...match, methods, query, headers: both.length === 0 ? undefined : both }) },
+      Destination: { ...destination(route, rewrite), ...limits, ...retries },
+    }));
+  });
 }
 
 /** How requests of these methods are tried. */
 export interface Tries {
   /** Undefined: all that none before it has. */
   methods: string[] | undefined;
-  /** As Consul spells it. */
-  timeout: string;
+  /** RequestTimeout and IdleTimeout, as Consul spells them. */
+  limits: Json;
   /** Consul's fields; none: not tried again. */
   retries: Json;
 }
 
 /** One or two: where retries depend on the method, those of idempotent methods come first. */
-export function triesOf(route: Partial<Pick<Route, 'methods' | 'timeout' | 'retries'>>, traffic: Traffic): Tries[] {
+export function triesOf(route: Partial<Route>, traffic: Traffic): Tries[] {
   const retries = route.retries ?? traffic.retries ?? {};
   const { attempts = ATTEMPTS, on = CONDITIONS, statusCodes = [] } = retries;
-  const timeout = respell(route.timeout ?? traffic.timeout ?? TIMEOUT);
+  const limits = limitsOf(route, traffic);
   const one = (methods: string[] | undefined, conditions: string[], codes: number[]): Tries => ({
     methods,
-    timeout,
+    limits,
     retries: retryFields(attempts, conditions, codes),
   });
   const unseen = on.filter((condition) => UNSEEN.includes(condition));
@@ -73,11 +76,11 @@ const retryFields = (attempts: number, conditions: string[], codes: number[]): J
         ...(codes.length === 0 ? {} : { RetryOnStatusCodes: [...codes].sort((a, b) => a - b) }),
       };
 
-function destination(route: Partial<Route>): Json {
+function destination(route: Partial<Route>, rewrite: PathWay['rewrite']): Json {
   return {
     ...(route.service === undefined ? {} : { Service: route.service }),
     ...(route.subset === undefined ? {} : { ServiceSubset: subsetName(route.subset) }),
-    ...(route.rewritePrefix === undefined ? {} : { PrefixRewrite: route.rewritePrefix }),
+    ...(rewrite === undefined ? {} : { PrefixRewrite: rewrite }),
     ...headers('RequestHeaders', route.requestHeaders),
     ...headers('ResponseHeaders', route.responseHeaders),
   };

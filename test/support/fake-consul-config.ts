@@ -91,7 +91,9 @@ const needsHttp = (name: string): FakeRefusal =>
 /** What Consul does to an entry before it keeps it: it adds fields, sorts sources and respells durations. */
 function normalised(given: Raw): Raw {
   const entry = respelled(structuredClone(given)) as Raw;
-  if (entry['Kind'] === 'service-defaults') Object.assign(entry, { TransparentProxy: {}, MeshGateway: {}, Expose: {} });
+  if (entry['Kind'] === 'service-defaults') {
+    Object.assign(entry, { TransparentProxy: {}, MeshGateway: {}, Expose: {} });
+  }
   if (entry['Kind'] === 'service-intentions') {
     const sources = ((entry['Sources'] as Raw[] | undefined) ?? []).map((source) => ({
       ...source,
@@ -113,6 +115,8 @@ function respelled(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
     Object.entries(value).map(([field, inner]) => {
+      // Negative: no limit at all.
+      if (inner === '-1s') return [field, inner];
       if (typeof inner === 'string' && DURATIONS.includes(field)) return [field, goSpelling(milliseconds(inner))];
       if (typeof inner === 'string' && NANOSECONDS.includes(field)) return [field, milliseconds(inner) * 1e6];
       return [field, respelled(inner)];

@@ -75,10 +75,13 @@ export const TRAFFIC_SPECS: Record<string, Spec> = {
         },
         { name: 'other', path: '/other', service: 'other', retries: { attempts: 0 } },
         { name: 'regex', pathRegex: '/r/[0-9]+', retries: { methods: 'All' } },
+        { name: 'root', path: '/old', rewritePrefix: '/' },
+        { name: 'events', pathPrefix: '/events/', rewritePrefix: '/', timeout: '0s', idleTimeout: '0s' },
       ],
       failover: [{ from: '*', to: ['service:other'] }],
     },
   },
+  'no limits': { workloads, protocol: 'http', traffic: { timeout: '0s', idleTimeout: '90m' } },
   'hash on a header': {
     workloads,
     protocol: 'http2',

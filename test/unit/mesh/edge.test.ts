@@ -53,29 +53,35 @@ describe('what Consul holds for the edge gateway', () => {
     expect(rules.map(({ Matches, Filters: { URLRewrite } }) => ({ ...Matches[0]!.Path, URLRewrite }))).to.deep.equal([
       { Match: 'exact', Value: '/api', URLRewrite: { Path: '/api' } },
       { Match: 'prefix', Value: '/api/', URLRewrite: { Path: '/api/' } },
+      // Consul takes one of two slashes away where the rewrite is "/".
+      { Match: 'prefix', Value: '//', URLRewrite: { Path: '//' } },
       { Match: 'prefix', Value: '/', URLRewrite: { Path: '/' } },
     ]);
   });
 
   it("keeps the service's timeout, and tries again as its sidecars' callers do, by method", () => {
-    const { config } = stateOf([exposure('web', { hosts: ['a.example'] }, undefined, { timeout: '2s' })]);
+    const { config } = stateOf([exposure('web', { hosts: ['a.example'] }, undefined, { timeout: '10m' })]);
     const rules = rulesOf(config['http-route/web']);
     const seen = rules.map(({ Matches, Filters }) => [
       Matches.map(({ Method = 'any' }) => Method).join(' '),
       Filters.TimeoutFilter,
       Filters.RetryFilter,
     ]);
-    const TimeoutFilter = { RequestTimeout: '2s' };
-    expect(seen).to.deep.equal([
+    const TimeoutFilter = { RequestTimeout: '10m0s', IdleTimeout: '10m0s' };
+    const byMethod = [
       [
         'GET HEAD PUT DELETE OPTIONS TRACE',
         TimeoutFilter,
         { NumRetries: 2, RetryOn: ['connect-failure', 'refused-stream', 'reset'] },
       ],
       ['any', TimeoutFilter, { NumRetries: 2, RetryOn: ['connect-failure', 'refused-stream'] }],
-    ]);
+    ];
+    expect(seen).to.deep.equal([...byMethod, ...byMethod]);
     const off = stateOf([exposure('web', { hosts: ['a.example'] }, undefined, { retries: { attempts: 0 } })]);
-    expect(rulesOf(off.config['http-route/web']).map(({ Filters }) => Filters.RetryFilter)).to.deep.equal([undefined]);
+    expect(rulesOf(off.config['http-route/web']).map(({ Filters }) => Filters.RetryFilter)).to.deep.equal([
+      undefined,
+      undefined,
+    ]);
   });
 
   it('serves all hosts below one by a look at the name that was asked for, since Consul takes no star', () => {

@@ -35,13 +35,14 @@ describe('config entries of a MeshService', () => {
   });
 
   it('try idempotent methods again on lost connections, others only when no instance saw the request', () => {
-    const [idempotent, rest, ...more] = routesOf({});
+    const [, , idempotent, rest, ...more] = routesOf({});
     expect(more).to.deep.equal([]);
     expect(idempotent?.Match.HTTP).to.deep.equal({
       PathPrefix: '/',
       Methods: ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'],
     });
     expect(idempotent?.Destination).to.deep.equal({
+      PrefixRewrite: '/',
       RequestTimeout: '15s',
       NumRetries: 2,
       RetryOn: ['connect-failure', 'refused-stream', 'reset'],
@@ -53,19 +54,50 @@ describe('config entries of a MeshService', () => {
   it('have one route a rule where the method makes no difference', () => {
     const retries = (retries: object) => routesOf({ traffic: { retries } });
     expect(retries({ attempts: 0 })).to.deep.equal([
-      { Match: { HTTP: { PathPrefix: '/' } }, Destination: { RequestTimeout: '15s' } },
+      { Match: { HTTP: { PathPrefix: '//' } }, Destination: { PrefixRewrite: '//', RequestTimeout: '15s' } },
+      { Match: { HTTP: { PathPrefix: '/' } }, Destination: { PrefixRewrite: '/', RequestTimeout: '15s' } },
     ]);
-    expect(retries({ methods: 'All' })).to.have.length(1);
-    expect(retries({ on: ['connect-failure'] })).to.have.length(1);
+    expect(retries({ methods: 'All' })).to.have.length(2);
+    expect(retries({ on: ['connect-failure'] })).to.have.length(2);
   });
 
   it('never give a method that is not idempotent more retries than it asked for', () => {
     const [route] = routesOf({
       traffic: {
-        routes: [{ name: 'post', pathPrefix: '/', methods: ['POST'], retries: { on: ['5xx'], statusCodes: [503] } }],
+        routes: [{ name: 'post', pathPrefix: '/x', methods: ['POST'], retries: { on: ['5xx'], statusCodes: [503] } }],
       },
     });
-    expect(route?.Destination).to.deep.equal({ RequestTimeout: '15s' });
+    expect(route?.Destination).to.deep.equal({ PrefixRewrite: '/x', RequestTimeout: '15s' });
+  });
+
+  it('spell "no limit" as Consul does, and lift the idle limit with a timeout that is longer', () => {
+    const limits = (traffic: object) => {
+      const [route] = routesOf({ traffic });
+      return [route?.Destination['RequestTimeout'], route?.Destination['IdleTimeout']];
+    };
+    expect(limits({})).to.deep.equal(['15s', undefined]);
+    expect(limits({ timeout: '0s' })).to.deep.equal(['-1s', undefined]);
+    expect(limits({ timeout: '20m' })).to.deep.equal(['20m0s', '20m0s']);
+    expect(limits({ timeout: '20m', idleTimeout: '1m' })).to.deep.equal(['20m0s', '1m0s']);
+    expect(limits({ timeout: '0s', idleTimeout: '0s' })).to.deep.equal(['-1s', '-1s']);
+    // A route's own goes first, whichever of the two it gives.
+    const route = { name: 'events', path: '/events', timeout: '0s' };
+    expect(limits({ timeout: '2s', idleTimeout: '1h', routes: [route] })).to.deep.equal(['-1s', '1h0m0s']);
+    expect(limits({ timeout: '0s', routes: [{ ...route, timeout: '5s', idleTimeout: '0s' }] })).to.deep.equal([
+      '5s',
+      '-1s',
+    ]);
+  });
+
+  it("take the callee's own limit out of the way, which is not the caller's route's", () => {
+    const external = { workloads: { external: { sites: ['rack-1'] } } };
+    const year = 365 * 24 * 3_600_000;
+    expect(entryOf('service-defaults', { protocol: 'grpc' })?.['LocalRequestTimeoutMs']).to.equal(year);
+    expect(entryOf('service-defaults', { protocol: 'tcp' })).to.not.have.property('LocalRequestTimeoutMs');
+    // What has no sidecar is called by the terminating gateway.
+    expect(entryOf('service-resolver', { protocol: 'http', ...external })?.['RequestTimeout']).to.equal('8760h0m0s');
+    expect(entryOf('service-resolver', { protocol: 'tcp', ...external })).to.not.have.property('RequestTimeout');
+    expect(entryOf('service-resolver', { protocol: 'http' })).to.not.have.property('RequestTimeout');
   });
 
   it('repeat the access rules for everybody under each name, since Consul asks only the most exact', () => {
