@@ -18,6 +18,7 @@ export function configEntry(raw: Raw): { entry: ConfigEntry; modifyIndex: number
     entry['Sources'] = listOf(entry['Sources']).map((s) => without(s, SOURCE_FIELDS));
   if (entry.Kind === 'service-defaults') {
     tidyUpstreams(entry['UpstreamConfig'] as Raw | undefined);
+    tidyExtensions(listOf(entry['EnvoyExtensions']));
   }
   if (entry.Kind === 'service-resolver') tidyCookies(entry['LoadBalancer'] as Raw | undefined);
   if (entry.Kind === 'http-route') tidyRules(listOf(entry['Rules']));
@@ -47,6 +48,11 @@ function tidyUpstreams(config: Raw | undefined): void {
     const health = upstream['PassiveHealthCheck'] as Raw | undefined;
     for (const field of ['Interval', 'BaseEjectionTime']) spellDuration(health, field);
   }
+}
+
+function tidyExtensions(extensions: Raw[]): void {
+  for (const extension of extensions)
+    for (const field of ['ConsulVersion', 'EnvoyVersion']) if (extension[field] === '') delete extension[field];
 }
 
 function tidyCookies(balancer: Raw | undefined): void {

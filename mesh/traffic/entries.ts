@@ -8,6 +8,7 @@ import { intentionSources } from './intentions.ts';
 import { CALLEE_TIMEOUT_MS } from './limits.ts';
 import { resolverFields } from './resolver.ts';
 import { routerFields } from './router.ts';
+import { sidecarOptions } from './sidecar-options.ts';
 import { subsetName } from './subset.ts';
 import { upstreamConfig } from './upstream-config.ts';
 
@@ -16,7 +17,7 @@ import { upstreamConfig } from './upstream-config.ts';
  *
  * | entry              | from                                                       | when                  |
  * |--------------------|------------------------------------------------------------|-----------------------|
- * | service-defaults   | protocol; limits, passive health of the services it calls | always: it is the claim on the name |
+ * | service-defaults   | protocol; how its sidecars call the app; limits, passive health of the services it calls | always: it is the claim on the name |
  * | service-resolver   | connectTimeout, loadBalancing, subsets, failover           | always                |
  * | service-splitter   | split                                                      | when there is a split |
  * | service-router     | timeout, idleTimeout, retries, routes                      | http, http2, grpc     |
@@ -42,7 +43,7 @@ export function configEntries(
   return [
     entry('service-defaults', {
       Protocol: protocol,
-      ...(protocol === 'tcp' ? {} : { LocalRequestTimeoutMs: CALLEE_TIMEOUT_MS }),
+      ...sidecarOptions(protocol),
       ...(UpstreamConfig === undefined ? {} : { UpstreamConfig }),
     }),
     entry('service-resolver', { ...resolverFields(traffic), ...gatewayTimeout(meshService.spec) }),

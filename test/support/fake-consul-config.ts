@@ -93,6 +93,8 @@ function normalised(given: Raw): Raw {
   const entry = respelled(structuredClone(given)) as Raw;
   if (entry['Kind'] === 'service-defaults') {
     Object.assign(entry, { TransparentProxy: {}, MeshGateway: {}, Expose: {} });
+    const extensions = entry['EnvoyExtensions'] as Raw[] | undefined;
+    for (const extension of extensions ?? []) Object.assign(extension, { ConsulVersion: '', EnvoyVersion: '' });
   }
   if (entry['Kind'] === 'service-intentions') {
     const sources = ((entry['Sources'] as Raw[] | undefined) ?? []).map((source) => ({

@@ -100,6 +100,14 @@ describe('config entries of a MeshService', () => {
     expect(entryOf('service-resolver', { protocol: 'http' })).to.not.have.property('RequestTimeout');
   });
 
+  it('have the sidecar try again at its own app, and drop idle connections to it, unless it sees bytes only', () => {
+    const names = (protocol: 'tcp' | 'http' | 'grpc') =>
+      ((entryOf('service-defaults', { protocol })?.['EnvoyExtensions'] ?? []) as Json[]).map(({ Name }) => Name);
+    expect(names('http')).to.deep.equal(['builtin/property-override', 'builtin/lua']);
+    expect(names('grpc')).to.deep.equal(['builtin/lua']);
+    expect(names('tcp')).to.deep.equal([]);
+  });
+
   it('repeat the access rules for everybody under each name, since Consul asks only the most exact', () => {
     const intentions = entryOf('service-intentions', {
       protocol: 'http',
