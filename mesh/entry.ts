@@ -83,7 +83,12 @@ export const GATEWAY_KINDS = ['terminating-gateway'] as const;
 
 /** A Consul config entry. Name is unique within its Kind. Fields beyond these are the kind's own. */
 export interface ConfigEntry {
-  Kind: (typeof CONFIG_KINDS)[number] | (typeof EDGE_KINDS)[number] | (typeof GATEWAY_KINDS)[number];
+  Kind:
+    | (typeof CONFIG_KINDS)[number]
+    | (typeof EDGE_KINDS)[number]
+    | (typeof GATEWAY_KINDS)[number]
+    /** Of the whole mesh; its name is `global`. */
+    | 'proxy-defaults';
   Name: string;
   Meta: Record<string, string>;
   [field: string]: unknown;

@@ -3,6 +3,7 @@ import { ConsulDenied, ConsulRefused } from '../../clients/consul/errors.ts';
 import { SECRETS } from '../../mesh/installation.ts';
 import { configureAcl } from './configure-acl.ts';
 import { verifyExternal, verifyPremade } from './external.ts';
+import { keepProxyDefaults } from './keep-proxy-defaults.ts';
 import { keepMaterial } from './material.ts';
 import { type Patience, maySucceedLater, patiently } from './patiently.ts';
 import type { SecretStore } from './secret-store.ts';
@@ -27,6 +28,7 @@ const VERIFY_MS = 5000;
  * every secret is stored before it is used, and every step states what there shall be.
  *
  *   Secrets stored -> Consul has a leader -> management token claimed -> policies, tokens, auth methods, binding rules
+ *   -> settings of the whole mesh
  */
 export async function bootstrap(parts: BootstrapParts): Promise<void> {
   if (parts.settings.external !== undefined) return bootstrapExternal(parts);
@@ -50,6 +52,14 @@ export async function bootstrap(parts: BootstrapParts): Promise<void> {
     log.info({ claimed }, 'the management token is in use');
     await patiently('the ACL rules', patience, () => configureAcl(consul.acl, settings, material), forgiving());
     log.info('the ACL rules are in place');
+    const kept = await patiently(
+      'the settings of the mesh',
+      patience,
+      () => keepProxyDefaults(consul, settings.cluster),
+      forgiving(),
+    );
+    if (kept) log.info('the settings of the mesh are in place');
+    else log.warn('proxy-defaults were written by another and stay: idle limits above 5m may not hold');
   } finally {
     consul.close();
   }

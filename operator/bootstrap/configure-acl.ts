@@ -9,8 +9,7 @@ import { type Policy, bridgePolicy, dnsPolicy, edgePolicy, operatorPolicy, serve
 
 /**
  * Policies and tokens of the server, the operator and the bridge, and the auth methods by which the latter two vouch. Every step states what there
- * shall be, so it may stop anywhere and run again. No mesh-wide config entries: Consul's defaults (TLS 1.2 and above,
- * normalised paths) are what is wanted, and the rest is each service's own.
+ * shall be, so it may stop anywhere and run again.
  */
 export async function configureAcl(
   acl: ConsulAcl,

@@ -117,6 +117,23 @@ describe('An installation that was bootstrapped', function () {
     expect([tokens.length, rules.length]).to.deep.equal([4, 3 + GATEWAY_LINKS]);
   });
 
+  it('has told every sidecar that its own idle limit is none, and leaves it where somebody else says so', async () => {
+    const held = async () => (await (await manager()).readConfig('proxy-defaults', 'global'))!;
+    expect((await held()).entry['Config']).to.deep.equal({ local_idle_timeout_ms: 0 });
+    const theirs = { Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'tcp' }, Meta: {} } as const;
+    const ours = await held();
+    const put = async (entry: typeof ours.entry) => {
+      const { modifyIndex } = await held();
+      await (await manager()).apply([{ op: 'set-config', entry, modifyIndex }]);
+    };
+    await put(theirs);
+    await run();
+    expect((await held()).entry['Config']).to.deep.equal(theirs.Config);
+    await put({ ...ours.entry, Config: {} });
+    await run();
+    expect((await held()).entry).to.deep.equal(ours.entry);
+  });
+
   it('lets the server answer DNS, by a token of its own', async () => {
     const known = await eventually(async () => {
       const { code, addresses } = readAnswer(

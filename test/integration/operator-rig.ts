@@ -8,6 +8,7 @@ import { customResourceDefinitions, meshServices, namespaces } from '../../clien
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import type { MeshServiceSpecInput, MeshServiceStatus } from '../../crds/mesh-service.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
+import { keepProxyDefaults } from '../../operator/bootstrap/keep-proxy-defaults.ts';
 import { runOperator } from '../../operator/main.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
@@ -36,6 +37,7 @@ export async function startOperatorRig(settings: Record<string, string> = {}): P
   const operator = holder();
   const material = { consulCaPem: server.caPem!, managementToken: server.token!, server: holder(), bridge: holder() };
   await configureAcl(consul.acl, { cluster: 'lab', tokenTtl: '1h' }, { ...material, operator });
+  await keepProxyDefaults(consul, 'lab');
   await writeFile(join(directory, 'consul-token'), operator.token);
   await writeFile(join(directory, 'consul-ca.crt'), server.caPem!);
   await writeFile(join(directory, 'signing.key'), operator.signingKeyPem);

@@ -17,6 +17,7 @@ import { CONFIG_KINDS, OWNER_META, configKey } from '../../mesh/entry.ts';
 import { type Instance, registrationsOf } from '../../mesh/instance.ts';
 import { sidecarId } from '../../mesh/names.ts';
 import { configEntries } from '../../mesh/traffic/entries.ts';
+import { keepProxyDefaults } from '../../operator/bootstrap/keep-proxy-defaults.ts';
 import { aMeshService } from './builders.ts';
 import { eventually } from './eventually.ts';
 import { freePorts } from './real-consul-ports.ts';
@@ -32,6 +33,8 @@ export interface Member {
   hang: boolean;
   /** What the sidecar wrote to stdout: its access log. */
   accessLog(): string;
+  /** What Envoy's admin answers, as text: /config_dump, /stats. */
+  admin(path: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -70,6 +73,7 @@ export interface TrafficRig {
 export async function startTrafficRig(): Promise<TrafficRig> {
   const [server, binary] = await Promise.all([startConsul({ acl: true, tls: true }), ensurePart('envoy', silent)]);
   const consul = server.connect();
+  await keepProxyDefaults(consul, 'lab');
   const directory = await mkdtemp(join(tmpdir(), 'landbridge-traffic-'));
   const declared = new Map<string, MeshService>();
   const instances = new Map<string, Instance>();
@@ -272,6 +276,7 @@ async function startProxy({ binary, directory, server, at }: ProxyOptions) {
   return {
     envoy,
     accessLog: () => written,
+    admin: (path) => askSocket(join(folder, 'admin.sock'), path),
     async stop() {
       process.off('exit', killWithUs);
       if (envoy.exitCode !== null || envoy.signalCode !== null) return;
@@ -309,6 +314,17 @@ async function startMember({ instance, withApp, ...options }: MemberOptions): Pr
   await once(app, 'listening');
   return member;
 }
+
+const askSocket = (socketPath: string, path: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let text = '';
+    const sent = request({ socketPath, path }, (answer) => {
+      answer.on('data', (part: Buffer) => (text += part.toString()));
+      answer.once('end', () => resolve(text));
+    });
+    sent.once('error', reject);
+    sent.end();
+  });
 
 export interface Answer {
   /** 0: the connection was lost. */

@@ -92,7 +92,7 @@ export function watchedConsul(consul: Consul, watch: WriteWatch): Consul {
     deleteToken: watched(watch, () => 'delete token', acl.deleteToken),
     deleteBindingRule: watched(watch, () => 'delete binding rule', acl.deleteBindingRule),
   };
-  return { ...consul, acl: over };
+  return { ...consul, acl: over, apply: watched(watch, () => 'proxy-defaults', consul.apply) };
 }
 
 /** What the ACLs of an installation look like, less what Consul chooses itself. */
@@ -130,4 +130,5 @@ export const ALL_WRITES = [
   'binding rule of a policy landbridge-operator',
   ...GATEWAY_CLAIMS.map(() => 'binding rule of a service landbridge-operator'),
   ...admission('landbridge-bridge'),
+  'proxy-defaults',
 ];
