@@ -14,6 +14,7 @@ export const REASONS = {
   AllInstancesReady: 'Every instance takes traffic.',
   SomeInstancesNotReady: 'At least one instance takes traffic, and at least one does not.',
   NoReadyInstances: 'No instance takes traffic.',
+  AppNotListening: 'Nothing accepts connections where the sidecars pass calls on to the app.',
   NoInstances: 'No instance exists yet.',
   AllPodsInjected: 'Every matching pod has its sidecar.',
   PodsWithoutSidecar: 'Pods that were there before this MeshService run without a sidecar.',
@@ -23,6 +24,8 @@ export const REASONS = {
   TrafficRefused: 'What spec.traffic or spec.access asks for cannot be served; Consul keeps what it held.',
   ReferenceMissing: 'A route, split or fail over names a service that is not there yet; Consul keeps what it held.',
   TokenUnavailable: 'No Consul token could be issued for the sidecars.',
+  ProxiesAccept: 'Every proxy that was asked has taken what Consul gives it.',
+  ProxyRefuses: 'A proxy refused what Consul gives it, and goes on with the configuration of before.',
   Exposed: 'The edge gateway serves it under the hosts and paths of spec.expose.',
   NotExposed: 'The edge gateway does not serve it.',
   ReachedFromSites: 'Every machine that calls it and has tried reaches its pods.',
@@ -39,4 +42,4 @@ export const REASONS = {
 export type Reason = keyof typeof REASONS;
 
 /** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
-export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'Exposed' | 'Reachable' | 'Linked';
+export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'ProxiesAccept' | 'Exposed' | 'Reachable' | 'Linked';

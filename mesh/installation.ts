@@ -28,6 +28,8 @@ export const EDGE_HTTPS_PORT = 30843;
 export const GATEWAY_PORT = 20_100;
 /** Finds its pods: the component of the chart. */
 export const GATEWAY_SELECTOR = 'app.kubernetes.io/name=landbridge,app.kubernetes.io/component=gateway';
+/** Finds the pods of both gateways. */
+export const GATEWAYS_SELECTOR = 'app.kubernetes.io/name=landbridge,app.kubernetes.io/component in (edge,gateway)';
 /** `/healthz`, `/readyz` and `/metrics` of the operator and of the bridge. */
 export const OBSERVE_PORT = 8080;
 

@@ -3,6 +3,7 @@ import { type MeshServiceStatus } from '../crds/mesh-service.ts';
 import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
 import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
+import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
 import { type ReachSeen, reachVerdict } from './reach.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 
@@ -17,6 +18,8 @@ export interface Seen {
   notExposed?: string | undefined;
   /** How its pods are reached from outside; undefined: nobody looked. */
   reach?: ReachSeen | undefined;
+  /** What its proxies, and those that call it, were found to do; undefined: nobody looked. */
+  proxies?: ProxiesSeen | undefined;
   /** Why its instances without a sidecar cannot be called; '' when they can, undefined when it has none. */
   notLinked?: string | undefined;
   /** Consul did not answer at all; the sentence says how. */
@@ -56,17 +59,19 @@ export function statusOf(
   const previous = intent.meshService?.status;
   const generation = intent.meshService?.metadata.generation;
   const live = intent.pods.filter((pod) => !pod.finished);
+  const silent = seen.proxies?.silent.length ?? 0;
   const pods = {
-    ready: live.filter((pod) => pod.injected && pod.ready && !pod.terminating).length,
+    ready: Math.max(0, live.filter((pod) => pod.injected && pod.ready && !pod.terminating).length - silent),
     total: live.length + seen.podsWithoutSidecar.length,
     ...(seen.podsWithoutSidecar.length === 0 ? {} : { withoutSidecar: seen.podsWithoutSidecar.length }),
   };
   const synced = syncedVerdict(intent, desired, plan, outcomes, seen);
   const consul = heldName(intent, desired, plan, outcomes, seen);
   const verdicts: [ConditionType, Verdict][] = [
-    ['Ready', readyVerdict(synced, pods.ready + seen.external.ready, pods.total + seen.external.total)],
+    ['Ready', readyVerdict(synced, pods.ready + seen.external.ready, pods.total + seen.external.total, seen.proxies)],
     ['Synced', synced],
     ['Injected', injectedVerdict(intent, seen)],
+    ...acceptsVerdictOf(seen, previous),
     ...exposedVerdict(intent, seen),
     ...reachableVerdict(intent, desired, seen),
     ...linkedVerdict(seen),
@@ -152,14 +157,28 @@ function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: O
   return verdict('True', 'Synced');
 }
 
-function readyVerdict(synced: Verdict, ready: number, total: number): Verdict {
+function readyVerdict(synced: Verdict, ready: number, total: number, proxies: Seen['proxies']): Verdict {
   if (synced.status === 'False') return synced;
   // What nobody could look up is not known to be gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
   if (total === 0) return verdict('False', 'NoInstances');
+  const silent = proxies && silentMessage(proxies);
+  if (silent !== undefined) {
+    if (ready === 0) return verdict('False', 'AppNotListening', silent);
+    return verdict('True', 'SomeInstancesNotReady', `${REASONS.SomeInstancesNotReady} ${silent}`);
+  }
   if (ready === 0) return verdict('False', 'NoReadyInstances');
   // One that takes traffic is enough for the name to answer; the counts say the rest.
   return verdict('True', ready === total ? 'AllInstancesReady' : 'SomeInstancesNotReady');
+}
+
+/** Only once a proxy has answered. Until all were asked after a start of the operator, what was said before stands. */
+function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undefined): [ConditionType, Verdict][] {
+  const found = proxies && acceptsVerdict(proxies);
+  if (found !== undefined) return [['ProxiesAccept', found]];
+  const said = previous?.conditions?.find(({ type }) => type === 'ProxiesAccept');
+  if (said === undefined) return [];
+  return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 
 /** Only of those that ask for it. */

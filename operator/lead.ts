@@ -19,6 +19,7 @@ import { exposuresOf } from './exposures.ts';
 import { type TerminatingGatewayOptions, keepTerminatingGateway } from './gateway.ts';
 import { linkCandidates } from './link-candidates.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import { keepProxies } from './proxies.ts';
 import type { Queue } from './queue.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
 import { mayClaimOver } from './may-claim.ts';
@@ -32,6 +33,8 @@ export interface LeadOptions {
   kube: KubeClient;
   /** The way to the Consul servers, with the operator's token. */
   server: Transport;
+  /** The same, for answers that come when something has changed. Default: what is changed by others is found by the survey. */
+  patient?: Transport;
   /** Reads a file of the operator's Secret. */
   file: (name: string) => string;
   world: World;
@@ -48,6 +51,8 @@ export interface Led {
   queue: Queue;
   /** Something changed that they may be made of. */
   nudgeGateways(): void;
+  /** A MeshService or its pods changed. */
+  touched(key: string): void;
 }
 
 /** What only the leader does. Everything it remembers starts empty, since another may have written meanwhile. */
@@ -117,6 +122,17 @@ export function lead(options: LeadOptions): Led {
     signal,
     log,
   });
+  const proxies = keepProxies({
+    kube,
+    patient: options.patient,
+    world,
+    anyGateway: settings.LANDBRIDGE_EDGE === 'enabled' || settings.LANDBRIDGE_GATEWAY === 'enabled',
+    onChange: (key) => controller.queue.add(key),
+    clock: systemClock,
+    random: Math.random,
+    signal,
+    log,
+  });
   const gateway = keepTerminatingGateway({
     pods: options.gatewayPods,
     kube,
@@ -139,6 +155,7 @@ export function lead(options: LeadOptions): Led {
     sidecarSecrets: secretsOfSidecars,
     edge,
     siteReach,
+    proxies,
     gateway,
     statuses,
     metrics,
@@ -171,6 +188,7 @@ export function lead(options: LeadOptions): Led {
   });
   return {
     queue: controller.queue,
+    touched: (key) => proxies.touched(key),
     nudgeGateways() {
       edge.nudge();
       gateway.nudge();

@@ -11,6 +11,7 @@ import { fileReader } from './file-reader.ts';
 import { runInjector } from './injector.ts';
 import { type Led, lead } from './lead.ts';
 import { operatorMetrics } from './metrics.ts';
+import { WATCH_TIMEOUT_MS } from './proxies.ts';
 import { serveProbes } from './probes.ts';
 import { statusWriter } from './status-writer.ts';
 import { watchGatewayPods } from './gateway-pods.ts';
@@ -43,6 +44,7 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     watched: settings.LANDBRIDGE_WATCH_NAMESPACES,
     onChange: (key) => {
       leading?.queue.add(key);
+      leading?.touched(key);
       leading?.nudgeGateways();
     },
     // Somebody else's status is put right; our own needs no walk.
@@ -94,17 +96,21 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
     onStartedLeading: (whileLeading) => {
       metrics.leading.set(1);
       const file = fileReader(settings.LANDBRIDGE_SECRETS, Date.now);
-      const server = openTransport({
+      const toConsul = {
         addresses: settings.LANDBRIDGE_CONSUL_HTTP,
         caPem: file('consul-ca.crt'),
         serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
         token: () => file('consul-token'),
         signal: whileLeading,
-      });
+      };
+      const server = openTransport(toConsul);
+      // Connections of their own: questions that wait for minutes would keep the walks' away.
+      const patient = openTransport({ ...toConsul, requestTimeoutMs: WATCH_TIMEOUT_MS });
       leading = lead({
         settings,
         kube: kubeOfWalks,
         server,
+        patient,
         file,
         world,
         gatewayPods,

@@ -17,6 +17,7 @@ import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
 import { reportWalk } from './report-walk.ts';
 import { type SidecarSecrets, targetOf } from './sidecar-secret.ts';
+import type { ProxyWatch } from './proxy-watch.ts';
 import type { SiteReach } from './site-reach.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { World } from './world.ts';
@@ -29,6 +30,7 @@ export interface StepsOptions {
   world: World;
   sidecarSecrets: SidecarSecrets;
   siteReach: Pick<SiteReach, 'seen'>;
+  proxies: Pick<ProxyWatch, 'seen'>;
   edge: Pick<Gateway, 'verdictOf'>;
   gateway: Pick<Gateway, 'verdictOf'>;
   statuses: StatusWriter;
@@ -167,6 +169,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
         namespaceEnabled,
         notExposed,
         reach: options.siteReach.seen(consulName(intent.meshService!)),
+        proxies: options.proxies.seen(key),
         notLinked: options.gateway.verdictOf(key),
         consulDown: undefined,
         tokenProblem: undefined,

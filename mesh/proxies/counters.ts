@@ -1,0 +1,99 @@
+/**
+ * What an Envoy counts of the updates that it was given, and of its way to the app.
+ * https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/mgmt_server
+ */
+export const UPDATE_KINDS = ['listener', 'cluster', 'route', 'endpoints', 'secret'] as const;
+export type UpdateKind = (typeof UPDATE_KINDS)[number];
+
+/** One subscription of an Envoy: its listeners, its clusters, or the routes of one upstream. */
+export interface Updates {
+  /** Its name in the statistics, with `_` for all that is no letter or digit. */
+  subscription: string;
+  kind: UpdateKind;
+  /** Updates that were refused since the process began. */
+  rejected: number;
+  /** When the last one was taken, ms since 1970 by the clock of its machine; undefined: none was, or it is not known. */
+  acceptedAtMs: number | undefined;
+}
+
+export interface ProxyCounters {
+  updates: Updates[];
+  /** Connections to the app that were tried for calls, and those of them that failed. */
+  connects: number;
+  connectFails: number;
+  /** What the probe of the app's port found; undefined: this Envoy has none. */
+  probe: AppProbe | undefined;
+}
+
+export interface AppProbe {
+  port: number;
+  /** Something accepted a connection at 127.0.0.1. */
+  listening: boolean;
+  /** Connections that were tried. */
+  tries: number;
+}
+
+/** The probe's cluster is called so, and the port follows; see mesh/bootstrap.ts. */
+export const APP_PROBE = 'landbridge_app_';
+
+/** Regular expressions of the names of what is asked for; Envoy leaves out what is 0 or was never counted. */
+export const COUNTERS = `update_rejected$|^cluster\\.local_app\\.upstream_cx_(connect_fail|total)$|^cluster\\.${APP_PROBE}\\d+\\.(health_check\\.attempt|membership_healthy)$`;
+export const ACCEPTED = 'update_time$';
+
+/** Reads `/stats/prometheus` and `/stats` alike. What is no such counter is passed over. */
+export function readCounters(text: string): ProxyCounters {
+  const rejected = new Map<string, number>();
+  const accepted = new Map<string, number>();
+  const counters: ProxyCounters = { updates: [], connects: 0, connectFails: 0, probe: undefined };
+  const probes = new Map<number, AppProbe>();
+  for (const line of text.split('\n')) {
+    const found = asPrometheus(line) ?? asText(line);
+    if (found === undefined) continue;
+    const { name, value } = found;
+    const probe = PROBE.exec(name);
+    if (probe !== null) {
+      const port = Number(probe[1]);
+      const before = probes.get(port) ?? { port, listening: false, tries: 0 };
+      const is = probe[2] === 'membership_healthy' ? { listening: value > 0 } : { tries: value };
+      probes.set(port, { ...before, ...is });
+    } else if (name === 'cluster_local_app_upstream_cx_connect_fail') counters.connectFails = value;
+    else if (name === 'cluster_local_app_upstream_cx_total') counters.connects = value;
+    else if (name.endsWith('_update_rejected')) rejected.set(name.slice(0, -'_update_rejected'.length), value);
+    else if (name.endsWith('_update_time')) accepted.set(name.slice(0, -'_update_time'.length), value);
+  }
+  counters.probe = [...probes.values()][0];
+  for (const [subscription, count] of rejected) {
+    const kind = kindOf(subscription);
+    if (kind === undefined || count === 0) continue;
+    counters.updates.push({ subscription, kind, rejected: count, acceptedAtMs: accepted.get(subscription) });
+  }
+  return counters;
+}
+
+const PROBE = new RegExp(`^cluster_${APP_PROBE}(\\d+)_(health_check_attempt|membership_healthy)$`);
+
+/** Letters and digits are all that Prometheus leaves of a name. */
+export const plain = (name: string): string => name.replace(/[^A-Za-z0-9]/g, '_');
+
+/** A name of Envoy's is cut into a name and labels; those that make a subscription out are put back. */
+function asPrometheus(line: string): { name: string; value: number } | undefined {
+  const found = /^envoy_(\w+)\{(.*)\} (\d+(?:\.\d+)?(?:e\+?\d+)?)$/.exec(line);
+  if (found === null) return undefined;
+  const [, metric = '', labels = '', value = ''] = found;
+  const cluster = /envoy_cluster_name="([^"]*)"/.exec(labels)?.[1];
+  const name = cluster === undefined ? metric : metric.replace(/^cluster_/, () => `cluster_${plain(cluster)}_`);
+  return { name, value: Number(value) };
+}
+
+function asText(line: string): { name: string; value: number } | undefined {
+  const found = /^([^ ]+): (\d+)$/.exec(line);
+  return found === null ? undefined : { name: plain(found[1]!), value: Number(found[2]) };
+}
+
+function kindOf(subscription: string): UpdateKind | undefined {
+  if (subscription === 'listener_manager_lds') return 'listener';
+  if (subscription === 'cluster_manager_cds') return 'cluster';
+  if (subscription.startsWith('http_') && subscription.includes('_rds_')) return 'route';
+  if (subscription.startsWith('sds_')) return 'secret';
+  return subscription.startsWith('cluster_') ? 'endpoints' : undefined;
+}

@@ -1,0 +1,91 @@
+import { REASONS, type Reason } from '../../crds/reasons.ts';
+import { plain } from './counters.ts';
+import type { Refusal } from './refusals.ts';
+
+/** A proxy that refuses something, for people. */
+export interface RefusingProxy {
+  /** `pod frontend-5d`, `machine rack-1/vm1`, `edge gateway pod landbridge-edge-7c`. */
+  proxy: string;
+  refusals: Pick<Refusal, 'kind' | 'subscription' | 'words'>[];
+}
+
+/** An instance whose sidecar finds nobody where the app should be. */
+export interface SilentApp {
+  /** `pod frontend-5d`. */
+  instance: string;
+  port: number;
+  /** Calls came and could not be passed on; else a connection was tried without one. */
+  calls: boolean;
+}
+
+/** What the proxies of a MeshService, and those that call it, were found to do. */
+export interface ProxiesSeen {
+  /** Proxies of its own, or machines that speak for theirs, have answered, and all that matter have been asked. */
+  known: boolean;
+  refusing: RefusingProxy[];
+  silent: SilentApp[];
+}
+
+export interface ProxiesVerdict {
+  status: 'True' | 'False';
+  reason: Reason;
+  message: string;
+}
+
+/** Whether a refusal is about what Consul gives for a service: its own words, or the subscription, name it. */
+export function isAbout(
+  { kind, subscription, words = '' }: RefusingProxy['refusals'][number],
+  service: string,
+): boolean {
+  if (kind === 'route' && subscription.endsWith(`_rds_${plain(service)}`)) return true;
+  if (kind === 'endpoints' && subscription.startsWith(`cluster_${plain(service)}_`)) return true;
+  // Listeners of upstreams are called `web:127.0.0.1:9191`, clusters `web.default.dc1.internal...` or `v2.web.default...`.
+  return words.split(/[^a-zA-Z0-9.:-]+/).some((word) => {
+    const parts = word.split(/[:.]/);
+    return word.startsWith(`${service}:`) || parts[0] === service || (parts[1] === service && parts[2] === 'default');
+  });
+}
+
+const NAMED = 3;
+
+/** Undefined while not enough is known to say that all is well. */
+export function acceptsVerdict({ known, refusing }: ProxiesSeen): ProxiesVerdict | undefined {
+  if (refusing.length === 0) {
+    return known ? { status: 'True', reason: 'ProxiesAccept', message: REASONS.ProxiesAccept } : undefined;
+  }
+  const words = [...new Set(refusing.flatMap(({ refusals }) => refusals.map(said)))].sort();
+  const what = words.slice(0, NAMED).join('; ');
+  const more = words.length > NAMED ? `; and ${words.length - NAMED} more` : '';
+  return {
+    status: 'False',
+    reason: 'ProxyRefuses',
+    message: `${named(refusing.map(({ proxy }) => proxy))} refused what Consul gives and goes on with the configuration of before: ${what}${more}. Change back what was changed last, or mend what Envoy names`,
+  };
+}
+
+const said = ({ kind, words }: RefusingProxy['refusals'][number]): string =>
+  `Envoy says of its ${OF[kind]}: ${words ?? 'its log does not tell (kubectl logs -c landbridge-sidecar)'}`;
+
+const OF: Record<Refusal['kind'], string> = {
+  listener: 'listeners',
+  cluster: 'clusters',
+  route: 'routes',
+  endpoints: 'endpoints',
+  secret: 'secrets',
+};
+
+/** The first of them by name, and how many more there are. */
+function named(all: string[]): string {
+  const sorted = [...new Set(all)].sort();
+  const more = sorted.length > NAMED ? ` and ${sorted.length - NAMED} more` : '';
+  return `${sorted.slice(0, NAMED).join(', ')}${more}`;
+}
+
+/** Of instances that are ready by their own account, and yet do not answer. Undefined: none is known. */
+export function silentMessage({ silent }: ProxiesSeen): string | undefined {
+  const [first] = silent;
+  if (first === undefined) return undefined;
+  const ports = [...new Set(silent.map(({ port }) => port))].sort((a, b) => a - b);
+  const how = silent.some(({ calls }) => calls) ? 'calls to it fail' : 'calls to it would fail';
+  return `Nothing accepts connections at ${ports.map((port) => `127.0.0.1:${port}`).join(' or ')} in ${named(silent.map(({ instance }) => instance))}, so ${how}: give spec.port the port that the app listens on, or have the app listen on 127.0.0.1 or 0.0.0.0`;
+}

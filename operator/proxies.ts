@@ -1,0 +1,77 @@
+import { WATCH_TIMEOUT_MS, watchConfig } from '../clients/consul/watch-config.ts';
+import type { Transport } from '../clients/consul/transport.ts';
+import { readEnvoyCounters } from '../clients/envoy/read-counters.ts';
+import type { KubeClient } from '../clients/kube/client.ts';
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import { podLog } from '../clients/kube/pod-log.ts';
+import { pods } from '../clients/kube/resources.ts';
+import type { Pod } from '../crds/kubernetes.ts';
+import { SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
+import { CONFIG_KINDS } from '../mesh/entry.ts';
+import { GATEWAYS_SELECTOR, NAMESPACE } from '../mesh/installation.ts';
+import { podFacts } from '../mesh/pod.ts';
+import { heardIn } from '../mesh/proxies/heard.ts';
+import { type ProxyWatch, watchProxies } from './proxy-watch.ts';
+import type { World } from './world.ts';
+
+export interface ProxiesOptions {
+  kube: Pick<KubeClient, 'list' | 'stream'>;
+  /** To Consul, for questions that it answers when something has changed; see WATCH_TIMEOUT_MS. Default: none is asked. */
+  patient: Transport | undefined;
+  world: Pick<World, 'meshServices' | 'pods'>;
+  /** The chart deploys a gateway. */
+  anyGateway: boolean;
+  onChange: (key: string) => void;
+  clock: Clock;
+  random: () => number;
+  signal: AbortSignal;
+  log: Log;
+}
+
+export { WATCH_TIMEOUT_MS };
+
+/** Entries of all names by which proxies are given their configuration. */
+const MESH_WIDE = ['proxy-defaults', 'mesh'];
+const OF_GATEWAYS = ['api-gateway', 'http-route', 'tcp-route', 'terminating-gateway'];
+
+const LOOK_MS = 2000;
+const LOG_MS = 3000;
+/** An access log at a few hundred requests a second goes on for some ten seconds in these. */
+const LOG_LINES = 5000;
+
+/** What the proxies of this cluster make of what Consul gives them, from their own counters and logs. */
+export function keepProxies(options: ProxiesOptions): ProxyWatch {
+  const { kube, patient, world, anyGateway, onChange, clock, random, signal, log } = options;
+  let silentLog = false;
+  const watch = watchProxies({
+    world,
+    async gatewayPods() {
+      if (!anyGateway) return [];
+      const { items } = await kube.list<Pod>(pods, { namespace: NAMESPACE, labelSelector: GATEWAYS_SELECTOR });
+      return items.map(podFacts);
+    },
+    readCounters: ({ ip = '' }) => readEnvoyCounters({ address: ip, port: SIDECAR_READY_PORT }, LOOK_MS),
+    async readWords({ namespace, name }, container) {
+      const keep = (line: string): boolean => heardIn(line) !== undefined;
+      const asked = { namespace, name, container, lines: LOG_LINES, timeoutMs: LOG_MS, keep };
+      try {
+        return (await podLog(kube, asked)).flatMap((line) => heardIn(line) ?? []);
+      } catch (error) {
+        if (!silentLog) log.warn({ err: error, pod: `${namespace}/${name}` }, 'cannot read what a sidecar logs');
+        silentLog = true;
+        return [];
+      }
+    },
+    onChange,
+    clock,
+    signal,
+  });
+  if (patient !== undefined) {
+    const kinds = [...CONFIG_KINDS, ...MESH_WIDE, ...(anyGateway ? OF_GATEWAYS : [])];
+    const changed = (kind: string, names: string[]): void =>
+      watch.changed(MESH_WIDE.includes(kind) ? undefined : OF_GATEWAYS.includes(kind) ? [] : names);
+    watchConfig({ transport: patient, kinds, onChange: changed, clock, random, signal });
+  }
+  return watch;
+}

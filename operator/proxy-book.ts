@@ -1,0 +1,181 @@
+import { type ProxyCounters } from '../mesh/proxies/counters.ts';
+import type { Heard } from '../mesh/proxies/heard.ts';
+import {
+  type Account,
+  type Changes,
+  type Refusal,
+  type Standing,
+  accountOf,
+  standingOf,
+} from '../mesh/proxies/refusals.ts';
+import { type RefusingProxy, type SilentApp, isAbout } from '../mesh/proxies/verdict.ts';
+
+/** One Envoy that is looked at, or that a machine speaks for. */
+export interface Proxy {
+  /** `pod shop/web-1`, `machine rack-1/vm1 web-vm1-7001`, `gateway edge-7c`. */
+  key: string;
+  /** For people. */
+  name: string;
+  /** Whose changes concern it: `namespace/name` of its MeshService, or GATEWAYS. */
+  scope: string;
+  /** Services that it calls, by their names in Consul; undefined: any. */
+  calls: string[] | undefined;
+}
+
+export const GATEWAYS = 'gateways';
+
+interface Kept {
+  proxy: Proxy;
+  account: Account | undefined;
+  standing: Standing[];
+  lookedMs: number;
+  app: { connects: number; fails: number; silentSinceMs: number | undefined; silent: SilentApp | undefined };
+}
+
+export interface ProxyBook {
+  /** What was asked for changed in Consul, or is about to be. */
+  changed(scope: string, nowMs: number): void;
+  /** Counters and words of a look. Words are read of those only whose counters have risen, see `risen`. */
+  took(proxy: Proxy, found: { counters: ProxyCounters; heard: Heard[]; port: number | undefined }, nowMs: number): void;
+  /** What a machine says of an Envoy. */
+  told(proxy: Proxy, refusals: Refusal[], nowMs: number): void;
+  /** Undefined: it was never looked at. */
+  account(key: string): Account | undefined;
+  isKnown(key: string): boolean;
+  /** Its app was started anew. */
+  restarted(key: string): void;
+  /** It did not answer. */
+  missed(proxy: Proxy, nowMs: number): void;
+  forget(key: string): void;
+  /** Something about it is to be looked at again soon. */
+  isTroubled(key: string): boolean;
+  /** What conditions say of it. */
+  view(key: string): unknown;
+  /** `served`: by a gateway, whose routes and listeners name no service in their words. */
+  refusing(scope: string, service: string, served: boolean): RefusingProxy[];
+  silent(key: string): SilentApp | undefined;
+}
+
+/** Changes within this time are one: what is applied to a name is several entries. */
+const ONE_CHANGE_MS = 1000;
+/** An app may begin to listen a little after its pod is ready. */
+const SILENT_MS = 7000;
+/** Calls that failed are believed to go on failing for so long. */
+const CALLS_GOOD_MS = 120_000;
+
+/** What is known of the proxies. It remembers and judges, and asks nobody. `clearedAtMs`: when a scope was last said to be well. */
+export function proxyBook(clearedAtMs: (scope: string) => number | undefined): ProxyBook {
+  const held = new Map<string, Kept>();
+  /** Those of `held` that refuse something. */
+  const refusing = new Map<string, Kept>();
+  const changes = new Map<string, number[]>();
+
+  const changesOf = (scope: string, lookedMs: number): Changes => {
+    const times = changes.get(scope) ?? [];
+    return { lastMs: times.at(-1), sinceLook: times.filter((ms) => ms > lookedMs).length };
+  };
+
+  function kept(proxy: Proxy): Kept {
+    const app = { connects: 0, fails: 0, silentSinceMs: undefined, silent: undefined };
+    const record = held.get(proxy.key) ?? { proxy, account: undefined, standing: [], lookedMs: -Infinity, app };
+    record.proxy = proxy;
+    held.set(proxy.key, record);
+    return record;
+  }
+
+  function judge(record: Kept, refusals: Refusal[], first: boolean, nowMs: number): void {
+    const { scope } = record.proxy;
+    const standing = standingOf(record.standing, refusals, changesOf(scope, record.lookedMs), nowMs);
+    // The operator was started anew: what was over by then is over.
+    const clearedMs = first ? clearedAtMs(scope) : undefined;
+    record.standing = standing.map((one) =>
+      clearedMs !== undefined && one.atMs !== undefined && clearedMs > one.atMs ? { ...one, over: true } : one,
+    );
+    record.lookedMs = nowMs;
+    if (record.standing.some(({ over }) => !over)) refusing.set(record.proxy.key, record);
+    else refusing.delete(record.proxy.key);
+  }
+
+  return {
+    changed(scope, nowMs) {
+      const times = changes.get(scope) ?? [];
+      const last = times.at(-1);
+      // The latest of one change counts, since its refusal comes after it.
+      if (last !== undefined && nowMs - last < ONE_CHANGE_MS) times.pop();
+      changes.set(scope, [...times, nowMs].slice(-2));
+    },
+    took(proxy, { counters, heard, port }, nowMs) {
+      const record = kept(proxy);
+      const before = record.account;
+      record.account = accountOf(before, counters.updates, heard);
+      judge(record, record.account.refusals, before === undefined, nowMs);
+      record.app = appOf(record, counters, port, nowMs);
+    },
+    told(proxy, refusals, nowMs) {
+      const record = kept(proxy);
+      judge(record, refusals, record.lookedMs === -Infinity, nowMs);
+    },
+    account: (key) => held.get(key)?.account,
+    isKnown: (key) => held.has(key),
+    restarted(key) {
+      const record = held.get(key);
+      if (record !== undefined) record.app = { ...record.app, silentSinceMs: undefined, silent: undefined };
+    },
+    missed: (proxy, nowMs) => {
+      kept(proxy).lookedMs = nowMs;
+    },
+    forget(key) {
+      held.delete(key);
+      refusing.delete(key);
+    },
+    isTroubled: (key) => refusing.has(key) || held.get(key)?.app.silentSinceMs !== undefined,
+    view: (key) => {
+      const record = held.get(key);
+      return (
+        record && [
+          record.standing.filter(({ over }) => !over).map(({ subscription, words }) => [subscription, words]),
+          record.app.silent,
+        ]
+      );
+    },
+    refusing: (scope, service, served) =>
+      [...refusing.values()].flatMap(({ proxy, standing }) => {
+        const refusals = standing.filter(({ over }) => !over);
+        const about =
+          proxy.scope === scope ? refusals : refusals.filter((one) => concerns(proxy, one, service, served));
+        return about.length === 0
+          ? []
+          : [
+              {
+                proxy: proxy.name,
+                refusals: about.map(({ kind, subscription, words }) => ({ kind, subscription, words })),
+              },
+            ];
+      }),
+    silent: (key) => held.get(key)?.app.silent,
+  };
+}
+
+function concerns({ calls }: Proxy, refusal: Refusal, service: string, served: boolean): boolean {
+  if (calls === undefined) return isAbout(refusal, service) || (served && refusal.kind !== 'cluster');
+  return calls.includes(service) && isAbout(refusal, service);
+}
+
+/** Whether nobody is where the calls go: calls failed and none came through since, or the probe finds nobody. */
+function appOf({ proxy, app }: Kept, counters: ProxyCounters, port: number | undefined, nowMs: number): Kept['app'] {
+  const { connects, connectFails: fails, probe } = counters;
+  const restarted = connects < app.connects || fails < app.fails;
+  const failed = fails - (restarted ? 0 : app.fails);
+  const through = connects - (restarted ? 0 : app.connects) - failed;
+  const counted = { connects, fails };
+  const well = { ...counted, silentSinceMs: undefined, silent: undefined };
+  if (!port || through > 0) return well;
+  const instance = proxy.name;
+  if (failed > 0) return { ...counted, silentSinceMs: nowMs, silent: { instance, port, calls: true } };
+  const { silentSinceMs = nowMs, silent } = app;
+  // Nobody calls any more, so nobody knows.
+  if (silent?.calls === true) return nowMs - silentSinceMs > CALLS_GOOD_MS ? well : { ...app, ...counted };
+  if (probe === undefined || probe.port !== port || probe.tries === 0 || probe.listening) return well;
+  const proved = nowMs - silentSinceMs >= SILENT_MS;
+  return { ...counted, silentSinceMs, silent: proved ? { instance, port, calls: false } : undefined };
+}

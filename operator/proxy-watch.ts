@@ -1,0 +1,223 @@
+import type { Clock } from '../clients/kube/clock.ts';
+import type { ProxyCounters } from '../mesh/proxies/counters.ts';
+import { consulName } from '../crds/mesh-service.ts';
+import { equal } from '../mesh/equal.ts';
+import type { PodFacts } from '../mesh/pod.ts';
+import type { Heard } from '../mesh/proxies/heard.ts';
+import { risen } from '../mesh/proxies/refusals.ts';
+import type { ProxiesSeen } from '../mesh/proxies/verdict.ts';
+import type { HeldMeshService } from './held-mesh-service.ts';
+import { GATEWAYS, type Proxy, proxyBook } from './proxy-book.ts';
+import { proxySchedule } from './proxy-schedule.ts';
+import type { World } from './world.ts';
+
+export interface ProxyWatchOptions {
+  world: Pick<World, 'meshServices' | 'pods'>;
+  /** Pods of the gateways, asked for when something changed; throws when they cannot be had. */
+  gatewayPods: () => Promise<PodFacts[]>;
+  /** Throws when the sidecar does not answer. */
+  readCounters: (pod: PodFacts) => Promise<ProxyCounters>;
+  /** What a sidecar's log says of refused updates; empty when it cannot be read. */
+  readWords: (pod: PodFacts, container: string) => Promise<Heard[]>;
+  /** Something else is known of the proxies that matter to a MeshService. */
+  onChange: (key: string) => void;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+export interface ProxyWatch {
+  seen(key: string): ProxiesSeen;
+  /** Entries of these names changed in Consul; undefined: of all. */
+  changed(names: string[] | undefined): void;
+  /** A MeshService or its pods changed in Kubernetes. */
+  touched(key: string): void;
+}
+
+/** After a change: Consul needs a moment to tell the proxies, and more under load. */
+const AFTER_CHANGE_MS = [1500, 5000];
+/** Of a pod that got its address: Envoy starts meanwhile. */
+const AFTER_START_MS = [3000, 8000];
+/** Of a pod that turned ready: its app may begin to listen a little later. */
+const AFTER_READY_MS = [1500, 9500];
+/** Of one that refuses something, or whose app is silent. */
+const TROUBLED_MS = 5000;
+const AT_A_TIME = 16;
+const GATHER_MS = 200;
+
+/**
+ * Looks at the sidecars that a change concerns, some seconds after it, and at all of them now and then. Nothing of it holds
+ * up a walk: a walk reads what was found last.
+ */
+export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
+  const { world, readCounters, readWords, onChange, clock, signal } = options;
+  const book = proxyBook((scope) => clearedAtMs(world.meshServices.get(scope)));
+  const gateways = new Map<string, PodFacts>();
+  /** By MeshService: the spec that was seen last, and how far each pod was. */
+  const before = new Map<string, { spec: unknown; phases: Map<string, 'started' | 'ready'> }>();
+  /** Those of whose proxies each was asked once. */
+  const known = new Set<string>();
+
+  const proxyOf = (pod: PodFacts): Proxy => {
+    const scope = `${pod.namespace}/${pod.meshService}`;
+    const upstreams = world.meshServices.get(scope)?.meshService?.spec.upstreams ?? [];
+    return { key: keyOf(pod), name: `pod ${pod.name}`, scope, calls: upstreams.map(({ service }) => service) };
+  };
+  const podAt = (key: string): PodFacts | undefined => world.pods.get(key);
+
+  async function look(key: string): Promise<void> {
+    const gateway = gateways.get(key);
+    const pod = gateway ?? podAt(key);
+    if (pod?.ip === undefined || pod.finished || pod.terminating) return book.forget(key);
+    const view = book.view(key);
+    const proxy: Proxy =
+      gateway === undefined
+        ? proxyOf(pod)
+        : { key, name: `gateway pod ${pod.name}`, scope: GATEWAYS, calls: undefined };
+    try {
+      const counters = await readCounters(pod);
+      const rose = risen(book.account(key), counters.updates).length > 0;
+      const heard = rose ? await readWords(pod, gateway === undefined ? SIDECAR : GATEWAY).catch(() => []) : [];
+      book.took(
+        proxy,
+        { counters, heard, port: gateway === undefined && pod.ready ? portOf(pod) : undefined },
+        clock.steady(),
+      );
+    } catch {
+      book.missed(proxy, clock.steady());
+    }
+    if (book.isTroubled(key)) schedule.soon(key, [TROUBLED_MS]);
+    if (!equal(view, book.view(key)) || !known.has(proxy.scope)) tell(concernedBy(key));
+  }
+
+  const portOf = (pod: PodFacts): number | undefined => {
+    const port = world.meshServices.get(`${pod.namespace}/${pod.meshService}`)?.meshService?.spec.port;
+    return typeof port === 'string' ? pod.ports[port] : port;
+  };
+
+  /** What the conditions of those that a look may concern were made of. */
+  const told = new Map<string, ProxiesSeen>();
+  function tell(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const now = seen(key);
+      if (equal(told.get(key), now)) continue;
+      told.set(key, now);
+      onChange(key);
+    }
+  }
+
+  /** MeshServices whose condition a proxy may change: its own, and of a sidecar those that it calls. */
+  function concernedBy(key: string): string[] {
+    if (gateways.has(key)) return world.meshServices.keys().filter((one) => isServed(world.meshServices.get(one)));
+    const pod = podAt(key);
+    if (pod === undefined) return [];
+    const proxy = proxyOf(pod);
+    const callees = (proxy.calls ?? []).flatMap((service) => world.meshServices.by('service', service));
+    return [proxy.scope, ...callees.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)];
+  }
+
+  const schedule = proxySchedule({ all: () => world.pods.keys(), look, limit: AT_A_TIME, clock, signal });
+
+  async function lookAtGateways(): Promise<void> {
+    const pods = await options.gatewayPods().catch(() => [] as PodFacts[]);
+    gateways.clear();
+    for (const pod of pods) {
+      gateways.set(keyOf(pod), pod);
+      schedule.soon(keyOf(pod), AFTER_CHANGE_MS);
+    }
+  }
+
+  function change(scopes: Iterable<string>): void {
+    const nowMs = clock.steady();
+    for (const scope of scopes) {
+      book.changed(scope, nowMs);
+      for (const pod of world.pods.by('meshService', scope)) schedule.soon(keyOf(pod), AFTER_CHANGE_MS);
+    }
+  }
+
+  function seen(key: string): ProxiesSeen {
+    const held = world.meshServices.get(key)?.meshService;
+    if (held === undefined) return { known: false, refusing: [], silent: [] };
+    const service = consulName(held);
+    const own = world.pods.by('meshService', key).filter(isLive);
+    if (!known.has(key) && areAsked(key, service, own)) known.add(key);
+    return {
+      known: known.has(key) && own.some((pod) => book.account(keyOf(pod)) !== undefined),
+      refusing: book.refusing(key, service, isServed(world.meshServices.get(key))),
+      silent: own.flatMap((pod) => (pod.ready ? (book.silent(keyOf(pod)) ?? []) : [])),
+    };
+  }
+
+  function areAsked(key: string, service: string, own: PodFacts[]): boolean {
+    const callers = world.meshServices
+      .by('calls', service)
+      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    const others = callers.filter((caller) => caller !== key).flatMap((caller) => world.pods.by('meshService', caller));
+    return [...own, ...others.filter(isLive)].every((pod) => book.isKnown(keyOf(pod)));
+  }
+
+  /** Many events of a moment are one. */
+  const touched = new Set<string>();
+  function takeTouched(): void {
+    for (const key of touched) take(key);
+    touched.clear();
+  }
+  function take(key: string): void {
+    const spec = world.meshServices.get(key)?.meshService?.spec;
+    const last = before.get(key);
+    if (last !== undefined && last.spec !== spec) change([key]);
+    const phases = new Map<string, 'started' | 'ready'>();
+    for (const pod of world.pods.by('meshService', key)) {
+      if (!isLive(pod)) continue;
+      const [at, phase] = [keyOf(pod), pod.ready ? 'ready' : 'started'] as const;
+      phases.set(at, phase);
+      const was = last?.phases.get(at);
+      if (was === phase) continue;
+      if (phase === 'ready') book.restarted(at);
+      if (phase === 'ready' || was === undefined)
+        schedule.soon(at, phase === 'ready' ? AFTER_READY_MS : AFTER_START_MS);
+    }
+    for (const at of last?.phases.keys() ?? []) if (!phases.has(at)) book.forget(at);
+    if (spec === undefined && phases.size === 0) before.delete(key);
+    else before.set(key, { spec, phases });
+  }
+
+  return {
+    seen,
+    changed(names) {
+      change(names === undefined ? world.meshServices.keys() : new Set(names.flatMap((name) => affected(world, name))));
+      book.changed(GATEWAYS, clock.steady());
+      void lookAtGateways();
+    },
+    touched(key) {
+      if (touched.size === 0) void clock.wait(GATHER_MS, signal).then(takeTouched);
+      touched.add(key);
+    },
+  };
+}
+
+const SIDECAR = 'landbridge-sidecar';
+const GATEWAY = 'envoy';
+
+const keyOf = ({ namespace, name }: PodFacts): string => `${namespace}/${name}`;
+const isLive = (pod: PodFacts): boolean => pod.injected && pod.ip !== undefined && !pod.finished && !pod.terminating;
+
+/** Keys of the MeshServices whose proxies are given something else when entries of a name change. */
+function affected({ meshServices }: Pick<World, 'meshServices'>, name: string): string[] {
+  const joining = meshServices.by('joins', name);
+  const called = [name, ...joining.flatMap(({ meshService }) => (meshService ? [consulName(meshService)] : []))];
+  const all = [
+    ...meshServices.by('service', name),
+    ...joining,
+    ...called.flatMap((one) => meshServices.by('calls', one)),
+  ];
+  return all.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+/** When the condition of a MeshService was last said to be well; undefined: it is not said to be. */
+function clearedAtMs(held: HeldMeshService | undefined): number | undefined {
+  const said = held?.status?.conditions?.find(({ type }) => type === 'ProxiesAccept');
+  return said?.status === 'True' ? Date.parse(said.lastTransitionTime) : undefined;
+}
+
+const isServed = (held: HeldMeshService | undefined): boolean =>
+  held?.meshService?.spec.expose !== undefined || held?.meshService?.spec.workloads.external !== undefined;

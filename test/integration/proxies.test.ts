@@ -1,0 +1,117 @@
+import { expect } from 'chai';
+import { createServer, request, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { Condition } from '../../crds/kubernetes.ts';
+import { eventually } from '../support/eventually.ts';
+import { type PodEnvoys, podEnvoys } from '../support/pod-envoys.ts';
+import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
+
+const WEB = '127.31.0.1';
+const CALLER = '127.31.0.2';
+const LOCAL_PORT = 29_191;
+
+/** What sidecars refuse is seen, on a real API server and Consul with the real Envoys of two pods. */
+describe('what proxies make of what Consul gives them', function () {
+  this.timeout(180_000);
+  let rig: OperatorRig;
+  let envoys: PodEnvoys;
+  let app: Server;
+
+  before(async () => {
+    // What is written here by another hand stays for the time of a test.
+    rig = await startOperatorRig({ LANDBRIDGE_VERIFY_SECONDS: '600' });
+    envoys = await podEnvoys(rig.kube);
+    app = createServer((asked, answer) => answer.end(asked.url));
+    app.listen(28_080, '127.0.0.1');
+    await once(app, 'listening');
+    await rig.declare('web', { protocol: 'http', port: 28_080, access: [{ from: 'caller' }] });
+    await rig.declare('caller', { port: undefined, upstreams: [{ service: 'web', localPort: LOCAL_PORT }] });
+    await envoys.start('web-1', 'web', WEB);
+    await envoys.start('caller-1', 'caller', CALLER);
+    await eventually('a call gets through', 20_000, async () => (await get('/x')) === 200);
+  });
+  after(async () => {
+    app?.close();
+    await envoys?.stop();
+    await rig?.stop();
+  });
+
+  const get = (path: string): Promise<number> =>
+    new Promise((resolve) => {
+      const asked = request({ host: '127.0.0.1', port: LOCAL_PORT, path, agent: false }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode ?? 0);
+      });
+      asked.once('error', () => resolve(0));
+      asked.end();
+    });
+  const put = async (entry: { Kind: string; Name: string; [field: string]: unknown }): Promise<void> => {
+    const held = await rig.consul.readConfig(entry.Kind as never, entry.Name);
+    const transport = rig.server.transport();
+    const Meta = held?.entry['Meta'];
+    await transport.send({
+      method: 'PUT',
+      path: '/config',
+      body: { ...(Meta === undefined ? {} : { Meta }), ...entry },
+    });
+    transport.close();
+  };
+  const accepts = async (name: string): Promise<Condition | undefined> =>
+    (await rig.statusOf(name))?.conditions?.find(({ type }) => type === 'ProxiesAccept');
+  const comes = (name: string, status: string, withinMs = 10_000): Promise<Condition> =>
+    eventually(`ProxiesAccept of ${name} is ${status}`, withinMs, async () => {
+      const found = await accepts(name);
+      return found?.status === status ? found : undefined;
+    });
+  const router = (value: string) => ({
+    Kind: 'service-router',
+    Name: 'web',
+    Routes: [
+      {
+        Match: { HTTP: { PathPrefix: '/e/' } },
+        Destination: { PrefixRewrite: '/e/', ResponseHeaders: { Set: { 'x-discount': value } } },
+      },
+    ],
+  });
+
+  it('says that proxies accept once they were looked at', async () => {
+    const { message, observedGeneration } = await comes('web', 'True', 75_000);
+    expect(message).to.equal('Every proxy that was asked has taken what Consul gives it.');
+    expect(observedGeneration).to.equal(1);
+  });
+
+  it('names the caller that refuses routes, in Envoy’s words, within 10 s, on both services', async () => {
+    await put(router('50% off'));
+    for (const name of ['web', 'caller']) {
+      const { message, reason } = await comes(name, 'False');
+      expect(reason).to.equal('ProxyRefuses');
+      expect(message).to.contain('pod caller-1');
+      expect(message).to.contain(
+        "Envoy says of its routes: Incorrect configuration: 50% off. Couldn't find valid command",
+      );
+      expect(message).not.to.contain('web-1');
+    }
+  });
+
+  it('takes it back within 10 s of a good update', async () => {
+    await put(router('half price'));
+    for (const name of ['web', 'caller']) await comes(name, 'True');
+    await eventually('the new route is in force', 5000, async () => (await get('/e/x')) === 200);
+  });
+
+  it('names the callee that refuses its listener, and takes it back when the rules of before are back', async () => {
+    const intentions = (source: object) => ({
+      Kind: 'service-intentions',
+      Name: 'web',
+      Sources: [{ Name: 'caller', ...source }],
+    });
+    await put(intentions({ Permissions: [{ Action: 'allow', HTTP: { PathRegex: '/items/[a-z]{1,1024}' } }] }));
+    const { message } = await comes('web', 'False');
+    expect(message).to.contain('pod web-1');
+    expect(message).to.contain('invalid repetition size: {1,1024}');
+    expect((await accepts('caller'))?.status, 'of the caller nothing is refused').to.equal('True');
+    // Envoy has already what it should have, so Consul sends nothing.
+    await put(intentions({ Action: 'allow' }));
+    await comes('web', 'True');
+  });
+});
