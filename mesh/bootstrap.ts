@@ -1,4 +1,5 @@
 import type { ProxySettings } from '../crds/proxy.ts';
+import { APP_PROBE } from './proxies/counters.ts';
 
 /**
  * Envoy's bootstrap for a sidecar that talks delta ADS straight to the Consul servers.
@@ -20,6 +21,8 @@ export interface BootstrapInput {
   admin: { port: number } | { socket: string };
   /** Port of /ready and /stats/prometheus, open to the kubelet and to scrapers; undefined = none. */
   readyPort: number | undefined;
+  /** Where the app should listen, on loopback: whether it does is tried. Default: it is not tried. */
+  appPort?: number | undefined;
   stats: ProxySettings['stats'];
   /** Envoy's runtime keys, beside the one that every proxy has. */
   runtime?: Record<string, number> | undefined;
@@ -77,7 +80,11 @@ export function envoyBootstrap(input: BootstrapInput): object {
       },
     },
     static_resources: {
-      clusters: [consulCluster(input), ...(input.readyPort === undefined ? [] : [adminCluster(address)])],
+      clusters: [
+        consulCluster(input),
+        ...(input.readyPort === undefined ? [] : [adminCluster(address)]),
+        ...(input.appPort === undefined ? [] : [appProbe(input.appPort)]),
+      ],
       listeners: input.readyPort === undefined ? [] : [readyListener(input.readyPort)],
     },
     layered_runtime: {
@@ -197,6 +204,31 @@ const credentialInjector = (directory: string) => ({
 const upstreamCodec = () => ({
   name: 'envoy.filters.http.upstream_codec',
   typed_config: { '@type': `${TYPE}.extensions.filters.http.upstream_codec.v3.UpstreamCodec` },
+});
+
+/**
+ * No call goes to this cluster. Envoy connects to the app and hangs up, until that worked once, and then once a day: some
+ * servers count clients that say nothing, and shut them out in the end (`max_connect_errors` of MySQL).
+ */
+const appProbe = (port: number) => ({
+  name: `${APP_PROBE}${port}`,
+  type: 'STATIC',
+  connect_timeout: '1s',
+  load_assignment: {
+    cluster_name: `${APP_PROBE}${port}`,
+    endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress('127.0.0.1', port) } }] }],
+  },
+  health_checks: [
+    {
+      timeout: '1s',
+      interval: '5s',
+      no_traffic_interval: '5s',
+      no_traffic_healthy_interval: '86400s',
+      unhealthy_threshold: 1,
+      healthy_threshold: 1,
+      tcp_health_check: {},
+    },
+  ],
 });
 
 const ADMIN_CLUSTER = 'landbridge_admin';

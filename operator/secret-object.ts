@@ -31,7 +31,7 @@ export interface StoredSecret {
 
 /** The Secret itself. */
 export function secretObject(target: SecretTarget, token: Token, options: SecretOptions) {
-  const { namespace, name, service, stats, runtime, streamSeconds, ownerReferences } = target;
+  const { namespace, name, service, stats, appPort, runtime, streamSeconds, ownerReferences } = target;
   const bootstrap = envoyBootstrap({
     consul: [options.consulGrpc],
     serverName: options.serverName,
@@ -42,6 +42,7 @@ export function secretObject(target: SecretTarget, token: Token, options: Secret
     admin: { port: SIDECAR_ADMIN_PORT },
     readyPort: SIDECAR_READY_PORT,
     stats,
+    appPort,
     runtime,
     streamSeconds,
   });

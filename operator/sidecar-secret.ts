@@ -6,6 +6,7 @@ import { API_VERSION, type MeshService, consulName } from '../crds/mesh-service.
 import type { OwnerReference } from '../crds/kubernetes.ts';
 import type { ProxySettings } from '../crds/proxy.ts';
 import { sidecarSecret } from '../mesh/names.ts';
+import type { PodFacts } from '../mesh/pod.ts';
 import { inParallel } from '../clients/consul/in-parallel.ts';
 import { MANAGED_BY, type StoredSecret, isAsWanted, secretObject } from './secret-object.ts';
 import { type Token, holdsOf, isDue, login, storedToken } from './sidecar-token.ts';
@@ -33,6 +34,8 @@ export interface SecretTarget {
   /** Its name in Consul, which the token is for. */
   service: string;
   stats: ProxySettings['stats'];
+  /** Where the app should listen in each pod; undefined: not known, or nowhere. */
+  appPort?: number | undefined;
   /** Envoy's runtime keys. Default: none of its own. */
   runtime?: Record<string, number>;
   /** Of the gateway: other names in Consul that its token stands for. Default: it is not the gateway. */
@@ -43,16 +46,26 @@ export interface SecretTarget {
   ownerReferences: OwnerReference[];
 }
 
-export const targetOf = (meshService: MeshService): SecretTarget => {
+/** `pods`: where a port that is given by its name is found. */
+export const targetOf = (meshService: MeshService, pods: Pick<PodFacts, 'ports'>[] = []): SecretTarget => {
   const { namespace = '', name, uid = '' } = meshService.metadata;
   const owner = { apiVersion: API_VERSION, kind: 'MeshService', name, uid, controller: true };
-  const { stats } = meshService.spec.proxy;
-  return { namespace, name, service: consulName(meshService), stats, ownerReferences: [owner] };
+  const { port, proxy } = meshService.spec;
+  const { stats } = proxy;
+  const appPort = typeof port === 'string' ? portOfAll(pods, port) : port || undefined;
+  return { namespace, name, service: consulName(meshService), stats, appPort, ownerReferences: [owner] };
 };
+
+/** Undefined where the pods do not agree: they have one Secret. */
+function portOfAll(pods: Pick<PodFacts, 'ports'>[], name: string): number | undefined {
+  const numbers = new Set(pods.map(({ ports }) => ports[name]));
+  return numbers.size === 1 ? [...numbers][0] : undefined;
+}
 
 /** What a Secret is made of: while none of it is replaced by another, the Secret need not be made to know it is the same. */
 interface Parts {
   stats: SecretTarget['stats'];
+  appPort: number | undefined;
   uid: string | undefined;
   token: Token;
   caPem: string;
@@ -65,7 +78,7 @@ interface Written {
 }
 
 const sameParts = (a: Parts, b: Parts): boolean =>
-  a.stats === b.stats && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
+  a.stats === b.stats && a.appPort === b.appPort && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
 
 /** What Consul said of a token is believed for this long, while nothing raises a doubt. */
 const PROOF_GOOD_MS = 300_000;
@@ -172,7 +185,13 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       }
       tokens.set(key, token);
       const before = written.get(key);
-      const madeOf = { stats: target.stats, uid: target.ownerReferences[0]?.uid, token, caPem: currentCa() };
+      const madeOf = {
+        stats: target.stats,
+        appPort: target.appPort,
+        uid: target.ownerReferences[0]?.uid,
+        token,
+        caPem: currentCa(),
+      };
       if (before !== undefined && sameParts(before.madeOf, madeOf)) return false;
       const secret = secretObject(target, token, options);
       const digest = createHash('sha256').update(JSON.stringify(secret)).digest('base64');

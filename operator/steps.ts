@@ -130,7 +130,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     async keepSidecarSecret(intent) {
       if (intent.meshService!.spec.workloads.pods === undefined) return undefined;
       try {
-        await sidecarSecrets.keep(targetOf(intent.meshService!));
+        await sidecarSecrets.keep(targetOf(intent.meshService!, intent.pods));
         return undefined;
       } catch (error) {
         return (error as Error).message;

@@ -114,4 +114,40 @@ describe('what proxies make of what Consul gives them', function () {
     await put(intentions({ Action: 'allow' }));
     await comes('web', 'True');
   });
+
+  const ready = (name: string, reason: string, withinMs = 20_000): Promise<Condition> =>
+    eventually(`Ready of ${name} is ${reason}`, withinMs, async () =>
+      (await rig.statusOf(name))?.conditions?.find((one) => one.type === 'Ready' && one.reason === reason),
+    );
+
+  it('says without any call that nothing listens at the port, and takes it back when the app does', async () => {
+    await rig.declare('deaf', { port: 28_081 });
+    await envoys.start('deaf-1', 'deaf', '127.31.0.3');
+    const { status, message } = await ready('deaf', 'AppNotListening');
+    expect(status).to.equal('False');
+    expect(message).to.contain('Nothing accepts connections at 127.0.0.1:28081 in pod deaf-1');
+    expect((await rig.statusOf('deaf'))?.pods).to.equal('0/1');
+    const late = createServer((_, answer) => answer.end());
+    late.listen(28_081, '127.0.0.1');
+    await ready('deaf', 'AllInstancesReady');
+    late.close();
+  });
+
+  it('tells of calls that fail, and of the first one that comes through', async () => {
+    const { port } = app.address() as { port: number };
+    app.close();
+    app.closeAllConnections();
+    for (let tries = 0; tries < 3; tries += 1) expect(await get('/x')).to.equal(503);
+    // What is changed of the service has its proxies looked at; else they have their turn in the slow round.
+    await put(router('one third off'));
+    const { message } = await ready('web', 'AppNotListening', 10_000);
+    expect(message).to.contain('127.0.0.1:28080 in pod web-1, so calls to it fail');
+    app.listen(port, '127.0.0.1');
+    await eventually('a call gets through', 10_000, async () => (await get('/x')) === 200);
+    await ready('web', 'AllInstancesReady', 10_000);
+  });
+
+  it('says nothing of a workload without a port', async () => {
+    await ready('caller', 'AllInstancesReady', 1000);
+  });
 });

@@ -276,7 +276,7 @@ async function startProxy({ binary, directory, server, at }: ProxyOptions) {
   return {
     envoy,
     accessLog: () => written,
-    admin: (path) => askSocket(join(folder, 'admin.sock'), path),
+    admin: (path: string) => askSocket(join(folder, 'admin.sock'), path),
     async stop() {
       process.off('exit', killWithUs);
       if (envoy.exitCode !== null || envoy.signalCode !== null) return;
@@ -295,6 +295,7 @@ async function startMember({ instance, withApp, ...options }: MemberOptions): Pr
     served: 0,
     hang: false,
     accessLog: proxy.accessLog,
+    admin: proxy.admin,
     async stop() {
       app.closeAllConnections();
       app.close();
