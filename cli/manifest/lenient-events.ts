@@ -1,0 +1,62 @@
+import { type Event, parseEvents } from 'js-yaml';
+
+/** Wider than most documents are indented; a line that needs more gets it several times. */
+const PAD = ' '.repeat(200);
+/** Characters that are parsed again at most, over all tries: some seconds. */
+const MOST_PARSED = 50_000_000;
+/** Nesting beyond this is refused: what reads the result goes down by recursion. */
+const MAX_DEPTH = 500;
+
+/**
+ * The events of a text, with js-yaml's rule about indentation left out inside brackets and quotes, where kubectl does not
+ * know it:
+ *
+ *     args: [
+ *       "--verbose",
+ *     ]
+ *
+ * js-yaml wants the bracket further in than `args`. So a line that it refuses for this is moved in, which changes no value
+ * there, and the offsets are counted back. Throws a YAMLException; its position is that of the text as given.
+ */
+export function lenientEvents(text: string): Event[] {
+  /** Where lines begin that were moved in, ascending, as offsets of the text that was given. */
+  const moved: number[] = [];
+  let padded = text;
+  for (let parsed = padded.length; ; parsed += padded.length) {
+    try {
+      return parseEvents(padded, { maxDepth: MAX_DEPTH }).map((event) => shifted(event, moved));
+    } catch (error) {
+      const { reason, mark } = error as { reason?: string; mark?: { position: number } };
+      if (mark === undefined) throw error;
+      const lineStart = padded.lastIndexOf('\n', mark.position - 1) + 1;
+      if (reason !== 'deficient indentation' || parsed > MOST_PARSED) {
+        mark.position = original(mark.position, moved);
+        throw error;
+      }
+      moved.push(original(lineStart, moved));
+      padded = padded.slice(0, lineStart) + PAD + padded.slice(lineStart);
+    }
+  }
+}
+
+/** Errors come in the order of the text, so the lines that were moved do too. */
+function original(offset: number, moved: number[]): number {
+  let shift = 0;
+  for (const start of moved) {
+    if (start + shift >= offset) break;
+    shift = Math.min(shift + PAD.length, offset - start);
+  }
+  return offset - shift;
+}
+
+const OFFSETS = ['start', 'valueStart', 'valueEnd', 'anchorStart', 'anchorEnd', 'tagStart', 'tagEnd'] as const;
+
+function shifted(event: Event, moved: number[]): Event {
+  if (moved.length === 0) return event;
+  const copy = { ...event } as Record<string, unknown>;
+  for (const field of OFFSETS) {
+    const offset = copy[field];
+    if (typeof offset === 'number' && offset >= 0) copy[field] = original(offset, moved);
+  }
+  return copy as unknown as Event;
+}
