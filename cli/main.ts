@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { advice } from './advice.ts';
 import { landbridgeProgram } from './program.ts';
+import { quietPipes } from './quiet-pipes.ts';
 
+quietPipes(process);
 try {
   await landbridgeProgram().parseAsync();
 } catch (error) {

@@ -24,7 +24,8 @@ export function landbridgeProgram(): Command {
   const program = new Command('landbridge')
     .description('One service mesh for Kubernetes pods and off-cluster workloads, on Consul and stock Envoy')
     .version(VERSION_OF_PRODUCT)
-    .showHelpAfterError('(landbridge --help lists the commands)');
+    // Behind a command, an option is the command's: `vm invite --version v1` is not about this program.
+    .enablePositionalOptions();
 
   for (const command of [
     planCommand(),
@@ -50,5 +51,13 @@ export function landbridgeProgram(): Command {
   ]) {
     program.addCommand(command);
   }
+  sayWhereHelpIs(program, 'landbridge');
   return program;
+}
+
+/** Behind every error of the command line. Commander hands such settings on only to commands that it makes itself. */
+function sayWhereHelpIs(command: Command, words: string): void {
+  const says = command.commands.length > 0 ? 'lists the commands' : 'says what it takes';
+  command.showHelpAfterError(`(${words} --help ${says})`);
+  for (const below of command.commands) sayWhereHelpIs(below, `${words} ${below.name()}`);
 }

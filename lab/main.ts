@@ -1,3 +1,4 @@
+import { quietPipes } from '../cli/quiet-pipes.ts';
 import { withLock } from './parts/file-lock.ts';
 import { kubeconfigFile } from './paths.ts';
 import { terminalProgress } from './progress-terminal.ts';
@@ -66,6 +67,7 @@ function wholeSeconds(text: string): number {
   throw new Error(`${text} is no number of seconds from 1 to 3600: npm run benchmark -- 30`);
 }
 
+quietPipes(process);
 const name = process.argv[2] ?? '';
 const command = commands[name];
 if (command === undefined) {

@@ -73,7 +73,8 @@ exec "$lib/node" "$lib/landbridge.mjs" "\\$@"
 LAUNCHER
 install -m 0755 "$work/landbridge" "$prefix/bin/landbridge"
 
-"$prefix/bin/landbridge" vm join "$@"
+LANDBRIDGE_JOINED="$work/joined" "$prefix/bin/landbridge" vm join "$@"
+[ -f "$work/joined" ] || fail 'the program is installed, and ended without joining: look at the flags of the line, or make a new invite'
 printf 'installed and joined in %s s\\n' "$(($(date +%s) - started))"
 `;
 };

@@ -6,6 +6,7 @@ import { beforeChecks } from '../check/before.ts';
 import { type Check, type Finding, exitCodeOf, runChecks } from '../check/check.ts';
 import { type ConsulTarget, type Look, openLook } from '../check/look.ts';
 import { type ClusterFlags, withClusterFlags } from '../cluster.ts';
+import { outputOption } from '../output-option.ts';
 import { synthesized } from '../synthesized.ts';
 
 const MARKS: Record<Finding['result'], string> = { ok: '√', warning: '‼', failed: '×' };
@@ -30,10 +31,9 @@ export function checkCommand(): Command {
     .option('--consul-address <host:port>', 'HTTPS address of an external Consul server; may be repeated', collect, [])
     .option('--consul-ca <file>', 'PEM of the CA that signed its certificate (default: the roots of this machine)')
     .option('--consul-server-name <name>', 'name to expect in its certificate (default: the host of the address)')
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption())
     .addHelpText('after', '\nExit codes: 0 nothing failed, 1 a check failed, 2 it could not be looked at the cluster.')
     .action(async (flags: CheckFlags) => {
-      if (!['text', 'json'].includes(flags.output)) throw new Error(`-o ${flags.output}: give text or json`);
       process.exitCode = 2;
       const look = openLook(flags, { manifest: () => synthesized(flags.values), consulTargets: targetsOf(flags) });
       try {

@@ -3,7 +3,9 @@ import type { InviteAnswer } from '../../mesh/bridge-api.ts';
 import { installCommand } from '../../mesh/install-script.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 import { FORMATS, type Format, written } from '../vm/invite-formats.ts';
+import { outputOption } from '../output-option.ts';
 import { type InstanceFlags, withInstanceFlags, wordsOf } from '../vm/instance-flags.ts';
+import { mustBeUsable } from '../vm/wanted-instances.ts';
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600 };
 
@@ -22,10 +24,11 @@ export function vmInviteCommand(): Command {
     .requiredOption('--site <site>', 'where the machine is; the MeshService must admit it')
     .option('--ttl <duration>', 'how long the invite can be used, 1m to 24h', '15m')
     .addOption(new Option('--format <format>', 'how the machine gets it').choices(FORMATS).default('line'))
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption())
     .action(async (service: string, flags: InviteFlags) => {
       const { site, output, format } = flags;
       const ttlSeconds = secondsOf(flags.ttl);
+      mustBeUsable(service, flags);
       const words = wordsOf(flags);
       const answer = await askBridge<InviteAnswer>(await bridgeAccess(flags), 'POST', '/v1/invites', {
         service,

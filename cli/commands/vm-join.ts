@@ -1,25 +1,21 @@
-import { hostname } from 'node:os';
-import { isIP } from 'node:net';
+import { writeFile } from 'node:fs/promises';
 
 import { Command } from 'commander';
 
-import type { InstanceDefinition } from '../../agent/definitions.ts';
-import { parseDefinition } from '../../agent/definitions.ts';
 import { instanceId } from '../../agent/instance-id.ts';
 import { type LocalClient, localClient } from '../../agent/local-client.ts';
 import { Problem } from '../../agent/problem.ts';
 import type { Finding } from '../../agent/self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
-import { name } from '../../mesh/bridge-api.ts';
 import { decodeInvite } from '../../mesh/invite.ts';
 import { agentOwner, hasSystemd, installAgentUnit, thisProgram } from '../vm/agent-unit.ts';
 import { awaitPassing } from '../vm/await-passing.ts';
-import { localCheckFlag } from '../vm/check-flag.ts';
 import { addInstances } from '../vm/definition-file.ts';
 import { type InstanceFlags, withInstanceFlags } from '../vm/instance-flags.ts';
 import { joinHost } from '../vm/join-host.ts';
 import { resolverAdvice, setResolved } from '../vm/resolved.ts';
 import { selfTestText } from '../vm/self-test-text.ts';
+import { wantedAddress, wantedHostName, wantedInstances } from '../vm/wanted-instances.ts';
 
 interface JoinFlags extends InstanceFlags {
   systemd: boolean;
@@ -58,6 +54,9 @@ async function join(word: string, flags: JoinFlags): Promise<void> {
     owner: withSystemd ? await agentOwner() : undefined,
   });
   await addInstances(definitionsFolder(settings), service, definitions);
+  // The install script believes in a join when it sees this.
+  const joined = process.env['LANDBRIDGE_JOINED'];
+  if (joined) await writeFile(joined, '');
   const agent = localClient(apiSocket(settings));
   if (withSystemd) await installAgentUnit(agentEnvironment());
   if (withSystemd && flags.dns && settings.dns !== undefined && !(await setResolved(settings.dns)))
@@ -97,39 +96,6 @@ async function testPatiently(agent: LocalClient): Promise<Finding[]> {
     if (findings.every(({ ok }) => ok) || performance.now() > untilMs) return findings;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-}
-
-/** What the flags say about the instances, checked as if it stood in services.d. */
-function wantedInstances(service: string, { port, check = 'tcp', version, zone }: JoinFlags): InstanceDefinition[] {
-  const wantedCheck = localCheckFlag(check);
-  const instances = port.map((text) => ({ port: wantedPort(text), check: wantedCheck, version, zone }));
-  const alone = { port: 0, version, zone };
-  const parsed = parseDefinition(
-    'flags',
-    JSON.stringify({ service, instances: port.length === 0 ? [alone] : instances }),
-  );
-  if ('problems' in parsed) throw new Problem(`${parsed.problems.join('; ')}.`);
-  return parsed.definition.instances;
-}
-
-function wantedPort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port >= 1 && port <= 65535)) throw new Problem(`--port ${text}: give a number from 1 to 65535.`);
-  return port;
-}
-
-function wantedHostName(given: string | undefined): string {
-  const host = given ?? hostname().split('.')[0]!.toLowerCase();
-  const result = name.safeParse(host);
-  if (result.success) return host;
-  throw new Problem(
-    `${host} cannot be the name of this machine in the mesh: give --host-name (${result.error.issues[0]?.message}).`,
-  );
-}
-
-function wantedAddress(given: string | undefined): string | undefined {
-  if (given !== undefined && isIP(given) === 0) throw new Problem(`--address ${given}: give an IP address.`);
-  return given;
 }
 
 function mustBeInstallable(settings: Settings): void {

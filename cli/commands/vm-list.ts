@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
+import { outputOption } from '../output-option.ts';
 import { table } from '../table.ts';
 
 /** `landbridge vm list`: the instances on VMs; with --all, every instance in the catalog that is no pod. */
@@ -12,7 +13,7 @@ export function vmListCommand(): Command {
       'every instance outside the cluster: without a sidecar, and those that others registered',
       false,
     )
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption())
     .action(async (flags: BridgeFlags & { all: boolean; output: string }) => {
       const answer = await askBridge<InstancesAnswer>(
         await bridgeAccess(flags),

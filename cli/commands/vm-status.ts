@@ -1,19 +1,18 @@
 import { Command } from 'commander';
 
 import { localClient } from '../../agent/local-client.ts';
-import { Problem } from '../../agent/problem.ts';
 import { apiSocket, readSettings } from '../../agent/settings.ts';
 import type { InstanceStatus } from '../../agent/instance-status.ts';
 import type { AgentStatus } from '../../agent/status.ts';
+import { outputOption } from '../output-option.ts';
 import { table } from '../table.ts';
 
 /** `landbridge vm status`: what the agent of this machine says. Exit code 0 also when something is not well. */
 export function vmStatusCommand(): Command {
   return new Command('status')
     .description('how the instances of this machine are')
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption())
     .action(async ({ output }: { output: string }) => {
-      if (output !== 'text' && output !== 'json') throw new Problem(`-o ${output}: give text or json.`);
       const status = await localClient(apiSocket(readSettings(process.env))).status();
       process.stdout.write(output === 'json' ? `${JSON.stringify(status, undefined, 2)}\n` : statusText(status));
     });

@@ -130,5 +130,5 @@ const REASONS: Record<string, string> = {
 
 function unreadable(file: string, error: unknown): Error {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  return new Error(`${file} cannot be read: ${REASONS[code] ?? message}`, { cause: error });
+  return new Error(`${file} cannot be read: ${REASONS[code] ?? message}`);
 }

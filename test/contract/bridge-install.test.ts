@@ -10,7 +10,8 @@ import { type BridgeUnderTest, SITE, bridgeUnderTest } from './bridge-under-test
 
 const ARCH = process.arch;
 /** Stands for Node: says with what it was started. */
-const NODE = '#!/bin/sh\n[ "$1" = --version ] || echo "ran $* with $LANDBRIDGE_ENVOY"\n';
+const NODE =
+  '#!/bin/sh\n[ "$1" = --version ] && exit\necho "ran $* with $LANDBRIDGE_ENVOY"\n[ "$4" = --help ] || : >"$LANDBRIDGE_JOINED"\n';
 
 /** A real bridge, and a real shell with curl that pastes the line. Only what the line installs does less. */
 describe('a machine with nothing but a shell and curl', function () {
@@ -70,6 +71,14 @@ describe('a machine with nothing but a shell and curl', function () {
     );
     expect(stdout).to.match(/installed and joined in \d+ s/);
     expect(await readFile(join(lib, 'landbridge.mjs'), 'utf8')).to.equal('// the program\n');
+  });
+
+  it('says that nothing has joined when the program ended well without joining', async () => {
+    const { install } = await invited();
+    const { code, stdout, stderr } = await paste(installCommand({ ...install!, words: ['--help'] }));
+    expect(code).to.equal(1);
+    expect(stdout).not.to.include('joined in');
+    expect(stderr).to.include('ended without joining');
   });
 
   it('fetches nothing again that is there and right', async () => {

@@ -1,0 +1,13 @@
+/**
+ * Whoever reads this program's output may stop (`| head -1`): what is then written is lost, without a word, and the work goes on
+ * to its end, so that no join or installation is left half made. Any other trouble of an output (a full disk) ends the program
+ * with exit code 1 and a sentence.
+ */
+export function quietPipes(process: NodeJS.Process): void {
+  for (const output of [process.stdout, process.stderr])
+    output.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
+      if (output !== process.stderr) process.stderr.write(`error: the output cannot be written: ${error.message}\n`);
+      process.exit(1);
+    });
+}
