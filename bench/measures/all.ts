@@ -1,6 +1,7 @@
 import type { Measure } from '../measure.ts';
 import { admissionBurst } from './admission-burst.ts';
 import { admissionTime } from './admission-time.ts';
+import { admissionWeight } from './admission-weight.ts';
 import { crowd } from './crowd.ts';
 import { deletionTime } from './deletion-time.ts';
 import { flipCost } from './flip-cost.ts';
@@ -18,6 +19,7 @@ export const MEASURES: Measure[] = [
   riseTime,
   admissionTime,
   admissionBurst,
+  admissionWeight,
   repairTime,
   outage,
   idle,

@@ -10,9 +10,18 @@ export interface WebhookClient {
    * Milliseconds until the whole answer was there, TLS handshake included for a new connection. Rejects when the answer
    * is no injection, or does not come within `limitMs` (default 10 000, the API server's own limit).
    */
-  review(service: string, connection: 'kept' | 'new', limitMs?: number): Promise<number>;
+  review(service: string, connection: 'kept' | 'new', limitMs?: number, size?: PodSize): Promise<number>;
   close(): void;
 }
+
+/** Default: one container with ten variables. */
+export interface PodSize {
+  containers: number;
+  /** Of each container. */
+  variables: number;
+}
+
+const USUAL: PodSize = { containers: 1, variables: 10 };
 
 export async function openWebhook(client: KubeClient, port: number): Promise<WebhookClient> {
   type Secret = KubeObject & { data: Record<string, string> };
@@ -23,8 +32,8 @@ export async function openWebhook(client: KubeClient, port: number): Promise<Web
   const headers = { 'content-type': 'application/json' };
 
   return {
-    review(service, connection, limitMs = 10_000) {
-      const body = JSON.stringify(aReview(service));
+    review(service, connection, limitMs = 10_000, size = USUAL) {
+      const body = JSON.stringify(aReview(service, size));
       const started = performance.now();
       return new Promise((resolve, reject) => {
         const agent = connection === 'kept' ? kept : new Agent({ ...tls, keepAlive: false, maxCachedSessions: 0 });
@@ -49,7 +58,7 @@ export async function openWebhook(client: KubeClient, port: number): Promise<Web
 }
 
 /** What an API server sends for a pod of a Deployment, as long as such reviews are. */
-const aReview = (service: string): object => ({
+const aReview = (service: string, size: PodSize): object => ({
   apiVersion: 'admission.k8s.io/v1',
   kind: 'AdmissionReview',
   request: {
@@ -61,14 +70,14 @@ const aReview = (service: string): object => ({
     namespace: NAMESPACE,
     operation: 'CREATE',
     userInfo: { username: 'system:serviceaccount:kube-system:replicaset-controller', groups: ['system:authenticated'] },
-    object: aPlainPod(service),
+    object: aPlainPod(service, size),
     oldObject: null,
     dryRun: false,
     options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' },
   },
 });
 
-const aPlainPod = (service: string): object => ({
+const aPlainPod = (service: string, { containers, variables }: PodSize): object => ({
   kind: 'Pod',
   apiVersion: 'v1',
   metadata: {
@@ -90,20 +99,18 @@ const aPlainPod = (service: string): object => ({
         },
       },
     ],
-    containers: [
-      {
-        name: 'app',
-        image: 'registry.example/app:1',
-        ports: [{ name: 'http', containerPort: 8080, protocol: 'TCP' }],
-        env: Array.from({ length: 10 }, (_, index) => ({ name: `SETTING_${index}`, value: `value ${index}` })),
-        resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '128Mi' } },
-        readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 5 },
-        volumeMounts: [
-          { name: 'kube-api-access-x2v7q', readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' },
-        ],
-        imagePullPolicy: 'IfNotPresent',
-      },
-    ],
+    containers: Array.from({ length: containers }, (_, at) => ({
+      name: at === 0 ? 'app' : `app-${at}`,
+      image: 'registry.example/app:1',
+      ports: [{ name: 'http', containerPort: 8080, protocol: 'TCP' }],
+      env: Array.from({ length: variables }, (__, index) => ({ name: `SETTING_${index}`, value: `value ${index}` })),
+      resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+      readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 5 },
+      volumeMounts: [
+        { name: 'kube-api-access-x2v7q', readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' },
+      ],
+      imagePullPolicy: 'IfNotPresent',
+    })),
     restartPolicy: 'Always',
     terminationGracePeriodSeconds: 30,
     dnsPolicy: 'ClusterFirst',
