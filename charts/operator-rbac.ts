@@ -28,7 +28,10 @@ export function addOperatorRbac(target: Target): void {
     // The sidecars' Secrets lie beside the pods, in whatever namespaces join the mesh. A role can name objects but has no
     // patterns, and `create` cannot be limited by name at all. `list` and `watch` are left out: it cannot look for others.
     { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'patch', 'delete'] },
-    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+    // `list` and `watch` for those of who cannot make its pods, and a look at who that is.
+    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'list', 'watch'] },
+    { apiGroups: ['apps'], resources: ['replicasets', 'statefulsets', 'daemonsets'], verbs: ['get'] },
+    { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },
   ]);
   addClusterRole(target, 'operator', [
     // Which of them are in the mesh, and the uid of kube-system, by which Consul knows this cluster.

@@ -66,7 +66,10 @@ export async function consulOf(
 /** The first of the installation's own Consul servers, through the API server, with the token that may do everything. */
 export async function firstServerOf(flags: ClusterFlags): Promise<ConsulRaft> {
   const kube = kubeOf(flags);
-  const [management, server] = [await secretOf(kube, SECRETS.consulManagement), await secretOf(kube, SECRETS.consulServer)];
+  const [management, server] = [
+    await secretOf(kube, SECRETS.consulManagement),
+    await secretOf(kube, SECRETS.consulServer),
+  ];
   const tunnel = await openTunnel(sourceOf(flags), NAMESPACE, consulServer(0), CONSUL_HTTPS_PORT);
   const raft = connectRaft({
     addresses: [tunnel.address],

@@ -60,7 +60,7 @@ export const proxySettings = z
       .regex(/^\d{1,3}s$/)
       .default('5s')
       .describe(
-        'How long the containers of a pod that is to end run on before they are told to: calls that are on their way are answered while callers hear that the pod leaves, even where the app ends at once. Set as a preStop hook (sleep) in containers that have none, at most half of terminationGracePeriodSeconds, in pods with a port and restartPolicy Always; Kubernetes 1.29 has no such hook. 0s: none. 0s-300s. Default: 5s.',
+        'How long the containers of a pod that is to end run on before they are told to: calls that are on their way are answered while callers hear that the pod leaves, even where the app ends at once. Set as a preStop hook (sleep) in containers that have none, at most half of terminationGracePeriodSeconds, in pods with a port and restartPolicy Always that a controller, as a Deployment, replaces; Kubernetes 1.29 has no such hook. 0s: none. 0s-300s. Default: 5s.',
       ),
     stats: z
       .strictObject({

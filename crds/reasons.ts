@@ -18,6 +18,8 @@ export const REASONS = {
   NoInstances: 'No instance exists yet.',
   AllPodsInjected: 'Every matching pod has its sidecar.',
   PodsWithoutSidecar: 'Pods that were there before this MeshService run without a sidecar.',
+  PodsRefused: 'Pods that it selects cannot be made: the API server refuses them.',
+  SelectorsOverlap: 'Another MeshService selects the same pods, and a pod is an instance of one.',
   NoPodsSelected: 'This MeshService selects no pods.',
   NamespaceNotEnabled: 'The namespace has not opted in to the mesh, so its pods get no sidecar.',
   PortNotFound: 'A pod has no container port of the name that spec.port gives.',

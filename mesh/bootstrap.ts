@@ -8,6 +8,8 @@ import { APP_PROBE } from './proxies/counters.ts';
 export interface BootstrapInput {
   /** Consul servers' gRPC TLS listeners, tried in turn. */
   consul: { host: string; port: number }[];
+  /** Where they are found when none of these names is known, as in a pod with a DNS of its own. Default: nowhere. */
+  consulAddresses?: { host: string; port: number }[] | undefined;
   /** The name in the servers' certificate, `server.<datacenter>.consul`. */
   serverName: string;
   datacenter: string;
@@ -23,6 +25,8 @@ export interface BootstrapInput {
   readyPort: number | undefined;
   /** Where the app should listen, on loopback: whether it does is tried. Default: it is not tried. */
   appPort?: number | undefined;
+  /** Where that port is open. `::`, the default, takes IPv4 too; a kernel without IPv6 has 0.0.0.0 alone. */
+  readyHost?: '::' | '0.0.0.0' | undefined;
   stats: ProxySettings['stats'];
   /** Envoy's runtime keys, beside the one that every proxy has. */
   runtime?: Record<string, number> | undefined;
@@ -85,7 +89,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
         ...(input.readyPort === undefined ? [] : [adminCluster(address)]),
         ...(input.appPort === undefined ? [] : [appProbe(input.appPort)]),
       ],
-      listeners: input.readyPort === undefined ? [] : [readyListener(input.readyPort)],
+      listeners: input.readyPort === undefined ? [] : [readyListener(input.readyHost ?? '::', input.readyPort)],
     },
     layered_runtime: {
       layers: [
@@ -127,6 +131,8 @@ export const caSecret = (caPem: string): object => ({
 });
 
 const socketAddress = (host: string, port: number) => ({ socket_address: { address: host, port_value: port } });
+/** In both families. */
+const everywhere = (port: number) => ({ socket_address: { address: '::', port_value: port, ipv4_compat: true } });
 const fixedTag = (tag_name: string, fixed_value: string) => ({ tag_name, fixed_value });
 const fileSds = (directory: string, file: string) => ({
   resource_api_version: 'V3',
@@ -158,8 +164,10 @@ function consulCluster(input: BootstrapInput) {
     },
     load_assignment: {
       cluster_name: 'consul',
+      // The second is used while the first has no address at all.
       endpoints: [
-        { lb_endpoints: input.consul.map(({ host, port }) => ({ endpoint: { address: socketAddress(host, port) } })) },
+        endpointsOf(input.consul, 0),
+        ...(input.consulAddresses?.length ? [endpointsOf(input.consulAddresses, 1)] : []),
       ],
     },
     transport_socket: {
@@ -183,6 +191,11 @@ function consulCluster(input: BootstrapInput) {
     },
   };
 }
+
+const endpointsOf = (consul: BootstrapInput['consul'], priority: number) => ({
+  ...(priority === 0 ? {} : { priority }),
+  lb_endpoints: consul.map(({ host, port }) => ({ endpoint: { address: socketAddress(host, port) } })),
+});
 
 /** Envoy adds the Consul token itself (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/credential_injector_filter): no helper process. */
 const credentialInjector = (directory: string) => ({
@@ -241,11 +254,11 @@ const adminCluster = (address: object) => ({
 });
 
 /** The admin stays on loopback; only these two paths of it can be reached from outside. */
-function readyListener(port: number) {
+function readyListener(host: '::' | '0.0.0.0', port: number) {
   const route = (path: string) => ({ match: { path }, route: { cluster: ADMIN_CLUSTER } });
   return {
     name: 'landbridge_ready',
-    address: socketAddress('0.0.0.0', port),
+    address: host === '::' ? everywhere(port) : socketAddress(host, port),
     filter_chains: [
       {
         filters: [

@@ -73,4 +73,6 @@ function rule(service: string, way: PathWay, { methods, limits, retries }: Tries
 }
 
 const waysOf = (path: string): PathWay[] =>
-  servedPaths(path).flatMap(({ Match, Value }) => pathWays(Match === 'exact' ? { path: Value } : { pathPrefix: Value }));
+  servedPaths(path).flatMap(({ Match, Value }) =>
+    pathWays(Match === 'exact' ? { path: Value } : { pathPrefix: Value }),
+  );

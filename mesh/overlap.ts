@@ -8,16 +8,39 @@ export const olderFirst = (a: MeshService, b: MeshService): number => {
   return left! < right! ? -1 : left === right ? 0 : 1;
 };
 
+/** Whether two MeshServices may select the same pods: their selectors do not ask for different values of one label. */
+export function mayOverlap(a: MeshService, b: MeshService): boolean {
+  const [left, right] = [a, b].map(({ spec }) => spec.workloads.pods?.selector);
+  if (left === undefined || right === undefined || a.metadata.name === b.metadata.name) return false;
+  if (b.metadata.deletionTimestamp !== undefined) return false;
+  const theirs = right.matchLabels ?? {};
+  for (const key in left.matchLabels)
+    if (theirs[key] !== undefined && theirs[key] !== left.matchLabels[key]) return false;
+  return true;
+}
+
 /**
- * Whether two selectors select the same pods, as far as can be told: one asks for all that the other asks for, or both
- * select one of these pods. `pods` are sets of labels; they are looked at only where the selectors may agree.
+ * The other MeshServices that select pods of this one, as far as can be told, oldest first: one of the selectors asks for
+ * all that the other asks for, or both select a pod that is there. `podsOf` gives the labels of the pods of each.
  */
-export function overlap(a: LabelSelector, b: LabelSelector, pods: () => Iterable<Record<string, string>>): boolean {
-  const [left, right] = [a.matchLabels ?? {}, b.matchLabels ?? {}];
-  if (Object.entries(left).some(([key, value]) => right[key] !== undefined && right[key] !== value)) return false;
-  if (narrows(a, b) || narrows(b, a)) return true;
-  for (const labels of pods()) if (selects(a, labels) && selects(b, labels)) return true;
-  return false;
+export function rivalsOf(
+  meshService: MeshService,
+  candidates: readonly MeshService[],
+  podsOf: (meshService: MeshService) => Record<string, string>[],
+): MeshService[] {
+  const own = meshService.spec.workloads.pods?.selector;
+  if (own === undefined) return [];
+  return candidates
+    .filter((other) => {
+      if (!mayOverlap(meshService, other)) return false;
+      const theirs = other.spec.workloads.pods!.selector;
+      if (narrows(own, theirs) || narrows(theirs, own)) return true;
+      return (
+        podsOf(meshService).some((labels) => selects(theirs, labels)) ||
+        podsOf(other).some((labels) => selects(own, labels))
+      );
+    })
+    .sort(olderFirst);
 }
 
 /** `wide` asks for labels alone, and `narrow` for each of them too. */
@@ -25,28 +48,6 @@ const narrows = (narrow: LabelSelector, wide: LabelSelector): boolean =>
   !wide.matchExpressions?.length &&
   Object.entries(wide.matchLabels ?? {}).every(([key, value]) => narrow.matchLabels?.[key] === value);
 
-/** The other MeshServices that select pods of this one, oldest first. */
-export function rivalsOf(
-  meshService: MeshService,
-  inNamespace: readonly MeshService[],
-  podsOf: (meshService: MeshService) => Iterable<Record<string, string>>,
-): MeshService[] {
-  const own = meshService.spec.workloads.pods?.selector;
-  if (own === undefined) return [];
-  function* pods(other: MeshService) {
-    yield* podsOf(meshService);
-    yield* podsOf(other);
-  }
-  return inNamespace
-    .filter((other) => {
-      const { metadata, spec } = other;
-      if (metadata.name === meshService.metadata.name || metadata.deletionTimestamp !== undefined) return false;
-      const theirs = spec.workloads.pods?.selector;
-      return theirs !== undefined && overlap(own, theirs, () => pods(other));
-    })
-    .sort(olderFirst);
-}
-
-/** Said of a pod, or of all pods that both select. */
+/** Said of all pods that both select. */
 export const overlapMessage = (older: MeshService, younger: MeshService): string =>
   `MeshServices ${older.metadata.name} and ${younger.metadata.name} select the same pods, and a pod is an instance of one: ${older.metadata.name}, the older, has them; narrow the selector of ${younger.metadata.name}`;

@@ -7,6 +7,8 @@ export interface PodFacts {
   namespace: string;
   name: string;
   uid: string;
+  /** When it was made, ms; 0: not known. */
+  createdMs?: number;
   /** The MeshService it was injected for. */
   meshService: string;
   injected: boolean;
@@ -37,6 +39,7 @@ export function podFacts(pod: Pod): PodFacts {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid ?? '',
+    createdMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
     meshService: metadata.labels?.[LABEL_MESH_SERVICE] ?? '',
     injected: metadata.annotations?.[ANNOTATION_INJECTED] === 'true',
     labels: metadata.labels ?? {},

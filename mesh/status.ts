@@ -12,6 +12,8 @@ export interface Seen {
   /** Pods that the selector matches and that have no sidecar; undefined = not looked up yet. */
   podsWithoutSidecar: string[];
   namespaceEnabled: boolean;
+  /** Why pods that it selects cannot be made; undefined: nobody says so. */
+  podsRefused?: string | undefined;
   /** Off-cluster instances of the name that may take part. */
   external: { ready: number; total: number };
   /** Why the edge gateway does not serve it although it asks for that. */
@@ -68,7 +70,7 @@ export function statusOf(
   const synced = syncedVerdict(intent, desired, plan, outcomes, seen);
   const consul = heldName(intent, desired, plan, outcomes, seen);
   const verdicts: [ConditionType, Verdict][] = [
-    ['Ready', readyVerdict(synced, pods.ready + seen.external.ready, pods.total + seen.external.total, seen.proxies)],
+    ['Ready', readyVerdict(synced, seen, pods.ready + seen.external.ready, pods.total + seen.external.total)],
     ['Synced', synced],
     ['Injected', injectedVerdict(intent, seen)],
     ...acceptsVerdictOf(seen, previous),
@@ -157,10 +159,11 @@ function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: O
   return verdict('True', 'Synced');
 }
 
-function readyVerdict(synced: Verdict, ready: number, total: number, proxies: Seen['proxies']): Verdict {
+function readyVerdict(synced: Verdict, { podsRefused, proxies }: Seen, ready: number, total: number): Verdict {
   if (synced.status === 'False') return synced;
   // What nobody could look up is not known to be gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
+  if (ready === 0 && podsRefused !== undefined) return verdict('False', 'PodsRefused', podsRefused);
   if (total === 0) return verdict('False', 'NoInstances');
   const silent = proxies && silentMessage(proxies);
   if (silent !== undefined) {
@@ -209,6 +212,8 @@ function injectedVerdict(intent: Intent, seen: Seen): Verdict {
       `${REASONS.NamespaceNotEnabled} Run: kubectl label namespace ${intent.namespace} landbridge.dev/mesh=enabled`,
     );
   }
+  if (seen.podsRefused !== undefined) return verdict('False', 'PodsRefused', seen.podsRefused);
+  if (intent.overlap !== undefined) return verdict('False', 'SelectorsOverlap', intent.overlap);
   const [first] = seen.podsWithoutSidecar;
   if (first === undefined) return verdict('True', 'AllPodsInjected');
   return verdict(

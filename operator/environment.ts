@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { DEFAULT_ACCESS } from '../mesh/default-access.ts';
+import { hostAndPort } from '../mesh/host-and-port.ts';
 import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT, GATEWAY_PORT } from '../mesh/installation.ts';
 
-const hostPort = z.string().regex(/^[^\s:]+:\d+$/, 'want host:port');
+const hostPort = z.string().transform((text, context) => {
+  const parsed = hostAndPort(text);
+  if (parsed === undefined) context.addIssue({ code: 'custom', message: 'want host:port, or [IPv6 address]:port' });
+  return parsed ?? z.NEVER;
+});
 
 const environment = z.object({
   LANDBRIDGE_CLUSTER: z

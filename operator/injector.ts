@@ -49,7 +49,7 @@ export async function runInjector(options: InjectorOptions): Promise<Injector> {
     port: options.port,
     certificate: current.serving,
     review: (request) => review(request, world.inNamespace, options.settings, hostPortIn),
-    validate: (request) => validate(request, world.around, podSecurityOf(request.namespace ?? '')),
+    validate: (request) => validate(request, world.around, podSecurityOf(request.namespace ?? ''), world.rivals),
     onReview: ({ decision }, seconds) => {
       metrics.admissions.inc({ decision: decision.do === 'skip' ? `skip:${decision.reason}` : decision.do });
       metrics.admissionSeconds.observe(seconds);

@@ -1,4 +1,6 @@
+import { lookup } from 'node:dns/promises';
 import { setMaxListeners } from 'node:events';
+import { existsSync } from 'node:fs';
 import { consulOver } from '../clients/consul/connect.ts';
 import { watchReachability } from '../clients/consul/reachability.ts';
 import type { Transport } from '../clients/consul/transport.ts';
@@ -14,6 +16,7 @@ import { rememberingCatalog } from './catalog.ts';
 import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
 import { runController } from './controller.ts';
 import { keepEdge } from './edge.ts';
+import { followConsulAddresses } from './consul-addresses.ts';
 import type { Environment } from './environment.ts';
 import { exposuresOf } from './exposures.ts';
 import { type TerminatingGatewayOptions, keepTerminatingGateway } from './gateway.ts';
@@ -21,6 +24,7 @@ import { linkCandidates } from './link-candidates.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { keepProxies } from './proxies.ts';
 import type { Queue } from './queue.ts';
+import { watchRefusedPods } from './refused-pods.ts';
 import { sidecarSecrets } from './sidecar-secret.ts';
 import { mayClaimOver } from './may-claim.ts';
 import { hasMachines, watchSiteReach } from './site-reach.ts';
@@ -79,13 +83,21 @@ export function lead(options: LeadOptions): Led {
     steadyMs: systemClock.steady,
   });
   const catalog = claimedCatalog(claim, rememberingCatalog(consul, mayClaimOver(kube)));
-  const [host = '', port = ''] = settings.LANDBRIDGE_CONSUL_GRPC.split(':');
+  const consulGrpc = settings.LANDBRIDGE_CONSUL_GRPC;
   const secretsOfSidecars = sidecarSecrets({
     kube,
     consul,
     cluster: settings.LANDBRIDGE_CLUSTER,
     datacenter: settings.LANDBRIDGE_DATACENTER,
-    consulGrpc: { host, port: Number(port) },
+    consulGrpc,
+    consulAddresses: followConsulAddresses({
+      host: consulGrpc.host,
+      lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+      clock: systemClock,
+      signal,
+      log,
+    }),
+    readyHost: existsSync('/proc/net/if_inet6') ? '::' : '0.0.0.0',
     serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
     consulCaPem: () => `${file('consul-ca.crt')}\n`,
     signingKeyPem: () => `${file('signing.key')}\n`,
@@ -133,6 +145,14 @@ export function lead(options: LeadOptions): Led {
     signal,
     log,
   });
+  const refusedPods = watchRefusedPods({
+    kube,
+    world,
+    watched: settings.LANDBRIDGE_WATCH_NAMESPACES,
+    onChange: (key) => controller.queue.add(key),
+    signal,
+    log,
+  });
   const gateway = keepTerminatingGateway({
     pods: options.gatewayPods,
     kube,
@@ -156,6 +176,7 @@ export function lead(options: LeadOptions): Led {
     edge,
     siteReach,
     proxies,
+    refusedPods,
     gateway,
     statuses,
     metrics,

@@ -5,6 +5,7 @@ import { openTransport } from '../clients/consul/transport.ts';
 import { connectKube } from '../clients/kube/client.ts';
 import { elect } from '../clients/kube/elect.ts';
 import type { Log } from '../clients/kube/log.ts';
+import { serverMinor } from '../clients/kube/server-minor.ts';
 import { OPERATOR_LEASE } from '../mesh/installation.ts';
 import { readEnvironment } from './environment.ts';
 import { fileReader } from './file-reader.ts';
@@ -22,6 +23,9 @@ import { watchWorld } from './world.ts';
  * should hold needs no API server. A walk may ask three times (Secret, pods, status), so a silent one holds it up for 9 s.
  */
 const WALK_PATIENCE_MS = 3000;
+
+/** The preStop action `sleep` is on by default since then (KEP-3960). An older API server refuses pods that have it. */
+const SLEEP_HOOKS_MINOR = 30;
 
 /**
  * The operator: watches -> queue -> reconcile on the replica that leads; the injection webhook on all of them.
@@ -69,12 +73,17 @@ export async function runOperator(env: NodeJS.ProcessEnv, signal: AbortSignal): 
   signal.addEventListener('abort', () => probes.close());
 
   await world.synced();
+  const minor = await serverMinor(kube).catch((error: unknown) => {
+    log.warn({ err: error }, 'the API server does not tell its version, so containers get no preStop hook');
+    return undefined;
+  });
   const injector = await runInjector({
     kube,
     world,
     settings: {
       image: settings.LANDBRIDGE_SIDECAR_IMAGE,
       imagePullPolicy: settings.LANDBRIDGE_SIDECAR_PULL_POLICY,
+      sleepHooks: minor !== undefined && minor >= SLEEP_HOOKS_MINOR,
     },
     namespace: settings.POD_NAMESPACE,
     port: settings.LANDBRIDGE_WEBHOOK_PORT,

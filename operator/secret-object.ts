@@ -8,7 +8,10 @@ import { TOKEN_KEY, type Token, tokenAnnotations } from './sidecar-token.ts';
 
 export const MANAGED_BY = 'app.kubernetes.io/managed-by';
 
-type SecretOptions = Pick<SidecarSecretOptions, 'cluster' | 'datacenter' | 'consulGrpc' | 'serverName' | 'consulCaPem'>;
+type SecretOptions = Pick<
+  SidecarSecretOptions,
+  'cluster' | 'datacenter' | 'consulGrpc' | 'serverName' | 'consulCaPem' | 'readyHost'
+>;
 
 /** Everything that is written stands there already. */
 export const isAsWanted = (held: StoredSecret, wanted: StoredSecret): boolean =>
@@ -30,10 +33,11 @@ export interface StoredSecret {
 }
 
 /** The Secret itself. */
-export function secretObject(target: SecretTarget, token: Token, options: SecretOptions) {
+export function secretObject(target: SecretTarget, token: Token, addresses: string[], options: SecretOptions) {
   const { namespace, name, service, stats, appPort, runtime, streamSeconds, ownerReferences } = target;
   const bootstrap = envoyBootstrap({
     consul: [options.consulGrpc],
+    consulAddresses: addresses.map((host) => ({ host, port: options.consulGrpc.port })),
     serverName: options.serverName,
     datacenter: options.datacenter,
     service,
@@ -41,6 +45,7 @@ export function secretObject(target: SecretTarget, token: Token, options: Secret
     secretsDirectory: SIDECAR_MOUNT,
     admin: { port: SIDECAR_ADMIN_PORT },
     readyPort: SIDECAR_READY_PORT,
+    readyHost: options.readyHost,
     stats,
     appPort,
     runtime,

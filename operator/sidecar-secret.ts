@@ -20,6 +20,10 @@ export interface SidecarSecretOptions {
   cluster: string;
   datacenter: string;
   consulGrpc: { host: string; port: number };
+  /** Where Consul is found without its name. Default: nowhere. */
+  consulAddresses?: () => Promise<string[]>;
+  /** Where /ready is open: `::` unless the kernels of this cluster have no IPv6. */
+  readyHost?: '::' | '0.0.0.0';
   serverName: string;
   consulCaPem: () => string;
   signingKeyPem: () => string;
@@ -69,6 +73,8 @@ interface Parts {
   uid: string | undefined;
   token: Token;
   caPem: string;
+  /** Of Consul. */
+  addresses: string;
 }
 
 /** The Secret itself is too large to be remembered for each MeshService. */
@@ -78,7 +84,12 @@ interface Written {
 }
 
 const sameParts = (a: Parts, b: Parts): boolean =>
-  a.stats === b.stats && a.appPort === b.appPort && a.uid === b.uid && a.token === b.token && a.caPem === b.caPem;
+  a.stats === b.stats &&
+  a.appPort === b.appPort &&
+  a.uid === b.uid &&
+  a.token === b.token &&
+  a.caPem === b.caPem &&
+  a.addresses === b.addresses;
 
 /** What Consul said of a token is believed for this long, while nothing raises a doubt. */
 const PROOF_GOOD_MS = 300_000;
@@ -185,15 +196,17 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       }
       tokens.set(key, token);
       const before = written.get(key);
+      const addresses = (await options.consulAddresses?.()) ?? [];
       const madeOf = {
         stats: target.stats,
         appPort: target.appPort,
         uid: target.ownerReferences[0]?.uid,
         token,
         caPem: currentCa(),
+        addresses: addresses.join(),
       };
       if (before !== undefined && sameParts(before.madeOf, madeOf)) return false;
-      const secret = secretObject(target, token, options);
+      const secret = secretObject(target, token, addresses, options);
       const digest = createHash('sha256').update(JSON.stringify(secret)).digest('base64');
       const isThere = before?.digest === digest || (held !== undefined && isAsWanted(held, secret));
       if (!isThere) await kube.apply(secrets, secret);

@@ -8,6 +8,7 @@ import { consulName } from '../crds/mesh-service.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE, podsNode } from '../mesh/names.ts';
+import { stillRefused } from '../mesh/pod-refusal.ts';
 import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
@@ -16,6 +17,7 @@ import { knownNames } from './known-names.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
 import { reportWalk } from './report-walk.ts';
+import type { RefusedPods } from './refused-pods.ts';
 import { type SidecarSecrets, targetOf } from './sidecar-secret.ts';
 import type { ProxyWatch } from './proxy-watch.ts';
 import type { SiteReach } from './site-reach.ts';
@@ -31,6 +33,7 @@ export interface StepsOptions {
   sidecarSecrets: SidecarSecrets;
   siteReach: Pick<SiteReach, 'seen'>;
   proxies: Pick<ProxyWatch, 'seen'>;
+  refusedPods: RefusedPods;
   edge: Pick<Gateway, 'verdictOf'>;
   gateway: Pick<Gateway, 'verdictOf'>;
   statuses: StatusWriter;
@@ -162,9 +165,13 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
         }
       }
       const { podsWithoutSidecar, external } = look;
+      const refusal = options.refusedPods.of(intent.meshService!);
+      const created = intent.pods.map(({ createdMs = 0 }) => createdMs);
+      const podsRefused = refusal && stillRefused(refusal, created, options.nowMs()) ? refusal.message : undefined;
       const notExposed = options.edge.verdictOf(key);
       return {
         podsWithoutSidecar,
+        podsRefused,
         external,
         namespaceEnabled,
         notExposed,

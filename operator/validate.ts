@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type MeshService, parseMeshService } from '../crds/mesh-service.ts';
 import { hostPortProblems } from '../mesh/host-port.ts';
-import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
+import { olderFirst, overlapMessage } from '../mesh/overlap.ts';
+import { type Neighbourhood, type TrafficProblem, trafficProblems } from '../mesh/traffic/problems.ts';
 import type { AdmissionResponse } from './review.ts';
 
 /** admission.k8s.io/v1 for a MeshService, the fields that are read. */
@@ -18,22 +19,34 @@ export interface ValidationRequest {
  * Answers the admission of a MeshService from memory: what Consul would refuse, or take and break traffic with, is
  * refused with what to write instead; what is not there yet, or will hardly do what was meant, is a warning. The
  * reconciler runs the same function, so an object that came in while nobody answered does no harm. `podSecurity` is the
- * standard that its namespace enforces.
+ * standard that its namespace enforces; `rivals` gives the MeshServices that select the same pods.
  */
-export function validate(request: ValidationRequest, around: Neighbourhood, podSecurity?: string): AdmissionResponse {
+export function validate(
+  request: ValidationRequest,
+  around: Neighbourhood,
+  podSecurity?: string,
+  rivals: (meshService: MeshService) => MeshService[] = () => [],
+): AdmissionResponse {
   const { uid } = request;
   const meshService = readable(request.object);
   // The schema is the API server's to check; an object on its way out is let go whatever it says.
   if (meshService === undefined || meshService.metadata.deletionTimestamp !== undefined) return { uid, allowed: true };
-  const problems = [
+  const problems: TrafficProblem[] = [
     ...trafficProblems(meshService, around, readable(request.oldObject)),
     ...hostPortProblems(meshService, podSecurity),
+    ...rivals(meshService).map((rival) => overlapProblem(meshService, rival)),
   ];
   const refused = problems.filter(({ weight }) => weight === 'refuse').map(({ message }) => message);
   const warnings = problems.filter(({ weight }) => weight !== 'refuse').map(({ message }) => message);
   if (refused.length === 0) return { uid, allowed: true, ...(warnings.length === 0 ? {} : { warnings }) };
   return { uid, allowed: false, status: { code: 422, message: refused.join('; ') } };
 }
+
+/** Running pods go on, so nothing is refused. */
+const overlapProblem = (meshService: MeshService, rival: MeshService): TrafficProblem => {
+  const [older, younger] = [meshService, rival].sort(olderFirst);
+  return { weight: 'warn', reason: 'SelectorsOverlap', message: overlapMessage(older!, younger!) };
+};
 
 function readable(object: object | null | undefined): MeshService | undefined {
   if (object === null || object === undefined) return undefined;

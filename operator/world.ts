@@ -13,6 +13,7 @@ import { standingOf } from '../mesh/traffic/holder.ts';
 import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY, meshServiceOwner } from '../mesh/names.ts';
+import { mayOverlap, olderFirst, overlapMessage, rivalsOf } from '../mesh/overlap.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
 
@@ -32,6 +33,8 @@ export interface World {
   readIntent(key: string): Intent | undefined;
   /** The valid ones of a namespace. */
   inNamespace(namespace: string): MeshService[];
+  /** The other MeshServices of its namespace that select the same pods, as far as can be told, oldest first. */
+  rivals(meshService: MeshService): MeshService[];
   /** All MeshServices, as the rules between them need them. */
   around: Neighbourhood;
 }
@@ -61,6 +64,11 @@ export function watchWorld({
   signal,
   log,
 }: WorldOptions): World {
+  const candidates = rememberedCandidates((namespace) => inNamespace(namespace));
+  const walkRivals = (meshService: MeshService | undefined): void => {
+    if (meshService === undefined) return;
+    for (const { metadata } of candidates.of(meshService)) onChange(`${metadata.namespace}/${metadata.name}`);
+  };
   const held = reflectIn<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls' | 'joins'>(
     watched,
     kube,
@@ -77,7 +85,9 @@ export function watchWorld({
         if (asksAnew(next, previous)) {
           if (next?.invalid !== undefined)
             log.warn({ meshService: key, problem: next.invalid }, 'a MeshService cannot be read');
+          candidates.forget(next?.metadata.namespace ?? previous?.metadata.namespace ?? '');
           onChange(key);
+          for (const one of [next, previous]) walkRivals(one?.meshService);
         } else if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
         if (equal(seenByOthers(next), seenByOthers(previous))) return;
         // Who holds a name speaks for it. Limits and passive health of a service are entries of those that call it; a join waits for its other end.
@@ -99,6 +109,9 @@ export function watchWorld({
     onChange: (_key, next, previous) => {
       if (next === previous) return;
       for (const pod of [next, previous]) if (pod !== undefined) onChange(`${pod.namespace}/${pod.meshService}`);
+      // A first pod with such labels may be another's too.
+      if (next !== undefined && previous === undefined)
+        walkRivals(held.get(`${next.namespace}/${next.meshService}`)?.meshService);
     },
     signal,
     log,
@@ -122,16 +135,29 @@ export function watchWorld({
     joining: (service) => those('joins', service),
   };
 
+  const inNamespace = (namespace: string): MeshService[] =>
+    held.by('namespace', namespace).flatMap(({ meshService }) => meshService ?? []);
+  const labelsOf = ({ metadata }: MeshService): Record<string, string>[] =>
+    podMirror.by('meshService', `${metadata.namespace}/${metadata.name}`).map(({ labels }) => labels);
+  const rivals = (meshService: MeshService): MeshService[] =>
+    rivalsOf(meshService, candidates.of(meshService), labelsOf);
+  const overlapOf = (meshService: MeshService): string | undefined => {
+    const [rival] = rivals(meshService);
+    if (rival === undefined) return undefined;
+    const [older, younger] = [meshService, rival].sort(olderFirst);
+    return overlapMessage(older!, younger!);
+  };
+
   return {
     around,
+    rivals,
     meshServices: held,
     pods: podMirror,
     namespaces: optedIn,
     async synced() {
       await Promise.all([held.synced(), podMirror.synced(), optedIn.synced()]);
     },
-    inNamespace: (namespace) =>
-      held.by('namespace', namespace).flatMap(({ meshService }) => (meshService === undefined ? [] : [meshService])),
+    inNamespace,
     readIntent(key) {
       const found = held.get(key);
       if (found === undefined) return undefined;
@@ -151,8 +177,30 @@ export function watchWorld({
         holds: found.status?.consul?.service,
         rivals: rivals.map(({ metadata }) => meshServiceOwner(cluster, metadata.namespace ?? '', metadata.name)),
         callees: calleesOf(found.meshService, (service) => held.by('service', service)),
+        overlap: found.meshService && overlapOf(found.meshService),
         problems: found.meshService && trafficProblems(found.meshService, around, found.meshService),
       };
+    },
+  };
+}
+
+/**
+ * The other MeshServices of a namespace whose selectors do not exclude each other by their labels: none in most namespaces,
+ * so that a walk need not compare all. Looked for once, until one of the namespace changes.
+ */
+function rememberedCandidates(inNamespace: (namespace: string) => MeshService[]) {
+  const found = new Map<string, WeakMap<MeshService, MeshService[]>>();
+  return {
+    forget: (namespace: string): void => void found.delete(namespace),
+    of(meshService: MeshService): MeshService[] {
+      const { namespace = '' } = meshService.metadata;
+      const known = found.get(namespace) ?? new WeakMap<MeshService, MeshService[]>();
+      found.set(namespace, known);
+      const before = known.get(meshService);
+      if (before !== undefined) return before;
+      const made = inNamespace(namespace).filter((other) => mayOverlap(meshService, other));
+      known.set(meshService, made);
+      return made;
     },
   };
 }

@@ -102,7 +102,11 @@ async function lead(raft: ConsulRaft, first: RaftPeer, clock: Clock): Promise<vo
 
 /** What holds on to a claim or a pod is named by the cluster itself: kubectl describe. */
 const gone = (kube: KubeClient, clock: Clock, resource: Resource, name: string): Promise<void> =>
-  until(clock, `${resource.kind} ${name} is gone`, async () => (await kube.get(resource, name, NAMESPACE)) === undefined);
+  until(
+    clock,
+    `${resource.kind} ${name} is gone`,
+    async () => (await kube.get(resource, name, NAMESPACE)) === undefined,
+  );
 
 async function until(clock: Clock, what: string, met: () => Promise<boolean>): Promise<void> {
   const end = clock.steady() + PATIENCE_MS;

@@ -26,13 +26,6 @@ export const secrets = core('secrets', 'Secret');
 export const configMaps = core('configmaps', 'ConfigMap');
 export const services = core('services', 'Service');
 export const persistentVolumeClaims = core('persistentvolumeclaims', 'PersistentVolumeClaim');
-export const statefulSets: Resource = {
-  group: 'apps',
-  version: 'v1',
-  plural: 'statefulsets',
-  kind: 'StatefulSet',
-  namespaced: true,
-};
 export const priorityClasses: Resource = {
   group: 'scheduling.k8s.io',
   version: 'v1',
@@ -40,13 +33,17 @@ export const priorityClasses: Resource = {
   kind: 'PriorityClass',
   namespaced: false,
 };
-export const deployments: Resource = {
+const apps = (plural: string, kind: string): Resource => ({
   group: 'apps',
   version: 'v1',
-  plural: 'deployments',
-  kind: 'Deployment',
+  plural,
+  kind,
   namespaced: true,
-};
+});
+export const deployments = apps('deployments', 'Deployment');
+export const replicaSets = apps('replicasets', 'ReplicaSet');
+export const statefulSets = apps('statefulsets', 'StatefulSet');
+export const daemonSets = apps('daemonsets', 'DaemonSet');
 export const persistentVolumes: Resource = {
   group: '',
   version: 'v1',

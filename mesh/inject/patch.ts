@@ -57,12 +57,13 @@ interface Place {
 
 /** Of a pod in which nothing of an earlier injection is left. */
 function additions(
-  { metadata, spec }: Pod,
+  pod: Pod,
   meshService: MeshService,
   settings: SidecarSettings,
   protocolOf: ProtocolOf,
   { hostPort, namespace }: Place,
 ): Operation[] {
+  const { metadata, spec } = pod;
   const { proxy, port } = meshService.spec;
   const variables = upstreamVariables(meshService.spec, protocolOf).map(({ name, value }) => ({ name, value }));
   const ours = sidecar(consulName(meshService), proxy, settings, {
@@ -70,7 +71,8 @@ function additions(
     variables: variables.map(({ name }) => name),
     user: userBeside(spec),
   });
-  const holdSeconds = settings.sleepHooks === false || port === undefined ? 0 : stopSeconds(proxy, spec);
+  const holdSeconds =
+    settings.sleepHooks === false || port === undefined || standsAlone(pod) ? 0 : stopSeconds(proxy, spec);
   const init = (spec.initContainers ?? []).length;
   return [
     ...entry(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE, meshService.metadata.name),
@@ -83,6 +85,10 @@ function additions(
     ...item(['spec', 'volumes'], spec.volumes, sidecarVolume(meshService.metadata.name)),
   ];
 }
+
+/** Nobody replaces it: who deletes it means it to go. A template, which is of no kind, stands for pods that are replaced. */
+const standsAlone = ({ kind, metadata }: Pod): boolean =>
+  kind === 'Pod' && !(metadata.ownerReferences ?? []).some(({ controller }) => controller === true);
 
 const add = (steps: (string | number)[], value: unknown): Operation => ({ op: 'add', path: pointer(...steps), value });
 

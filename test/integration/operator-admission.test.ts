@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { mutatingWebhookConfigurations, pods, secrets } from '../../clients/kube/resources.ts';
+import { mutatingWebhookConfigurations, pods, replicaSets, secrets } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
 import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { SIDECAR_CONTAINER } from '../../mesh/inject/decide.ts';
@@ -11,6 +11,7 @@ import { watchWorld } from '../../operator/world.ts';
 import { openWebhook } from '../../bench/rig/webhook-client.ts';
 import { startChangingWebhook } from '../support/changing-webhook.ts';
 import { eventually } from '../support/eventually.ts';
+import { forgetOwners, refusedOwner } from '../support/refused-owner.ts';
 import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
 
 type SomePod = KubeObject & Pod;
@@ -40,6 +41,9 @@ describe('admissions', function () {
     (await rig.kube.client.list<KubeObject>(pods, { namespace: 'shop' })).items.map(({ metadata }) => metadata.name);
   const sidecarsOf = ({ spec }: SomePod): number =>
     (spec.initContainers ?? []).filter(({ name }) => name === SIDECAR_CONTAINER).length;
+
+  const condition = async (name: string, type = 'Injected') =>
+    (await shop.status(name))?.conditions?.find((one) => one.type === type);
 
   it('inject a pod that is only tried, and leave nothing of it', async () => {
     const made = await dryRun(shop.plainPod('tried', 'web'));
@@ -81,17 +85,59 @@ describe('admissions', function () {
     expect(copy.spec.containers[0]!.env).to.deep.equal(first.spec.containers[0]!.env);
   });
 
-  it('refuse a pod that two MeshServices select, and name both', async () => {
-    await shop.declare('shadow', { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } });
-    const refused = await eventually('the pod is refused', 10_000, () =>
-      dryRun(shop.plainPod('torn', 'web')).then(
+  it('give a pod that two MeshServices select to the older, and say so in the conditions of both', async () => {
+    await eventually('web is walked', 20_000, async () => (await condition('web'))?.status === 'True');
+    await shop.declare('a-shadow', { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } });
+    const sentence = 'MeshServices web and a-shadow select the same pods';
+    for (const name of ['web', 'a-shadow'])
+      await eventually(`${name} says so`, 20_000, async () => {
+        const { reason, message } = (await condition(name)) ?? {};
+        return reason === 'SelectorsOverlap' && message?.includes(sentence);
+      });
+    const made = await dryRun(shop.plainPod('torn', 'web'));
+    expect(made.metadata.labels).to.include({ 'landbridge.dev/mesh-service': 'web' });
+    await shop.remove('a-shadow');
+    await eventually('web is well again', 20_000, async () => (await condition('web'))?.status === 'True');
+  });
+
+  it('say that a limit range refuses the pods of a MeshService, in the words of the API server, until a pod is made', async () => {
+    const { client } = rig.kube;
+    await client.request('POST', '/api/v1/namespaces/shop/limitranges', {
+      body: {
+        metadata: { name: 'small' },
+        spec: { limits: [{ type: 'Container', max: { memory: '64Mi' }, default: { memory: '64Mi' } }] },
+      },
+    });
+    try {
+      const refusal = await eventually('the API server refuses the pod', 10_000, () =>
+        dryRun(shop.plainPod('web-5d8-abcde', 'web')).then(
+          () => undefined,
+          (error: Error) => error.message,
+        ),
+      );
+      expect(refusal).to.contain('maximum memory usage per Container is 64Mi');
+      await refusedOwner(client, replicaSets, { app: 'web' }, `Error creating: ${refusal}`);
+      await eventually('its condition quotes it', 20_000, async () => {
+        const { reason, message = '' } = (await condition('web')) ?? {};
+        return (
+          reason === 'PodsRefused' &&
+          message.includes('ReplicaSet web-5d8 cannot make its pods') &&
+          message.includes('maximum memory usage per Container is 64Mi') &&
+          message.includes('spec.proxy.resources')
+        );
+      });
+    } finally {
+      await client.request('DELETE', '/api/v1/namespaces/shop/limitranges/small');
+    }
+    await eventually('a pod is made', 20_000, () =>
+      shop.pod('made', 'web', '10.0.0.9').then(
+        () => true,
         () => undefined,
-        (error: Error) => error.message,
       ),
     );
-    expect(refused).to.contain('two MeshServices select this pod, shadow and web');
-    await shop.remove('shadow');
-    await eventually('the pod is admitted again', 20_000, () => dryRun(shop.plainPod('torn', 'web')));
+    await eventually('it is well again', 20_000, async () => (await condition('web'))?.reason === 'AllPodsInjected');
+    await shop.deletePod('made');
+    await forgetOwners(client, 'web-5d8');
   });
 
   it('are asked again when another webhook changes the pod after them, and change nothing more', async () => {

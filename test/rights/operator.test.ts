@@ -13,6 +13,7 @@ import { appOf, nodeOf, owned } from '../contract/consul-builders.ts';
 import { eventually } from '../support/eventually.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { OWNERS, forgetOwners, refusedOwner } from '../support/refused-owner.ts';
 import { describeRight, rightsOf, wasRefused, withoutRight } from '../support/right.ts';
 import { chart } from '../unit/charts/objects.ts';
 import { weakerPolicies, withWeaker } from './consul-rule.ts';
@@ -67,6 +68,7 @@ describe('every right of the operator', function () {
       }
       await client.delete(secrets, sidecarSecret(name), 'shop');
     }
+    await forgetOwners(client, 'api-5d8');
     const nodes = await rig.consul.listNodes('k8s.');
     const entries = (
       await Promise.all([...EDGE_KINDS, ...LATE_FIRST].map((kind) => rig.consul.listConfig(kind)))
@@ -134,6 +136,14 @@ describe('every right of the operator', function () {
       'it is told in events',
       async () => (await client.list<KubeObject>(events, { namespace: 'shop' })).items.length > 0 || undefined,
     );
+    for (const owner of OWNERS) {
+      if (enough()) break;
+      await forgetOwners(client, 'api-5d8');
+      await refusedOwner(client, owner, { app: 'api' }, 'Error creating: exceeded quota: compute');
+      await come(`a ${owner.kind} that makes no pods is told of`, async () =>
+        (await shop.status('api'))?.conditions?.some(({ message }) => message.startsWith(owner.kind)),
+      );
+    }
     const taken = {
       Kind: 'service-defaults' as const,
       Name: 'taken',

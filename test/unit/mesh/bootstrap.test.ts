@@ -25,6 +25,25 @@ function valuesOf(object: unknown, key: string): unknown[] {
 describe('envoyBootstrap', () => {
   const bootstrap = envoyBootstrap(input);
 
+  it('answers /ready in both families, but where the kernel has one', () => {
+    const listensAt = (made: object) =>
+      valuesOf((made as { static_resources: { listeners: object[] } }).static_resources.listeners, 'socket_address');
+    expect(listensAt(bootstrap)).to.deep.equal([{ address: '::', port_value: 20200, ipv4_compat: true }]);
+    expect(listensAt(envoyBootstrap({ ...input, readyHost: '0.0.0.0' }))).to.deep.equal([
+      { address: '0.0.0.0', port_value: 20200 },
+    ]);
+  });
+
+  it('finds Consul by address only where no name leads to it', () => {
+    const consulAddresses = [{ host: '10.96.0.9', port: 8503 }];
+    const [names, addresses] = valuesOf(envoyBootstrap({ ...input, consulAddresses }), 'endpoints')[0] as object[];
+    expect(valuesOf(names, 'address').length).to.be.greaterThan(0);
+    expect(names).not.to.have.property('priority');
+    expect(addresses).to.have.property('priority', 1);
+    expect(JSON.stringify(addresses)).to.contain('10.96.0.9');
+    expect(valuesOf(bootstrap, 'endpoints')[0]).to.have.length(1);
+  });
+
   it('pings Consul less often than every 15 s, since Consul hangs up on who does it more often', () => {
     const [keepalive] = valuesOf(bootstrap, 'connection_keepalive') as { interval: string }[];
     expect(Number.parseInt(keepalive!.interval, 10)).to.be.greaterThan(15);

@@ -1,13 +1,21 @@
 import { expect } from 'chai';
-import type { Container, PodSpec } from '../../../../crds/kubernetes.ts';
+import type { Container, Pod, PodSpec } from '../../../../crds/kubernetes.ts';
 import { injected } from '../../../../mesh/inject/patch.ts';
 import { SIDECAR_USER } from '../../../../mesh/inject/user.ts';
 import { aMeshService, aPod } from '../../../support/builders.ts';
 
 const SETTINGS = { image: 'landbridge/envoy:1', imagePullPolicy: 'IfNotPresent' } as const;
 const web = aMeshService('web', { protocol: 'http', upstreams: [{ service: 'target', localPort: 9301 }] });
+/** As a ReplicaSet makes it. */
+const replaced = (pod: Pod): Pod => ({
+  ...pod,
+  metadata: {
+    ...pod.metadata,
+    ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'u', controller: true }],
+  },
+});
 const after = (spec: Partial<PodSpec>, meshService = web, settings: Parameters<typeof injected>[2] = SETTINGS) =>
-  injected(aPod('p', { app: 'web' }, spec), meshService, settings, () => 'http').spec;
+  injected(replaced(aPod('p', { app: 'web' }, spec)), meshService, settings, () => 'http').spec;
 const app = (fields: Partial<Container> = {}): Container => ({ name: 'app', image: 'app:1', ...fields });
 
 describe('variables', () => {
@@ -104,6 +112,15 @@ describe('an app that is to end', () => {
     expect(hook({}, aMeshService('web', { port: undefined }))).to.deep.equal([undefined]);
     for (const restartPolicy of ['Never', 'OnFailure']) expect(hook({ restartPolicy })).to.deep.equal([undefined]);
     expect(hook({}, web, { sleepHooks: false })).to.deep.equal([undefined]);
+  });
+
+  it('ends at once where nobody replaces its pod; a template stands for pods that are replaced', () => {
+    const alone = aPod('p', { app: 'web' });
+    expect(injected(alone, web, SETTINGS, () => 'http').spec.containers[0]).not.to.have.property('lifecycle');
+    const { metadata, spec } = alone;
+    expect(injected({ metadata, spec }, web, SETTINGS, () => 'http').spec.containers[0]!.lifecycle).to.deep.equal(
+      sleep(5),
+    );
   });
 
   it('does so in containers, not in those that run before the app', () => {

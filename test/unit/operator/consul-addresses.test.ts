@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import { followConsulAddresses } from '../../../operator/consul-addresses.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const SERVICE = 'landbridge-consul.landbridge.svc';
+
+/** Waits end when the test says so. */
+function handClock() {
+  let go: (() => void)[] = [];
+  return {
+    wait: (_ms: number, signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        go.push(resolve);
+        signal.addEventListener('abort', () => resolve());
+      }),
+    waits: () => go.length > 0,
+    tick: () => go.splice(0).forEach((end) => end()),
+  };
+}
+
+describe('the address of Consul', () => {
+  it('is looked up at once, and followed; what was found stays while nobody knows better', async () => {
+    const stop = new AbortController();
+    const clock = handClock();
+    const answers: (string[] | Error)[] = [['10.96.0.9'], new Error('no answer'), ['fd00::9', '10.96.0.10']];
+    let asked = 0;
+    const lookup = async () => {
+      const answer = answers[Math.min(asked++, answers.length - 1)]!;
+      if (answer instanceof Error) throw answer;
+      return [...answer];
+    };
+    const addresses = followConsulAddresses({ host: SERVICE, lookup, clock, signal: stop.signal, log: silent });
+    expect(await addresses()).to.deep.equal(['10.96.0.9']);
+    for (const expected of [['10.96.0.9'], ['10.96.0.10', 'fd00::9']]) {
+      const before = asked;
+      await eventually('it waits', 2000, () => Promise.resolve(clock.waits()));
+      clock.tick();
+      await eventually('it is asked again', 2000, () => Promise.resolve(asked > before));
+      await eventually('it waits again', 2000, () => Promise.resolve(clock.waits()));
+      expect(await addresses()).to.deep.equal(expected);
+    }
+    stop.abort();
+  });
+
+  it('is not waited for longer than the clock says, and is none of a name that is no Service', async () => {
+    const stop = new AbortController();
+    const clock = handClock();
+    const lookup = () => new Promise<string[]>(() => undefined);
+    const slow = followConsulAddresses({ host: SERVICE, lookup, clock, signal: stop.signal, log: silent })();
+    clock.tick();
+    expect(await slow).to.deep.equal([]);
+    for (const host of ['consul.example', '10.0.0.1', 'svc.example'])
+      expect(await followConsulAddresses({ host, lookup, clock, signal: stop.signal, log: silent })()).to.deep.equal(
+        [],
+      );
+    stop.abort();
+  });
+});
