@@ -1,4 +1,4 @@
-import { chown, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface WriteOptions {
@@ -20,11 +20,12 @@ export async function atomicWrite(path: string, content: string, { mode, owner }
     try {
       await file.writeFile(content);
       await file.chmod(mode); // The umask must not decide who can read.
+      // By the handle: whoever owns the folder can put a link to any file in the place of the name.
+      if (owner) await file.chown(owner.uid, owner.gid);
       await file.sync();
     } finally {
       await file.close();
     }
-    if (owner) await chown(beside, owner.uid, owner.gid);
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true });

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { atomicWrite } from './atomic-write.ts';
+import { readOwn } from './read-own.ts';
 
 const FILE = 'run-id';
 /** Another after each boot, see random(4). */
@@ -15,10 +16,11 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 export async function machineRun(runtimeDir: string): Promise<string> {
   const path = join(runtimeDir, FILE);
   const boot = await readFile(BOOT_ID, 'utf8').catch(() => '');
-  let run = await readFile(path, 'utf8').catch(() => '');
+  let run = await readOwn(path).catch(() => '');
   if (run === '') {
     run = randomUUID();
-    await atomicWrite(path, run, { mode: 0o640 });
+    const { uid, gid } = await stat(runtimeDir);
+    await atomicWrite(path, run, { mode: 0o640, owner: { uid, gid } });
   }
   return createHash('sha256').update(`${boot}\n${run}`).digest('hex').slice(0, 12);
 }

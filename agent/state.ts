@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { proxySettings } from '../crds/proxy.ts';
 import type { KnownName } from './name-cache.ts';
 import { atomicWrite } from './atomic-write.ts';
 import { Problem, codeOf } from './problem.ts';
+import { readOwn } from './read-own.ts';
 
 const hostState = z.object({
   host: z.string().min(1),
@@ -155,10 +156,12 @@ const DELETE_IT = 'the agent makes it anew';
 
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readOwn(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw new Problem(`${path} cannot be read (${codeOf(error)}): it must belong to the user that runs the agent.`);
+    throw new Problem(
+      `${path} cannot be read (${codeOf(error)}): it must be a plain file, and belong to the user that runs the agent.`,
+    );
   }
 }
 
