@@ -102,6 +102,8 @@ async function readOne(folder: string, file: string): Promise<ReturnType<typeof 
   try {
     return parseDefinition(file, await readFile(join(folder, file), 'utf8'));
   } catch (error) {
-    return { problems: [`${file}: cannot be read (${codeOf(error)})`] };
+    const code = codeOf(error);
+    const remedy = code === 'EACCES' ? `: let the agent's user read it (chmod 644 ${join(folder, file)})` : '';
+    return { problems: [`${file}: cannot be read (${code})${remedy}`] };
   }
 }

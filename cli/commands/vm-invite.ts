@@ -37,7 +37,7 @@ export function vmInviteCommand(): Command {
       });
       process.stdout.write(
         output === 'json'
-          ? `${JSON.stringify({ ...answer, command: commandOf(answer, words) })}\n`
+          ? `${JSON.stringify({ ...answer, command: commandOf(answer, answer.invite, words) })}\n`
           : inviteText(answer, { service, site, format, words }),
       );
     });
@@ -51,8 +51,11 @@ export function secondsOf(text: string): number {
   throw new Error(`--ttl ${text}: give 1m to 24h, for example 90s, 15m or 2h`);
 }
 
-/** What the machine runs: with what the bridge serves, or with the `landbridge` that is installed there. */
-const commandOf = ({ invite, install }: InviteAnswer, words: string[]): string[] =>
+/**
+ * What the machine runs: with what the bridge serves, or with the `landbridge` that is installed there. `invite` can be
+ * `-`: it comes on the standard input.
+ */
+const commandOf = ({ install }: InviteAnswer, invite: string, words: string[]): string[] =>
   install === undefined
     ? ['landbridge', 'vm', 'join', invite, ...words]
     : installCommand({ ...install, words: [invite, ...words] });
@@ -67,7 +70,7 @@ export interface Invitation {
 
 /** The line to paste comes first and alone, so that it can be copied whole; a document comes alone. */
 export function inviteText(answer: InviteAnswer, { service, site, format, words }: Invitation): string {
-  const text = written[format](commandOf(answer, words), service);
+  const text = written[format](commandOf(answer, '-', words), service, answer.invite);
   if (format !== 'line') return text;
   const port = words.includes('--port') ? '' : `, with --port PORT for each instance of ${service} that runs there`;
   const needs = answer.install === undefined ? 'It needs landbridge there' : 'It needs a shell, curl and systemd there';

@@ -28,16 +28,16 @@ const DEADLINE_MS = 30_000;
 export function vmJoinCommand(): Command {
   return withInstanceFlags(new Command('join'))
     .description('join this machine: run as root on the machine itself')
-    .argument('<invite>', 'what landbridge vm invite printed')
+    .argument('<invite>', 'what landbridge vm invite printed; -: it is on the standard input')
     .option('--no-systemd', 'install no unit; run the agent yourself')
     .option('--no-dns', "leave this machine's resolver alone: it will not know *.consul")
     .action(join);
 }
 
-async function join(word: string, flags: JoinFlags): Promise<void> {
+async function join(argument: string, flags: JoinFlags): Promise<void> {
   const startedMs = performance.now();
   const settings = readSettings(process.env);
-  const invite = decodeInvite(word);
+  const invite = decodeInvite(argument === '-' ? await firstWord(process.stdin) : argument);
   if (invite === undefined)
     throw new Problem(
       'This is not an invite, or it was cut short: it begins with lb1. and is one long word, paste all of it.',
@@ -46,14 +46,15 @@ async function join(word: string, flags: JoinFlags): Promise<void> {
   const definitions = wantedInstances(service, flags);
   const withSystemd = flags.systemd && hasSystemd();
   if (withSystemd) mustBeInstallable(settings);
+  const owner = withSystemd ? await agentOwner() : undefined;
   const { host, site } = await joinHost({
     settings,
     invite,
     hostName: wantedHostName(flags.hostName),
     address: wantedAddress(flags.address),
-    owner: withSystemd ? await agentOwner() : undefined,
+    owner,
   });
-  await addInstances(definitionsFolder(settings), service, definitions);
+  await addInstances(definitionsFolder(settings), service, definitions, owner);
   // The install script believes in a join when it sees this.
   const joined = process.env['LANDBRIDGE_JOINED'];
   if (joined) await writeFile(joined, '');
@@ -86,6 +87,18 @@ async function join(word: string, flags: JoinFlags): Promise<void> {
   throw new Problem(
     `This machine has joined, but not all is healthy after ${seconds} s: ${reasons}. The agent goes on trying; landbridge vm status shows how it is.`,
   );
+}
+
+const MAX_INVITE_CHARS = 16_384;
+
+/** Without what surrounds it. */
+async function firstWord(input: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const piece of input) {
+    text += piece.toString();
+    if (text.length > MAX_INVITE_CHARS) break;
+  }
+  return text.trim().split(/\s/)[0]!;
 }
 
 /** The bridge and Envoy may have heard of each other a moment later than we. What is still amiss after 5 s is told. */

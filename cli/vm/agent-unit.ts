@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 import { Problem } from '../../agent/problem.ts';
+import { publicFile } from './public-file.ts';
 
 export const AGENT_UNIT = 'landbridge-agent.service';
 export const AGENT_USER = 'landbridge';
@@ -84,16 +84,40 @@ function quote(word: string): string {
 
 /** The agent's user; made when it is not there. */
 export async function agentOwner(): Promise<{ uid: number; gid: number }> {
-  await mkdir(dirname(SYSUSERS_PATH), { recursive: true });
-  await writeFile(SYSUSERS_PATH, `u ${AGENT_USER} - "Landbridge agent" /var/lib/landbridge\n`);
-  await run('systemd-sysusers', [SYSUSERS_PATH]);
+  await publicFile(SYSUSERS_PATH, `u ${AGENT_USER} - "Landbridge agent" /var/lib/landbridge\n`);
+  if (!(await isUser(AGENT_USER))) await makeUser();
   const [uid, gid] = [Number(await run('id', ['-u', AGENT_USER])), Number(await run('id', ['-g', AGENT_USER]))];
   return { uid, gid };
 }
 
+const isUser = (user: string): Promise<boolean> =>
+  run('id', ['-u', user]).then(
+    () => true,
+    () => false,
+  );
+
+/** Not every machine with systemd has systemd-sysusers. */
+async function makeUser(): Promise<void> {
+  const failed = await run('systemd-sysusers', [SYSUSERS_PATH]).then(
+    () => undefined,
+    (error: unknown) => error as Problem,
+  );
+  if (failed === undefined) return;
+  await run('useradd', [
+    '--system',
+    '--user-group',
+    '--no-create-home',
+    '--home-dir',
+    '/var/lib/landbridge',
+    AGENT_USER,
+  ])
+    // What systemd-sysusers said is nearer to the cause.
+    .catch(() => Promise.reject(failed));
+}
+
 /** Writes the unit, and starts it now and at every boot. One that runs goes on running. */
 export async function installAgentUnit(environment: Record<string, string>): Promise<void> {
-  await writeFile(UNIT_PATH, agentUnit(thisProgram(), environment));
+  await publicFile(UNIT_PATH, agentUnit(thisProgram(), environment));
   await run('systemctl', ['daemon-reload']);
   await run('systemctl', ['enable', '--now', AGENT_UNIT]);
 }

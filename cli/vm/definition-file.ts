@@ -1,17 +1,27 @@
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { dump } from 'js-yaml';
 
 import { atomicWrite } from '../../agent/atomic-write.ts';
 import { type Definition, type InstanceDefinition, parseDefinition, readDefinitions } from '../../agent/definitions.ts';
 import { Problem, codeOf } from '../../agent/problem.ts';
+import { publicFolder } from './public-file.ts';
 
 const READABLE = { mode: 0o644 };
 
-/** Adds the instances to services.d/SERVICE.yaml; an instance with the same port is replaced. Throws a Problem. */
-export async function addInstances(folder: string, service: string, instances: InstanceDefinition[]): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+/**
+ * Adds the instances to services.d/SERVICE.yaml; an instance with the same port is replaced. `reader` runs the agent,
+ * undefined: whoever writes this. Throws a Problem.
+ */
+export async function addInstances(
+  folder: string,
+  service: string,
+  instances: InstanceDefinition[],
+  reader?: { uid: number; gid: number },
+): Promise<void> {
+  await publicFolder(dirname(folder), reader);
+  await publicFolder(folder, reader);
   const path = join(folder, `${service}.yaml`);
   const before = await readOne(path, `${service}.yaml`);
   if (before !== undefined && before.service !== service)

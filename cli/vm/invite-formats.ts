@@ -4,18 +4,21 @@ import { shellLine } from '../../mesh/install-script.ts';
 export const FORMATS = ['line', 'cloud-init', 'ansible'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** `command`: what the machine runs, as root. It holds a secret that is good once. */
-export const written: Record<Format, (command: string[], service: string) => string> = {
-  line: shellLine,
+/**
+ * `command`: what the machine runs, as root; it reads the invite, a secret that is good once, from its standard input.
+ * An argument would be there for every user of the machine to read, and to join with first.
+ */
+export const written: Record<Format, (command: string[], service: string, invite: string) => string> = {
+  line: (command, _service, invite) => piped(command, invite),
 
   /** User data of one machine. https://cloudinit.readthedocs.io/en/latest/reference/modules.html#runcmd */
-  'cloud-init': (command, service) =>
+  'cloud-init': (command, service, invite) =>
     `#cloud-config
 # Joins this machine to the mesh as ${service}, at its first boot.
-${yaml({ runcmd: [command] })}`,
+${yaml({ runcmd: [piped(command, invite)] })}`,
 
   /** A playbook for one machine: an invite lets one in. It changes nothing where the service has joined already. */
-  ansible: (command, service) =>
+  ansible: (command, service, invite) =>
     `# Joins one machine to the mesh as ${service}:  ansible-playbook FILE --limit MACHINE
 ${yaml([
   {
@@ -38,6 +41,7 @@ ${yaml([
         // Not `command`: that one replaces $VARIABLES of the controller in its arguments.
         'ansible.builtin.shell': {
           cmd: asItIs(shellLine(command)),
+          stdin: invite,
           creates: `/etc/landbridge/services.d/${service}.yaml`,
         },
       },
@@ -45,6 +49,9 @@ ${yaml([
   },
 ])}`,
 };
+
+/** `echo` is a part of every shell, so no process has the invite among its arguments. */
+const piped = (command: string[], invite: string): string => `echo ${invite} | ${shellLine(command)}`;
 
 /** Ansible takes `{{` for the beginning of a template. */
 const asItIs = (text: string): string => (/\{[{%#]/.test(text) ? `{% raw %}${text}{% endraw %}` : text);

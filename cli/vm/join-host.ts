@@ -1,4 +1,5 @@
-import { access, chown, constants, mkdir, stat } from 'node:fs/promises';
+import { access, chmod, chown, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import { sourceAddress } from '../../agent/address.ts';
 import { makeBridgeClient } from '../../agent/bridge-client.ts';
@@ -8,7 +9,9 @@ import type { Settings } from '../../agent/settings.ts';
 import { type HostState, openState } from '../../agent/state.ts';
 import type { JoinAnswer } from '../../mesh/bridge-api.ts';
 import type { Invite } from '../../mesh/invite.ts';
+import { thisProgram } from './agent-unit.ts';
 import { firstContact } from './first-contact.ts';
+import { mustRunAs } from './must-run-as.ts';
 
 export interface JoinOptions {
   settings: Settings;
@@ -27,7 +30,10 @@ const LIMITS = { connectMs: 5000, answerMs: 20_000 };
 export async function joinHost(options: JoinOptions): Promise<HostState> {
   const { settings, invite, hostName, owner } = options;
   await mustRun(settings.envoy);
-  await mkdir(settings.stateDir, { recursive: true, mode: 0o750 });
+  if (owner) await mustRunAs(owner, [thisProgram(), [settings.envoy]]);
+  // Its parents, where it makes them, are for all; the folder itself is not.
+  await mkdir(dirname(settings.stateDir), { recursive: true, mode: 0o755 });
+  if (await mkdir(settings.stateDir, { recursive: true })) await chmod(settings.stateDir, 0o750);
   if (owner && (await stat(settings.stateDir)).uid !== owner.uid) await chown(settings.stateDir, owner.uid, owner.gid);
   const state = openState(settings.stateDir);
   const before = await state.readHost();

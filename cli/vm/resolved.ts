@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 import type { Address } from '../../agent/address.ts';
 import { Problem } from '../../agent/problem.ts';
+import { publicFile } from './public-file.ts';
 
 const DROP_IN = '/etc/systemd/resolved.conf.d/landbridge.conf';
 const UNSIGNED = '/etc/dnssec-trust-anchors.d/landbridge.negative';
@@ -28,15 +28,15 @@ consul
 `,
 });
 
-/** Whether *.consul is resolved on this machine from now on. Needs root. Running it again changes nothing. */
+/**
+ * Whether *.consul is resolved on this machine from now on. Needs root. Running it again changes nothing, but that
+ * systemd-resolved, which is another user, can read what root's umask kept from it before.
+ */
 export async function setResolved(address: Address): Promise<boolean> {
   if (!(await isActive())) return false;
   let changed = false;
   for (const [path, wanted] of Object.entries(resolvedFiles(address))) {
-    if ((await readFile(path, 'utf8').catch(() => '')) === wanted) continue;
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, wanted, { mode: 0o644 });
-    changed = true;
+    if (await publicFile(path, wanted)) changed = true;
   }
   if (changed) await restart();
   return true;

@@ -1,17 +1,26 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { load } from 'js-yaml';
 import { type VmFiles, openVmFiles } from '../../bridge/vm-files.ts';
 import type { InviteAnswer } from '../../mesh/bridge-api.ts';
-import { installCommand } from '../../mesh/install-script.ts';
+import { inviteText } from '../../cli/commands/vm-invite.ts';
+import type { Format } from '../../cli/vm/invite-formats.ts';
+import { INSTALL_SCRIPT, installCommand, vmFilePath } from '../../mesh/install-script.ts';
 import { type BridgeUnderTest, SITE, bridgeUnderTest } from './bridge-under-test.ts';
 
 const ARCH = process.arch;
-/** Stands for Node: says with what it was started. */
-const NODE =
-  '#!/bin/sh\n[ "$1" = --version ] && exit\necho "ran $* with $LANDBRIDGE_ENVOY"\n[ "$4" = --help ] || : >"$LANDBRIDGE_JOINED"\n';
+/** Stands for Node: says with what it was started, and the word that stands on its standard input. */
+const NODE = `#!/bin/sh
+[ "$1" = --version ] && exit
+word=; [ "\${4:-}" != - ] || read -r word
+echo "ran $* with $LANDBRIDGE_ENVOY\${word:+ and $word}\${NODE_OPTIONS:+, told $NODE_OPTIONS}"
+case "$*" in *9999*) exit 7 ;; *--help*) exit ;; esac
+[ -z "\${LANDBRIDGE_JOINED:-}" ] || : >"$LANDBRIDGE_JOINED"
+`;
 
 /** A real bridge, and a real shell with curl that pastes the line. Only what the line installs does less. */
 describe('a machine with nothing but a shell and curl', function () {
@@ -26,6 +35,9 @@ describe('a machine with nothing but a shell and curl', function () {
   });
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'landbridge-install-'));
+    await chmod(folder, 0o755);
+    await mkdir(at('tmp'), { mode: 0o777 });
+    await chmod(at('tmp'), 0o777);
     for (const [name, text] of [
       [`node-linux-${ARCH}`, NODE],
       [`envoy-linux-${ARCH}`, '#!/bin/sh\n'],
@@ -43,13 +55,45 @@ describe('a machine with nothing but a shell and curl', function () {
 
   const invited = (): Promise<InviteAnswer> =>
     bridge.ask<InviteAnswer>('POST', '/v1/invites', { service: 'web', site: SITE, ttlSeconds: 900 });
-  const paste = ([file, ...args]: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+  const paste = (
+    [file, ...args]: string[],
+    more: NodeJS.ProcessEnv = {},
+    typed = '',
+  ): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((resolve) => {
-      const env = { PATH: process.env['PATH'], LANDBRIDGE_PREFIX: at('prefix') };
-      execFile(file!, args, { env }, (error, stdout, stderr) =>
+      const { stdin } = execFile(file!, args, { env: { ...environment(), ...more } }, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
       );
+      // A program that ends without reading closes the pipe.
+      stdin!.on('error', () => undefined).end(typed);
     });
+  /** Types the line of `vm invite` into a shell. */
+  const type = (answer: InviteAnswer, more: NodeJS.ProcessEnv = {}, shell = ['sh'], words = ['--port', '8080']) =>
+    paste(shell, more, `${textOf(answer, 'line', words).split('\n')[0]}\n`);
+  const textOf = (answer: InviteAnswer, format: Format, words: string[]): string =>
+    inviteText(answer, { service: 'web', site: SITE, format, words });
+  const environment = (): NodeJS.ProcessEnv => ({
+    PATH: process.env['PATH'],
+    LANDBRIDGE_PREFIX: at('prefix'),
+    TMPDIR: at('tmp'),
+  });
+  /** Puts a program before those of the system. */
+  const stub = async (name: string, script: string): Promise<NodeJS.ProcessEnv> => {
+    await mkdir(at('stubs'), { recursive: true });
+    await writeFile(join(at('stubs'), name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return { PATH: `${at('stubs')}:${process.env['PATH']}` };
+  };
+  /** The program that was installed, run by a user who is not root. */
+  const asAnother = (prefix: string): ReturnType<typeof paste> =>
+    paste([
+      'setpriv',
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      join(prefix, 'bin/landbridge'),
+      'agent',
+      'run',
+    ]);
   const commandOf = ({ invite, install }: InviteAnswer): string[] =>
     installCommand({ ...install!, words: [invite, '--port', '8080', '--check', 'http:/a b'] });
   const requests = async (): Promise<number> => {
@@ -67,15 +111,15 @@ describe('a machine with nothing but a shell and curl', function () {
     expect(code).to.equal(0);
     const lib = at('prefix/lib/landbridge');
     expect(stdout).to.include(
-      `ran ${lib}/landbridge.mjs vm join ${answer.invite} --port 8080 --check http:/a b with ${lib}/envoy\n`,
+      `ran ${lib}/landbridge.mjs vm join - --port 8080 --check http:/a b with ${lib}/envoy and ${answer.invite}\n`,
     );
     expect(stdout).to.match(/installed and joined in \d+ s/);
     expect(await readFile(join(lib, 'landbridge.mjs'), 'utf8')).to.equal('// the program\n');
   });
 
   it('says that nothing has joined when the program ended well without joining', async () => {
-    const { install } = await invited();
-    const { code, stdout, stderr } = await paste(installCommand({ ...install!, words: ['--help'] }));
+    const { invite, install } = await invited();
+    const { code, stdout, stderr } = await paste(installCommand({ ...install!, words: [invite, '--help'] }));
     expect(code).to.equal(1);
     expect(stdout).not.to.include('joined in');
     expect(stderr).to.include('ended without joining');
@@ -106,6 +150,173 @@ describe('a machine with nothing but a shell and curl', function () {
     expect(stderr).to.match(/envoy-linux-\w+ from 127\.0\.0\.1:\d+ is not the file that was promised/);
     expect(await readFile(at('prefix/lib/landbridge/envoy'), 'utf8').catch(() => 'none')).to.equal('none');
   });
+
+  it('joins by the line that is typed, and by what cloud-init and Ansible are given', async () => {
+    const answer = await invited();
+    const ran = `and ${answer.invite}\n`;
+    expect((await type(answer)).stdout).to.include(ran);
+    const { runcmd } = load(textOf(answer, 'cloud-init', ['--port', '8080'])) as { runcmd: string[] };
+    // cloud-init writes the strings of runcmd into a script.
+    expect((await paste(['sh'], {}, `${runcmd[0]}\n`)).stdout).to.include(ran);
+    const [play] = load(textOf(answer, 'ansible', ['--port', '8080'])) as {
+      tasks: Record<string, { cmd: string; stdin: string }>[];
+    }[];
+    const { cmd, stdin } = play!.tasks[0]!['ansible.builtin.shell']!;
+    expect((await paste(['sh', '-c', cmd], {}, `${stdin}\n`)).stdout).to.include(ran);
+  });
+
+  it('shows the invite to no other user while it fetches', async () => {
+    const answer = await invited();
+    const seen = `cat /proc/[0-9]*/cmdline >>${at('seen')} 2>/dev/null; exec ${await which('curl')} "$@"`;
+    const env = await stub('curl', seen);
+    expect((await type(answer, env)).code).to.equal(0);
+    const cmdlines = (await readFile(at('seen'), 'utf8')).split('\0');
+    expect(cmdlines, 'the shell that fetches was seen').to.include('landbridge');
+    expect(cmdlines).not.to.include(answer.invite);
+    // Who gives it as an argument all the same shows it while the small script comes, and no longer.
+    await rm(at('prefix'), { recursive: true });
+    await writeFile(
+      join(at('stubs'), 'curl'),
+      `#!/bin/sh\ncase "$*" in *${INSTALL_SCRIPT}*) ;; *) : >${at('seen')} ;; esac\n${seen}\n`,
+    );
+    expect((await paste(commandOf(answer), env)).code).to.equal(0);
+    expect((await readFile(at('seen'), 'utf8')).split('\0')).not.to.include(answer.invite);
+  });
+
+  for (const umask of ['022', '027', '077', '0777'])
+    it(`is usable by the agent's user when root's umask is ${umask}`, async () => {
+      const { code, stderr } = await type(await invited(), {}, ['sh', '-c', `umask ${umask}; exec sh`]);
+      expect(code, stderr).to.equal(0);
+      expect(await asAnother(at('prefix'))).to.include({ code: 0, stderr: '' });
+    });
+
+  it('mends what an earlier install has closed to the agent', async () => {
+    const answer = await invited();
+    await type(answer);
+    for (const path of [
+      '',
+      'bin',
+      'bin/landbridge',
+      'lib',
+      'lib/landbridge',
+      ...['node', 'envoy', 'landbridge.mjs'].map((file) => `lib/landbridge/${file}`),
+    ])
+      await chmod(join(at('prefix'), path), 0o700);
+    expect((await asAnother(at('prefix'))).code).not.to.equal(0);
+    expect((await type(answer)).code).to.equal(0);
+    expect(await asAnother(at('prefix'))).to.include({ code: 0, stderr: '' });
+  });
+
+  it('leaves nothing behind for temporary files, whatever comes of it', async () => {
+    const answer = await invited();
+    const other = { ...answer, install: { ...answer.install!, sha256: '0'.repeat(64) } };
+    const away = { ...answer, install: { ...answer.install!, bridges: ['127.0.0.1:1'] } };
+    const ends: [string, number, () => Promise<{ code: number }>][] = [
+      ['it joins', 0, () => type(answer)],
+      ['the join fails', 7, () => type(answer, {}, ['sh'], ['--port', '9999'])],
+      ['the script is another', 1, () => type(other)],
+      ['no bridge answers', 1, () => type(away)],
+      ['there is no curl', 1, async () => type(answer, { PATH: await onlyWith('mktemp', 'rm', 'sha256sum', 'sh') })],
+      ['nothing can be written', 1, () => type(answer, { LANDBRIDGE_PREFIX: '/proc/nothing' })],
+      ['it is run by another user', 1, () => type(answer, {}, ['setpriv', '--reuid=65534', '--clear-groups', 'sh'])],
+    ];
+    for (const [what, code, end] of ends) expect((await end()).code, what).to.equal(code);
+    expect(await readdir(at('tmp'))).to.deep.equal([]);
+    await rm(at('prefix'), { recursive: true });
+    await writeFile(at(`envoy-linux-${ARCH}`), '#!/bin/ls\n');
+    expect((await type(answer)).code).to.equal(1);
+    expect(await readdir(at('tmp'))).to.deep.equal([]);
+    expect(await readdir(at('prefix/lib/landbridge'))).to.deep.equal(['node']);
+  });
+
+  it('goes to the bridge itself, whatever proxy the environment or a .curlrc names', async () => {
+    await mkdir(at('home'));
+    await writeFile(join(at('home'), '.curlrc'), 'proxy = "http://127.0.0.1:1"\n');
+    const proxy = 'http://127.0.0.1:1';
+    const env = { http_proxy: proxy, https_proxy: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, HOME: at('home') };
+    const { code, stderr } = await type(await invited(), env);
+    expect(code, stderr).to.equal(0);
+  });
+
+  it('is told which of the tools are missing, and where to type what is not in PATH', async () => {
+    const answer = await invited();
+    const none = await type(answer, { PATH: await onlyWith('mktemp', 'rm', 'sha256sum', 'sh') });
+    expect(none.stderr).to.equal('error: curl is not on this machine: install it first\n');
+    const bin = at('prefix/bin');
+    expect((await type(answer)).stdout).to.include(`${bin} is not in PATH: type ${bin}/landbridge`);
+    expect((await type(answer, { PATH: `${process.env['PATH']}:${bin}` })).stdout).not.to.include('not in PATH');
+  });
+
+  it('needs no more of PATH than sudo leaves of it, and passes no setting for other programs on Node', async () => {
+    const { code, stdout, stderr } = await type(await invited(), {
+      PATH: '/usr/bin:/bin',
+      NODE_OPTIONS: '--require /nowhere',
+      CDPATH: '/',
+      GREP_OPTIONS: '-v',
+    });
+    expect(code, stderr).to.equal(0);
+    expect(stdout).not.to.include('told');
+  });
+
+  for (const shell of [
+    ['bash', '-euo', 'pipefail'],
+    ['bash', '--posix'],
+    ['dash', '-u'],
+  ])
+    it(`is joined from ${shell.join(' ')}`, async () => {
+      const { code, stdout, stderr } = await type(await invited(), {}, shell, ['--check', 'exec:it\'s $HOME "a" !x']);
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.include(`vm join - --check exec:it's $HOME "a" !x with`);
+    });
+
+  it('gets the program in /opt/landbridge where /usr/local cannot be written, and is told of a prefix that cannot', async () => {
+    const { body } = await bridge.client().send('GET', vmFilePath(INSTALL_SCRIPT));
+    const moved = String(body).replaceAll('/usr/local', '/proc/nothing').replaceAll('/opt/landbridge', at('opt'));
+    await writeFile(at('moved.sh'), moved);
+    const { code, stdout, stderr } = await paste(['sh', at('moved.sh'), 'lb1.x'], { LANDBRIDGE_PREFIX: '' });
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.include(`/proc/nothing cannot be written: landbridge goes to ${at('opt')}`);
+    expect(await asAnother(at('opt'))).to.include({ code: 0, stderr: '' });
+    for (const [prefix, words] of [
+      ['/proc/nothing', 'nothing can be written in /proc/nothing: set LANDBRIDGE_PREFIX to another folder'],
+      ['opt', 'LANDBRIDGE_PREFIX is opt: give an absolute path'],
+      ['/opt/a b', 'LANDBRIDGE_PREFIX is /opt/a b: give an absolute path'],
+    ] as const)
+      expect((await type(await invited(), { LANDBRIDGE_PREFIX: prefix })).stderr).to.include(words);
+  });
+
+  it('labels its programs as such where SELinux is in force', async () => {
+    await stub('selinuxenabled', 'exit 0');
+    const env = await stub('chcon', `echo "$*" >>${at('labelled')}`);
+    const { code, stderr } = await type(await invited(), env);
+    expect(code, stderr).to.equal(0);
+    const lib = at('prefix/lib/landbridge');
+    const labelled = [`${lib}/node`, `${lib}/envoy`, `${lib}/landbridge.mjs`, at('prefix/bin/landbridge')];
+    expect((await readFile(at('labelled'), 'utf8')).split('\n').slice(0, -1)).to.deep.equal(
+      labelled.map((path) => `-t bin_t ${path}.new`),
+    );
+  });
+
+  it('is told what a program says that does not run there', async () => {
+    await writeFile(at(`node-linux-${ARCH}`), '#!/nowhere/ld-linux.so\n');
+    await bridge.stop();
+    files = openVmFiles({ folder, node: { path: at(`node-linux-${ARCH}`), arch: ARCH }, bundle: undefined });
+    bridge = await bridgeUnderTest('the fake', { vmFiles: files });
+    bridge.admit('web');
+    const { code, stderr } = await type(await invited());
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/landbridge\/node does not run here \(.*not found.*\): it needs glibc 2\.28/);
+  });
+
+  /** A folder with these programs and nothing else. */
+  const onlyWith = async (...names: string[]): Promise<string> => {
+    const only = at(`only-${names.join('-')}`);
+    await mkdir(only, { recursive: true });
+    for (const name of names) await symlink(await which(name), join(only, name)).catch(() => {});
+    return only;
+  };
+  const which = async (name: string): Promise<string> =>
+    (await promisify(execFile)('sh', ['-c', `command -v ${name}`])).stdout.trim();
 
   it('is told by the bridge which files there are, when it asks for another', async () => {
     const { status, body } = await bridge.client().send('GET', '/v1/vm/node-linux-riscv64');

@@ -143,7 +143,7 @@ describe('landbridge bridge, as a process', function () {
     await eventually(async () => {
       const { code, stdout, stderr } = await landbridge('vm', 'invite', 'web', '--site', 'rack-1');
       expect(code, stderr).to.equal(0);
-      expect(stdout).to.match(/^landbridge vm join lb1\.[\w-]+\n/);
+      expect(stdout).to.match(/^echo lb1\.[\w-]+ \| landbridge vm join -\n/);
     });
   });
 

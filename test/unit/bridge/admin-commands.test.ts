@@ -14,10 +14,10 @@ describe('the commands of an admin', () => {
     const answer = { invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z' };
     const invitation = { service: 'web', site: 'rack-1', format: 'line' as const, words: ['--port', '8080'] };
     const text = inviteText(answer, invitation);
-    expect(text.split('\n').slice(0, 2)).to.deep.equal(['landbridge vm join lb1.abc --port 8080', '']);
+    expect(text.split('\n').slice(0, 2)).to.deep.equal(['echo lb1.abc | landbridge vm join - --port 8080', '']);
     const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
     const [line, blank] = inviteText({ ...answer, install }, invitation).split('\n');
-    expect(line).to.match(/^sh -ec '.*' landbridge lb1\.abc --port 8080$/);
+    expect(line).to.match(/^echo lb1\.abc \| sh -ec '.*' landbridge - --port 8080$/);
     expect(line).to.include('https://$b/v1/vm/install.sh').and.to.include(install.sha256);
     expect(blank).to.equal('');
   });
@@ -26,12 +26,12 @@ describe('the commands of an admin', () => {
     const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
     const answer = { invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z', install };
     const words = ['--check', "exec:it's fine"];
-    const command = installCommand({ ...install, words: ['lb1.abc', ...words] });
+    const command = installCommand({ ...install, words: ['-', ...words] });
     const textOf = (format: Format) => inviteText(answer, { service: 'web', site: 'rack-1', format, words });
     expect(textOf('cloud-init').split('\n')[0], 'cloud-init knows it by this').to.equal('#cloud-config');
-    expect(load(textOf('cloud-init'))).to.deep.equal({ runcmd: [command] });
+    expect(load(textOf('cloud-init'))).to.deep.equal({ runcmd: [`echo lb1.abc | ${shellLine(command)}`] });
     const [play] = load(textOf('ansible')) as { tasks: Record<string, unknown>[] }[];
-    expect(play!.tasks[0]!['ansible.builtin.shell']).to.deep.include({ cmd: shellLine(command) });
+    expect(play!.tasks[0]!['ansible.builtin.shell']).to.deep.include({ cmd: shellLine(command), stdin: 'lb1.abc' });
   });
 
   it('keep Ansible from reading a template into the line of a check', () => {
