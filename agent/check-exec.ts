@@ -1,35 +1,64 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 
 import type { CheckResult } from './check.ts';
+import { CHECK_MARK, endCheckProcesses } from './check-processes.ts';
 import { codeOf, messageOf } from './problem.ts';
+import { unitHides } from './unit-hides.ts';
 
 /** Of what it writes, as much is kept; the rest is read and dropped. */
 const MAX_OUTPUT_CHARS = 1000;
 
-/** Runs a program as the agent's user. When it takes too long it is killed, with all that it has started. Never throws. */
-export function execCheck(
+/**
+ * Runs a program as the agent's user. When it takes too long it is killed, and in any case all that it has started, see
+ * check-processes.ts. Never throws.
+ */
+export async function execCheck(
   command: string[],
   port: number,
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<CheckResult> {
   const [file = '', ...args] = command;
+  const mark = randomUUID();
+  const { PATH, LANG } = process.env;
+  const env = { PATH, LANG, LANDBRIDGE_PORT: String(port), [CHECK_MARK]: mark };
+  // A process group of its own, so that what it starts can be ended with it.
+  const child = spawn(file, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const output = outputOf(child);
+  const { ok, how } = await endOf(child, file, signal, timeoutMs);
+  killGroup(child.pid);
+  const left = child.pid === undefined ? 0 : await endCheckProcesses(child.pid, mark);
+  const said = output().trim().split('\n')[0];
+  const cause = ok ? undefined : await unitHides(command, output());
+  const more = [
+    ...(left > 0 ? [`${left} of the processes that it started run as another user and go on`] : []),
+    ...(cause === undefined ? [] : [cause]),
+  ];
+  return { ok, output: [said ? `${how}: ${said}` : how, ...more].join('; ') };
+}
+
+/** What it has written so far, without what is past the limit. */
+function outputOf(child: ChildProcess): () => string {
+  let output = '';
+  const keep = (piece: Buffer): void => {
+    if (output.length < MAX_OUTPUT_CHARS) output += piece.toString('utf8');
+  };
+  child.stdout!.on('data', keep);
+  child.stderr!.on('data', keep);
+  return () => output.slice(0, MAX_OUTPUT_CHARS);
+}
+
+function endOf(
+  child: ChildProcess,
+  file: string,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<{ ok: boolean; how: string }> {
   return new Promise((resolve) => {
-    const { PATH, LANG } = process.env;
-    const env = { PATH, LANG, LANDBRIDGE_PORT: String(port) };
-    // A process group of its own, so that what it starts can be ended with it.
-    const child = spawn(file, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    let output = '';
-    const keep = (piece: Buffer): void => {
-      if (output.length < MAX_OUTPUT_CHARS) output += piece.toString('utf8');
-    };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
     const end = (ok: boolean, how: string): void => {
       signal.removeEventListener('abort', late);
-      killGroup(child.pid);
-      const said = output.slice(0, MAX_OUTPUT_CHARS).trim().split('\n')[0];
-      resolve({ ok, output: said ? `${how}: ${said}` : how });
+      resolve({ ok, how });
     };
     const late = (): void => end(false, `${file}: not done within ${timeoutMs} ms`);
     signal.addEventListener('abort', late, { once: true });

@@ -1,12 +1,16 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type Http2Server, createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 import { expect } from 'chai';
 
+import { groupFiles } from '../../../agent/check-processes.ts';
 import { runCheck } from '../../../agent/check.ts';
+import { causeOf, hiddenIn } from '../../../agent/unit-hides.ts';
 import { recordOf } from '../../../agent/process-record.ts';
 import { checkSpec, localCheckSpec } from '../../../mesh/check-spec.ts';
 
@@ -40,6 +44,84 @@ describe('a check by a program', () => {
     while ((await recordOf(pid)) !== undefined && performance.now() < endMs)
       await new Promise((r) => setTimeout(r, 20));
     expect(await recordOf(pid)).to.equal(undefined);
+  });
+
+  const alive = async (folder: string): Promise<number[]> => {
+    const pids = (await readFile(join(folder, 'pids'), 'utf8')).split('\n').filter((pid) => pid !== '');
+    expect(pids.length, 'processes that were started').to.be.greaterThan(0);
+    const records = await Promise.all(pids.map((pid) => recordOf(Number(pid))));
+    return records.flatMap((record) => record?.pid ?? []);
+  };
+  const note = 'echo $$ >>$0/pids; exec sleep 605';
+  for (const [what, script] of [
+    ['a group of its own by timeout', `timeout 611 sh -c '${note}' $0; true`],
+    ['a session of its own', `setsid sh -c '${note}' $0 & sleep 100`],
+    ['nohup', `nohup sh -c '${note}' $0 >/dev/null 2>&1 & sleep 100`],
+    ['a daemon by two forks', `(setsid sh -c '(${note}) & exit' $0 &) ; sleep 100`],
+    ['a session without the environment', `env -i setsid sh -c 'echo $$ >>$0/pids; sleep 605' $0 & sleep 100`],
+    ['thirty at once', `for i in $(seq 30); do setsid timeout 611 sh -c '${note}' $0 & done; sleep 100`],
+  ] as const)
+    it(`that takes too long leaves nothing behind, not even ${what}`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'landbridge-check-'));
+      await runCheck(exec(['/bin/sh', '-c', script, folder], 1000), 1);
+      expect(await alive(folder)).to.deep.equal([]);
+      await rm(folder, { recursive: true });
+    });
+
+  it('that is done in time leaves no daemon behind, and touches no process of another check', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'landbridge-check-'));
+    const other = await mkdtemp(join(tmpdir(), 'landbridge-check-'));
+    const slow = runCheck(exec(['/bin/sh', '-c', `setsid sh -c '${note}' $0 & sleep 2`, other], 5000), 1);
+    const daemon = `(setsid sh -c '(${note}) & exit' $0 &); until [ -s $0/pids ]; do sleep 0.05; done`;
+    expect((await runCheck(exec(['/bin/sh', '-c', daemon, folder]), 1)).ok).to.equal(true);
+    expect(await alive(folder)).to.deep.equal([]);
+    expect(await alive(other)).to.have.length(1);
+    expect((await slow).ok).to.equal(true);
+    expect(await alive(other)).to.deep.equal([]);
+    await Promise.all([folder, other].map((path) => rm(path, { recursive: true })));
+  });
+
+  it('finds what the agent may have started in its own control group, under both versions', () => {
+    expect(groupFiles('0::/system.slice/landbridge-agent.service\n')).to.deep.equal([
+      '/sys/fs/cgroup/system.slice/landbridge-agent.service/cgroup.procs',
+      '/sys/fs/cgroup/unified/system.slice/landbridge-agent.service/cgroup.procs',
+    ]);
+    const hybrid = '12:pids:/a\n1:name=systemd:/system.slice/landbridge-agent.service\n0::/\n';
+    expect(groupFiles(hybrid)).to.include('/sys/fs/cgroup/systemd/system.slice/landbridge-agent.service/cgroup.procs');
+  });
+
+  const UNIT_MOUNTS = `24 1 8:1 / / rw - ext4 /dev/sda1 rw
+25 24 0:25 /systemd/inaccessible/dir /home ro,nosuid - tmpfs tmpfs rw
+26 24 8:1 /tmp/systemd-private-0f-landbridge-agent.service-x/tmp /tmp rw - ext4 /dev/sda1 rw
+`;
+  const UNIT = hiddenIn(UNIT_MOUNTS, 'Name:\tnode\nNoNewPrivs:\t1\n');
+  const FREE = hiddenIn(
+    '24 1 8:1 / / rw - ext4 /dev/sda1 rw\n25 24 0:25 / /tmp rw - tmpfs tmpfs rw\n',
+    'NoNewPrivs:\t0\n',
+  );
+  for (const [words, output, cause] of [
+    [['/home/ops/check.sh'], 'spawn /home/ops/check.sh EACCES', 'ProtectHome'],
+    [['/bin/sh', '-c', '. /root/env; check'], 'exit 2', 'ProtectHome'],
+    [['/opt/check'], 'cannot open "/home/app/config": Permission denied', 'ProtectHome'],
+    [['/bin/sh', '-c', 'test -S /tmp/mysql.sock'], '/bin/sh: exit 1', 'PrivateTmp'],
+    [['mysqladmin', 'ping'], "Can't connect through socket '/var/tmp/mysql.sock'", 'PrivateTmp'],
+    [['sudo', '-n', '-u', 'app', '/bin/true'], 'effective uid is not 0', 'NoNewPrivileges'],
+    [['/bin/sh', '-c', 'x && /usr/bin/sudo -n x'], 'exit 1', 'NoNewPrivileges'],
+    [['/opt/homepage/check', '--sudoers'], 'exit 1: /srv/home/x is missing', undefined],
+  ] as const)
+    it(`of ${words.join(' ')} that fails names what the unit hides, if that is likely: ${cause ?? 'nothing'}`, () => {
+      const said = causeOf([...words], output, UNIT);
+      if (cause === undefined) expect(said).to.equal(undefined);
+      else expect(said).to.include(`(${cause})`).and.to.include('docs/vms.md');
+      expect(causeOf([...words], output, FREE)).to.equal(undefined);
+    });
+
+  it('that fails behind what a unit hides says so in its output', async () => {
+    const check = `import { runCheck } from '${resolve('agent/check.ts')}';
+      console.log((await runCheck({ type: 'exec', command: ['/bin/sh', '-c', 'sudo -n true'], intervalMs: 1000, timeoutMs: 5000 }, 1)).output);`;
+    const args = ['--no-new-privs', process.execPath, '--import', 'tsx', '--input-type=module', '-e', check];
+    const { stdout } = await promisify(execFile)('setpriv', args);
+    expect(stdout).to.match(/^\/bin\/sh: exit \d+: .*; the agent's unit lets no program become another user/);
   });
 
   it('that is not there, or writes without end, is a failed check and no more', async () => {
