@@ -34,12 +34,17 @@ export interface NameCache {
 const STALE_MS = 24 * 3_600_000;
 /** Who asks gets what is known after this; the question goes on, and its answer is for the next. */
 const PATIENCE_MS = 500;
-/** After a failure nobody waits for another one this long. */
+/**
+ * After a failure nobody waits for another one of that name this long. Other names are none of its business: one that
+ * Consul cannot answer, of another datacenter say, must not keep the news of all others from this machine.
+ */
 const RECHECK_MS = 1000;
 const MAX_TTL_MS = 30_000;
 /** Of a denial that names no time of its own. */
 const DENIAL_TTL_MS = 5000;
 const MAX_NAMES = 2048;
+/** Questions at a time; any further one is answered with what is known. */
+const MAX_UNDER_WAY = 64;
 const ANSWERS = new Set(['NOERROR', 'NXDOMAIN']);
 
 /**
@@ -50,13 +55,15 @@ export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCa
   const names = new Map(Object.entries(known).slice(-MAX_NAMES));
   const underWay = new Map<string, Promise<Buffer | undefined>>();
   let failure: string | undefined;
-  let recheckAtMs = -Infinity;
+  /** By name, after a failure. */
+  const recheckAtMs = new Map<string, number>();
 
   async function refresh(key: string, question: NamesRequest): Promise<Buffer | undefined> {
     try {
       const message = await ask(question);
       const ttlMs = ttlOf(message);
       failure = undefined;
+      recheckAtMs.delete(key);
       // The oldest go first: a Map keeps the order in which things came.
       names.delete(key);
       names.set(key, { message: message.toString('base64'), askedAtMs: clock.now().getTime(), ttlMs });
@@ -65,7 +72,10 @@ export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCa
       return message;
     } catch (error) {
       failure = (error as Error).message;
-      recheckAtMs = clock.monotonicMs() + RECHECK_MS;
+      recheckAtMs.delete(key);
+      recheckAtMs.set(key, clock.monotonicMs() + RECHECK_MS);
+      const [oldest] = recheckAtMs.keys();
+      if (recheckAtMs.size > MAX_NAMES) recheckAtMs.delete(oldest!);
       return undefined;
     } finally {
       underWay.delete(key);
@@ -87,7 +97,8 @@ export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCa
       const stale = held !== undefined && ageMs < STALE_MS ? Buffer.from(held.message, 'base64') : undefined;
       // A clock that was put back makes nothing fresh for longer.
       if (stale !== undefined && ageMs >= 0 && ageMs < held!.ttlMs) return stale;
-      if (stale !== undefined && failure !== undefined && clock.monotonicMs() < recheckAtMs) return stale;
+      if (stale !== undefined && clock.monotonicMs() < (recheckAtMs.get(key) ?? -Infinity)) return stale;
+      if (!underWay.has(key) && underWay.size >= MAX_UNDER_WAY) return stale;
       const answer = asked(key, question);
       if (stale === undefined) return answer;
       const late = new AbortController();

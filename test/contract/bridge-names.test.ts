@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { DnsUnavailable } from '../../clients/dns/ask-dns.ts';
 import type { NamesRequest } from '../../mesh/bridge-api.ts';
 import { type BridgeUnderTest, bridgeUnderTest } from './bridge-under-test.ts';
+import { eventually } from './bridge-waiting.ts';
 
 const QUESTION: NamesRequest = { name: 'add-svc.service.consul', type: 'A' };
 
@@ -42,6 +43,24 @@ describe('names by way of the bridge', function () {
       expect((await client.post('/v1/names', { ...QUESTION, name })).status, name).to.equal(400);
     expect((await client.post('/v1/names', { ...QUESTION, type: 'AXFR' })).status).to.equal(400);
     expect(asked).to.deep.equal([]);
+  });
+
+  it('are asked for by 32 of one machine at a time, and by those of another all the same', async () => {
+    const one = await bridge.join('greedy', 'web');
+    const other = await bridge.join('modest', 'web');
+    const waiting: ((message: Buffer) => void)[] = [];
+    answer = () => new Promise((resolve) => waiting.push(resolve));
+    const clients = Array.from({ length: 33 }, () =>
+      bridge.client({ certificate: one.answer.certificate, key: one.key }),
+    );
+    const replies = clients.map((client) => client.post('/v1/names', QUESTION));
+    const refused = await Promise.race(replies);
+    expect(refused).to.nested.include({ status: 429, 'body.code': 'tooMany' });
+    const served = other.client.post('/v1/names', QUESTION);
+    await eventually(() => Promise.resolve(expect(waiting).to.have.length(33)));
+    for (const resolve of waiting) resolve(Buffer.from('x'));
+    expect((await served).status).to.equal(200);
+    expect((await Promise.all(replies)).filter(({ status }) => status === 200)).to.have.length(32);
   });
 
   it("are refused with the reason when Consul's DNS does not answer", async () => {

@@ -75,6 +75,31 @@ describe('names that a machine knows', () => {
     expect(cache.problem()).to.equal(undefined);
   });
 
+  it('give way to the news although another name is asked for again and again and has no answer', async () => {
+    const clock = fakeClock();
+    let address = '10.0.0.1';
+    const ask = ({ name }: { name: string }): Promise<Buffer> =>
+      Promise.resolve(name === ADD.name ? message([address]) : message([], { code: 2 }));
+    const cache = createNameCache({ clock, ask, known: {} });
+    await cache.lookUp(ADD);
+    address = '10.0.0.2';
+    for (let n = 0; n < 8; n += 1) {
+      await clock.advance(900);
+      expect(await cache.lookUp({ name: 'bad.service.consul', type: 'A' })).to.equal(undefined);
+    }
+    expect(addressesOf(await cache.lookUp(ADD))).to.deep.equal(['10.0.0.2']);
+  });
+
+  it('are asked for 64 at a time, and are given as they were known past that', async () => {
+    const { clock, consul, cache } = scene();
+    await cache.lookUp(ADD);
+    await clock.advance(5000);
+    consul.answer = () => new Promise(() => {});
+    for (let n = 0; n < 100; n += 1) void cache.lookUp({ name: `s${n}.service.consul`, type: 'A' });
+    expect(consul.asked).to.equal(65);
+    expect(addressesOf(await cache.lookUp(ADD))).to.deep.equal(['10.0.0.1']);
+  });
+
   it('stand for a day and no longer', async () => {
     const { clock, consul, cache } = scene();
     await cache.lookUp(ADD);
