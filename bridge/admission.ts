@@ -24,6 +24,8 @@ export interface ServiceFacts {
   holds: boolean;
   deleting: boolean;
   createdAt: string;
+  /** This program cannot parse it: it has a field of a newer version, or the CRD was changed. */
+  unreadable?: boolean;
 }
 
 /** The mirror of all MeshServices; a reflector's reader fits. */
@@ -33,14 +35,14 @@ export interface MeshServices {
   by(index: 'service', value: string): ServiceFacts[];
 }
 
-/** `orphaned`: its MeshService is gone. Who is in the mesh goes on as it was; nobody new is let in. */
+/** `orphaned`: its MeshService is gone, or newer than this program. Who is in the mesh goes on as it was; nobody new is let in. */
 export type Admission =
   | { kind: 'admitted'; plan: ServicePlan }
   | { kind: 'refused'; message: string }
   | { kind: 'orphaned'; message: string }
   | { kind: 'unknown' };
 
-/** Pure and total: an object that this program cannot parse admits nobody. */
+/** Pure and total: an object that this program cannot parse admits nobody new. */
 export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): ServiceFacts {
   const {
     name,
@@ -56,9 +58,10 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
   const identity = { namespace, name, createdAt: creationTimestamp, deleting: deletionTimestamp !== undefined };
   const meshService = parsed(object);
   if (meshService === undefined) {
-    const raw = object.spec as { service?: unknown } | null | undefined;
+    const raw = object.spec as { service?: unknown; protocol?: unknown } | null | undefined;
     const service = typeof raw?.service === 'string' ? raw.service : name;
-    const nothing = { protocol: 'tcp' as const, upstreams: [], proxy: plannedProxy(undefined), sites: [] };
+    const protocol = PROTOCOLS.find((one) => one === raw?.protocol) ?? 'tcp';
+    const nothing = { protocol, upstreams: [], proxy: plannedProxy(undefined), sites: [], unreadable: true };
     return { ...identity, ...nothing, service, holds: holdsName(object, service) };
   }
   const { protocol, upstreams, workloads, proxy } = meshService.spec;
@@ -72,6 +75,8 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
     holds: holdsName(object, consulName(meshService)),
   };
 }
+
+const PROTOCOLS = ['tcp', 'http', 'http2', 'grpc'] as const;
 
 function plannedProxy(proxy: unknown): PlannedProxy {
   const { resources: _inPodsOnly, ...planned } = proxySettings.parse(proxy);
@@ -111,6 +116,10 @@ export function admit(meshServices: MeshServices, service: string, site: string)
   }
   const of = `MeshService ${facts.namespace}/${facts.name}`;
   if (facts.deleting) return { kind: 'orphaned', message: `${of} is being deleted: apply it again, and ${add}` };
+  if (facts.unreadable) {
+    const message = `${of} cannot be read by this bridge: upgrade the bridge when the CRD is newer (landbridge upgrade), or mend the MeshService`;
+    return { kind: 'orphaned', message };
+  }
   if (!facts.sites.includes(site)) {
     return { kind: 'refused', message: `${of} does not admit instances from site "${site}": ${add}` };
   }

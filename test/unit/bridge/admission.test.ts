@@ -41,6 +41,25 @@ describe('admission', () => {
     });
   });
 
+  it('lets those go on that are there when a MeshService has a field of a newer version, and nobody new', () => {
+    for (const spec of [
+      { ...external('rack-1'), protocol: 'http', fieldOfTheNextVersion: 1 },
+      { ...external('rack-1'), protocol: 'quic' },
+      { workloads: { external: { sites: 'rack-1' } } },
+      {},
+      'nothing',
+    ]) {
+      const object = { ...aMeshService('web'), spec, status: holding('web') };
+      const facts = serviceFacts(object as never);
+      if (facts.unreadable === undefined) continue;
+      const admission = admit(mirror([facts]), 'web', 'rack-1');
+      expect(admission).to.have.property('kind', 'orphaned');
+      expect(admission).to.have.property('message').that.includes('MeshService shop/web cannot be read by this bridge');
+    }
+    const newer = { ...aMeshService('db', { protocol: 'http' }), spec: { protocol: 'http', fieldOfTheNextVersion: 1 } };
+    expect(serviceFacts(newer as never)).to.include({ unreadable: true, protocol: 'http' });
+  });
+
   it('says what to add where: a MeshService, a site, or to a MeshService that is being deleted', () => {
     const pods = serviceFacts(aMeshService('web'));
     const going = serviceFacts(aMeshService('old', external('rack-1'), { deletionTimestamp: '2026-01-01T00:00:00Z' }));
