@@ -1,7 +1,7 @@
 import { setImmediate as pendingInput } from 'node:timers/promises';
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
-import { type BrakeRule, judge, judged, nextLapseMs } from '../mesh/lease.ts';
+import { type BrakeRule, type Judgement, judge, judged, nextLapseMs } from '../mesh/lease.ts';
 import type { Host } from './hosts.ts';
 
 /** The one judge of all leases of a bridge. */
@@ -35,12 +35,17 @@ export interface LeasesOptions {
   onBrake?: (site: string, held: string[] | undefined) => void;
   /** Called each time before the judge sleeps; for what goes by the same clock. Must not throw. */
   onJudged: () => void;
+  /**
+   * Whether the host has an instance that a lapse would take out. One that has none is no part of a mass loss, neither
+   * as a loss nor as a survivor. Default: each has.
+   */
+  inMesh?: (host: Host) => boolean;
 }
 
 const NO_BRAKE: BrakeRule = { moreThan: Infinity, share: 1 };
 
 export function createLeases(options: LeasesOptions): Leases {
-  const { clock, leaseMs, rule, log, onLapse } = options;
+  const { clock, leaseMs, rule, log, onLapse, inMesh = () => true } = options;
   let braked = new Map<string, string[]>();
   /** By site, until when, on the steady clock. */
   const free = new Map<string, number>();
@@ -50,19 +55,29 @@ export function createLeases(options: LeasesOptions): Leases {
     const brakes = new Map<string, string[]>();
     for (const [site, untilMs] of free) if (untilMs <= now) free.delete(site);
     for (const [site, hosts] of bySite(options.hosts())) {
-      const leases = hosts.map((host) => host.lease);
-      const judgement = judge(leases, now, leaseMs, free.has(site) ? NO_BRAKE : rule);
-      judged(leases, judgement, now, leaseMs).forEach((lease, index) => {
-        const host = hosts[index]!;
-        const lapses = lease.down && !host.lease.down;
-        host.lease = lease;
-        if (lapses) lapse(host);
-      });
+      judgeHosts(
+        hosts.filter((host) => !inMesh(host)),
+        now,
+        NO_BRAKE,
+      );
+      const judgement = judgeHosts(hosts.filter(inMesh), now, free.has(site) ? NO_BRAKE : rule);
       if (judgement.brake === 'on') brakes.set(site, judgement.heldByBrake);
     }
     tellBrakes(brakes);
     const leases = options.hosts().map((host) => host.lease);
     return nextLapseMs(leases, now, leaseMs);
+  }
+
+  function judgeHosts(hosts: Host[], now: number, by: BrakeRule | undefined): Judgement {
+    const leases = hosts.map((host) => host.lease);
+    const judgement = judge(leases, now, leaseMs, by);
+    judged(leases, judgement, now, leaseMs).forEach((lease, index) => {
+      const host = hosts[index]!;
+      const lapses = lease.down && !host.lease.down;
+      host.lease = lease;
+      if (lapses) lapse(host);
+    });
+    return judgement;
   }
 
   function lapse(host: Host): void {

@@ -12,7 +12,8 @@ const PARALLEL = 8;
 
 /**
  * Takes up what an earlier life of the bridge left: records from KV, nodes from the catalog. Every host gets a full
- * lease, except one that Consul shows as lapsed: that one is down already and stays so until it is heard. All is read
+ * lease, except one that Consul shows as lapsed, or does not show any more: that one is down already and stays so until
+ * it is heard, so that machines that ended long ago are no loss of the moment after a start. All is read
  * before anything is taken over, so a failure (it throws what Consul throws) leaves nothing half loaded.
  */
 export async function load(bridge: Bridge): Promise<void> {
@@ -55,7 +56,7 @@ function takeUpHost(
   writer.adopt(host.node, host.owner, node);
   const diedAt = held?.record.diedAt;
   if (diedAt !== undefined) host.diedAtMs = Date.parse(diedAt);
-  if (node !== undefined && isLapsed(node)) {
+  if (node === undefined || isLapsed(node)) {
     host.lease.down = true;
     host.diedAtMs ??= clock.now();
     // Long enough ago not to count as a loss of this moment.

@@ -152,6 +152,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     log,
     onLapse: (host) => void markDown(host),
     onJudged: () => cleanUp(),
+    inMesh: ({ node }) => writer.wanted(node) !== undefined,
     onBrake: parts.onBrake,
   });
   const vault = openTokenVault(consul, parts.signingKeyPem);
