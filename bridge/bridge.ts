@@ -41,4 +41,6 @@ export interface Bridge {
   metrics: Metrics;
   /** Whether the records have been read from Consul: before that nobody can be told from a stranger. */
   loaded: () => boolean;
+  /** Whether this is the active bridge still, see tenure.ts. Asks Consul; never throws. */
+  holds: () => Promise<boolean>;
 }

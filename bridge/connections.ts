@@ -8,6 +8,9 @@ export interface Connections {
   cut(host: HostIdentity): number;
 }
 
+/** Of one host: an agent has a handful. */
+const MAX_OF_ONE = 64;
+
 export function trackConnections(): Connections {
   const open = new Map<string, Set<Socket>>();
   const keyOf = ({ site, host }: HostIdentity): string => `${site}/${host}`;
@@ -17,6 +20,8 @@ export function trackConnections(): Connections {
       const sockets = open.get(key) ?? new Set();
       if (sockets.has(socket)) return;
       open.set(key, sockets.add(socket));
+      // A Set keeps the order in which things came: the oldest goes.
+      if (sockets.size > MAX_OF_ONE) sockets.values().next().value?.destroy();
       socket.once('close', () => {
         sockets.delete(socket);
         if (sockets.size === 0) open.delete(key);

@@ -13,13 +13,15 @@ export class Download {
 
 /** Files under way at a time: each holds a connection and a piece of 64 KiB. */
 const MAX_AT_A_TIME = 16;
-/** Whoever takes nothing for so long is cut off, ms. */
+/** Whoever takes nothing for so long, or less than MIN_BYTES in it, is cut off, ms. */
 const STALLED_MS = 30_000;
+/** 32 KiB a second: at that rate a machine needs two hours for all of it. */
+const MIN_BYTES = 1 << 20;
 
 export type SendDownload = (response: ServerResponse, download: Download) => Promise<void>;
 
 /** Sends a file whole, or cuts the connection. Throws a Refusal, before anything was sent, when too many are under way. */
-export function limitDownloads(): SendDownload {
+export function limitDownloads(stalledMs = STALLED_MS): SendDownload {
   let underWay = 0;
   return async (response, { body }) => {
     if ('text' in body) {
@@ -30,11 +32,18 @@ export function limitDownloads(): SendDownload {
       throw new Refusal('tooMany', `${underWay} files are being fetched: ask again in a second (curl --retry does)`);
     }
     underWay += 1;
+    let slow: NodeJS.Timeout | undefined;
     try {
-      response.setTimeout(STALLED_MS, () => response.destroy());
       response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': body.size });
-      await pipeline(createReadStream(body.path), response).catch(() => response.destroy());
+      const file = createReadStream(body.path);
+      let before = 0;
+      slow = setInterval(() => {
+        if (file.bytesRead - before < MIN_BYTES) response.destroy();
+        before = file.bytesRead;
+      }, stalledMs);
+      await pipeline(file, response).catch(() => response.destroy());
     } finally {
+      clearInterval(slow);
       underWay -= 1;
     }
   };

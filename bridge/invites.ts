@@ -12,7 +12,7 @@ export interface OpenInvite extends InviteRecord {
   modifyIndex: number;
 }
 
-type Kv = Pick<Consul, 'kvList' | 'kvCas' | 'kvDelete'>;
+type Kv = Pick<Consul, 'kvGet' | 'kvList' | 'kvCas' | 'kvDelete'>;
 
 const PREFIX = 'landbridge/invites/';
 const MAX_OPEN = 1000;
@@ -38,7 +38,7 @@ export async function createInvite(
     expiresAt,
     createdAt: new Date(nowMs).toISOString(),
   };
-  const made = await consul.kvCas(`${PREFIX}${wanted.site}/${id}`, JSON.stringify(record), 0);
+  const made = await consul.kvCas(`${PREFIX}${id}`, JSON.stringify(record), 0);
   if (!made) throw new Refusal('changedMeanwhile', 'the invite could not be stored: try again');
   return { id, secret, expiresAt };
 }
@@ -52,8 +52,9 @@ export async function findInvite(
   given: { id: string; secret: string },
   nowMs: number,
 ): Promise<OpenInvite> {
-  // The id does not say which site it is of: there are at most MAX_OPEN, and joins that fail are limited.
-  const entry = (await consul.kvList(PREFIX)).find(({ key }) => key.endsWith(`/${given.id}`));
+  const entry = ID.test(given.id)
+    ? ((await consul.kvGet(`${PREFIX}${given.id}`)) ?? (await earlier(consul, given.id)))
+    : undefined;
   const invite = entry && parse(entry, given.id);
   if (invite === undefined) {
     throw new Refusal('inviteUnknown', `the invite is not known, was used already, or has expired: ${ADVICE}`);
@@ -65,6 +66,30 @@ export async function findInvite(
     throw new Refusal('inviteExpired', `the invite expired at ${invite.expiresAt}: ${ADVICE}`);
   }
   return invite;
+}
+
+const ID = /^[\w-]{16,64}$/;
+
+const keysOfEarlier = new WeakMap<Kv, Promise<Map<string, string>>>();
+
+/**
+ * An invite that a bridge of an earlier version made lies below its site. They are listed once in the life of a bridge:
+ * none is made while it lives, and whoever guesses ids costs one read for each guess.
+ */
+async function earlier(consul: Kv, id: string): Promise<KvEntry | undefined> {
+  let keys = keysOfEarlier.get(consul);
+  if (keys === undefined) {
+    keys = consul
+      .kvList(PREFIX)
+      .then(
+        (list) =>
+          new Map(list.flatMap(({ key }) => (key.includes('/', PREFIX.length) ? [[key.split('/').at(-1)!, key]] : []))),
+      );
+    keysOfEarlier.set(consul, keys);
+    keys.catch(() => keysOfEarlier.delete(consul));
+  }
+  const key = (await keys).get(id);
+  return key === undefined ? undefined : consul.kvGet(key);
 }
 
 /** Of any number that try at once, exactly one gets past this. */

@@ -1,9 +1,55 @@
+import { BlockList } from 'node:net';
 import { connect } from 'node:tls';
 
 export interface Reached {
   ok: boolean;
   /** One line. */
   output: string;
+}
+
+/** Where agents put sidecars, see agent/ports.ts: nothing else is tried at the word of a machine. */
+const PORTS = { first: 21_000, last: 21_255 };
+const NEVER = new BlockList();
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['224.0.0.0', 3],
+] as const)
+  NEVER.addSubnet(network, prefix);
+for (const [network, prefix] of [
+  ['::', 127],
+  ['fe80::', 10],
+  ['ff00::', 8],
+] as const)
+  NEVER.addSubnet(network, prefix, 'ipv6');
+
+/**
+ * The same for a machine that says where its sidecar is. It can say anything, so the bridge must be no way to look about
+ * in the cluster's network: it tries the ports of sidecars only, nothing that is its own (loopback, link-local), and of an
+ * address that the machine does not call from it says no more than whether the sidecar is reached. `from`: where the
+ * machine calls from.
+ */
+export async function reachMachine(
+  at: { address: string; port: number; service: string },
+  from: string,
+  reach = reachSidecar,
+): Promise<Reached> {
+  const where = `${at.address.includes(':') ? `[${at.address}]` : at.address}:${at.port}`;
+  if (at.port < PORTS.first || at.port > PORTS.last)
+    return {
+      ok: false,
+      output: `${where}: is not tried: sidecars of machines have ports ${PORTS.first} to ${PORTS.last}`,
+    };
+  const own = from.replace(/^::ffff:/, '') === at.address;
+  if (!own && NEVER.check(at.address, at.address.includes(':') ? 'ipv6' : 'ipv4'))
+    return {
+      ok: false,
+      output: `${where}: is not tried: give the address by which others reach this machine (--address)`,
+    };
+  const reached = await reach(at);
+  if (reached.ok || own) return reached;
+  return { ok: false, output: `${where}: the sidecar of ${at.service} is not reached there` };
 }
 
 const PATIENCE_MS = 3000;

@@ -42,8 +42,21 @@ export interface Route {
   who: Who;
   /** undefined: the request has no body. */
   schema: z.ZodType | undefined;
+  /** It writes a record, or says something that only the active bridge may say: see requireTenure in server.ts. */
+  decides: boolean;
   handle: (call: HostCall<unknown>) => Promise<unknown>;
 }
+
+/** Beats are frequent, and what they say holds for a lease at most; the others change nothing. */
+const READS = new Set([
+  '/v1/beat',
+  '/v1/reach',
+  '/v1/probe',
+  '/v1/names',
+  '/v1/instances',
+  '/v1/vm/:name',
+  '/v1/openapi.json',
+]);
 
 export const ROUTES: Route[] = [
   route('POST', '/v1/join', 'anyone', joinRequest, join),
@@ -71,7 +84,7 @@ function route<Body>(
   schema: z.ZodType<Body> | undefined,
   handle: (call: Call<Body>) => Promise<unknown>,
 ): Route {
-  return { method, path, who, schema, handle: handle as Route['handle'] };
+  return { method, path, who, schema, decides: !READS.has(path), handle: handle as Route['handle'] };
 }
 
 function hostRoute<Body>(
@@ -81,7 +94,7 @@ function hostRoute<Body>(
   schema: z.ZodType<Body>,
   handle: (call: HostCall<Body>) => Promise<unknown>,
 ): Route {
-  return { method, path, who, schema, handle: handle as Route['handle'] };
+  return { method, path, who, schema, decides: !READS.has(path), handle: handle as Route['handle'] };
 }
 
 /** The route of a request, the methods its path knows, and what stands for `:name`. */

@@ -12,6 +12,7 @@ import { readJson } from './read-json.ts';
 import { Refusal } from './refusal.ts';
 import { findRoute } from './routes.ts';
 import { servingContext } from './serving-certificate.ts';
+import { limitStrangers } from './strangers.ts';
 
 const MAX_CONNECTIONS = 4096;
 
@@ -38,7 +39,16 @@ export function createApiServer(bridge: Bridge, serving: ServingCertificate): Se
   );
   server.on('clientError', refuseUnreadable);
   server.maxConnections = MAX_CONNECTIONS;
+  limitStrangers(server, (socket) => isMember(readPeer, socket));
   return server;
+}
+
+function isMember(readPeer: PeerReader, socket: TLSSocket): boolean {
+  try {
+    return readPeer(socket).kind !== 'nobody';
+  } catch {
+    return false;
+  }
 }
 
 /** Never rejects: nothing that a client sends may end the process. */
@@ -50,6 +60,8 @@ async function serve(
   const from = request.socket.remoteAddress;
   const path = (request.url ?? '').split('?')[0]!;
   const found = findRoute(request.method ?? '', path);
+  // A stranger has one request a connection: what stays open is for members.
+  if (!isMember(readPeer, request.socket as TLSSocket)) response.setHeader('connection', 'close');
   const ended = bridge.metrics.requestSeconds.startTimer({ route: found.route?.path ?? 'none' });
   try {
     const given = await answer(bridge, readPeer, request, found);
@@ -84,9 +96,19 @@ async function answer(
   const body = route.schema === undefined ? undefined : await readJson(request, route.schema);
   // The body may have come slowly: a host that left or was revoked meanwhile has no more to say.
   const host = identify(bridge, route.who, peer);
+  if (route.decides) await requireTenure(bridge);
   const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
   const remoteAddress = socket.remoteAddress ?? 'unknown';
-  return route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });
+  const answered = await route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });
+  // What was written after another bridge had read the records is not said to be done. That bridge finds it (reread.ts).
+  if (route.decides) await requireTenure(bridge);
+  return answered;
+}
+
+/** A bridge that has lost its lock decides nothing: the active one would not know of it. Throws a Refusal. */
+async function requireTenure(bridge: Bridge): Promise<void> {
+  if (!(await bridge.holds()))
+    throw new Refusal('starting', 'another bridge has taken over and this one ends: try again, it may be done already');
 }
 
 function refusalOf(bridge: Bridge, error: unknown): Refusal {

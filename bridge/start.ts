@@ -21,6 +21,7 @@ import { createMetrics } from './metrics.ts';
 import { createNodeWriter } from './node-writer.ts';
 import { createPodReach } from './pod-reach.ts';
 import { type Probe, probe as realProbe } from './probe.ts';
+import { keepRereading } from './reread.ts';
 import { createApiServer } from './server.ts';
 import { renewServing, servingNames } from './serving-certificate.ts';
 import { type Tenure, createTenure } from './tenure.ts';
@@ -105,6 +106,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
   const loops = Promise.all([
     loaded.then(() => bridge.leases.run(signal)),
     loaded.then(() => bridge.podReach.run(signal)),
+    loaded.then(() => keepRereading(bridge, signal)),
     tenure.keep(signal),
     bridge.writer.run(signal),
     renewServing(server, authority, names, serving, { clock, log }, signal),
@@ -188,6 +190,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
       externals: externals.all,
     }),
     loaded,
+    holds: tenure.holds,
   };
   const cleanUp = createCleanUp(bridge, parts.deregisterAfterMs);
   return bridge;

@@ -2,12 +2,21 @@ import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/bridge-api
 import { sidecarId } from '../../mesh/names.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { admit } from '../admission.ts';
+import type { Bridge } from '../bridge.ts';
 import type { HostCall } from '../call.ts';
 import { claimHost } from '../claim.ts';
+import type { Host } from '../hosts.ts';
+import { type Pace, paceHosts } from '../pace.ts';
 import { Refusal } from '../refusal.ts';
 import { flippedNode, orphanPlans, vmNodeEntry } from '../vm-node.ts';
 
 const LOGINS_AT_A_TIME = 8;
+/** An agent sends three a lease and one for each change. Who sends more is answered later: these are writes in Consul. */
+const PACE = { burst: 100, everyMs: 100 };
+/** An agent sends one at a time; one more may be left over from a connection that broke. */
+const MAX_UNDER_WAY = 4;
+const paces = new WeakMap<Bridge, Pace>();
+const underWay = new WeakMap<Host, number>();
 /** A beat has to be answered within a quarter of a lease, when the agent gives up on it. */
 const PATIENCE_SHARE = 1 / 8;
 
@@ -19,6 +28,22 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   const { bridge, host, body } = call;
   claimHost(bridge, host, body.run, body.address);
   bridge.leases.heard(host);
+  const others = underWay.get(host) ?? 0;
+  if (others >= MAX_UNDER_WAY)
+    throw new Refusal(
+      'tooMany',
+      `${others} beats of host "${host.host}" are being answered: the lease is held; try again`,
+    );
+  underWay.set(host, others + 1);
+  try {
+    return await answerBeat(call);
+  } finally {
+    underWay.set(host, underWay.get(host)! - 1);
+  }
+}
+
+async function answerBeat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
+  const { bridge, host, body } = call;
   bridge.metrics.beats.inc();
   refuseDuplicates(body);
   const patienceMs = bridge.leaseMs * PATIENCE_SHARE;
@@ -37,7 +62,11 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   bridge.tokens.end(host, (service) => !members.has(service));
   const desired = vmNodeEntry(host, body, members, held);
   const written = bridge.writer.want(host.node, host.owner, desired, patienceMs);
-  const [problems, issued] = await Promise.all([written, issueTokens(call, members, patienceMs)]);
+  const pace = paces.get(bridge) ?? paceHosts(bridge.clock, PACE);
+  paces.set(bridge, pace);
+  const earlyMs = Math.min(pace.take(host), patienceMs);
+  const slowed = earlyMs > 0 ? bridge.clock.wait(earlyMs, new AbortController().signal) : undefined;
+  const [problems, issued] = await Promise.all([written, issueTokens(call, members, patienceMs), slowed]);
   return {
     leaseMs: bridge.leaseMs,
     services: [...plans.values()],

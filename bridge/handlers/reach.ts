@@ -1,17 +1,27 @@
 import type { ReachAnswer } from '../../mesh/bridge-api.ts';
+import type { Bridge } from '../bridge.ts';
 import type { HostCall } from '../call.ts';
 import type { Host } from '../hosts.ts';
-import { reachSidecar } from '../reach.ts';
+import { type Pace, paceHosts } from '../pace.ts';
+import { reachMachine } from '../reach.ts';
 import { Refusal } from '../refusal.ts';
 
 const underWay = new WeakSet<Host>();
 /** Of one host, at a time. */
 const MAX_INSTANCES = 16;
+/** `vm join` asks four times a second for five seconds. */
+const PACE = { burst: 30, everyMs: 2000 };
+const paces = new WeakMap<Bridge, Pace>();
 
 /** POST /v1/reach: tries the sidecars that the host has in the mesh from here, as others will. One such request of a host at a time. */
-export async function reach({ bridge, host }: HostCall<object>): Promise<ReachAnswer> {
+export async function reach({ bridge, host, remoteAddress }: HostCall<object>): Promise<ReachAnswer> {
   if (underWay.has(host))
     throw new Refusal('tooMany', `host "${host.host}" is being tried already: wait for that answer`);
+  const pace = paces.get(bridge) ?? paceHosts(bridge.clock, PACE);
+  paces.set(bridge, pace);
+  const earlyMs = pace.take(host);
+  if (earlyMs > 0)
+    throw new Refusal('tooMany', `host "${host.host}" asks too often: try again in ${Math.ceil(earlyMs / 1000)} s`);
   underWay.add(host);
   try {
     const registrations = Object.values(bridge.writer.held(host.node)?.registrations ?? {});
@@ -22,7 +32,7 @@ export async function reach({ bridge, host }: HostCall<object>): Promise<ReachAn
     );
     const instances = sidecars
       .slice(0, MAX_INSTANCES)
-      .map(async ({ id, ...at }) => ({ id, ...(await reachSidecar(at)) }));
+      .map(async ({ id, ...at }) => ({ id, ...(await reachMachine(at, remoteAddress)) }));
     return { instances: await Promise.all(instances) };
   } finally {
     underWay.delete(host);
