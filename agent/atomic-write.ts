@@ -20,7 +20,7 @@ export async function atomicWrite(path: string, content: string, { mode, owner }
     try {
       await file.writeFile(content);
       await file.chmod(mode); // The umask must not decide who can read.
-      // By the handle: whoever owns the folder can put a link to any file in the place of the name.
+      // The handle stays this file. The owner of the folder can put a link in the place of its name.
       if (owner) await file.chown(owner.uid, owner.gid);
       await file.sync();
     } finally {

@@ -38,7 +38,7 @@ export async function execCheck(
   return { ok, output: [said ? `${how}: ${said}` : how, ...more].join('; ') };
 }
 
-/** What it has written so far, without what is past the limit. */
+/** The output of the program so far, up to the limit. */
 function outputOf(child: ChildProcess): () => string {
   let output = '';
   const keep = (piece: Buffer): void => {

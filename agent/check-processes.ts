@@ -19,13 +19,13 @@ interface Process {
 }
 
 /**
- * Ends all that a check has started: its process group, its session, whatever descends from it, and what has left all of
- * these and carries its mark still, as `timeout`, `setsid` and daemons do. Gives how many could not be ended, because they
- * run as another user. What clears its environment, leaves its session and outlives its parent is not found; it ends with
- * the agent's unit. Never throws.
+ * Ends all processes that a check has started: its process group, its session, its descendants, and the processes that
+ * have left all of these and still carry its mark, as `timeout`, `setsid` and daemons do. Gives the number of processes
+ * that run as another user and cannot be ended. A process that clears its environment, leaves its session and outlives
+ * its parent is not found; it ends with the agent's unit. Never throws.
  */
 export async function endCheckProcesses(child: number, mark: string): Promise<number> {
-  /** By pid and start. */
+  /** Names of processes that may not be ended. */
   const denied = new Set<string>();
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const found = (await processesOf(child, mark)).filter((one) => !denied.has(nameOf(one)));
@@ -34,7 +34,7 @@ export async function endCheckProcesses(child: number, mark: string): Promise<nu
       const still = await read(one.pid);
       if (still !== undefined && nameOf(still) === nameOf(one) && !end(one.pid)) denied.add(nameOf(one));
     }
-    // A process that was told to end does so when it has its turn.
+    // A killed process ends when the kernel gives it a turn.
     await setTimeout(round);
   }
   return denied.size;
@@ -66,7 +66,7 @@ async function processesOf(child: number, mark: string): Promise<Process[]> {
   return all.filter(({ pid }) => found.has(pid));
 }
 
-/** Who can be of a check: what is in the agent's own control group, where that can be read; else every process. */
+/** The processes that a check can have started: the agent's own control group, where it can be read, else all. */
 async function candidates(): Promise<number[]> {
   const numbers = (words: string[]): number[] => words.filter((word) => /^\d+$/.test(word)).map(Number);
   for (const file of groupFiles(await readFile('/proc/self/cgroup', 'utf8').catch(() => ''))) {

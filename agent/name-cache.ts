@@ -35,8 +35,8 @@ const STALE_MS = 24 * 3_600_000;
 /** Who asks gets what is known after this; the question goes on, and its answer is for the next. */
 const PATIENCE_MS = 500;
 /**
- * After a failure nobody waits for another one of that name this long. Other names are none of its business: one that
- * Consul cannot answer, of another datacenter say, must not keep the news of all others from this machine.
+ * After a failure the same name is not asked again for this long. Other names are asked as before: one name that Consul
+ * cannot answer, for example of another datacenter, must not keep the news of all other names from this machine.
  */
 const RECHECK_MS = 1000;
 const MAX_TTL_MS = 30_000;
@@ -55,7 +55,7 @@ export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCa
   const names = new Map(Object.entries(known).slice(-MAX_NAMES));
   const underWay = new Map<string, Promise<Buffer | undefined>>();
   let failure: string | undefined;
-  /** By name, after a failure. */
+  /** For each name that has failed: when it may be asked again. */
   const recheckAtMs = new Map<string, number>();
 
   async function refresh(key: string, question: NamesRequest): Promise<Buffer | undefined> {

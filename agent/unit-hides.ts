@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** What a service manager keeps from the agent, and so from its checks. */
+/** The parts of a machine that a unit hides from the agent, and so from its checks. */
 export interface Hidden {
   /** ProtectHome: /home, /root and /run/user are empty, and nobody may enter. */
   home: boolean;

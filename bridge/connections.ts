@@ -8,7 +8,7 @@ export interface Connections {
   cut(host: HostIdentity): number;
 }
 
-/** Of one host: an agent has a handful. */
+/** Connections of one host. An agent has a handful. */
 const MAX_OF_ONE = 64;
 
 export function trackConnections(): Connections {

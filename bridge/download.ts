@@ -13,7 +13,7 @@ export class Download {
 
 /** Files under way at a time: each holds a connection and a piece of 64 KiB. */
 const MAX_AT_A_TIME = 16;
-/** Whoever takes nothing for so long, or less than MIN_BYTES in it, is cut off, ms. */
+/** A reader that takes less than MIN_BYTES in this time is cut off, ms. */
 const STALLED_MS = 30_000;
 /** 32 KiB a second: at that rate a machine needs two hours for all of it. */
 const MIN_BYTES = 1 << 20;

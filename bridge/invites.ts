@@ -73,8 +73,8 @@ const ID = /^[\w-]{16,64}$/;
 const keysOfEarlier = new WeakMap<Kv, Promise<Map<string, string>>>();
 
 /**
- * An invite that a bridge of an earlier version made lies below its site. They are listed once in the life of a bridge:
- * none is made while it lives, and whoever guesses ids costs one read for each guess.
+ * A bridge of an earlier version has put its invites below their sites. This bridge lists them once in its life, because
+ * no further ones are made there. So a guessed id costs one read of a key.
  */
 async function earlier(consul: Kv, id: string): Promise<KvEntry | undefined> {
   let keys = keysOfEarlier.get(consul);

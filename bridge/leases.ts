@@ -36,8 +36,8 @@ export interface LeasesOptions {
   /** Called each time before the judge sleeps; for what goes by the same clock. Must not throw. */
   onJudged: () => void;
   /**
-   * Whether the host has an instance that a lapse would take out. One that has none is no part of a mass loss, neither
-   * as a loss nor as a survivor. Default: each has.
+   * Whether the host has an instance that a lapse would take out. A host without an instance does not count in a mass
+   * loss, neither as lost nor as live. Default: each host has one.
    */
   inMesh?: (host: Host) => boolean;
 }

@@ -15,7 +15,7 @@ export function paceHosts(clock: Pick<Clock, 'steady'>, { burst, everyMs }: { bu
       const nowMs = clock.steady();
       const full = Math.max(nowMs, fullAtMs.get(host) ?? nowMs) + everyMs;
       const earlyMs = Math.max(0, full - nowMs - burst * everyMs);
-      // Who goes on all the same waits no longer than for a whole burst.
+      // A host that goes on all the same waits for a whole burst at most.
       fullAtMs.set(host, Math.min(full, nowMs + 2 * burst * everyMs));
       return earlyMs;
     },

@@ -25,10 +25,9 @@ for (const [network, prefix] of [
   NEVER.addSubnet(network, prefix, 'ipv6');
 
 /**
- * The same for a machine that says where its sidecar is. It can say anything, so the bridge must be no way to look about
- * in the cluster's network: it tries the ports of sidecars only, nothing that is its own (loopback, link-local), and of an
- * address that the machine does not call from it says no more than whether the sidecar is reached. `from`: where the
- * machine calls from.
+ * Tries a sidecar at the address and port that a machine has given. A machine can give any, and must not scan the cluster's
+ * network by this: the bridge tries only the ports of sidecars, and neither loopback nor link-local addresses. When the
+ * address is not `from`, the one that the machine calls from, the answer says only whether the sidecar is reached.
  */
 export async function reachMachine(
   at: { address: string; port: number; service: string },

@@ -2,9 +2,9 @@ import type { Bridge } from './bridge.ts';
 import { listHostRecords, readHostRecord } from './host-record.ts';
 
 /**
- * Takes up what another hand has written to the records of hosts. A bridge before this one that stood still while it lost
- * its lock may have written when this one had read them: a machine that was revoked there must not go on here, and one
- * that was let in must be known. What Consul throws, it throws.
+ * Takes up changes that another bridge has made to the records of hosts. A bridge that stood still while it lost its lock
+ * may write after this one has read them. A machine that was revoked there must not go on here, and a machine that has
+ * joined there must be known. Throws Consul's errors.
  */
 export async function rereadHosts(bridge: Bridge): Promise<void> {
   const { consul, hosts, log } = bridge;

@@ -47,7 +47,7 @@ export interface Route {
   handle: (call: HostCall<unknown>) => Promise<unknown>;
 }
 
-/** Beats are frequent, and what they say holds for a lease at most; the others change nothing. */
+/** Beats are frequent, and their effect ends with the lease; the other paths change nothing. */
 const READS = new Set([
   '/v1/beat',
   '/v1/reach',

@@ -60,7 +60,7 @@ async function serve(
   const from = request.socket.remoteAddress;
   const path = (request.url ?? '').split('?')[0]!;
   const found = findRoute(request.method ?? '', path);
-  // A stranger has one request a connection: what stays open is for members.
+  // A stranger has one request for each connection: only members keep theirs open.
   if (!isMember(readPeer, request.socket as TLSSocket)) response.setHeader('connection', 'close');
   const ended = bridge.metrics.requestSeconds.startTimer({ route: found.route?.path ?? 'none' });
   try {
@@ -100,7 +100,7 @@ async function answer(
   const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
   const remoteAddress = socket.remoteAddress ?? 'unknown';
   const answered = await route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });
-  // What was written after another bridge had read the records is not said to be done. That bridge finds it (reread.ts).
+  // Another bridge may have read the records before this write: it finds the write later (reread.ts), and nobody is told that it is done.
   if (route.decides) await requireTenure(bridge);
   return answered;
 }

@@ -10,8 +10,8 @@ export const INSTALL_SCRIPT = 'install.sh';
 export const vmFilePath = (name: string): string => `/v1/vm/${name}`;
 
 /**
- * What a machine without anything of ours runs, as root: it needs a POSIX shell, curl, and the coreutils and sed of GNU,
- * busybox or another. The line that starts it has checked its SHA-256, so what is written here can be trusted: the
+ * The script that brings Landbridge to a machine, as root: it needs a POSIX shell, curl, and the coreutils and sed of GNU,
+ * busybox or another project. The line that starts it has checked its SHA-256, so what is written here can be trusted: the
  * bridge's authority, for TLS, and the SHA-256 of each file. Files that are there already, and right, are not fetched
  * again. The arguments are those of `landbridge vm join`; the invite is kept out of the arguments of every process that
  * lasts, because all users of a machine can read these. LANDBRIDGE_PREFIX, default /usr/local, is where it goes; where

@@ -11,7 +11,7 @@ import { Refusal } from '../refusal.ts';
 import { flippedNode, orphanPlans, vmNodeEntry } from '../vm-node.ts';
 
 const LOGINS_AT_A_TIME = 8;
-/** An agent sends three a lease and one for each change. Who sends more is answered later: these are writes in Consul. */
+/** An agent sends three a lease and one for each change. A host that sends more gets its answers later, because beats are writes in Consul. */
 const PACE = { burst: 100, everyMs: 100 };
 /** An agent sends one at a time; one more may be left over from a connection that broke. */
 const MAX_UNDER_WAY = 4;

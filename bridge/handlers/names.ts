@@ -4,11 +4,11 @@ import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
 import { Refusal } from '../refusal.ts';
 
-/** By who asks. */
+/** Questions under way, for each host and for admins. */
 const underWay = new WeakMap<Bridge, Map<string, number>>();
 /** Questions to Consul's DNS, at a time, of all hosts together. */
 const MAX_UNDER_WAY = 256;
-/** Of one host: so that one that asks without end leaves the others theirs. */
+/** One host gets no more than this, so that the other hosts get their share. */
 const MAX_OF_ONE = 32;
 
 /**

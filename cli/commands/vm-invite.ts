@@ -52,8 +52,8 @@ export function secondsOf(text: string): number {
 }
 
 /**
- * What the machine runs: with what the bridge serves, or with the `landbridge` that is installed there. `invite` can be
- * `-`: it comes on the standard input.
+ * The command for the machine: it fetches `landbridge` from the bridge, or runs the one that is installed. `invite` is the
+ * invite or `-`, for the standard input.
  */
 const commandOf = ({ install }: InviteAnswer, invite: string, words: string[]): string[] =>
   install === undefined

@@ -111,7 +111,7 @@ async function makeUser(): Promise<void> {
     '/var/lib/landbridge',
     AGENT_USER,
   ])
-    // What systemd-sysusers said is nearer to the cause.
+    // The error of systemd-sysusers is nearer to the cause.
     .catch(() => Promise.reject(failed));
 }
 

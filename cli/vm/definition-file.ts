@@ -11,8 +11,8 @@ import { publicFolder } from './public-file.ts';
 const READABLE = { mode: 0o644 };
 
 /**
- * Adds the instances to services.d/SERVICE.yaml; an instance with the same port is replaced. `reader` runs the agent,
- * undefined: whoever writes this. Throws a Problem.
+ * Adds the instances to services.d/SERVICE.yaml; an instance with the same port is replaced. `reader` is the user of the
+ * agent; undefined: the user of this process. Throws a Problem.
  */
 export async function addInstances(
   folder: string,

@@ -5,8 +5,8 @@ export const FORMATS = ['line', 'cloud-init', 'ansible'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /**
- * `command`: what the machine runs, as root; it reads the invite, a secret that is good once, from its standard input.
- * An argument would be there for every user of the machine to read, and to join with first.
+ * `command` runs on the machine as root and reads the invite, a secret that is good once, from its standard input. Every
+ * user of the machine can read the arguments of a process, and could join with the invite first.
  */
 export const written: Record<Format, (command: string[], service: string, invite: string) => string> = {
   line: (command, _service, invite) => piped(command, invite),

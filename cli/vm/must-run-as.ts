@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { Problem } from '../../agent/problem.ts';
 import { AGENT_USER } from './agent-unit.ts';
 
-/** What ProtectHome and PrivateTmp of the unit hide from the agent, see systemd.exec(5). */
+/** Folders that ProtectHome and PrivateTmp of the unit hide from the agent, see systemd.exec(5). */
 const HIDDEN = ['/home/', '/root/', '/run/user/', '/tmp/', '/var/tmp/'];
 const PATIENCE_MS = 20_000;
 

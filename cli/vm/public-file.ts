@@ -6,8 +6,8 @@ import { atomicWrite } from '../../agent/atomic-write.ts';
 const FOR_ALL = 0o555;
 
 /**
- * A folder that all users can enter and list, whatever root's umask is. One that was there before gets what it lacks, if
- * `reader` lacks it (undefined: anybody): a folder that its owner has closed to others on purpose stays so.
+ * Makes a folder that all users can enter and list under any umask of root. A folder that was there before is opened only
+ * when `reader` (undefined: some user) cannot enter it, so that its owner can close it to all others on purpose.
  */
 export async function publicFolder(path: string, reader?: { uid: number; gid: number }): Promise<void> {
   const first = await mkdir(path, { recursive: true });
