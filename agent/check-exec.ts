@@ -27,8 +27,9 @@ export async function execCheck(
   const child = spawn(file, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const output = outputOf(child);
   const { ok, how } = await endOf(child, file, signal, timeoutMs);
-  killGroup(child.pid);
+  // While the parents live: the children of a process that has ended belong to init.
   const left = child.pid === undefined ? 0 : await endCheckProcesses(child.pid, mark);
+  killGroup(child.pid);
   const said = output().trim().split('\n')[0];
   const cause = ok ? undefined : await unitHides(command, output());
   const more = [

@@ -35,7 +35,7 @@ export interface MeshServices {
   by(index: 'service', value: string): ServiceFacts[];
 }
 
-/** `orphaned`: its MeshService is gone, or newer than this program. Who is in the mesh goes on as it was; nobody new is let in. */
+/** `orphaned`: its MeshService is gone, or newer than this program. Its instances go on; no further one may join. */
 export type Admission =
   | { kind: 'admitted'; plan: ServicePlan }
   | { kind: 'refused'; message: string }

@@ -100,7 +100,7 @@ async function answer(
   const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
   const remoteAddress = socket.remoteAddress ?? 'unknown';
   const answered = await route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });
-  // Another bridge may have read the records before this write: it finds the write later (reread.ts), and nobody is told that it is done.
+  // Another bridge may have read the records before this write. It finds the write later, see reread.ts.
   if (route.decides) await requireTenure(bridge);
   return answered;
 }

@@ -10,12 +10,12 @@ export const INSTALL_SCRIPT = 'install.sh';
 export const vmFilePath = (name: string): string => `/v1/vm/${name}`;
 
 /**
- * The script that brings Landbridge to a machine, as root: it needs a POSIX shell, curl, and the coreutils and sed of GNU,
- * busybox or another project. The line that starts it has checked its SHA-256, so what is written here can be trusted: the
+ * The script that brings Landbridge to a machine, as root. It needs a POSIX shell, curl, and the coreutils and sed of GNU,
+ * busybox or another project. The line that starts it has checked its SHA-256, so its text can be trusted: it holds the
  * bridge's authority, for TLS, and the SHA-256 of each file. Files that are there already, and right, are not fetched
- * again. The arguments are those of `landbridge vm join`; the invite is kept out of the arguments of every process that
- * lasts, because all users of a machine can read these. LANDBRIDGE_PREFIX, default /usr/local, is where it goes; where
- * /usr/local cannot be written, /opt/landbridge is. The agent runs as another user, so no umask decides about the modes.
+ * again. The arguments are those of `landbridge vm join`. All users of a machine can read the arguments of a process, so
+ * no process that lasts has the invite there. LANDBRIDGE_PREFIX, default /usr/local, is the folder to install in; where
+ * /usr/local cannot be written, /opt/landbridge is. The agent runs as another user, so the modes do not depend on the umask.
  */
 export const installScript = (options: { bridges: string[]; bridgeCaPem: string; files: PinnedFile[] }): string => {
   const { bridges, bridgeCaPem, files } = options;

@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts';
 const underWay = new WeakMap<Bridge, Map<string, number>>();
 /** Questions to Consul's DNS, at a time, of all hosts together. */
 const MAX_UNDER_WAY = 256;
-/** One host gets no more than this, so that the other hosts get their share. */
+/** The share of one host: the other hosts keep theirs. */
 const MAX_OF_ONE = 32;
 
 /**

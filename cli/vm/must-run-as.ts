@@ -26,7 +26,7 @@ export async function mustRunAs(user: { uid: number; gid: number }, programs: st
       const closed = await firstClosed([file, ...args], user);
       if (closed !== undefined) throw new Problem(closed);
       const said = (stderr || message).trim().split('\n').at(-1);
-      throw new Problem(`${file} does not run as the user ${AGENT_USER}, who runs the agent: ${said}.`);
+      throw new Problem(`The agent's user, ${AGENT_USER}, cannot run ${file}: ${said}.`);
     }
   }
 }

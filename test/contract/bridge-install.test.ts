@@ -173,7 +173,7 @@ describe('a machine with nothing but a shell and curl', function () {
     const cmdlines = (await readFile(at('seen'), 'utf8')).split('\0');
     expect(cmdlines, 'the shell that fetches was seen').to.include('landbridge');
     expect(cmdlines).not.to.include(answer.invite);
-    // Who gives it as an argument all the same shows it while the small script comes, and no longer.
+    // As an argument, the invite is seen while the small script comes, and no longer.
     await rm(at('prefix'), { recursive: true });
     await writeFile(
       join(at('stubs'), 'curl'),
@@ -207,7 +207,7 @@ describe('a machine with nothing but a shell and curl', function () {
     expect(await asAnother(at('prefix'))).to.include({ code: 0, stderr: '' });
   });
 
-  it('leaves nothing behind for temporary files, whatever comes of it', async () => {
+  it('leaves no temporary file behind, whether it joins or fails', async () => {
     const answer = await invited();
     const other = { ...answer, install: { ...answer.install!, sha256: '0'.repeat(64) } };
     const away = { ...answer, install: { ...answer.install!, bridges: ['127.0.0.1:1'] } };
@@ -229,7 +229,7 @@ describe('a machine with nothing but a shell and curl', function () {
     expect(await readdir(at('prefix/lib/landbridge'))).to.deep.equal(['node']);
   });
 
-  it('goes to the bridge itself, whatever proxy the environment or a .curlrc names', async () => {
+  it('goes to the bridge directly, although the environment and a .curlrc name a proxy', async () => {
     await mkdir(at('home'));
     await writeFile(join(at('home'), '.curlrc'), 'proxy = "http://127.0.0.1:1"\n');
     const proxy = 'http://127.0.0.1:1';
@@ -238,7 +238,7 @@ describe('a machine with nothing but a shell and curl', function () {
     expect(code, stderr).to.equal(0);
   });
 
-  it('is told which of the tools are missing, and where to type what is not in PATH', async () => {
+  it('hears the name of a tool that is missing, and the path of landbridge when PATH has no way to it', async () => {
     const answer = await invited();
     const none = await type(answer, { PATH: await onlyWith('mktemp', 'rm', 'sha256sum', 'sh') });
     expect(none.stderr).to.equal('error: curl is not on this machine: install it first\n');
@@ -247,7 +247,7 @@ describe('a machine with nothing but a shell and curl', function () {
     expect((await type(answer, { PATH: `${process.env['PATH']}:${bin}` })).stdout).not.to.include('not in PATH');
   });
 
-  it('needs no more of PATH than sudo leaves of it, and passes no setting for other programs on Node', async () => {
+  it('joins with the short PATH that sudo leaves, and keeps NODE_OPTIONS from our Node', async () => {
     const { code, stdout, stderr } = await type(await invited(), {
       PATH: '/usr/bin:/bin',
       NODE_OPTIONS: '--require /nowhere',
@@ -269,7 +269,7 @@ describe('a machine with nothing but a shell and curl', function () {
       expect(stdout).to.include(`vm join - --check exec:it's $HOME "a" !x with`);
     });
 
-  it('gets the program in /opt/landbridge where /usr/local cannot be written, and is told of a prefix that cannot', async () => {
+  it('gets the program in /opt/landbridge where /usr/local cannot be written, and an error for a prefix that cannot', async () => {
     const { body } = await bridge.client().send('GET', vmFilePath(INSTALL_SCRIPT));
     const moved = String(body).replaceAll('/usr/local', '/proc/nothing').replaceAll('/opt/landbridge', at('opt'));
     await writeFile(at('moved.sh'), moved);
@@ -297,7 +297,7 @@ describe('a machine with nothing but a shell and curl', function () {
     );
   });
 
-  it('is told what a program says that does not run there', async () => {
+  it('shows the error of a program that does not run there', async () => {
     await writeFile(at(`node-linux-${ARCH}`), '#!/nowhere/ld-linux.so\n');
     await bridge.stop();
     files = openVmFiles({ folder, node: { path: at(`node-linux-${ARCH}`), arch: ARCH }, bundle: undefined });

@@ -27,7 +27,7 @@ import {
 } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 
-/** What others may do to machines by way of the bridge, and what a bridge may do to them when it knows too little. */
+/** Strangers, other machines, and a bridge that knows too little must not do harm to machines. */
 describe('a bridge that others lean on', function () {
   this.timeout(60_000);
   let bridge: BridgeUnderTest;
@@ -325,7 +325,7 @@ describe('a bridge that others lean on', function () {
       expect((await ask('2001:db8::7', 21_000, '2001:db8::7')).output).to.include('ECONNREFUSED');
     });
 
-    it('tells a machine nothing of a listener that is no sidecar, by way of reach', async () => {
+    it('says nothing of a listener outside the ports of sidecars to a machine that asks for reach', async () => {
       await open();
       const plain = createServer((socket) => socket.end('220 hello\r\n')).listen(0, '127.0.0.1');
       await new Promise((resolve) => plain.once('listening', resolve));

@@ -19,7 +19,7 @@ const AGENT = { uid: 65534, gid: 65534 };
 const SECRET = 'root:$6$secret-of-root\n';
 const run = promisify(execFile);
 
-/** What root's commands do on a machine, where the agent's user owns the state and may not become root by it. */
+/** The agent's user owns the state of a machine, and must not become root by the commands that root runs there. */
 describe("root's commands on a machine", function () {
   this.timeout(60_000);
   let folder: string;
@@ -155,7 +155,7 @@ describe("root's commands on a machine", function () {
       await writeFile(program, '#!/bin/sh\necho no libstdc++ >&2; exit 3\n');
       await chmod(program, 0o755);
       expect(await problemOf(mustRunAs(AGENT, [[program]]))).to.include(
-        'does not run as the user landbridge, who runs the agent: no libstdc++',
+        `The agent's user, landbridge, cannot run ${program}: no libstdc++`,
       );
     } finally {
       await rm('/opt/landbridge-test', { recursive: true });
