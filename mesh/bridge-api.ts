@@ -188,7 +188,12 @@ export interface InviteAnswer {
   invite: string;
   expiresAt: string;
   /** Where a machine without `landbridge` gets it; absent when the bridge serves no files. See install-script.ts. */
-  install?: { bridges: string[]; sha256: string };
+  install?: {
+    bridges: string[];
+    sha256: string;
+    /** Its script finds the invite in a file; that of a bridge of an earlier version wants it as an argument. */
+    inviteInFile?: boolean;
+  };
 }
 
 export const renewRequest = z.strictObject({ csr: z.string().max(8192) });

@@ -142,13 +142,15 @@ export interface InstallCommand {
    * no other user of the machine finds it among the arguments of a process.
    */
   words: string[];
+  /** Whether the script takes the invite from the file beside it. Default true; a bridge of an earlier version: false. */
+  inviteInFile?: boolean;
 }
 
 /**
  * The command that fetches the script and runs it only when it is the one of this SHA-256: the bridge's certificate is
  * not looked at for that (`-k`), because the checksum says more.
  */
-export const installCommand = ({ bridges, sha256, words }: InstallCommand): string[] => [
+export const installCommand = ({ bridges, sha256, words, inviteInFile = true }: InstallCommand): string[] => [
   'sh',
   '-ec',
   [
@@ -161,7 +163,7 @@ export const installCommand = ({ bridges, sha256, words }: InstallCommand): stri
     'if [ "$1" = - ]; then cat; else printf "%s\\n" "$1"; fi >"$d/w"',
     'shift',
     // In the place of this shell, whose arguments may hold the invite. The script removes the folder.
-    'exec sh "$d/i" "$@"',
+    inviteInFile ? 'exec sh "$d/i" "$@"' : 'sh "$d/i" "$(cat "$d/w")" "$@"',
   ].join('; '),
   'landbridge',
   ...words,

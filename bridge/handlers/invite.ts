@@ -22,6 +22,6 @@ export async function invite({ bridge, body }: Call<InviteRequest>): Promise<Inv
       site,
     }),
     expiresAt: made.expiresAt,
-    ...(install && { install: { bridges: bridge.advertise, sha256: install.sha256 } }),
+    ...(install && { install: { bridges: bridge.advertise, sha256: install.sha256, inviteInFile: true } }),
   };
 }

@@ -58,7 +58,7 @@ export function secondsOf(text: string): number {
 const commandOf = ({ install }: InviteAnswer, invite: string, words: string[]): string[] =>
   install === undefined
     ? ['landbridge', 'vm', 'join', invite, ...words]
-    : installCommand({ ...install, words: [invite, ...words] });
+    : installCommand({ ...install, inviteInFile: install.inviteInFile ?? false, words: [invite, ...words] });
 
 export interface Invitation {
   service: string;

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -163,6 +164,18 @@ describe('a machine with nothing but a shell and curl', function () {
     }[];
     const { cmd, stdin } = play!.tasks[0]!['ansible.builtin.shell']!;
     expect((await paste(['sh', '-c', cmd], {}, `${stdin}\n`)).stdout).to.include(ran);
+  });
+
+  it('joins by the line for a bridge of an earlier version, whose script wants the invite as an argument', async () => {
+    const answer = await invited();
+    const script = '#!/bin/sh\necho "the script was given $*"\n';
+    const serve = await stub('curl', `while [ "$1" != -o ]; do shift; done; cp ${at('earlier')} "$2"`);
+    await writeFile(at('earlier'), script);
+    const sha256 = createHash('sha256').update(script).digest('hex');
+    const earlier = { ...answer, install: { bridges: answer.install!.bridges, sha256 } };
+    const { stdout } = await type(earlier, serve);
+    expect(stdout).to.equal(`the script was given ${answer.invite} --port 8080\n`);
+    expect(await readdir(at('tmp'))).to.deep.equal([]);
   });
 
   it('shows the invite to no other user while it fetches', async () => {

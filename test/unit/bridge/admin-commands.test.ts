@@ -15,7 +15,7 @@ describe('the commands of an admin', () => {
     const invitation = { service: 'web', site: 'rack-1', format: 'line' as const, words: ['--port', '8080'] };
     const text = inviteText(answer, invitation);
     expect(text.split('\n').slice(0, 2)).to.deep.equal(['echo lb1.abc | landbridge vm join - --port 8080', '']);
-    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
+    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32), inviteInFile: true };
     const [line, blank] = inviteText({ ...answer, install }, invitation).split('\n');
     expect(line).to.match(/^echo lb1\.abc \| sh -ec '.*' landbridge - --port 8080$/);
     expect(line).to.include('https://$b/v1/vm/install.sh').and.to.include(install.sha256);
@@ -23,7 +23,7 @@ describe('the commands of an admin', () => {
   });
 
   it('write a document for cloud-init and a playbook for Ansible that run the very command of the line', () => {
-    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
+    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32), inviteInFile: true };
     const answer = { invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z', install };
     const words = ['--check', "exec:it's fine"];
     const command = installCommand({ ...install, words: ['-', ...words] });
@@ -35,7 +35,7 @@ describe('the commands of an admin', () => {
   });
 
   it('keep Ansible from reading a template into the line of a check', () => {
-    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32) };
+    const install = { bridges: ['10.0.0.1:30443'], sha256: 'ab'.repeat(32), inviteInFile: true };
     const answer = { invite: 'lb1.abc', expiresAt: '2030-01-01T00:15:00Z', install };
     const templated = {
       service: 'web',
