@@ -3,7 +3,7 @@ import { type CatalogState, type ConfigEntry, OWNER_META, configKey } from './en
 import { withoutOthers } from './traffic/joins.ts';
 
 type Config = CatalogState['config'];
-type Source = { Action?: string; Permissions?: unknown };
+type Source = { Name: string; Action?: string; Permissions?: unknown };
 
 /**
  * The config entries of a MeshService that asks for what cannot be served, under each name that it holds.
@@ -39,12 +39,15 @@ export function kept(wanted: Config, held: ActualState['config'], owner: string,
     return Object.fromEntries([...entries, ...intentions].map((entry) => [configKey(entry), entry]));
   }
 
-  /** Rules by path want http: where the protocol that is held has none, who is let in by such alone is not let in. */
+  /** Rules by path want http: a protocol without paths refuses a caller that has only such rules. */
   function intentionsUnder(name: string, protocol: unknown): ConfigEntry[] {
     const asked = Object.values(wanted).find(({ Kind }) => Kind === 'service-intentions');
     const sources = (asked?.['Sources'] ?? []) as Source[];
-    const possible = protocol === undefined || protocol === 'tcp' ? sources.filter(isPlain) : sources;
-    return asked === undefined || possible.length === 0 ? [] : [{ ...asked, Name: name, Sources: possible }];
+    const hasPaths = protocol !== undefined && protocol !== 'tcp';
+    const possible = sources.map((source) =>
+      hasPaths || isPlain(source) ? source : { Name: source.Name, Action: 'deny' },
+    );
+    return asked === undefined ? [] : [{ ...asked, Name: name, Sources: possible }];
   }
 }
 

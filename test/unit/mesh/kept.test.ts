@@ -24,6 +24,10 @@ const desiredOf = (spec: Partial<MeshServiceSpecInput>, problems: TrafficProblem
     problems,
   });
 
+type Source = { Name: string; Action?: string; Permissions?: unknown };
+
+const letsIn = ({ Action }: Source): boolean => Action !== 'deny';
+
 /** What Consul holds of a MeshService that was in order. */
 function heldOf(spec: Partial<MeshServiceSpecInput>): ActualState {
   const { node, config } = desiredOf(spec);
@@ -37,10 +41,10 @@ const written = (changes: Change[]): string[] =>
     return change.op === 'delete-config' ? `delete ${change.kind}` : change.op;
   });
 
-const sourcesIn = (changes: Change[]): string[] =>
+const letInBy = (changes: Change[]): string[] =>
   changes.flatMap((change) =>
     change.op === 'set-config' && change.entry.Kind === 'service-intentions'
-      ? (change.entry['Sources'] as { Name: string }[]).map(({ Name }) => Name)
+      ? (change.entry['Sources'] as Source[]).filter(letsIn).map(({ Name }) => Name)
       : [],
   );
 
@@ -54,12 +58,12 @@ describe('a MeshService that asks for what cannot be served', () => {
       held,
       OWNER,
     );
-    expect([written(changes), sourcesIn(changes)]).to.deep.equal([['set service-intentions'], ['frontend']]);
+    expect([written(changes), letInBy(changes)]).to.deep.equal([['set service-intentions'], ['frontend']]);
   });
 
   it('lets nobody in when nobody is asked for', () => {
     const { changes } = diff(desiredOf({ ...FAILOVER, access: [] }, [MISSING]), heldOf({ access }), OWNER);
-    expect(written(changes)).to.deep.equal(['delete service-intentions']);
+    expect([written(changes), letInBy(changes)]).to.deep.equal([['set service-intentions'], []]);
   });
 
   it('never lets anybody in whom it does not name, whatever it held, whatever protocol is held', () => {
@@ -83,12 +87,15 @@ describe('a MeshService that asks for what cannot be served', () => {
             : last.op === 'set-config'
               ? last.entry
               : undefined;
-        const sources = (intentions?.['Sources'] ?? []) as { Name: string; Permissions?: unknown }[];
+        const sources = (intentions?.['Sources'] ?? []) as Source[];
+        const open = sources.filter(letsIn);
         const asked = now.map(({ from }) => from);
-        expect(sources.every(({ Name }) => asked.includes(Name))).to.equal(true);
+        expect(open.every(({ Name }) => asked.includes(Name))).to.equal(true);
+        // Without a source for everybody, a rule of another hand for all services would count.
+        if (last !== undefined) expect(sources.map(({ Name }) => Name)).to.include('*');
         // Consul refuses rules by path where the protocol has none.
         if (held === 'tcp') expect(sources.every(({ Permissions }) => Permissions === undefined)).to.equal(true);
-        else expect(sources.map(({ Name }) => Name)).to.have.members([...new Set(asked)]);
+        else expect(open.map(({ Name }) => Name)).to.have.members([...new Set(asked)]);
       }),
     );
   });
