@@ -45,9 +45,9 @@ export interface Desired extends CatalogState {
   /** The name in Consul; undefined when nothing is asked for. */
   service: string | undefined;
   problems: Problem[];
-  /** What is asked for cannot be served: what is held of the config entries stays, but for who may call; see mesh/kept.ts. */
+  /** The MeshService cannot be served as it asks, so the config entries that are held stay, except intentions; see mesh/kept.ts. */
   keepsConfig: boolean;
-  /** What joins it to other services goes meanwhile, since it would be in their way. */
+  /** Entries that lead to other services go meanwhile, since they would be in their way. */
   withdraws: boolean;
   holds: string | undefined;
   rivals: string[] | undefined;

@@ -20,11 +20,11 @@ export interface ActualState {
   instances?: Record<string, string>;
 }
 
-/** What diff leads to. */
+/** The state that diff leads to. */
 export interface Wish extends CatalogState, Claim {
-  /** What is asked for cannot be served; see mesh/kept.ts. */
+  /** The MeshService cannot be served as it asks; see mesh/kept.ts. */
   keepsConfig?: boolean;
-  /** With `keepsConfig`: what joins other services goes. */
+  /** With `keepsConfig`: entries that lead to other services go. */
   withdraws?: boolean;
 }
 

@@ -116,7 +116,7 @@ function heldName(
     seen.consulDown !== undefined || seen.clusterTaken !== undefined || outcomes.some((outcome) => !outcome.ok);
   if (failed) return intent.meshService?.status?.consul;
   if (plan.conflicts.length > 0 || desired.service === undefined) return undefined;
-  // What is held stays as it is, and so does its name.
+  // The entries that are held stay as they are, and so does their name.
   const before = intent.meshService?.status?.consul;
   if (desired.keepsConfig && before !== undefined) return before;
   return { service: desired.service, node: podsNode(intent.cluster, intent.namespace, intent.name) };
@@ -128,7 +128,7 @@ const verdict = (status: Condition['status'], reason: Reason, detail?: string): 
   message: detail ?? REASONS[reason],
 });
 
-/** What the status and an Event say of a name that has instances already. */
+/** The sentence of status and Event about a name that has instances already. */
 export const nameInUse = (
   { namespace }: Pick<Intent, 'namespace'>,
   service: string | undefined,

@@ -211,6 +211,7 @@ const seenByOthers = (held: HeldMeshService | undefined): unknown =>
     consulName(held.meshService),
     held.meshService.spec.protocol,
     held.meshService.spec.traffic,
+    held.metadata.deletionTimestamp,
     standingOf(consulName(held.meshService), held.status),
   ];
 

@@ -7,7 +7,7 @@ import { cpuSeconds, residentBytes } from '../rig/process-stat.ts';
 const MB = 1024 * 1024;
 const FIRST_WALKS_MS = 300_000;
 
-/** What an operator costs that has one large MeshService and nothing to do. */
+/** The cost of an operator that has one large MeshService and nothing to do. */
 export const idle: Measure = {
   name: 'idle',
   apart: true,
@@ -16,7 +16,7 @@ export const idle: Measure = {
     await rig.population(size);
     const operator = await rig.operator(verifySeconds, 'anew');
     await firstWalksOf(operator, 1);
-    // What the start itself leaves to do, such as the collection of its garbage, is not of an idle operator.
+    // The start leaves work behind, such as garbage to collect, which an idle operator does not have.
     await delay(idleMs / 4);
     const { percent, residentMb } = await idleFor(operator, 2 * idleMs);
     const at = `1 MeshService of ${size} pods`;

@@ -155,7 +155,7 @@ export interface Consul {
   login(method: string, jwt: string, meta?: Record<string, string>): Promise<Login>;
   /** Ends a token that a login gave. A token that is gone already is no error. */
   logout(secretId: string): Promise<void>;
-  /** Whether Consul has a token with that secret: false when it was ended, has expired, or came after a backup that was restored. */
+  /** Whether Consul has a token with that secret: false when it was ended, has expired, or is younger than a backup that was restored. */
   knowsToken(secretId: string): Promise<boolean>;
 
   kvGet(key: string): Promise<KvEntry | undefined>;

@@ -3,8 +3,8 @@ import type { Traffic } from '../../crds/traffic.ts';
 import { standingOf } from './holder.ts';
 
 /**
- * spec.traffic of the services that a MeshService calls, as far as the one that holds the name says it: what anybody asks
- * for who merely wants the name must not reach its callers.
+ * spec.traffic of the services that a MeshService calls, as far as the one that holds the name says it. A MeshService
+ * that merely wants the name must not reach its callers.
  */
 export function calleesOf(
   caller: MeshService | undefined,

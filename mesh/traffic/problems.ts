@@ -22,7 +22,7 @@ export interface TrafficProblem {
   weight: 'refuse' | 'wait' | 'warn';
   reason: Reason;
   message: string;
-  /** What joins this service to others is in their way, so it goes while the problem lasts. */
+  /** The entries that lead from this service to others are in their way, so these go while the problem lasts. */
   withdraws?: true;
 }
 
@@ -154,10 +154,17 @@ function serviceMissing(meshService: MeshService, around: Neighbourhood): Traffi
   const missing = servicesOf(meshService.spec.traffic).filter(
     (service) => service !== consulName(meshService) && others(meshService, around.named(service)).length === 0,
   );
+  const name = consulName(meshService);
+  // A name that nobody has speaks tcp: Consul lets no service go that one of another protocol leads to.
+  const withdraws = meshService.spec.protocol !== 'tcp';
+  const meanwhile = withdraws
+    ? `until there is one, ${name} is served without what leads to other services`
+    : `what Consul holds for ${name} stays as it is until there is one`;
   return missing.map((service) => ({
     weight: 'wait',
     reason: 'ReferenceMissing',
-    message: `spec.traffic names the service "${service}", which no MeshService has: what Consul holds for ${consulName(meshService)} stays as it is until there is one`,
+    message: `spec.traffic names the service "${service}", which no MeshService has: ${meanwhile}`,
+    ...(withdraws ? { withdraws } : {}),
   }));
 }
 

@@ -163,4 +163,14 @@ describe('what other hands write in Consul', function () {
     });
     expect(joiner).to.not.equal(undefined);
   });
+
+  it('does not keep a service of http from going, when another namespace joins it', async () => {
+    await shop.declare('payments', { protocol: 'http' });
+    await eventually('it is joined again', 30_000, async () =>
+      JSON.stringify(await entry('service-router', 'joiner')).includes('payments') ? true : undefined,
+    );
+    await shop.remove('payments');
+    await eventually('payments is let go', 30_000, async () => (await shop.status('payments')) === undefined);
+    expect(await entry('service-defaults', 'payments')).to.equal(undefined);
+  });
 });

@@ -28,6 +28,17 @@ describe('the rules between MeshServices', () => {
     expect(weights(tcp, among(web, tcp))).to.deep.equal(['refuse TrafficRefused']);
   });
 
+  it('keep no service from going that one of another protocol leads to', () => {
+    const web = leadsTo('late');
+    const withdraws = (meshService: MeshService) =>
+      trafficProblems(meshService, among(meshService), meshService).map((problem) => problem.withdraws);
+    expect(withdraws(web)).to.deep.equal([true]);
+    const failover = { failover: [{ from: '*' as const, to: ['service:late'] }] };
+    expect(withdraws(aMeshService('web', { traffic: failover })), 'tcp, as a name that nobody has').to.deep.equal([
+      undefined,
+    ]);
+  });
+
   it('do not count an object that is on its way out', () => {
     const web = leadsTo('going');
     const going = aMeshService('going', { protocol: 'tcp' }, { deletionTimestamp: '2026-01-01T00:00:00Z' });
