@@ -49,6 +49,9 @@ export function createCleanUp(bridge: Bridge, deregisterAfterMs: number): () => 
       if (due && host.lease.down) deregister(host);
     }
     void bridge.tokens.retry();
+    void bridge.tokens
+      .prove()
+      .catch((error: unknown) => bridge.log.warn({ err: error }, 'could not ask Consul for the tokens of hosts'));
   };
 }
 

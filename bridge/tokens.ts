@@ -1,6 +1,7 @@
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
 import type { Consul } from '../clients/consul/consul.ts';
+import { inParallel } from '../clients/consul/in-parallel.ts';
 import { serviceJwt } from '../clients/consul/service-token.ts';
 import type { BeatAnswer } from '../mesh/bridge-api.ts';
 import type { HostIdentity } from './authority.ts';
@@ -22,6 +23,13 @@ export interface Tokens {
   end(host: HostIdentity, ended: (service: string) => boolean): void;
   /** Ends what could not be ended yet, and forgets what has expired. */
   retry(): Promise<void>;
+  /**
+   * Asks Consul for the youngest token, and for all when it does not know that one: a backup that is restored lacks all
+   * tokens that are younger, so the youngest is lost when any is. At most once in 30 s. Throws what Consul throws.
+   */
+  prove(): Promise<void>;
+  /** Services of the host whose token Consul has lost. The host gets another without asking. */
+  owed(host: HostIdentity): string[];
   /** Takes up the tokens of an earlier life of the bridge. Throws what Consul throws. */
   restore(): Promise<void>;
 }
@@ -34,11 +42,14 @@ interface Issued extends HeldToken {
 const SAME_TOKEN_MS = 8000;
 /** What the auth method's MaxTokenTTL is by default, for an answer without expiry. */
 const DEFAULT_TTL_MS = 3_600_000;
+const PROVE_EVERY_MS = 30_000;
+/** Questions at a time when every token is in doubt. */
+const PROOFS_AT_A_TIME = 8;
 /** Live ones of a host for one service. One in use and its successor are two; what a host gone wrong asks for is bounded. */
 const MAX_LIVE = 4;
 
 export function createTokens(options: {
-  consul: Pick<Consul, 'login' | 'logout'>;
+  consul: Pick<Consul, 'login' | 'logout' | 'knowsToken'>;
   vault: TokenVault;
   signingKeyPem: string;
   clock: Clock;
@@ -51,6 +62,9 @@ export function createTokens(options: {
   const issued = new Map<string, Issued[]>();
   const underWay = new Map<string, Promise<Issued>>();
   let ending: Issued[] = [];
+  /** Services by host. */
+  const owing = new Map<string, Set<string>>();
+  let provedAtMs = clock.steady();
   const keyOf = ({ site, host }: HostIdentity): string => `${site}/${host}`;
   const hasExpired = ({ expiresAt }: Issued): boolean => Date.parse(expiresAt) <= clock.now();
 
@@ -64,6 +78,25 @@ export function createTokens(options: {
     else issued.set(keyOf(host), left);
     ending.push(...gone);
     void endAll();
+  }
+
+  /** Only the token that the host uses is owed to it: those before it were replaced. */
+  function lose(token: Issued): void {
+    const key = keyOf(token);
+    const tokens = issued.get(key) ?? [];
+    const inUse = tokens.findLast(({ service }) => service === token.service);
+    issued.set(
+      key,
+      tokens.filter((one) => one !== token),
+    );
+    if (inUse === token) owing.set(key, (owing.get(key) ?? new Set()).add(token.service));
+    void vault.forget(token.accessorId).catch(() => undefined);
+  }
+
+  function pay(host: HostIdentity, service: string): void {
+    const services = owing.get(keyOf(host));
+    services?.delete(service);
+    if (services?.size === 0) owing.delete(keyOf(host));
   }
 
   async function endAll(): Promise<void> {
@@ -99,6 +132,7 @@ export function createTokens(options: {
       throw new Refusal('hostUnknown', `host "${host}" left or was revoked meanwhile`);
     }
     enter(token);
+    pay(token, service);
     const surplus = issued.get(keyOf(token))!.filter((held) => held.service === service);
     drop(token, (held) => surplus.slice(0, -MAX_LIVE).includes(held));
     // Not waited for: what is lost with it is that a restarted bridge could end this token before it expires.
@@ -118,7 +152,31 @@ export function createTokens(options: {
       underWay.set(key, login);
       return answerOf(await login);
     },
-    end: (host, ended) => drop(host, (token) => ended(token.service)),
+    end(host, ended) {
+      for (const service of owing.get(keyOf(host)) ?? []) if (ended(service)) pay(host, service);
+      drop(host, (token) => ended(token.service));
+    },
+    owed: (host) => [...(owing.get(keyOf(host)) ?? [])],
+    async prove() {
+      if (clock.steady() - provedAtMs < PROVE_EVERY_MS) return;
+      provedAtMs = clock.steady();
+      const all = [...issued.values()].flat().filter((token) => !hasExpired(token));
+      const youngest = all.reduce<Issued | undefined>(
+        (first, token) => (first === undefined || token.expiresAt > first.expiresAt ? token : first),
+        undefined,
+      );
+      if (youngest === undefined || (await consul.knowsToken(youngest.secretId))) return;
+      const lost = new Set<Issued>();
+      let problem: unknown;
+      await inParallel(all, PROOFS_AT_A_TIME, async (token) => {
+        const isKnown = await consul.knowsToken(token.secretId).catch((error: unknown) => void (problem ??= error));
+        if (isKnown === false) lost.add(token);
+      });
+      // All or none: the youngest stays the one that tells until each was asked.
+      if (problem !== undefined) throw problem;
+      for (const token of lost) lose(token);
+      log.warn({ tokens: lost.size }, 'Consul had lost tokens of hosts; their next beats bring new ones');
+    },
     async retry() {
       for (const [token] of issued.values()) if (token !== undefined && hasExpired(token)) drop(token, hasExpired);
       await endAll();

@@ -115,7 +115,9 @@ async function issueTokens(
   plans: Map<string, ServicePlan>,
   patienceMs: number,
 ) {
-  const wanted = [...new Set(body.wantTokens)].filter((service) => plans.has(service));
+  const wanted = [...new Set([...body.wantTokens, ...bridge.tokens.owed(host)])].filter((service) =>
+    plans.has(service),
+  );
   const tokens: BeatAnswer['tokens'] = [];
   const problems: string[] = [];
   if (wanted.length === 0) return { tokens, problems };

@@ -21,6 +21,7 @@ import { machineChecks } from './machines.ts';
 import { nameChecks } from './names.ts';
 import { cannotTry, dryRunCreate, probePod } from './probe-pod.ts';
 import { residueChecks } from './residue.ts';
+import { tokenChecks } from './tokens.ts';
 
 export const CRD_NAME = 'meshservices.landbridge.dev';
 
@@ -111,6 +112,7 @@ export const afterChecks: Check[] = [
   ...INSTALLED,
   ...certificateChecks,
   ...residueChecks,
+  ...tokenChecks,
   ...machineChecks,
   ...nameChecks,
 ];

@@ -312,6 +312,37 @@ describe('landbridge check', function () {
       );
     });
 
+    it('asks Consul for the token of each sidecar Secret', async () => {
+      const consul = server.connect();
+      const name = 'Consul knows the token in every sidecar Secret';
+      const withToken = (token: string) => ({
+        metadata: {
+          name: 'tokens-landbridge',
+          namespace: 'shop',
+          labels: { 'app.kubernetes.io/managed-by': 'landbridge' },
+          annotations: {
+            'landbridge.dev/token-life': '2020-01-01T00:00:00Z/2999-01-01T00:00:00Z',
+            'landbridge.dev/token-service': 'tokens',
+          },
+        },
+        data: { token: Buffer.from(token).toString('base64') },
+      });
+      try {
+        const secretId = 'e4b1ddc0-0000-4000-8000-00000000c0de';
+        const accessorId = 'e4b1ddc0-0000-4000-8000-0000000acce5';
+        await consul.acl.upsertToken({ accessorId, secretId, description: 'check', policies: [] });
+        await kube.client.create(secrets, withToken(secretId));
+        expect((await looked()).get(name)).to.include({ result: 'ok', detail: '1 of them' });
+        await consul.acl.deleteToken(accessorId);
+        const finding = (await looked()).get(name)!;
+        expect(finding.result).to.equal('failed');
+        expect(finding.detail).to.include('shop/tokens-landbridge').and.not.include(secretId);
+      } finally {
+        consul.close();
+        await kube.client.delete(secrets, 'tokens-landbridge', 'shop');
+      }
+    });
+
     it('counts a Ready condition only when it is of the present generation', async () => {
       const condition = (type: string) => ({
         type,

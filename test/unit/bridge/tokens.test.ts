@@ -16,6 +16,8 @@ describe('the tokens of hosts', () => {
   let tokens: Tokens;
   let logins: { service: string; finish: () => void }[];
   let ended: string[];
+  let lost: string[];
+  let asked: string[];
   let available: boolean;
   let member: boolean;
   let signingKeyPem: string;
@@ -29,6 +31,7 @@ describe('the tokens of hosts', () => {
     fake = fakeConsul();
     vault = openTokenVault(fake.consul, signingKeyPem);
     [logins, ended, available, member] = [[], [], true, true];
+    [lost, asked] = [[], []];
     tokens = createTokens({
       consul: {
         login: (_method, jwt) =>
@@ -42,6 +45,11 @@ describe('the tokens of hosts', () => {
               resolve({ accessorId: `accessor-${number}`, secretId: `${service}-${number}`, expiresAt });
             logins.push({ service, finish });
           }),
+        knowsToken: async (secretId) => {
+          if (!available) throw new ConsulUnavailable('no');
+          asked.push(secretId);
+          return !lost.includes(secretId);
+        },
         logout: async (secretId) => {
           if (!available) throw new ConsulUnavailable('no');
           ended.push(secretId);
@@ -60,6 +68,45 @@ describe('the tokens of hosts', () => {
     logins.at(-1)!.finish();
     return (await answer).token;
   };
+
+  it('asks Consul for the youngest token alone, and no more than once in half a minute', async () => {
+    await issue('web');
+    await clock.advance(10_000);
+    await issue('api');
+    await tokens.prove();
+    expect(asked).to.deep.equal([]);
+    await clock.advance(20_000);
+    await tokens.prove();
+    await tokens.prove();
+    expect(asked).to.deep.equal(['api-2']);
+    expect(tokens.owed(VM)).to.deep.equal([]);
+  });
+
+  it('owes a host another token for each that Consul has lost, until it has it', async () => {
+    await issue('web');
+    await clock.advance(10_000);
+    await issue('api');
+    await clock.advance(20_000);
+    lost = ['api-2'];
+    await tokens.prove();
+    expect(asked).to.have.members(['api-2', 'web-1', 'api-2']);
+    expect(tokens.owed(VM)).to.deep.equal(['api']);
+    expect(await issue('api')).to.equal('api-3');
+    expect(tokens.owed(VM)).to.deep.equal([]);
+  });
+
+  it('owes nothing for a token that was replaced, nor to a host that has left the service', async () => {
+    await issue('web');
+    await clock.advance(10_000);
+    await issue('web');
+    await clock.advance(20_000);
+    lost = ['web-1', 'web-2'];
+    await tokens.prove();
+    expect(tokens.owed(VM)).to.deep.equal(['web']);
+    tokens.end(VM, () => true);
+    expect(tokens.owed(VM)).to.deep.equal([]);
+    expect(ended, 'they are gone already').to.deep.equal([]);
+  });
 
   it('logs in once for two beats that ask at the same time', async () => {
     const both = [tokens.issue(VM, 'web'), tokens.issue(VM, 'web')];
@@ -146,6 +193,7 @@ describe('the tokens of hosts', () => {
         consul: {
           login: () => Promise.reject(new Error('not asked')),
           logout: async (secretId) => void ended.push(secretId),
+          knowsToken: async () => true,
         },
         vault,
         signingKeyPem,
