@@ -39,7 +39,7 @@ export function kept(wanted: Config, held: ActualState['config'], owner: string,
     return Object.fromEntries([...entries, ...intentions].map((entry) => [configKey(entry), entry]));
   }
 
-  /** Rules by path want http: a protocol without paths refuses a caller that has only such rules. */
+  /** Rules by path need http. While Consul holds tcp, callers that such rules alone would allow stay denied. */
   function intentionsUnder(name: string, protocol: unknown): ConfigEntry[] {
     const asked = Object.values(wanted).find(({ Kind }) => Kind === 'service-intentions');
     const sources = (asked?.['Sources'] ?? []) as Source[];

@@ -21,7 +21,7 @@ function holdsName(name: string, claim: Claim, { config }: ActualState, owner: s
   return name === claim.holds && (mark === undefined || isForged(mark, claim, owner));
 }
 
-/** Of another cluster nobody here can say who is there. */
+/** This cluster knows all of its own MeshServices, and none of another cluster. */
 function isForged(mark: string, { rivals }: Claim, owner: string): boolean {
   const [platform, cluster] = owner.split('/');
   return rivals !== undefined && mark.startsWith(`${platform}/${cluster}/`) && !rivals.includes(mark);
@@ -30,7 +30,7 @@ function isForged(mark: string, { rivals }: Claim, owner: string): boolean {
 const isOfService = ({ Kind }: ConfigEntry): boolean => (CONFIG_KINDS as readonly string[]).includes(Kind);
 
 /**
- * What this owner may judge of what Consul holds.
+ * The part of Consul's entries that this owner may judge.
  *
  * | entry                                 | the claim on its name | judged |
  * |---------------------------------------|-----------------------|--------|
@@ -54,7 +54,7 @@ export function judged(claim: Claim, actual: ActualState, owner: string): Actual
   };
 }
 
-/** What stands in the way of `desired`: nothing of it is touched. `mine` is what is judged of `actual`. */
+/** The entries and instances in the way of `desired`. Nothing of them is touched. `mine` is the result of `judged`. */
 export function conflictsOf(
   desired: CatalogState & Claim,
   actual: ActualState,

@@ -21,7 +21,7 @@ export interface ControllerOptions {
   catalog: Catalog;
   steps: OperatorSteps;
   cluster: string;
-  /** Namespaces that MeshServices are read of; none: all. What lies in Consul for others is let be. */
+  /** Namespaces whose MeshServices are read. Default: all. Entries of other namespaces stay as they are. */
   watched?: readonly string[];
   metrics: OperatorMetrics;
   /** How often all is compared with Consul itself. */
@@ -80,7 +80,7 @@ export function runController(options: ControllerOptions): Controller {
     random,
     signal,
   });
-  /** What earlier walks have written, in whatever life of the operator, and no memory tells of. */
+  /** An earlier walk has written entries that this process does not remember. */
   function onUnknown({ namespace, name, services }: Marked): void {
     if (watched.length > 0 && !watched.includes(namespace)) return;
     const key = `${namespace}/${name}`;

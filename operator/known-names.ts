@@ -3,8 +3,8 @@ import type { Intent } from '../mesh/desired.ts';
 import { splitKey } from '../clients/kube/object.ts';
 
 /**
- * Names in Consul under which entries of a MeshService may be, beyond those that the object itself tells: a walk may have
- * written under a name and not lived to say so. By key, `namespace/name`.
+ * Names in Consul under which entries of a MeshService may be, besides the names in the object itself. A walk may have
+ * written under a name, and the operator ended before the status said so. The key is `namespace/name`.
  */
 export interface KnownNames {
   /**

@@ -4,7 +4,7 @@ import { namespaces } from '../clients/kube/resources.ts';
 import { ANNOTATION_MAY_CLAIM } from '../mesh/names.ts';
 import type { MayClaim } from './catalog.ts';
 
-/** Whoever administers namespaces says which of them may claim names in Consul that have instances already. */
+/** An annotation of the namespace allows its MeshServices to claim names in Consul that have instances already. */
 export const mayClaimOver =
   (kube: Pick<KubeClient, 'get'>): MayClaim =>
   async (namespace, service) => {

@@ -40,6 +40,6 @@ export function reportWalk(
 const isNewClaim = (change: Change): boolean =>
   change.op === 'set-config' && change.modifyIndex === 0 && change.entry.Kind === 'service-defaults';
 
-/** The claim that had to be made anew is one that this MeshService held, in good days or bad: so Consul has lost it. */
+/** This MeshService held the claim before, by its status, and had to make it again: Consul has lost it. */
 const wasHeld = ({ meshService }: Intent, claim: Change): boolean =>
   claim.op === 'set-config' && meshService?.status?.consul?.service === claim.entry.Name;

@@ -91,7 +91,7 @@ const sameParts = (a: Parts, b: Parts): boolean =>
   a.caPem === b.caPem &&
   a.addresses === b.addresses;
 
-/** What Consul said of a token is believed for this long, while nothing raises a doubt. */
+/** An answer of Consul about a token counts for this long, while nothing raises a doubt. */
 const PROOF_GOOD_MS = 300_000;
 /** Questions at a time when every token is in doubt. */
 const PROOFS_AT_A_TIME = 8;
@@ -110,8 +110,8 @@ export interface SidecarSecrets {
   /** Ends the token and removes the Secret. */
   remove(namespace: string, name: string): Promise<void>;
   /**
-   * Asks Consul for the youngest token, and for all when it does not know that one: whoever restores a backup loses what
-   * came after it, so the youngest is lost when any is. Gives the `namespace/name` of those whose next `keep` gets a new one.
+   * Asks Consul for the youngest token, and for all tokens when it does not know that one: a backup that is restored lacks
+   * every token that is younger, so the youngest is lost when any is. Gives the `namespace/name` of those whose next `keep` gets a new one.
    */
   prove(): Promise<string[]>;
   /** Consul has lost the token: the next `keep` gets a new one. */
@@ -157,7 +157,7 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
     }
   }
 
-  /** A token that Consul does not know is as good as none. What cannot be asked is taken as it is. */
+  /** Drops a token that Consul does not know. A token stays when Consul cannot be asked. */
   async function proven(key: string, token: Token | undefined, isInDoubt: boolean): Promise<Token | undefined> {
     if (token === undefined) return undefined;
     const proof = proofs.get(key);

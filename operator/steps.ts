@@ -63,7 +63,7 @@ export interface OperatorSteps extends Steps {
   forgetLooks(key: string): void;
   /** The next walk of a key writes its Secret, whatever is known of it. */
   doubtSecret(key: string): void;
-  /** Finds tokens that Consul does not know any more; see SidecarSecrets.prove. */
+  /** Finds tokens that Consul has lost; see SidecarSecrets.prove. */
   proveTokens(): Promise<string[]>;
   /** True when this program cannot read the object; its status then says so. */
   refuseInvalid(key: string): Promise<boolean>;
@@ -95,7 +95,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     foundInConsul: names.found,
     async isOnlyUnseen(key) {
       if (!names.hasFound(key) || world.meshServices.get(key) !== undefined) return false;
-      // A mirror may lag behind: what it does not show yet must not be taken for gone.
+      // The mirror may lag behind: a MeshService that it does not show yet is not gone.
       const { namespace = '', name } = splitKey(key);
       const { items } = await kube.list<KubeObject>(meshServices, {
         namespace,

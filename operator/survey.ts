@@ -29,8 +29,8 @@ export interface Marked {
 
 export interface Surveyor {
   /**
-   * To be called before anything is read: while Consul does not change from then on, what is read is not compared once
-   * more, as after a start or a change of the leader where all is in order. Tells of all that bears a mark.
+   * Call it before the first read. While Consul stays as it is, the state that is read after this call is not compared a
+   * second time: that is so after a start or a change of the leader where all is in order. Tells of all marks.
    */
   begin(): Promise<void>;
   /** Names the Consul nodes that differ. */
@@ -113,7 +113,7 @@ async function lookForMarks(consul: SurveyOptions['consul'], nodePrefix: string)
   return { nodes: new Map(nodes.map((node) => [node.name, node])), config, marked };
 }
 
-/** What bears the mark of a MeshService of the cluster, and is nowhere that its memory tells of. */
+/** Entries with the mark of a MeshService of the cluster that its memory does not have. */
 function* unknownOf(
   cluster: string,
   { nodes, marked }: Pick<Sight, 'nodes' | 'marked'>,

@@ -97,7 +97,7 @@ export function verifyInTurns(options: VerificationOptions): Verification {
   return { survey };
 }
 
-/** Who has the name may give it up, and an administrator may allow the claim: neither is an event of ours. */
+/** The instances may go, and an administrator may allow the claim. Neither makes an event here. */
 const isNameInUse = (held: HeldMeshService | undefined): boolean =>
   (held?.status?.conditions ?? []).some(({ reason }) => reason === 'NameInUse');
 

@@ -90,7 +90,7 @@ export function watchWorld({
           for (const one of [next, previous]) walkRivals(one?.meshService);
         } else if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
         if (equal(seenByOthers(next), seenByOthers(previous))) return;
-        // Who holds a name speaks for it. Limits and passive health of a service are entries of those that call it; a join waits for its other end.
+        // The rules of a name's holder count. Limits and passive health of a service are entries of its callers; a join waits for its other end.
         const names = [next, previous].flatMap((each) => (each?.meshService ? [consulName(each.meshService)] : []));
         for (const name of new Set(names)) {
           for (const { metadata } of [...held.by('calls', name), ...held.by('joins', name)]) {
@@ -205,7 +205,7 @@ function rememberedCandidates(inNamespace: (namespace: string) => MeshService[])
   };
 }
 
-/** What entries of other MeshServices depend on. */
+/** The part of a MeshService on which entries of others depend. */
 const seenByOthers = (held: HeldMeshService | undefined): unknown =>
   held?.meshService && [
     consulName(held.meshService),

@@ -1,6 +1,6 @@
 import { type MeshService, type MeshServiceStatus, consulName } from '../../crds/mesh-service.ts';
 
-/** What became of a MeshService's claim on a name; `open`: no walk has said yet. */
+/** The state of a MeshService's claim on a name; `open`: no walk has tried to make it yet. */
 export type Standing = 'holds' | 'lost' | 'open';
 
 const LOST = ['NameOwnedByAnother', 'NameInUse'];
@@ -13,8 +13,8 @@ export function standingOf(service: string, status: MeshServiceStatus | undefine
 }
 
 /**
- * The one of those that want a name who speaks for it: who holds it, else the first of which no walk has said that it
- * lost. Whoever has lost a name says nothing about it, and the one that has it may be in another cluster.
+ * The MeshService whose rules count for a name: its holder, else the first that has not lost it. A MeshService that has
+ * lost the name does not count, since the holder may be in another cluster.
  */
 export function speakerOf(service: string, found: MeshService[]): MeshService | undefined {
   const standing = (meshService: MeshService): Standing =>

@@ -6,7 +6,7 @@ import { restoreBackup, takeBackup } from '../support/consul-backup.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
 
-/** What a restored backup may leave wrong: all of it is to be right again within this, at the default period of 30 s. */
+/** All that a restored backup leaves wrong has to be right again within a minute, at the default period of 30 s. */
 const A_MINUTE_MS = 60_000;
 
 describe('the operator after a backup of Consul was restored', function () {
@@ -66,7 +66,7 @@ describe('the operator after a backup of Consul was restored', function () {
     });
   }
 
-  it('gets new tokens for those that Consul has lost, and puts the catalog right', async () => {
+  it('replaces the tokens that Consul has lost, and puts the catalog right', async () => {
     const before = await backupAndGoOn();
     await restoreBackup(rig.server, before.backup);
     expect(await rig.consul.knowsToken(before.ofYoung), 'the restored Consul knows nothing of it').to.equal(false);
@@ -79,7 +79,7 @@ describe('the operator after a backup of Consul was restored', function () {
     await shop.condition('web', 'Synced', 'Synced');
     await hasGoodToken('web');
     const backup = await takeBackup(rig.server);
-    // A token alone is made anew when its Secret and the token itself are gone.
+    // With its Secret and the token itself gone, the MeshService gets a new token and no other entry changes.
     const lost = await tokenOf('web');
     await rig.consul.logout(lost);
     await rig.kube.client.delete(secrets, 'web-landbridge', 'shop');

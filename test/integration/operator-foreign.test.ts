@@ -9,7 +9,7 @@ import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-
 
 const OWNER = 'k8s/lab/shop/web';
 
-describe('what other hands write in Consul', function () {
+describe('entries of other hands in Consul', function () {
   this.timeout(120_000);
   let rig: OperatorRig;
   let shop: ReturnType<typeof shopOf>;
@@ -21,7 +21,7 @@ describe('what other hands write in Consul', function () {
   after(() => rig?.stop());
   beforeEach(() => rig.settle());
 
-  /** With no more rights than any pod of `name` has. */
+  /** Has the rights of a pod of `name`. */
   async function asSidecarOf(name: string): Promise<Consul> {
     const secret = await rig.kube.client.get<KubeObject & { data: Record<string, string> }>(
       secrets,
@@ -44,7 +44,7 @@ describe('what other hands write in Consul', function () {
       return page.items.find((one) => one['reason'] === reason);
     });
 
-  it('is taken away from under a name that a MeshService holds, and the name keeps its instances', async () => {
+  it('are removed under a name that a MeshService holds, and the name keeps its instances', async () => {
     await shop.only('web', ['web-1'], { protocol: 'http' });
     const sidecar = await asSidecarOf('web');
     try {
@@ -68,7 +68,7 @@ describe('what other hands write in Consul', function () {
     expect(await rig.operators.at(-1)!.metric('landbridge_foreign_writes_total')).to.be.at.least(2);
   });
 
-  it('cannot take a name away by taking the mark off it', async () => {
+  it('take no name away, also when they lose its mark', async () => {
     await shop.only('web', ['web-1'], { protocol: 'http' });
     const sidecar = await asSidecarOf('web');
     let looking = true;
@@ -97,7 +97,7 @@ describe('what other hands write in Consul', function () {
     expect(lost, 'looks at which no instance was there').to.equal(0);
   });
 
-  it('keeps a name that has instances from being claimed, until an administrator allows it', async () => {
+  it('of a name with instances keep it from being claimed, until an administrator allows it', async () => {
     const node = { Node: 'legacy', Address: '10.9.9.9', Meta: {} };
     const service = { ID: 'db-1', Service: 'vendor-db', Address: '10.9.9.9', Port: 5432, Tags: [], Meta: {} };
     await rig.consul.apply([{ op: 'register', node, registration: { service, checks: [] } }]);
@@ -117,7 +117,7 @@ describe('what other hands write in Consul', function () {
     }
   });
 
-  it('does not keep access from being taken back while what a fail over leads to is gone', async () => {
+  it('never keep access from being taken back while the target of a fail over is gone', async () => {
     const spec: Partial<MeshServiceSpecInput> = { traffic: { failover: [{ from: '*', to: ['service:backup'] }] } };
     await shop.declare('backup');
     await shop.condition('backup', 'Synced', 'Synced');
@@ -133,7 +133,7 @@ describe('what other hands write in Consul', function () {
     expect((await entry('service-resolver', 'web'))?.['Failover'], 'the rest stays').to.not.equal(undefined);
   });
 
-  it('cannot pin the protocol of a service by joining it from another namespace', async () => {
+  it('of another namespace pin no protocol of the service that they join', async () => {
     await rig.kube.client.create(namespaces, { metadata: { name: 'elsewhere' } });
     await shop.declare('payments', { protocol: 'http' });
     await shop.condition('payments', 'Synced', 'Synced');
@@ -164,7 +164,7 @@ describe('what other hands write in Consul', function () {
     expect(joiner).to.not.equal(undefined);
   });
 
-  it('does not keep a service of http from going, when another namespace joins it', async () => {
+  it('of another namespace keep no service of http from going that they join', async () => {
     await shop.declare('payments', { protocol: 'http' });
     await eventually('it is joined again', 30_000, async () =>
       JSON.stringify(await entry('service-router', 'joiner')).includes('payments') ? true : undefined,

@@ -69,7 +69,7 @@ describe('the tokens of hosts', () => {
     return (await answer).token;
   };
 
-  it('asks Consul for the youngest token alone, and no more than once in half a minute', async () => {
+  it('asks Consul for the youngest token alone, and at most once in half a minute', async () => {
     await issue('web');
     await clock.advance(10_000);
     await issue('api');

@@ -129,7 +129,7 @@ describe('diff', () => {
           Name: desired.service ?? 'sub-svc',
           Meta: { [OWNER_META]: 'k8s/lab/other/sub-svc' },
         } as const;
-        // Without the claim: what lies under a name whose claim is ours is ours to judge.
+        // The claim is left out: with it, all entries under the name are the owner's to judge.
         const { [`service-defaults/${entry.Name}`]: _claim, ...config } = mine.config;
         const actual: ActualState = { ...mine, config: { ...config, [configKey(entry)]: { entry, modifyIndex: 7 } } };
         const { changes, conflicts } = diff(desired, actual, OWNER);

@@ -28,7 +28,7 @@ type Source = { Name: string; Action?: string; Permissions?: unknown };
 
 const letsIn = ({ Action }: Source): boolean => Action !== 'deny';
 
-/** What Consul holds of a MeshService that was in order. */
+/** The state of Consul after a walk of a MeshService that was in order. */
 function heldOf(spec: Partial<MeshServiceSpecInput>): ActualState {
   const { node, config } = desiredOf(spec);
   const entries = Object.values(config).map((entry, index) => [configKey(entry), { entry, modifyIndex: index + 1 }]);
@@ -66,7 +66,7 @@ describe('a MeshService that asks for what cannot be served', () => {
     expect([written(changes), letInBy(changes)]).to.deep.equal([['set service-intentions'], []]);
   });
 
-  it('never lets anybody in whom it does not name, whatever it held, whatever protocol is held', () => {
+  it('allows no caller that it does not name, from any earlier state and protocol', () => {
     const rules = fc.subarray([
       { from: 'frontend' },
       { from: 'edge', path: '/a' },

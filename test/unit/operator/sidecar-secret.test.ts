@@ -18,7 +18,7 @@ describe('the Secret of the sidecars', () => {
   let caPem = 'PEM';
   let logins: string[];
   let ended: string[];
-  /** Tokens that Consul has lost, and those that it was asked for. */
+  /** Tokens that Consul has lost, and tokens that it was asked for. */
   let lost: string[];
   let asked: string[];
   const consul: Pick<Consul, 'login' | 'logout' | 'knowsToken'> = {
@@ -198,7 +198,7 @@ describe('the Secret of the sidecars', () => {
     expect(await held()).to.include({ token: 'token-2' });
   });
 
-  it('asks no more than once in five minutes for a token whose Secret is read again and again', async () => {
+  it('asks at most once in five minutes for a token whose Secret is read in each period', async () => {
     const kept = keeper();
     for (let period = 0; period < 20; period++) {
       await kept.keep(targetOf(aMeshService('web')));

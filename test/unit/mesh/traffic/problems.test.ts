@@ -58,7 +58,7 @@ describe('the rules between MeshServices', () => {
     const web = { ...leadsTo('payments'), metadata: { ...leadsTo('payments').metadata, namespace: 'evil' } };
     const payments = aMeshService('payments', { protocol: 'grpc' });
 
-    it('refuse a join of other protocols to its author alone, whoever came first', () => {
+    it('refuse a join of other protocols to its author alone, in any order of arrival', () => {
       const around = among(web, payments);
       expect(weights(payments, around)).to.deep.equal([]);
       expect(trafficProblems(web, around, web).map(({ weight, withdraws }) => [weight, withdraws])).to.deep.equal([
@@ -80,7 +80,7 @@ describe('the rules between MeshServices', () => {
       status: { conditions: [{ type: 'Synced', status: 'False', reason: 'NameOwnedByAnother' }] },
     } as unknown as MeshService;
 
-    it('do not hear the one that lost it, whoever holds it', () => {
+    it('do not count the MeshService that lost it', () => {
       const web = leadsTo('payments');
       expect(weights(web, among(web, lost))).to.deep.equal([]);
       const newcomer = aMeshService('payments', { protocol: 'http' });
