@@ -19,6 +19,7 @@ import { type Check, type Verdict, failed, ok, warning } from './check.ts';
 import type { Look } from './look.ts';
 import { machineChecks } from './machines.ts';
 import { nameChecks } from './names.ts';
+import { openAccessChecks } from './open-access.ts';
 import { cannotTry, dryRunCreate, probePod } from './probe-pod.ts';
 import { residueChecks } from './residue.ts';
 import { tokenChecks } from './tokens.ts';
@@ -113,6 +114,7 @@ export const afterChecks: Check[] = [
   ...certificateChecks,
   ...residueChecks,
   ...tokenChecks,
+  ...openAccessChecks,
   ...machineChecks,
   ...nameChecks,
 ];

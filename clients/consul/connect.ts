@@ -7,7 +7,7 @@ import { readFoundRegistrations } from './found-registrations.ts';
 import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
 import { knowsToken, login, logout } from './login.ts';
-import { readAgentSelf, readCaRoots, readLeader } from './status.ts';
+import { readAgentSelf, readCaRoots, readLeader, readMayCall } from './status.ts';
 import { readChecks, readMarks, readServicesOn } from './survey.ts';
 import { type Transport, openTransport } from './transport.ts';
 
@@ -44,6 +44,7 @@ export function consulOver(transport: Transport): Consul {
     acl: aclOf(transport),
     leader: () => readLeader(transport),
     agentSelf: () => readAgentSelf(transport),
+    mayCall: (source, destination) => readMayCall(transport, source, destination),
     caRoots: () => readCaRoots(transport),
     close: () => transport.close(),
   };

@@ -179,6 +179,8 @@ export interface Consul {
   /** Address of the raft leader. Throws ConsulUnavailable when there is none. */
   leader(): Promise<string>;
   agentSelf(): Promise<AgentSelf>;
+  /** Whether Consul's intentions, or its default policy, let `source` call `destination`; neither has to exist. */
+  mayCall(source: string, destination: string): Promise<boolean>;
   caRoots(): Promise<CaRoots>;
   /** Drops idle connections. */
   close(): void;

@@ -37,3 +37,10 @@ export async function readCaRoots(transport: Transport): Promise<CaRoots> {
     roots: raw.Roots.map((root) => ({ id: root.ID, name: root.Name, active: root.Active, pem: root.RootCert })),
   };
 }
+
+/** https://developer.hashicorp.com/consul/api-docs/connect/intentions#check-intention-result */
+export async function readMayCall(transport: Transport, source: string, destination: string): Promise<boolean> {
+  const query = { source, destination };
+  const { body } = await transport.send({ method: 'GET', path: '/connect/intentions/check', query });
+  return (body as { Allowed: boolean }).Allowed;
+}

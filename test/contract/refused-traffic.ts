@@ -137,6 +137,36 @@ export const REFUSED_BY_SCHEMA: Refusal[] = [
     access({ from: 'a', headers: [{ name: 'x', exact: 'a', regex: 'b' }] }),
     /exactly one/,
   ],
+  [
+    'a header value of two lines',
+    route({ path: '/a', responseHeaders: { set: { 'x-policy': 'a;\nb' } } }),
+    /value of a header must be one line/,
+  ],
+  [
+    'an empty header value',
+    route({ path: '/a', requestHeaders: { add: { 'x-a': '' } } }),
+    /to take a header away use remove/,
+  ],
+  [
+    'a header value with a control character',
+    route({ path: '/a', requestHeaders: { add: { 'x-a': 'a\u0001' } } }),
+    /one line/,
+  ],
+  [
+    'another host',
+    route({ path: '/a', requestHeaders: { set: { host: 'backend.example' } } }),
+    /cannot be changed: leave them out; a host for the app goes into x-forwarded-host/,
+  ],
+  ['the host taken away', route({ path: '/a', requestHeaders: { remove: ['host'] } }), /cannot be changed/],
+  ['another length', route({ path: '/a', responseHeaders: { set: { 'content-length': '1' } } }), /cannot be changed/],
+  ['a pseudo-header', route({ path: '/a', requestHeaders: { set: { ':path': '/b' } } }), /lower-case letters, digits/],
+  ['a header name with capitals', route({ path: '/a', requestHeaders: { set: { Host: 'b' } } }), /lower-case letters/],
+  ['a header value of a book', route({ path: '/a', requestHeaders: { set: { a: 'x'.repeat(1025) } } }), /1024/],
+  ['a path with a blank', route({ path: '/a b' }), /percent escapes, such as %20/],
+  ['a prefix in another alphabet', access({ from: 'a', pathPrefix: '/é' }), /percent escapes/],
+  ['a rewrite with a line feed', route({ pathPrefix: '/a/', rewritePrefix: '/a\nb' }), /printable ASCII/],
+  ['a match with a line feed', access({ from: 'a', headers: [{ name: 'x', exact: 'a\nb' }] }), /no line feed/],
+  ['a query with a zero', route({ query: [{ name: 'a\u0000', present: true }] }), /no line feed/],
 ];
 
 /**
@@ -158,5 +188,10 @@ export const REFUSED_BY_OPERATOR: Refusal[] = [
   ['a connect timeout beyond the timeout', traffic({ timeout: '100ms', connectTimeout: '1s' }), /connectTimeout.*is longer than/],
   ['a route that an earlier one covers', traffic({ routes: [{ name: 'api', pathPrefix: '/api' }, { name: 'v1', path: '/api/v1' }] }), /"v1" is never used, since "api"/],
   ['a regular expression that is none', route({ pathRegex: '/a(' }), /the regular expression "\/a\(" is none/],
+  ['a regular expression of Java', route({ headers: [{ name: 'x', regex: '\\p{Script=Greek}+' }] }), /route "r", x: .* is none for RE2/],
+  ['a repetition that is too long for RE2', access({ from: 'a', pathRegex: '/items/[a-z]{1,1024}' }), /access of a: .* is none for RE2/],
+  ['access to a path with an escaped slash', access({ from: 'a', pathPrefix: '/projects/group%2Frepo' }), /requests with such paths are refused wherever access names paths: name the service without a path/],
+  ['access to a path with a dot segment', access({ from: 'a', path: '/a/../b' }), /has a dot segment/],
+  ['access to a path with a letter escaped', access({ from: 'a', path: '/%61' }), /write the character itself/],
   ['a regular expression that looks ahead', access({ from: 'a', pathRegex: '/(?!admin).*' }), /which RE2 cannot/],
 ]; // prettier-ignore

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { afterChecks } from '../../cli/check/after.ts';
 import { beforeChecks } from '../../cli/check/before.ts';
+import { openAccessChecks } from '../../cli/check/open-access.ts';
 import { type Check, type Finding, runChecks } from '../../cli/check/check.ts';
 import { type ConsulTarget, type Look, openLook } from '../../cli/check/look.ts';
 import { synthesized } from '../../cli/synthesized.ts';
@@ -340,6 +341,39 @@ describe('landbridge check', function () {
       } finally {
         consul.close();
         await kube.client.delete(secrets, 'tokens-landbridge', 'shop');
+      }
+    });
+
+    it('tells of intentions and of a default policy that open services past spec.access', async () => {
+      const check = 'nothing in Consul opens services past spec.access';
+      expect((await looked()).get(check)).to.deep.equal({ check, result: 'ok', detail: '' });
+      const consul = server.connect();
+      const Sources = [
+        { Name: 'backdoor', Action: 'allow' },
+        { Name: 'refused', Action: 'deny' },
+        { Name: '*', Action: 'allow' },
+      ];
+      const entry = { Kind: 'service-intentions' as const, Name: '*', Sources, Meta: {} };
+      await consul.apply([{ op: 'set-config', entry, modifyIndex: 0 }]);
+      expect((await looked()).get(check)).to.include({
+        result: 'warning',
+        hint: 'access-opened-elsewhere',
+        detail:
+          'service-intentions "*" lets backdoor call every service, those of MeshServices too; service-intentions "*" lets everybody call every service that no MeshService describes',
+      });
+      const { modifyIndex } = (await consul.readConfig('service-intentions', '*'))!;
+      await consul.apply([{ op: 'delete-config', kind: 'service-intentions', name: '*', modifyIndex }]);
+      consul.close();
+      const allowing = await startConsul({});
+      try {
+        const opened = allowing.connect();
+        const look = openLook({ kubeconfig: kube.kubeconfig }, { manifest: async () => [], consulTargets: [] });
+        const findings = await found(openAccessChecks, { ...look, consul: async () => opened });
+        opened.close();
+        look.close();
+        expect(findings.get(check)!.detail).to.contain('the default policy of Consul is to allow');
+      } finally {
+        await allowing.stop();
       }
     });
 

@@ -163,7 +163,8 @@ describe('the edge', function () {
       const kinds = ['http-route', 'inline-certificate'] as const;
       const left = (await Promise.all(kinds.map((kind) => rig.consul.listConfig(kind)))).flat();
       const ofOthers = left.every(({ entry }) => entry.Name === EDGE_SERVICE);
-      return ofOthers && (await rig.consul.readConfig('service-intentions', 'web')) === undefined;
+      const intentions = (await rig.consul.readConfig('service-intentions', 'web'))?.entry;
+      return ofOthers && JSON.stringify(intentions?.['Sources']) === '[{"Action":"deny","Name":"*"}]';
     });
     // It is written when the walk that removed the rest is over.
     await eventually('the status has no word of it', 10_000, async () => (await exposed()) === undefined);
