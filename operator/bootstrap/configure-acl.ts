@@ -9,7 +9,7 @@ import { type Policy, bridgePolicy, dnsPolicy, edgePolicy, operatorPolicy, serve
 
 /**
  * Policies and tokens of the server, the operator and the bridge, and the auth methods by which the latter two vouch. Every step states what there
- * shall be, so it may stop anywhere and run again.
+ * shall be, so it may stop anywhere and run again. Each service guards its own paths (docs/adr/0025).
  */
 export async function configureAcl(
   acl: ConsulAcl,

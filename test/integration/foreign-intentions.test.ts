@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
@@ -78,5 +78,30 @@ describe('an intention of another hand for every service', function () {
       return Buffer.isBuffer(first);
     });
     await asSaid();
+  });
+
+  it('is not needed to hear a tcp server that speaks first: what docs/security.md says is not protected', async () => {
+    const heard: string[] = [];
+    const [appPort = 0, local = 0] = await freePorts(2);
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end('220 mail.example ready');
+    }).listen(appPort, '127.0.0.1');
+    try {
+      await rig.declare('mailer', { protocol: 'tcp', access: [] });
+      await rig.declare('listener', { upstreams: [{ service: 'mailer', localPort: local }] });
+      await rig.member('mailer', 'vm', [], { appPort, accessLog: 'none' });
+      await rig.member('listener', 'pod', [{ service: 'mailer', localPort: local }]);
+      await eventually('the greeting is heard', 20_000, async () => {
+        const socket = connect({ host: '127.0.0.1', port: local });
+        socket.on('error', () => undefined);
+        socket.on('data', (part: Buffer) => heard.push(part.toString()));
+        await once(socket, 'close');
+        return heard.length > 0;
+      });
+      expect(heard[0]).to.equal('220 mail.example ready');
+    } finally {
+      server.close();
+    }
   });
 });
