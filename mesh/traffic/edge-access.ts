@@ -3,7 +3,7 @@ import { EDGE_SERVICE, type ExposeSettings } from '../../crds/expose.ts';
 import { servedPaths } from '../served-paths.ts';
 
 /**
- * What the edge gateway may ask of an exposed service. The gateway compares the path as it came and the sidecar after it has
+ * Rules for the edge gateway at an exposed service. The gateway compares the path as it came and the sidecar after it has
  * resolved dot segments, so the paths of `expose` are enforced by the sidecar as well. Rules that name the gateway narrow
  * them; without any, all that is exposed is allowed. Rules for "*" are for services of the mesh and open nothing to it.
  */

@@ -20,7 +20,7 @@ export const MISLEADING_PATH = `(?is).*(${[
 ].join('|')})`;
 
 /**
- * What an expression must not meet besides: "/admin;x.css" is /admin for Tomcat and ends in .css all the same. Escaped "?",
+ * More paths that no expression meets: "/admin;x.css" is /admin for Tomcat and ends in .css all the same. Escaped "?",
  * "#" and ";" are of that kind, and so are letters and digits that were escaped for no reason: "/%61dmin" is /admin.
  */
 export const MISLEADING_EXPRESSIONS = '(?is).*(;|%(25)*(3[0-9bf]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]|2[3d])).*';

@@ -2,7 +2,7 @@ import type { MeshService } from '../../crds/mesh-service.ts';
 import type { TrafficProblem } from './problems.ts';
 import { MAX_STEPS, re2Problem, re2Steps } from './re2.ts';
 
-/** Of all expressions together: each is compiled to be judged. */
+/** Bounds all expressions together, since each is compiled to be judged. */
 const MAX_ALL_STEPS = 2 * MAX_STEPS;
 
 /** The problems of a spec: each walk asks again, and a spec is replaced, never changed. */

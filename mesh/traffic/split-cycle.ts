@@ -8,13 +8,13 @@ import type { Neighbourhood, TrafficProblem } from './problems.ts';
  */
 export function splitCycle(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
   const name = consulName(meshService);
-  /** By the service on whose way it was first met. */
+  /** Gives the service whose split led to a service first. */
   const metFrom = new Map<string, string>();
   const open = [name];
   for (let from = open.pop(); from !== undefined; from = open.pop()) {
     const at = from === name ? meshService : speakerOf(from, around.named(from));
     for (const { service } of at?.spec.traffic?.split ?? []) {
-      // A split that names its own service is told of elsewhere.
+      // `joinsItself` finds a split that names its own service.
       if (service === name && from !== name) return [circle(wayTo(from))];
       if (service === undefined || service === name || metFrom.has(service)) continue;
       metFrom.set(service, from);

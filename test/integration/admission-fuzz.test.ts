@@ -18,8 +18,8 @@ const SEED = Number(process.env['ADMISSION_SEED'] ?? Date.now() % 2 ** 31);
 type Spec = Partial<MeshServiceSpecInput>;
 
 /**
- * Random MeshServices before the real API server with the CRD, then before the operator's own rules; what both let in goes to a
- * real Consul, and real Envoys have to take it over. `npm run fuzz:admission` draws 10,000.
+ * Random MeshServices before the real API server with the CRD, then before the operator's own rules; a real Consul gets the
+ * admitted ones, and real Envoys have to take them over. `npm run fuzz:admission` draws 10,000.
  */
 describe('a MeshService drawn at random', function () {
   this.timeout(3_600_000);
@@ -37,7 +37,7 @@ describe('a MeshService drawn at random', function () {
   const around = { cluster: 'lab', named: () => [], joining: () => [] };
   const workloads = { pods: { selector: { matchLabels: { app: 'web' } } }, external: { sites: ['rack-1'] } };
 
-  /** Words of the refusal, by the API server or by the operator; undefined when it is let in. */
+  /** The sentence with which the API server or the operator refuses it; undefined when both let it in. */
   async function refusal(spec: Spec): Promise<string | undefined> {
     const body = {
       ...{ apiVersion: 'landbridge.dev/v1alpha1', kind: 'MeshService', metadata: { name: 'web', namespace: 'shop' } },
@@ -92,7 +92,7 @@ describe('a MeshService drawn at random', function () {
     });
     after(() => rig?.stop());
 
-    it('is taken over by the Envoys of caller and callee, whatever it says', async () => {
+    it('is taken over by the Envoys of caller and callee', async () => {
       const sample = admitted.slice(0, SAMPLE);
       for (const [index, spec] of sample.entries()) {
         const mark = `/mark-${index}`;

@@ -11,7 +11,7 @@ type Json = Record<string, unknown>;
 describe('an intention of another hand for every service', function () {
   this.timeout(120_000);
   let rig: TrafficRig;
-  /** By name of the caller: its ports for the three services. */
+  /** Ports of each caller for the three services. */
   const ports: Record<string, Record<'closed' | 'named' | 'narrow', number>> = {};
 
   before(async () => {
@@ -34,7 +34,7 @@ describe('an intention of another hand for every service', function () {
   const call = async (caller: string, service: 'named' | 'narrow', path = '/'): Promise<number> =>
     (await ask(ports[caller]![service], path)).status;
 
-  /** What comes back over tcp. */
+  /** Everything that a caller gets back over tcp. */
   async function hears(caller: string): Promise<string> {
     const socket = connect({ host: '127.0.0.1', port: ports[caller]!.closed });
     socket.on('error', () => undefined);
@@ -60,7 +60,7 @@ describe('an intention of another hand for every service', function () {
       { op: 'set-config', entry: { Kind: 'service-intentions', Name: '*', Sources, Meta: {} }, modifyIndex: 0 },
     ]);
 
-  it('opens no service of ours, whatever its access says', async () => {
+  it('opens no service of ours', async () => {
     await asSaid();
     // A service that no MeshService describes: there the foreign intention counts, so it has arrived.
     const [outcome] = await write([{ Name: '*', Action: 'allow' }]);
@@ -80,7 +80,7 @@ describe('an intention of another hand for every service', function () {
     await asSaid();
   });
 
-  it('is not needed to hear a tcp server that speaks first: what docs/security.md says is not protected', async () => {
+  it('is not needed to hear a tcp server that speaks first, as docs/security.md says', async () => {
     const heard: string[] = [];
     const [appPort = 0, local = 0] = await freePorts(2);
     const server = createServer((socket) => {

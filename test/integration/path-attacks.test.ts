@@ -177,7 +177,7 @@ describe('access by path, under attack', function () {
   }
 
   for (const [kind, { rule, within, good, bad }] of Object.entries(RULES)) {
-    it(`lets nothing but what the rule says reach the app, by ${kind}, whatever an app makes of the path`, async () => {
+    it(`lets only paths within a rule by ${kind} reach the app, in every way in which apps read them`, async () => {
       await allow(rule);
       await ready(good[0]!, bad);
       for (const [at, port] of Object.entries(ports)) {

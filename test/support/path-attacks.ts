@@ -124,7 +124,7 @@ const lenient = (path: string): string =>
     .replace(/\xe0\x80([\x80-\xbf])/g, (_, low: string) => String.fromCharCode(low.charCodeAt(0) & 0x3f))
     .replace(/\xef\xbc([\x8e\x8f\xbc])/g, (_, low: string) => ({ '\x8e': '.', '\x8f': '/', '\xbc': '\\' })[low] ?? low);
 
-/** What an app makes of the path that it is sent, without the query. */
+/** Ways in which apps read a path, without the query. */
 export const READERS: Record<string, (path: string) => string> = {
   raw: (path) => path,
   'Node and Go, which decode and do not resolve': (path) => decoded(path),

@@ -227,7 +227,7 @@ interface MemberOptions {
   withApp: boolean;
 }
 
-/** What an Envoy is registered as. */
+/** The registration that an Envoy asks Consul for. */
 export interface ProxyAt {
   service: string;
   consulNode: string;

@@ -62,12 +62,12 @@ describe('access of a tcp service', () => {
   const warned = (spec: Partial<MeshServiceSpecInput>): string[] =>
     bannerHeard(aMeshService('db', { port: 5432, ...spec })).map(({ weight }) => weight);
 
-  it('is warned of, since a greeting is heard before anybody is refused', () => {
+  it('brings a warning, since the server may greet before the sidecar refuses anybody', () => {
     expect(warned({ access: [{ from: 'a' }] })).to.deep.equal(['warn']);
     expect(warned({ access: [] })).to.deep.equal(['warn']);
   });
 
-  it('is not warned of where everybody may call, nothing was said, or requests are seen', () => {
+  it('brings no warning where everybody may call, access is not given, or sidecars see requests', () => {
     expect(warned({ access: [{ from: '*' }] })).to.deep.equal([]);
     expect(warned({})).to.deep.equal([]);
     expect(warned({ protocol: 'http', access: [] })).to.deep.equal([]);
