@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { secrets } from '../../clients/kube/resources.ts';
 import { type KeyPair, createAuthority, issue } from '../../clients/pki/authority.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
+import { equal } from '../../mesh/equal.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 import { type RunningEnvoy, runningPod, startEnvoy } from './edge-envoy.ts';
@@ -164,7 +165,7 @@ describe('the edge', function () {
       const left = (await Promise.all(kinds.map((kind) => rig.consul.listConfig(kind)))).flat();
       const ofOthers = left.every(({ entry }) => entry.Name === EDGE_SERVICE);
       const intentions = (await rig.consul.readConfig('service-intentions', 'web'))?.entry;
-      return ofOthers && JSON.stringify(intentions?.['Sources']) === '[{"Action":"deny","Name":"*"}]';
+      return ofOthers && equal(intentions?.['Sources'], [{ Name: '*', Action: 'deny' }]);
     });
     // It is written when the walk that removed the rest is over.
     await eventually('the status has no word of it', 10_000, async () => (await exposed()) === undefined);
