@@ -79,7 +79,9 @@ export const pathFields = {
   pathPrefix: requestPath
     .optional()
     .describe('Paths that begin with this, character by character: /api is also the beginning of /apis.'),
-  pathRegex: expression.optional().describe('RE2 expression that matches the whole path.'),
+  pathRegex: expression
+    .optional()
+    .describe('RE2 expression that matches the whole path as callers send it, with its percent escapes.'),
 };
 
 export const ONE_PATH = {
