@@ -95,13 +95,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
       layers: [
         {
           name: 'base',
-          static_layer: {
-            're2.max_program_size.error_level': 1048576,
-            // Further tries at the app under way at a time; by default three, and a burst at an app that has closed its
-            // connections would lose the rest (mesh/traffic/sidecar-options.ts).
-            'circuit_breakers.local_app.default.max_retries': 1024,
-            ...input.runtime,
-          },
+          static_layer: { 're2.max_program_size.error_level': 1048576, ...input.runtime },
         },
       ],
     },

@@ -3,7 +3,8 @@ import type { Exposure } from './edge.ts';
 import type { ConfigEntry } from './entry.ts';
 import { servedPaths } from './served-paths.ts';
 import { type PathWay, pathWays } from './traffic/rewrite.ts';
-import { type Tries, triesOf } from './traffic/router.ts';
+import { ON_MARK, type Tries, triesOf, triesOnMark } from './traffic/router.ts';
+import { LOST_HEADER } from './traffic/sidecar-options.ts';
 
 /** An entry that has yet to be marked with its owner. */
 export type Unowned = Pick<ConfigEntry, 'Kind' | 'Name'> & Record<string, unknown>;
@@ -66,8 +67,10 @@ function rule(service: string, way: PathWay, { methods, limits, retries }: Tries
       URLRewrite: { Path: way.rewrite },
       // The gateway goes past the service's own router.
       TimeoutFilter: limits,
+      ...(triesOnMark(retries) ? { Headers: [{ Set: ON_MARK }] } : {}),
       ...(Object.keys(retries).length === 0 ? {} : { RetryFilter: retries }),
     },
+    ResponseFilters: { Headers: [{ Remove: [LOST_HEADER] }] },
     Services: [{ Name: service, Weight: 1 }],
   };
 }

@@ -4,6 +4,7 @@ import { literalValues } from './header-value.ts';
 import { httpMatch } from './http-match.ts';
 import { limitsOf } from './limits.ts';
 import { type PathWay, pathWays } from './rewrite.ts';
+import { LOST_HEADER } from './sidecar-options.ts';
 import { subsetName } from './subset.ts';
 
 type Json = Record<string, unknown>;
@@ -31,7 +32,7 @@ function expand(route: Partial<Route>, traffic: Traffic): Json[] {
     const both = [...(match.headers ?? []), ...(headers ?? [])];
     return triesOf(route, traffic).map(({ methods, limits, retries }) => ({
       Match: { HTTP: httpMatch({ ...match, methods, query, headers: both.length === 0 ? undefined : both }) },
-      Destination: { ...destination(route, rewrite), ...limits, ...retries },
+      Destination: { ...destination(withMark(route, retries), rewrite), ...limits, ...retries },
     }));
   });
 }
@@ -65,6 +66,23 @@ export function triesOf(route: Partial<Route>, traffic: Traffic): Tries[] {
   if (idempotent.length === methods.length) return [one(route.methods, on, statusCodes)];
   const rest = route.methods?.filter((method) => !IDEMPOTENT.includes(method));
   return [one(idempotent, on, statusCodes), one(rest, unseen, [])];
+}
+
+/** Consul has no field for a header on which to try again. Envoy takes these of a request, and its router takes them off. */
+export const ON_MARK = { 'x-envoy-retry-on': 'retriable-headers', 'x-envoy-retriable-header-names': LOST_HEADER };
+
+/** A lost connection is also one that the callee's own sidecar lost: it marks its answer. */
+export const triesOnMark = (retries: Json): boolean => ((retries['RetryOn'] ?? []) as string[]).includes('reset');
+
+function withMark(route: Partial<Route>, retries: Json): Partial<Route> {
+  const { requestHeaders, responseHeaders } = route;
+  return {
+    ...route,
+    ...(triesOnMark(retries)
+      ? { requestHeaders: { ...requestHeaders, set: { ...requestHeaders?.set, ...ON_MARK } } }
+      : {}),
+    responseHeaders: { ...responseHeaders, remove: [...(responseHeaders?.remove ?? []), LOST_HEADER] },
+  };
 }
 
 const retryFields = (attempts: number, conditions: string[], codes: number[]): Json =>

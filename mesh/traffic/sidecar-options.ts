@@ -5,16 +5,17 @@ type Json = Record<string, unknown>;
 
 /** Seconds that a connection to the app may lie idle: below the keep-alive of every common server (gunicorn 2, Node 5). */
 const APP_IDLE_SECONDS = 1;
-/** Further tries after the first. */
-const APP_RETRIES = 8;
+/**
+ * On an answer of the sidecar in the app's place: the connection to the app was lost, or could not be made. Callers try
+ * again on it where they do on a reset (mesh/traffic/router.ts), and take it off.
+ */
+export const LOST_HEADER = 'x-landbridge-lost';
 
 /**
  * service-defaults: how a service's own sidecars call the app, for http, http2 and grpc.
  *
- * An app that closes a kept connection just as a request comes would cost that request: the sidecar answers 503, which no
- * caller may take for "not seen". So the sidecar itself keeps no connection for long, and tries again at the same app:
- * idempotent methods whenever the connection was lost before an answer, all others only while nothing of the request was
- * sent. What the app answers, a 503 among them, is never asked for again.
+ * An app that closes a kept connection just as a request comes costs that request: the sidecar answers 503, which a
+ * caller cannot tell from one of the app's own. So the sidecar keeps no connection for long, and marks its own 503.
  */
 export function sidecarOptions(protocol: MeshServiceSpec['protocol']): Json {
   if (protocol === 'tcp') return {};
@@ -22,7 +23,7 @@ export function sidecarOptions(protocol: MeshServiceSpec['protocol']): Json {
     LocalRequestTimeoutMs: CALLEE_TIMEOUT_MS,
     EnvoyExtensions: [
       ...(protocol === 'http' ? [IDLE_CONNECTIONS] : []),
-      extension('builtin/lua', { ProxyType: 'connect-proxy', Listener: 'inbound', Script: RETRY_SCRIPT }),
+      extension('builtin/lua', { ProxyType: 'connect-proxy', Listener: 'inbound', Script: MARK_SCRIPT }),
     ],
   };
 }
@@ -41,12 +42,12 @@ const IDLE_CONNECTIONS = extension('builtin/property-override', {
   },
 });
 
-/** Envoy takes these headers from nobody outside, and its router takes them off again. */
-const RETRY_SCRIPT = `local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
-function envoy_on_request(handle)
+/** Envoy says on every answer of the app how long it took, and on its own that it is at a limit, where trying again is no help. */
+const MARK_SCRIPT = `function envoy_on_response(handle)
   local headers = handle:headers()
-  local on = idempotent[headers:get(":method")] and "reset" or "reset-before-request,refused-stream"
-  headers:replace("x-envoy-retry-on", on)
-  headers:replace("x-envoy-max-retries", "${APP_RETRIES}")
+  headers:remove("${LOST_HEADER}")
+  if headers:get(":status") ~= "503" then return end
+  if headers:get("x-envoy-upstream-service-time") or headers:get("x-envoy-overloaded") then return end
+  headers:add("${LOST_HEADER}", "true")
 end
 `;

@@ -62,6 +62,11 @@ describe('the edge', function () {
         request.socket.destroy();
         return;
       }
+      if (request.url === '/slow') return void setTimeout(() => response.end('done'), 16_500);
+      if (request.url === '/events') {
+        const timer = setInterval(() => response.write('.'), 500);
+        return void setTimeout(() => (clearInterval(timer), response.end('end')), 16_500);
+      }
       response.end(`app ${request.url}`);
     }).listen(APP_PORT, '127.0.0.1');
     const ports = { LANDBRIDGE_EDGE_HTTP_PORT: `${httpPort}`, LANDBRIDGE_EDGE_HTTPS_PORT: `${httpsPort}` };
@@ -194,6 +199,32 @@ describe('the edge', function () {
     expect((await get('/', `two.one.${HOST}:${httpPort}`)).status).to.equal(200);
     expect((await get('/')).status).to.equal(404);
     expect((await get('/', `not${HOST}`)).status).to.equal(404);
+  });
+
+  it('leaves the path as it is, two slashes at its beginning too', async () => {
+    await web({ hosts: [HOST], paths: ['/', '/api'] });
+    await eventually('it answers', 15_000, async () => (await get('/')).status === 200);
+    for (const path of ['/', '//bucket//key', '/api', '/api/', '/api//x?y=/api/', '/apis', '/?q=1']) {
+      expect((await get(path)).body).to.equal(`app ${path}`);
+    }
+  });
+
+  it('lets an answer take as long as the service says, and a stream go on without a timeout', async () => {
+    const long = (path: string) =>
+      answerOf(http.get({ port: httpPort, path, headers: { host: HOST }, agent: false, timeout: 20_000 }));
+    const heard = (limits: string) =>
+      eventually('the gateway has heard', 15_000, async () => {
+        const dump = await fetch(`http://127.0.0.1:${gateway.adminPort}/config_dump`);
+        return (await dump.text()).replaceAll(/\s/g, '').includes(limits);
+      });
+    await web({ hosts: [HOST] }, { timeout: '60s', idleTimeout: '0s' });
+    await heard('"timeout":"60s"');
+    await heard('"idle_timeout":"0s"');
+    expect(await long('/slow')).to.include({ status: 200, body: 'done' });
+    await web({ hosts: [HOST] }, { timeout: '0s', idleTimeout: '10m' });
+    await heard('"timeout":"0s"');
+    await heard('"idle_timeout":"600s"');
+    expect((await long('/events')).body).to.match(/[.]{25,}end$/);
   });
 
   it("answers within the service's own timeout, and tries GET again as it says and POST not", async () => {

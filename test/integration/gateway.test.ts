@@ -105,6 +105,7 @@ describe('the terminating gateway', function () {
         return;
       }
       asked += 1;
+      if (request.url === '/slow') return void setTimeout(() => response.end('done'), 16_500);
       response.end('from the mainframe');
     }).listen(0, '127.0.0.1');
     await once(legacy, 'listening');
@@ -172,6 +173,28 @@ describe('the terminating gateway', function () {
     const before = asked;
     expect(await call('caller', '/stock', 'POST')).to.equal(403);
     expect(asked).to.equal(before);
+  });
+
+  it('lets an answer take longer than the 15 s which are its own limit', async () => {
+    const access = [{ from: 'caller', methods: ['GET' as const] }];
+    const workloads = { external: { sites: [SITE] } };
+    await rig.declare('legacy', { protocol: 'http', workloads, access, traffic: { timeout: '60s' } });
+    const limits = async (port: number) => {
+      const dump = await fetch(`http://127.0.0.1:${port}/config_dump`);
+      return (await dump.text()).replaceAll(/\s/g, '');
+    };
+    await eventually('both have heard', 20_000, async () => {
+      const [ofGateway, ofCaller] = await Promise.all([gateway, callers[0]!].map(({ adminPort }) => limits(adminPort)));
+      return ofGateway!.includes('"timeout":"31536000s"') && ofCaller!.includes('"timeout":"60s"');
+    });
+    const slow = new Promise<number>((resolve, reject) => {
+      const sent = http.get({ port: LOCAL_PORT.caller, path: '/slow', agent: false }, (response) => {
+        response.resume();
+        response.once('end', () => resolve(response.statusCode ?? 0));
+      });
+      sent.once('error', reject);
+    });
+    expect(await slow).to.equal(200);
   });
 
   it('has a token for this service and no other', async () => {

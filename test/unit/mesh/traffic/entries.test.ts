@@ -11,6 +11,10 @@ interface Routes {
 
 const entryOf = (kind: string, spec: Partial<MeshServiceSpecInput>) =>
   configEntries(aMeshService('web', spec), 'me', () => undefined).find(({ Kind }) => Kind === kind);
+/** On every route. */
+const MARK = 'x-landbridge-lost';
+const MARK_OFF = { ResponseHeaders: { Remove: [MARK] } };
+const ON_MARK = { 'x-envoy-retry-on': 'retriable-headers', 'x-envoy-retriable-header-names': MARK };
 const routesOf = (spec: Partial<MeshServiceSpecInput>) =>
   (entryOf('service-router', { protocol: 'http', ...spec }) as unknown as Routes).Routes;
 
@@ -42,6 +46,8 @@ describe('config entries of a MeshService', () => {
       Methods: ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'],
     });
     expect(idempotent?.Destination).to.deep.equal({
+      ...MARK_OFF,
+      RequestHeaders: { Set: ON_MARK },
       PrefixRewrite: '/',
       RequestTimeout: '15s',
       NumRetries: 2,
@@ -49,13 +55,20 @@ describe('config entries of a MeshService', () => {
     });
     expect(rest?.Match.HTTP).to.deep.equal({ PathPrefix: '/' });
     expect(rest?.Destination['RetryOn']).to.deep.equal(['connect-failure', 'refused-stream']);
+    expect(rest?.Destination).to.not.have.property('RequestHeaders');
   });
 
   it('have one route a rule where the method makes no difference', () => {
     const retries = (retries: object) => routesOf({ traffic: { retries } });
     expect(retries({ attempts: 0 })).to.deep.equal([
-      { Match: { HTTP: { PathPrefix: '//' } }, Destination: { PrefixRewrite: '//', RequestTimeout: '15s' } },
-      { Match: { HTTP: { PathPrefix: '/' } }, Destination: { PrefixRewrite: '/', RequestTimeout: '15s' } },
+      {
+        Match: { HTTP: { PathPrefix: '//' } },
+        Destination: { ...MARK_OFF, PrefixRewrite: '//', RequestTimeout: '15s' },
+      },
+      {
+        Match: { HTTP: { PathPrefix: '/' } },
+        Destination: { ...MARK_OFF, PrefixRewrite: '/', RequestTimeout: '15s' },
+      },
     ]);
     expect(retries({ methods: 'All' })).to.have.length(2);
     expect(retries({ on: ['connect-failure'] })).to.have.length(2);
@@ -67,7 +80,7 @@ describe('config entries of a MeshService', () => {
         routes: [{ name: 'post', pathPrefix: '/x', methods: ['POST'], retries: { on: ['5xx'], statusCodes: [503] } }],
       },
     });
-    expect(route?.Destination).to.deep.equal({ PrefixRewrite: '/x', RequestTimeout: '15s' });
+    expect(route?.Destination).to.deep.equal({ ...MARK_OFF, PrefixRewrite: '/x', RequestTimeout: '15s' });
   });
 
   it('spell "no limit" as Consul does, and lift the idle limit with a timeout that is longer', () => {
@@ -100,7 +113,15 @@ describe('config entries of a MeshService', () => {
     expect(entryOf('service-resolver', { protocol: 'http' })).to.not.have.property('RequestTimeout');
   });
 
-  it('have the sidecar try again at its own app, and drop idle connections to it, unless it sees bytes only', () => {
+  it("keep a route's own changes of headers beside those by which callers try again", () => {
+    const requestHeaders = { set: { 'x-a': '1' }, remove: ['x-b'] };
+    const responseHeaders = { add: { 'x-c': '2' }, remove: ['x-d'] };
+    const [route] = routesOf({ traffic: { routes: [{ name: 'r', path: '/r', requestHeaders, responseHeaders }] } });
+    expect(route?.Destination['RequestHeaders']).to.deep.equal({ Set: { 'x-a': '1', ...ON_MARK }, Remove: ['x-b'] });
+    expect(route?.Destination['ResponseHeaders']).to.deep.equal({ Add: { 'x-c': '2' }, Remove: ['x-d', MARK] });
+  });
+
+  it('have the sidecar mark its own 503, and drop idle connections to its app, unless it sees bytes only', () => {
     const names = (protocol: 'tcp' | 'http' | 'grpc') =>
       ((entryOf('service-defaults', { protocol })?.['EnvoyExtensions'] ?? []) as Json[]).map(({ Name }) => Name);
     expect(names('http')).to.deep.equal(['builtin/property-override', 'builtin/lua']);
