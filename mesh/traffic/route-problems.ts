@@ -1,8 +1,27 @@
 import type { Route } from '../../crds/traffic.ts';
 import type { TrafficProblem } from './problems.ts';
 
+export const routeProblems = (routes: Route[]): TrafficProblem[] => [...neverUsed(routes), ...oddRewrites(routes)];
+
+/** The prefix is replaced character by character: with a slash at the end of one alone, words run together or slashes double. */
+function oddRewrites(routes: Route[]): TrafficProblem[] {
+  return routes.flatMap(({ name, pathPrefix, rewritePrefix }) => {
+    if (pathPrefix === undefined || rewritePrefix === undefined || rewritePrefix === '/') return [];
+    if (pathPrefix.endsWith('/') === rewritePrefix.endsWith('/')) return [];
+    const without = pathPrefix.replace(/\/$/, '');
+    const example = `${without}/x becomes ${`${without}/x`.replace(pathPrefix, () => rewritePrefix)}`;
+    return [
+      {
+        weight: 'warn' as const,
+        reason: 'TrafficRefused' as const,
+        message: `the route "${name}" has a slash at the end of one of pathPrefix and rewritePrefix alone, so that ${example}: end both with a slash, or neither`,
+      },
+    ];
+  });
+}
+
 /** Routes are tried in order, so one that an earlier one covers is never used. */
-export function routeProblems(routes: Route[]): TrafficProblem[] {
+function neverUsed(routes: Route[]): TrafficProblem[] {
   return routes.flatMap((route, index) => {
     const covering = routes.slice(0, index).find((earlier) => covers(earlier, route));
     if (covering === undefined) return [];

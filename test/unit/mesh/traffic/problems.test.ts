@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { routeProblems } from '../../../../mesh/traffic/route-problems.ts';
 import { type MeshService, consulName } from '../../../../crds/mesh-service.ts';
 import { desiredState } from '../../../../mesh/desired.ts';
 import { diff } from '../../../../mesh/diff.ts';
@@ -138,5 +139,22 @@ describe('a MeshService that cannot be served as it asks', () => {
     const { changes } = diff(wanted, { node: undefined, config: {} }, wanted.owner);
     const kinds = changes.flatMap((change) => (change.op === 'set-config' ? [change.entry.Kind] : []));
     expect(kinds).to.deep.equal(['service-defaults', 'service-intentions']);
+  });
+
+  it('warns of a rewrite that runs words together or doubles a slash, and of no other', () => {
+    const of = (pathPrefix: string, rewritePrefix: string): string[] =>
+      routeProblems([{ name: 'r', pathPrefix, rewritePrefix }]).map(({ weight, message }) => `${weight}: ${message}`);
+    expect(of('/old/', '/new')).to.have.length(1);
+    expect(of('/old/', '/new')[0]).to.match(/^warn: .*\/old\/x becomes \/newx/);
+    expect(of('/old', '/new/')[0]).to.match(/\/old\/x becomes \/new\/\/x/);
+    expect(of('/', '/v2')[0]).to.match(/\/x becomes \/v2x/);
+    for (const [from, to] of [
+      ['/old/', '/new/'],
+      ['/old', '/new'],
+      ['/old', '/'],
+      ['/old/', '/'],
+      ['/', '/v2/'],
+    ] as const)
+      expect(of(from, to)).to.deep.equal([]);
   });
 });
