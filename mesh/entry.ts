@@ -87,7 +87,7 @@ export interface ConfigEntry {
     | (typeof CONFIG_KINDS)[number]
     | (typeof EDGE_KINDS)[number]
     | (typeof GATEWAY_KINDS)[number]
-    /** Of the whole mesh; its name is `global`. */
+    /** The settings of the whole mesh; its name is `global`. */
     | 'proxy-defaults';
   Name: string;
   Meta: Record<string, string>;

@@ -42,7 +42,7 @@ const IDLE_CONNECTIONS = extension('builtin/property-override', {
   },
 });
 
-/** Envoy says on every answer of the app how long it took, and on its own that it is at a limit, where trying again is no help. */
+/** Envoy adds the first header to every answer of the app, and the second to its own when a limit is reached: trying again does not help then. */
 const MARK_SCRIPT = `function envoy_on_response(handle)
   local headers = handle:headers()
   headers:remove("${LOST_HEADER}")

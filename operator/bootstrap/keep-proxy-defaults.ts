@@ -5,7 +5,7 @@ import { equal } from '../../mesh/equal.ts';
 import { clusterOwner } from '../../mesh/names.ts';
 import { proxyDefaults } from '../../mesh/proxy-defaults.ts';
 
-/** Settings of the whole mesh, in our own Consul only. What somebody else wrote there stays. True: they are as wanted. */
+/** Writes the settings of the whole mesh, in our own Consul only. False: another wrote an entry there, which stays. */
 export async function keepProxyDefaults(
   consul: Pick<Consul, 'readConfig' | 'apply'>,
   cluster: string,

@@ -117,7 +117,7 @@ describe('An installation that was bootstrapped', function () {
     expect([tokens.length, rules.length]).to.deep.equal([4, 3 + GATEWAY_LINKS]);
   });
 
-  it('has told every sidecar that its own idle limit is none, and leaves it where somebody else says so', async () => {
+  it('has lifted the idle limit of every sidecar, and leaves settings of the mesh that another wrote', async () => {
     const held = async () => (await (await manager()).readConfig('proxy-defaults', 'global'))!;
     expect((await held()).entry['Config']).to.deep.equal({ local_idle_timeout_ms: 0 });
     const theirs = { Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'tcp' }, Meta: {} } as const;

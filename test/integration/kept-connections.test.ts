@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 import { type Member, type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
 
-/** What becomes of requests when an app closes its connections: real Consul, real Envoys. */
+/** Requests to an app that closes its connections, through a real Consul and real Envoys. */
 describe('an app that closes kept connections', function () {
   this.timeout(90_000);
   let rig: TrafficRig;
@@ -100,7 +100,7 @@ describe('an app that closes kept connections', function () {
     expect(new Set(got).size).to.equal(20);
   });
 
-  it('is asked once where it answers 503 itself, whatever the method', async () => {
+  it('is asked once, by every method, where it answers 503 itself', async () => {
     answer = (_asked, response) => void response.writeHead(503).end('busy');
     await rig.declare('web', {
       protocol: 'http',

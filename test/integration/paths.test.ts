@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 import { type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
 
-/** The path that the app sees, whatever route a request goes by: real Consul, real Envoys. */
+/** The path that the app sees behind each kind of route, through a real Consul and real Envoys. */
 describe('paths through real Envoys', function () {
   this.timeout(120_000);
   let rig: TrafficRig;

@@ -30,7 +30,7 @@ describe('long answers and streams through real Envoys', function () {
     }
     await rig.declare('rpc', { protocol: 'grpc', access: [{ from: 'caller' }], traffic });
   };
-  /** Of the route that takes everything, in the caller's Envoy. */
+  /** The limits of the route for all paths, in the caller's Envoy. */
   const callersRoute = async (): Promise<Limits> => {
     const routes = (await dumpOf(caller)).filter((found) => found.name === 'on-vm' && found.virtual_hosts);
     return routes.at(-1)!.virtual_hosts![0]!.routes.at(-2)!.route!;

@@ -33,7 +33,7 @@ export interface Member {
   hang: boolean;
   /** What the sidecar wrote to stdout: its access log. */
   accessLog(): string;
-  /** What Envoy's admin answers, as text: /config_dump, /stats. */
+  /** The answer of Envoy's admin as text, for example to /config_dump or /stats. */
   admin(path: string): Promise<string>;
   stop(): Promise<void>;
 }

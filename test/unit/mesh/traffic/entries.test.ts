@@ -107,7 +107,7 @@ describe('config entries of a MeshService', () => {
     const year = 365 * 24 * 3_600_000;
     expect(entryOf('service-defaults', { protocol: 'grpc' })?.['LocalRequestTimeoutMs']).to.equal(year);
     expect(entryOf('service-defaults', { protocol: 'tcp' })).to.not.have.property('LocalRequestTimeoutMs');
-    // What has no sidecar is called by the terminating gateway.
+    // The terminating gateway calls instances without a sidecar.
     expect(entryOf('service-resolver', { protocol: 'http', ...external })?.['RequestTimeout']).to.equal('8760h0m0s');
     expect(entryOf('service-resolver', { protocol: 'tcp', ...external })).to.not.have.property('RequestTimeout');
     expect(entryOf('service-resolver', { protocol: 'http' })).to.not.have.property('RequestTimeout');

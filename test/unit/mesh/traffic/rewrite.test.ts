@@ -5,7 +5,7 @@ import { type PathWay, pathWays } from '../../../../mesh/traffic/rewrite.ts';
 
 type Paths = Partial<Pick<Route, 'path' | 'pathPrefix' | 'pathRegex' | 'rewritePrefix'>>;
 
-/** What Consul 1.22.6 and Envoy make of the routes that are written: the path that the app sees; undefined, none matches. */
+/** The path that the app sees by Consul 1.22.6 and Envoy; undefined: no route matches. */
 function seen(ways: PathWay[], target: string): string | undefined {
   const [path = '', query] = target.split('?', 2);
   const way = ways.find(({ match }) => matches(match, path, target));
@@ -71,7 +71,7 @@ describe('the path that the app sees', () => {
     .tuple(aPath, fc.option(fc.constantFrom('', 'q=1', 'p=/old/')))
     .map(([path, query]) => (query === null ? path : `${path}?${query}`));
 
-  it('is the path that was asked for, whatever the route, where nothing is rewritten', () => {
+  it('is the path that was asked for where no route rewrites it', () => {
     fc.assert(
       fc.property(fc.constantFrom('path', 'pathPrefix'), aPath, target, (field, path, asked) => {
         const own = asked.split('?')[0]!;
