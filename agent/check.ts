@@ -14,7 +14,7 @@ export interface CheckResult {
 }
 
 /** Asks the app on 127.0.0.1 once. Never throws, and ends within `spec.timeoutMs`. */
-export function runCheck(spec: LocalCheckSpec, port: number): Promise<CheckResult> {
+export async function runCheck(spec: LocalCheckSpec, port: number): Promise<CheckResult> {
   const { timeoutMs } = spec;
   const signal = AbortSignal.timeout(timeoutMs);
   switch (spec.type) {
@@ -23,7 +23,7 @@ export function runCheck(spec: LocalCheckSpec, port: number): Promise<CheckResul
     case 'tcp':
       return tcpCheck(port, signal, timeoutMs);
     case 'exec':
-      return execCheck(spec.command, port, signal, timeoutMs);
+      return listensToo(await execCheck(spec.command, port, signal, timeoutMs), port, signal, timeoutMs);
     case 'grpc':
       return grpcCheck(spec.service, port, signal).catch((error: Error) => ({
         ok: false,
@@ -31,6 +31,20 @@ export function runCheck(spec: LocalCheckSpec, port: number): Promise<CheckResul
       }));
   }
 }
+
+/** A command may pass while nobody is where the sidecar passes calls on; the other checks go there themselves. */
+async function listensToo(
+  result: CheckResult,
+  port: number,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<CheckResult> {
+  if (!result.ok) return result;
+  const connected = await tcpCheck(port, signal, timeoutMs);
+  return connected.ok ? result : { ok: false, output: `the command passes, but ${connected.output}: ${WHAT_TO_DO}` };
+}
+
+const WHAT_TO_DO = 'give the port that the app listens on, or have it listen on 127.0.0.1 or 0.0.0.0';
 
 function httpCheck(path: string, port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
   const what = `GET 127.0.0.1:${port}${path}`;

@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 
+import { ACCEPTED, type Updates, readCounters } from '../mesh/proxies/counters.ts';
+
 import { type EnvoyVersion, versionIn } from './envoy-binary.ts';
 
 /** Asks an Envoy's admin socket (https://www.envoyproxy.io/docs/envoy/latest/operations/admin). */
@@ -10,18 +12,27 @@ export interface EnvoyAnswer {
   ports: number[];
   /** It has a stream to Consul; without one it goes on with what it has. */
   connected: boolean;
+  /** Subscriptions that have refused an update since the process began. */
+  updates: Updates[];
 }
 
 /** Throws when the process does not answer within `timeoutMs`. */
 export async function askEnvoy(socketPath: string, timeoutMs: number): Promise<EnvoyAnswer> {
   const signal = AbortSignal.timeout(timeoutMs);
   const ready = await get(socketPath, '/ready', signal);
-  const stats = await get(socketPath, '/stats?filter=^control_plane.connected_state$', signal);
-  const connected = stats.body.trim() === 'control_plane.connected_state: 1';
-  if (ready.status !== 200) return { live: false, ports: [], connected };
+  const stats = await get(socketPath, `/stats?usedonly&filter=${encodeURIComponent(ASKED)}`, signal);
+  const connected = /^control_plane\.connected_state: 1$/m.test(stats.body);
+  let { updates } = readCounters(stats.body);
+  if (updates.length > 0) {
+    const times = await get(socketPath, `/stats?usedonly&filter=${encodeURIComponent(ACCEPTED)}`, signal);
+    ({ updates } = readCounters(`${stats.body}\n${times.body}`));
+  }
+  if (ready.status !== 200) return { live: false, ports: [], connected, updates };
   const { body } = await get(socketPath, '/listeners?format=json', signal);
-  return { live: true, ports: portsOf(JSON.parse(body)), connected };
+  return { live: true, ports: portsOf(JSON.parse(body)), connected, updates };
 }
+
+const ASKED = '^control_plane\\.connected_state$|update_rejected$';
 
 /** Its version, and that of its hot restart. */
 export async function askEnvoyVersion(socketPath: string, timeoutMs: number): Promise<EnvoyVersion | undefined> {

@@ -1,3 +1,5 @@
+import type { Refusal } from '../mesh/proxies/refusals.ts';
+
 import type { EnvoyVersion } from './envoy-binary.ts';
 
 /**
@@ -13,6 +15,8 @@ export interface EnvoyStatus {
   ports: number[];
   /** It has a stream to Consul. */
   connected: boolean;
+  /** Updates from Consul that it refused: it goes on with the configuration before them. */
+  refusals: Refusal[];
   /** One line: why it does not run, or what it refused. */
   problem: string | undefined;
 }
@@ -23,6 +27,7 @@ export const OFF = {
   version: undefined,
   ports: [],
   connected: false,
+  refusals: [],
   problem: undefined,
 } satisfies Omit<EnvoyStatus, 'restarts'>;
 

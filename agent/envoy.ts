@@ -2,6 +2,9 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
+import { type Heard, heardIn } from '../mesh/proxies/heard.ts';
+import { type Account, NO_ACCOUNT, accountOf } from '../mesh/proxies/refusals.ts';
+
 import { backOffMs } from './back-off.ts';
 import type { Clock } from './clock.ts';
 import { listenerProblem } from './envoy-admin.ts';
@@ -62,6 +65,9 @@ export class Envoy {
   #turn = 0;
   #crashes = 0;
   #complaint: string | undefined;
+  /** What it refused, and its last words of each kind. */
+  #account: Account = NO_ACCOUNT;
+  #heard: Heard[] = [];
   #cancelRestart = (): void => {};
 
   constructor(options: EnvoyOptions) {
@@ -161,6 +167,8 @@ export class Envoy {
     const { args, leaveMs } = await prepare(lineage);
     if (turn !== this.#turn) return leaveMs;
     this.#complaint = undefined;
+    // One that takes over brings the counters of the one before along.
+    if (before === undefined) [this.#account, this.#heard] = [NO_ACCOUNT, []];
     const hear = (line: string): void => this.#hear(line);
     const started = startEnvoyProcess({ command, args, folder, binary, lineage, clock, hear });
     [this.#process, this.#before] = [started, before];
@@ -243,9 +251,13 @@ export class Envoy {
   }
 
   /** Takes what the process says of itself; until it has taken over, it is the one before that counts. */
-  #take({ pid }: EnvoyProcess, { live, version, ports, connected }: EnvoySight): void {
+  #take({ pid }: EnvoyProcess, { live, version, ports, connected, updates }: EnvoySight): void {
     if (this.#takenOver !== undefined && !live) return;
-    this.#set({ state: live ? 'live' : 'starting', pid, version, ports, connected, problem: this.#complaint });
+    this.#account = accountOf(this.#account, updates, this.#heard);
+    const { refusals } = this.#account;
+    const problem =
+      this.#complaint ?? refusals.map(({ kind, words }) => `it refused its ${kind}: ${words ?? 'no words'}`)[0];
+    this.#set({ state: live ? 'live' : 'starting', pid, version, ports, connected, refusals, problem });
     this.#takenOver?.(undefined);
     this.#takenOver = undefined;
   }
@@ -255,6 +267,11 @@ export class Envoy {
     if (line.startsWith('{')) return log.info({ instance: id, access: line }, 'Envoy served');
     log.warn({ instance: id, envoy: line }, 'Envoy says');
     this.refusals.hear(line);
+    const said = heardIn(line);
+    if (said !== undefined) {
+      const atMs = this.#options.clock.now().getTime();
+      this.#heard = [...this.#heard.filter(({ kind }) => kind !== said.kind), { ...said, atMs }];
+    }
     this.#complaint = complaintIn(line) ?? this.#complaint;
   }
 

@@ -18,6 +18,7 @@ import { selfTest } from './self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
 import { type HostState, type Identity, type State, openState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
+import { tellRefusals } from './tell-refusals.ts';
 import { type EnvoyUpgrades, followEnvoyBinary } from './upgrade-envoys.ts';
 
 /** How long a bridge may stay silent before something that waits for it goes on without. */
@@ -90,6 +91,13 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
       signal: left.signal,
     });
     void probePods({ ask: (results) => member.probe(results), clock, random, log, signal: left.signal });
+    void tellRefusals({
+      instances: () => supervisor.instances(),
+      tell: (request) => member.refusals(request),
+      clock,
+      log,
+      signal: left.signal,
+    });
     const parts = {
       settings,
       run,

@@ -7,6 +7,7 @@ import type {
   ProbeAnswer,
   ProbeResult,
   ReachAnswer,
+  RefusalsRequest,
   RenewAnswer,
 } from '../mesh/bridge-api.ts';
 
@@ -98,6 +99,11 @@ export class Membership {
   /** Tells what this machine found of the pods that it calls, and hears which to try next. */
   probe(results: ProbeResult[]): Promise<ProbeAnswer> {
     return this.#aside<ProbeAnswer>('/v1/probe', { results });
+  }
+
+  /** Tells what Envoys of this machine refuse. */
+  refusals(request: RefusalsRequest): Promise<object> {
+    return this.#aside<object>('/v1/refusals', request);
   }
 
   async #aside<T>(path: string, body: object): Promise<T> {

@@ -1,6 +1,7 @@
 import type { Consul } from '../clients/consul/consul.ts';
 import type { Lease } from '../mesh/lease.ts';
 import { bridgeOwner, vmNode } from '../mesh/names.ts';
+import { REFUSAL_KEYS } from '../mesh/proxies/machine-report.ts';
 import type { HostIdentity } from './authority.ts';
 import type { Claim, Rival } from './claim.ts';
 import { type HeldRecord, type HostRecord, deleteHostRecord, readHostRecord, writeHostRecord } from './host-record.ts';
@@ -95,6 +96,7 @@ export function createHosts(consul: Kv): Hosts {
     erase: (host) =>
       queued(host, async () => {
         await deleteHostRecord(consul, host);
+        await consul.kvDelete(`${REFUSAL_KEYS}${host.site}/${host.host}`);
         host.held = undefined;
       }),
   };

@@ -10,6 +10,7 @@ import {
   namesRequest,
   probeRequest,
   reachRequest,
+  refusalsRequest,
   renewRequest,
   revokeRequest,
 } from '../mesh/bridge-api.ts';
@@ -25,6 +26,7 @@ import { leave } from './handlers/leave.ts';
 import { names } from './handlers/names.ts';
 import { probe } from './handlers/probe.ts';
 import { reach } from './handlers/reach.ts';
+import { refusals } from './handlers/refusals.ts';
 import { describeApi } from './handlers/open-api.ts';
 import { register } from './handlers/register.ts';
 import { renew } from './handlers/renew.ts';
@@ -65,6 +67,7 @@ export const ROUTES: Route[] = [
   hostRoute('POST', '/v1/leave', 'host', leaveRequest, leave),
   hostRoute('POST', '/v1/reach', 'host', reachRequest, reach),
   hostRoute('POST', '/v1/probe', 'host', probeRequest, probe),
+  hostRoute('POST', '/v1/refusals', 'host', refusalsRequest, refusals),
   route('POST', '/v1/names', 'member', namesRequest, names),
   route('POST', '/v1/invites', 'admin', inviteRequest, invite),
   route('GET', '/v1/instances', 'admin', undefined, instances),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ProxySettings } from '../crds/proxy.ts';
 import type { Variable } from './upstream-variables.ts';
 import { checkSpec } from './check-spec.ts';
+import { UPDATE_KINDS } from './proxies/counters.ts';
 
 /**
  * What agent, CLI and bridge say to each other: JSON over HTTPS, version 1. Every request body is strict, so that a
@@ -15,6 +16,7 @@ import { checkSpec } from './check-spec.ts';
  * | POST /v1/leave              | host                      | takes services (or all) of the host out            |
  * | POST /v1/reach              | host                      | tries the host's sidecars from the bridge's side   |
  * | POST /v1/probe              | host                      | what it reaches of the pods that it calls; what next |
+ * | POST /v1/refusals           | host                      | updates that its Envoys refuse; what is not named is over |
  * | POST /v1/names              | host or admin             | asks Consul's DNS for a name under consul          |
  * | POST /v1/invites            | admin                     | makes an invite                                    |
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
@@ -160,6 +162,32 @@ export interface ProbeAnswer {
   /** When to ask again. */
   nextMs: number;
 }
+
+/** Updates from Consul that Envoys of the host refuse. An earlier bridge does not know the path, an earlier agent says nothing. */
+export const refusalsRequest = z.strictObject({
+  proxies: z
+    .array(
+      z.strictObject({
+        /** Of the instance. */
+        id: z.string().max(128),
+        service: name,
+        refusals: z
+          .array(
+            z.strictObject({
+              /** Envoy's name for it, see mesh/proxies/counters.ts. */
+              subscription: z.string().max(300),
+              kind: z.enum(UPDATE_KINDS),
+              rejected: z.int().min(1),
+              /** Envoy's own. */
+              words: z.string().max(300).optional(),
+            }),
+          )
+          .max(8),
+      }),
+    )
+    .max(64),
+});
+export type RefusalsRequest = z.output<typeof refusalsRequest>;
 
 /** Record types that Consul's DNS has. */
 export const NAME_TYPES = ['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'SOA', 'SRV', 'TXT'] as const;

@@ -1,4 +1,4 @@
-import { WATCH_TIMEOUT_MS, watchConfig } from '../clients/consul/watch-config.ts';
+import { WATCH_TIMEOUT_MS, watchConfig, watchKv } from '../clients/consul/watch.ts';
 import type { Transport } from '../clients/consul/transport.ts';
 import { readEnvoyCounters } from '../clients/envoy/read-counters.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
@@ -12,6 +12,7 @@ import { CONFIG_KINDS } from '../mesh/entry.ts';
 import { GATEWAYS_SELECTOR, NAMESPACE } from '../mesh/installation.ts';
 import { podFacts } from '../mesh/pod.ts';
 import { heardIn } from '../mesh/proxies/heard.ts';
+import { REFUSAL_KEYS, readMachineReport } from '../mesh/proxies/machine-report.ts';
 import { type ProxyWatch, watchProxies } from './proxy-watch.ts';
 import type { World } from './world.ts';
 
@@ -71,7 +72,10 @@ export function keepProxies(options: ProxiesOptions): ProxyWatch {
     const kinds = [...CONFIG_KINDS, ...MESH_WIDE, ...(anyGateway ? OF_GATEWAYS : [])];
     const changed = (kind: string, names: string[]): void =>
       watch.changed(MESH_WIDE.includes(kind) ? undefined : OF_GATEWAYS.includes(kind) ? [] : names);
-    watchConfig({ transport: patient, kinds, onChange: changed, clock, random, signal });
+    const asking = { transport: patient, clock, random, signal };
+    for (const kind of kinds) watchConfig(kind, (names) => changed(kind, names), asking);
+    const read = (values: string[]) => values.flatMap((value) => readMachineReport(value, clock.now()) ?? []);
+    watchKv(REFUSAL_KEYS, (values) => watch.machines(read(values)), asking);
   }
   return watch;
 }

@@ -1,14 +1,15 @@
 import type { Clock } from '../clients/kube/clock.ts';
 import type { ProxyCounters } from '../mesh/proxies/counters.ts';
-import { consulName } from '../crds/mesh-service.ts';
+import { type MeshService, consulName } from '../crds/mesh-service.ts';
 import { equal } from '../mesh/equal.ts';
 import type { PodFacts } from '../mesh/pod.ts';
 import type { Heard } from '../mesh/proxies/heard.ts';
-import { risen } from '../mesh/proxies/refusals.ts';
+import type { MachineReport } from '../mesh/proxies/machine-report.ts';
+import { type Refusal, risen } from '../mesh/proxies/refusals.ts';
 import type { ProxiesSeen } from '../mesh/proxies/verdict.ts';
-import type { HeldMeshService } from './held-mesh-service.ts';
 import { GATEWAYS, type Proxy, proxyBook } from './proxy-book.ts';
 import { proxySchedule } from './proxy-schedule.ts';
+import { affected, clearedAtMs, isServed, meshKey } from './proxy-scopes.ts';
 import type { World } from './world.ts';
 
 export interface ProxyWatchOptions {
@@ -29,6 +30,8 @@ export interface ProxyWatch {
   seen(key: string): ProxiesSeen;
   /** Entries of these names changed in Consul; undefined: of all. */
   changed(names: string[] | undefined): void;
+  /** What Envoys on machines refuse, of all machines; whoever is not named refuses nothing. */
+  machines(reports: MachineReport[]): void;
   /** A MeshService or its pods changed in Kubernetes. */
   touched(key: string): void;
 }
@@ -62,9 +65,44 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     const upstreams = world.meshServices.get(scope)?.meshService?.spec.upstreams ?? [];
     return { key: keyOf(pod), name: `pod ${pod.name}`, scope, calls: upstreams.map(({ service }) => service) };
   };
+  const machines = new Map<string, { proxy: Proxy; refusals: Refusal[] }>();
+  let machinesHeard = false;
+
+  /** Once more after a change: what is refused and given no more is over. */
+  function judgeMachine(key: string): void {
+    const { proxy, refusals } = machines.get(key)!;
+    const view = book.view(key);
+    book.told(proxy, refusals, clock.steady());
+    if (!equal(view, book.view(key))) tell(concernedBy(proxy));
+  }
+
+  function hearMachines(reports: MachineReport[]): void {
+    machinesHeard = true;
+    const before = new Map(machines);
+    machines.clear();
+    for (const report of reports) {
+      for (const { id, service, refusals } of report.proxies) {
+        const [held] = world.meshServices.by('service', service);
+        if (held === undefined) continue;
+        const key = `machine ${report.site}/${report.host} ${id}`;
+        const calls = held.meshService?.spec.upstreams.map((upstream) => upstream.service) ?? [];
+        const proxy = { key, name: `${id} on machine ${report.site}/${report.host}`, scope: meshKey(held), calls };
+        const atMs = Date.parse(report.at);
+        machines.set(key, { proxy, refusals: refusals.map((one) => ({ words: undefined, atMs, ...one })) });
+        judgeMachine(key);
+      }
+    }
+    for (const [key, { proxy }] of before) {
+      if (machines.has(key)) continue;
+      book.forget(key);
+      tell(concernedBy(proxy));
+    }
+  }
+
   const podAt = (key: string): PodFacts | undefined => world.pods.get(key);
 
   async function look(key: string): Promise<void> {
+    if (machines.has(key)) return judgeMachine(key);
     const gateway = gateways.get(key);
     const pod = gateway ?? podAt(key);
     if (pod?.ip === undefined || pod.finished || pod.terminating) return book.forget(key);
@@ -86,7 +124,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
       book.missed(proxy, clock.steady());
     }
     if (book.isTroubled(key)) schedule.soon(key, [TROUBLED_MS]);
-    if (!equal(view, book.view(key)) || !known.has(proxy.scope)) tell(concernedBy(key));
+    if (!equal(view, book.view(key)) || !known.has(proxy.scope)) tell(concernedBy(proxy));
   }
 
   const portOf = (pod: PodFacts): number | undefined => {
@@ -106,13 +144,10 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   }
 
   /** MeshServices whose condition a proxy may change: its own, and of a sidecar those that it calls. */
-  function concernedBy(key: string): string[] {
-    if (gateways.has(key)) return world.meshServices.keys().filter((one) => isServed(world.meshServices.get(one)));
-    const pod = podAt(key);
-    if (pod === undefined) return [];
-    const proxy = proxyOf(pod);
-    const callees = (proxy.calls ?? []).flatMap((service) => world.meshServices.by('service', service));
-    return [proxy.scope, ...callees.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)];
+  function concernedBy({ scope, calls }: Proxy): string[] {
+    if (scope === GATEWAYS) return world.meshServices.keys().filter((one) => isServed(world.meshServices.get(one)));
+    const callees = (calls ?? []).flatMap((service) => world.meshServices.by('service', service));
+    return [scope, ...callees.map(meshKey)];
   }
 
   const schedule = proxySchedule({ all: () => world.pods.keys(), look, limit: AT_A_TIME, clock, signal });
@@ -130,6 +165,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     const nowMs = clock.steady();
     for (const scope of scopes) {
       book.changed(scope, nowMs);
+      for (const { proxy } of machines.values()) if (proxy.scope === scope) schedule.soon(proxy.key, AFTER_CHANGE_MS);
       for (const pod of world.pods.by('meshService', scope)) schedule.soon(keyOf(pod), AFTER_CHANGE_MS);
     }
   }
@@ -141,16 +177,18 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     const own = world.pods.by('meshService', key).filter(isLive);
     if (!known.has(key) && areAsked(key, service, own)) known.add(key);
     return {
-      known: known.has(key) && own.some((pod) => book.account(keyOf(pod)) !== undefined),
+      known:
+        known.has(key) &&
+        (own.length === 0 ? speaksByMachines(held) : own.some((pod) => book.account(keyOf(pod)) !== undefined)),
       refusing: book.refusing(key, service, isServed(world.meshServices.get(key))),
       silent: own.flatMap((pod) => (pod.ready ? (book.silent(keyOf(pod)) ?? []) : [])),
     };
   }
 
+  const speaksByMachines = ({ spec }: MeshService): boolean => machinesHeard && spec.workloads.external !== undefined;
+
   function areAsked(key: string, service: string, own: PodFacts[]): boolean {
-    const callers = world.meshServices
-      .by('calls', service)
-      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    const callers = world.meshServices.by('calls', service).map(meshKey);
     const others = callers.filter((caller) => caller !== key).flatMap((caller) => world.pods.by('meshService', caller));
     return [...own, ...others.filter(isLive)].every((pod) => book.isKnown(keyOf(pod)));
   }
@@ -183,6 +221,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
 
   return {
     seen,
+    machines: hearMachines,
     changed(names) {
       change(names === undefined ? world.meshServices.keys() : new Set(names.flatMap((name) => affected(world, name))));
       book.changed(GATEWAYS, clock.steady());
@@ -200,24 +239,3 @@ const GATEWAY = 'envoy';
 
 const keyOf = ({ namespace, name }: PodFacts): string => `${namespace}/${name}`;
 const isLive = (pod: PodFacts): boolean => pod.injected && pod.ip !== undefined && !pod.finished && !pod.terminating;
-
-/** Keys of the MeshServices whose proxies are given something else when entries of a name change. */
-function affected({ meshServices }: Pick<World, 'meshServices'>, name: string): string[] {
-  const joining = meshServices.by('joins', name);
-  const called = [name, ...joining.flatMap(({ meshService }) => (meshService ? [consulName(meshService)] : []))];
-  const all = [
-    ...meshServices.by('service', name),
-    ...joining,
-    ...called.flatMap((one) => meshServices.by('calls', one)),
-  ];
-  return all.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-}
-
-/** When the condition of a MeshService was last said to be well; undefined: it is not said to be. */
-function clearedAtMs(held: HeldMeshService | undefined): number | undefined {
-  const said = held?.status?.conditions?.find(({ type }) => type === 'ProxiesAccept');
-  return said?.status === 'True' ? Date.parse(said.lastTransitionTime) : undefined;
-}
-
-const isServed = (held: HeldMeshService | undefined): boolean =>
-  held?.meshService?.spec.expose !== undefined || held?.meshService?.spec.workloads.external !== undefined;

@@ -49,6 +49,7 @@ service_prefix "" {
 }
 mesh = "write"
 key_prefix "landbridge/reach/" { policy = "read" }
+key_prefix "landbridge/proxies/" { policy = "read" }
 `,
 });
 

@@ -120,6 +120,41 @@ describe('what proxies make of what Consul gives them', function () {
       (await rig.statusOf(name))?.conditions?.find((one) => one.type === 'Ready' && one.reason === reason),
     );
 
+  it('names the machine whose Envoy refuses, as the bridge wrote it, and takes it back with a change or with the word of the machine', async () => {
+    await rig.declare('far', {
+      workloads: { external: { sites: ['rack-1'] } },
+      upstreams: [{ service: 'web', localPort: 29_192 }],
+    });
+    const key = 'landbridge/proxies/rack-1/vm1';
+    const write = async (rejected: number) => {
+      const at = new Date().toISOString();
+      const refusal = {
+        subscription: 'http_upstream_web_rds_web',
+        kind: 'route',
+        rejected,
+        words: 'Incorrect configuration: 70% off',
+      };
+      const proxies = [{ id: 'far-vm1-7001', service: 'far', refusals: [refusal] }];
+      const held = await rig.consul.kvGet(key);
+      const report = JSON.stringify({ site: 'rack-1', host: 'vm1', at, heardAt: at, proxies });
+      expect(await rig.consul.kvCas(key, report, held?.modifyIndex ?? 0)).to.equal(true);
+    };
+    await eventually('far is in Consul', 10_000, async () => (await rig.statusOf('far'))?.consul?.service === 'far');
+    await write(1);
+    for (const name of ['far', 'web']) {
+      const { message } = await comes(name, 'False');
+      expect(message)
+        .to.contain('far-vm1-7001 on machine rack-1/vm1 refused')
+        .and.to.contain('routes: Incorrect configuration: 70% off');
+    }
+    await put(router('a quarter off'));
+    for (const name of ['far', 'web']) await comes(name, 'True');
+    await write(2);
+    for (const name of ['far', 'web']) await comes(name, 'False');
+    await rig.consul.kvDelete(key);
+    for (const name of ['far', 'web']) await comes(name, 'True');
+  });
+
   it('says without any call that nothing listens at the port, and takes it back when the app does', async () => {
     await rig.declare('deaf', { port: 28_081 });
     await envoys.start('deaf-1', 'deaf', '127.31.0.3');

@@ -1,0 +1,26 @@
+import { consulName } from '../crds/mesh-service.ts';
+import type { HeldMeshService } from './held-mesh-service.ts';
+import type { World } from './world.ts';
+
+export const meshKey = ({ metadata }: HeldMeshService): string => `${metadata.namespace}/${metadata.name}`;
+
+/** Keys of the MeshServices whose proxies are given something else when entries of a name change. */
+export function affected({ meshServices }: Pick<World, 'meshServices'>, name: string): string[] {
+  const joining = meshServices.by('joins', name);
+  const called = [name, ...joining.flatMap(({ meshService }) => (meshService ? [consulName(meshService)] : []))];
+  const all = [
+    ...meshServices.by('service', name),
+    ...joining,
+    ...called.flatMap((one) => meshServices.by('calls', one)),
+  ];
+  return all.map(meshKey);
+}
+
+/** When the condition of a MeshService was last said to be well; undefined: it is not said to be. */
+export function clearedAtMs(held: HeldMeshService | undefined): number | undefined {
+  const said = held?.status?.conditions?.find(({ type }) => type === 'ProxiesAccept');
+  return said?.status === 'True' ? Date.parse(said.lastTransitionTime) : undefined;
+}
+
+export const isServed = (held: HeldMeshService | undefined): boolean =>
+  held?.meshService?.spec.expose !== undefined || held?.meshService?.spec.workloads.external !== undefined;
