@@ -65,7 +65,7 @@ export class Envoy {
   #turn = 0;
   #crashes = 0;
   #complaint: string | undefined;
-  /** What it refused, and its last words of each kind. */
+  /** The updates that it refused, and its last words of each kind. */
   #account: Account = NO_ACCOUNT;
   #heard: Heard[] = [];
   #cancelRestart = (): void => {};

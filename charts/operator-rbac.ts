@@ -23,7 +23,7 @@ export function addOperatorRbac(target: Target): void {
     { apiGroups: [GROUP], resources: ['meshservices'], verbs: ['list', 'watch', 'patch'] },
     { apiGroups: [GROUP], resources: ['meshservices/status'], verbs: ['patch'] },
     { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
-    // What Envoy says of an update that it refused stands in its log alone. RBAC cannot name a container.
+    // Only its log has the words by which Envoy refuses an update. RBAC cannot name a container.
     { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
     // The sidecars' Secrets lie beside the pods, in whatever namespaces join the mesh. A role can name objects but has no
     // patterns, and `create` cannot be limited by name at all. `list` and `watch` are left out: it cannot look for others.
@@ -67,7 +67,7 @@ export function addOperatorRbac(target: Target): void {
       resources: ['pods'],
       verbs: ['list', 'watch'],
     }),
-    // The edge gateway's, for what its Envoys refuse.
+    // The edge gateway's pods: their Envoys refuse updates as well.
     when<k8s.PolicyRule>(every(watchesSome, values.edge.enabled), {
       apiGroups: [''],
       resources: ['pods'],

@@ -16,7 +16,7 @@ import { UPDATE_KINDS } from './proxies/counters.ts';
  * | POST /v1/leave              | host                      | takes services (or all) of the host out            |
  * | POST /v1/reach              | host                      | tries the host's sidecars from the bridge's side   |
  * | POST /v1/probe              | host                      | what it reaches of the pods that it calls; what next |
- * | POST /v1/refusals           | host                      | updates that its Envoys refuse; what is not named is over |
+ * | POST /v1/refusals           | host                      | updates that its Envoys refuse now, all of them |
  * | POST /v1/names              | host or admin             | asks Consul's DNS for a name under consul          |
  * | POST /v1/invites            | admin                     | makes an invite                                    |
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
@@ -168,7 +168,7 @@ export const refusalsRequest = z.strictObject({
   proxies: z
     .array(
       z.strictObject({
-        /** Of the instance. */
+        /** The instance's id. */
         id: z.string().max(128),
         service: name,
         refusals: z

@@ -20,7 +20,7 @@ export interface Seen {
   notExposed?: string | undefined;
   /** How its pods are reached from outside; undefined: nobody looked. */
   reach?: ReachSeen | undefined;
-  /** What its proxies, and those that call it, were found to do; undefined: nobody looked. */
+  /** The state of its proxies and of its callers'; undefined: nobody looked. */
   proxies?: ProxiesSeen | undefined;
   /** Why its instances without a sidecar cannot be called; '' when they can, undefined when it has none. */
   notLinked?: string | undefined;
@@ -175,7 +175,7 @@ function readyVerdict(synced: Verdict, { podsRefused, proxies }: Seen, ready: nu
   return verdict('True', ready === total ? 'AllInstancesReady' : 'SomeInstancesNotReady');
 }
 
-/** Only once a proxy has answered. Until all were asked after a start of the operator, what was said before stands. */
+/** Only once a proxy has answered. After a start of the operator the earlier verdict stays until all were asked. */
 function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undefined): [ConditionType, Verdict][] {
   const found = proxies && acceptsVerdict(proxies);
   if (found !== undefined) return [['ProxiesAccept', found]];

@@ -37,7 +37,7 @@ export interface LeadOptions {
   kube: KubeClient;
   /** The way to the Consul servers, with the operator's token. */
   server: Transport;
-  /** The same, for answers that come when something has changed. Default: what is changed by others is found by the survey. */
+  /** The same, for questions that Consul answers after a change. Default: only the survey finds foreign changes. */
   patient?: Transport;
   /** Reads a file of the operator's Secret. */
   file: (name: string) => string;

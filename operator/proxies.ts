@@ -41,7 +41,7 @@ const LOG_MS = 3000;
 /** An access log at a few hundred requests a second goes on for some ten seconds in these. */
 const LOG_LINES = 5000;
 
-/** What the proxies of this cluster make of what Consul gives them, from their own counters and logs. */
+/** Watches whether the proxies take their updates from Consul, by their counters and logs. */
 export function keepProxies(options: ProxiesOptions): ProxyWatch {
   const { kube, patient, world, anyGateway, onChange, clock, random, signal, log } = options;
   let silentLog = false;

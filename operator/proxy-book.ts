@@ -33,37 +33,37 @@ interface Kept {
 }
 
 export interface ProxyBook {
-  /** What was asked for changed in Consul, or is about to be. */
+  /** The updates for these proxies have changed, or are about to. */
   changed(scope: string, nowMs: number): void;
   /** Counters and words of a look. Words are read of those only whose counters have risen, see `risen`. */
   took(proxy: Proxy, found: { counters: ProxyCounters; heard: Heard[]; port: number | undefined }, nowMs: number): void;
-  /** What a machine says of an Envoy. */
+  /** A machine's report of an Envoy. */
   told(proxy: Proxy, refusals: Refusal[], nowMs: number): void;
   /** Undefined: it was never looked at. */
   account(key: string): Account | undefined;
   isKnown(key: string): boolean;
-  /** Its app was started anew. */
+  /** Its app has started again. */
   restarted(key: string): void;
   /** It did not answer. */
   missed(proxy: Proxy, nowMs: number): void;
   forget(key: string): void;
   /** Something about it is to be looked at again soon. */
   isTroubled(key: string): boolean;
-  /** What conditions say of it. */
+  /** The part that conditions show. */
   view(key: string): unknown;
   /** `served`: by a gateway, whose routes and listeners name no service in their words. */
   refusing(scope: string, service: string, served: boolean): RefusingProxy[];
   silent(key: string): SilentApp | undefined;
 }
 
-/** Changes within this time are one: what is applied to a name is several entries. */
+/** Changes within this time are one: one apply writes several entries. */
 const ONE_CHANGE_MS = 1000;
 /** An app may begin to listen a little after its pod is ready. */
 const SILENT_MS = 7000;
 /** Calls that failed are believed to go on failing for so long. */
 const CALLS_GOOD_MS = 120_000;
 
-/** What is known of the proxies. It remembers and judges, and asks nobody. `clearedAtMs`: when a scope was last said to be well. */
+/** The memory of all proxies. It judges, and asks nobody. `clearedAtMs`: since when the condition of a scope is True. */
 export function proxyBook(clearedAtMs: (scope: string) => number | undefined): ProxyBook {
   const held = new Map<string, Kept>();
   /** Those of `held` that refuse something. */
@@ -86,7 +86,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
   function judge(record: Kept, refusals: Refusal[], first: boolean, nowMs: number): void {
     const { scope } = record.proxy;
     const standing = standingOf(record.standing, refusals, changesOf(scope, record.lookedMs), nowMs);
-    // The operator was started anew: what was over by then is over.
+    // After a start of the operator the condition tells which refusals are over.
     const clearedMs = first ? clearedAtMs(scope) : undefined;
     record.standing = standing.map((one) =>
       clearedMs !== undefined && one.atMs !== undefined && clearedMs > one.atMs ? { ...one, over: true } : one,
@@ -173,7 +173,7 @@ function appOf({ proxy, app }: Kept, counters: ProxyCounters, port: number | und
   const instance = proxy.name;
   if (failed > 0) return { ...counted, silentSinceMs: nowMs, silent: { instance, port, calls: true } };
   const { silentSinceMs = nowMs, silent } = app;
-  // Nobody calls any more, so nobody knows.
+  // Without new calls nobody knows.
   if (silent?.calls === true) return nowMs - silentSinceMs > CALLS_GOOD_MS ? well : { ...app, ...counted };
   if (probe === undefined || probe.port !== port || probe.tries === 0 || probe.listening) return well;
   const proved = nowMs - silentSinceMs >= SILENT_MS;

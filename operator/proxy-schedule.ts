@@ -19,7 +19,7 @@ export interface ProxySchedule {
 const TICK_MS = 250;
 /** All are looked at once in this time, a few at a time. */
 const ROUND_MS = 600_000;
-/** After a start: what was known before is forgotten. */
+/** After a start nothing is known yet. */
 const FIRST_ROUND_MS = 60_000;
 const STEP_MS = 5000;
 /** Looks of one key that wait at a time. */
@@ -75,7 +75,7 @@ export function proxySchedule({ all, look, limit, clock, signal }: ProxySchedule
   function soon(key: string, afterMs: readonly number[]): void {
     const now = clock.steady();
     const times = [...(due.get(key) ?? []), ...afterMs.map((ms) => now + ms)].sort((a, b) => a - b);
-    // What comes within a moment of another is the same look; the last stays, since it is the one that settles.
+    // Two looks at nearly the same moment are one; the later stays, since it settles a refusal.
     const kept = times.filter((ms, i) => i === times.length - 1 || times[i + 1]! - ms >= TICK_MS);
     due.set(key, kept.length > MAX_WAITING ? [...kept.slice(0, MAX_WAITING - 1), kept.at(-1)!] : kept);
     wake();

@@ -18,7 +18,7 @@ export interface ProxyWatchOptions {
   gatewayPods: () => Promise<PodFacts[]>;
   /** Throws when the sidecar does not answer. */
   readCounters: (pod: PodFacts) => Promise<ProxyCounters>;
-  /** What a sidecar's log says of refused updates; empty when it cannot be read. */
+  /** The words of refused updates in a sidecar's log; empty when it cannot be read. */
   readWords: (pod: PodFacts, container: string) => Promise<Heard[]>;
   /** Something else is known of the proxies that matter to a MeshService. */
   onChange: (key: string) => void;
@@ -30,7 +30,7 @@ export interface ProxyWatch {
   seen(key: string): ProxiesSeen;
   /** Entries of these names changed in Consul; undefined: of all. */
   changed(names: string[] | undefined): void;
-  /** What Envoys on machines refuse, of all machines; whoever is not named refuses nothing. */
+  /** The reports of all machines; a machine without a report refuses nothing. */
   machines(reports: MachineReport[]): void;
   /** A MeshService or its pods changed in Kubernetes. */
   touched(key: string): void;
@@ -38,11 +38,11 @@ export interface ProxyWatch {
 
 /** After a change: Consul needs a moment to tell the proxies, and more under load. */
 const AFTER_CHANGE_MS = [1500, 5000];
-/** Of a pod that got its address: Envoy starts meanwhile. */
+/** After a pod got its address: Envoy starts meanwhile. */
 const AFTER_START_MS = [3000, 8000];
-/** Of a pod that turned ready: its app may begin to listen a little later. */
+/** After a pod turned ready: its app may begin to listen a little later. */
 const AFTER_READY_MS = [1500, 9500];
-/** Of one that refuses something, or whose app is silent. */
+/** While a proxy refuses an update, or its app is silent. */
 const TROUBLED_MS = 5000;
 const AT_A_TIME = 16;
 const GATHER_MS = 200;
@@ -55,9 +55,9 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   const { world, readCounters, readWords, onChange, clock, signal } = options;
   const book = proxyBook((scope) => clearedAtMs(world.meshServices.get(scope)));
   const gateways = new Map<string, PodFacts>();
-  /** By MeshService: the spec that was seen last, and how far each pod was. */
+  /** For each MeshService its last spec, and the phase of each pod. */
   const before = new Map<string, { spec: unknown; phases: Map<string, 'started' | 'ready'> }>();
-  /** Those of whose proxies each was asked once. */
+  /** MeshServices with no proxy that was never asked. */
   const known = new Set<string>();
 
   const proxyOf = (pod: PodFacts): Proxy => {
@@ -68,7 +68,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   const machines = new Map<string, { proxy: Proxy; refusals: Refusal[] }>();
   let machinesHeard = false;
 
-  /** Once more after a change: what is refused and given no more is over. */
+  /** Judges again after a change, which may have taken a refused update back. */
   function judgeMachine(key: string): void {
     const { proxy, refusals } = machines.get(key)!;
     const view = book.view(key);
@@ -132,7 +132,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     return typeof port === 'string' ? pod.ports[port] : port;
   };
 
-  /** What the conditions of those that a look may concern were made of. */
+  /** The state that was shown last, for each MeshService. */
   const told = new Map<string, ProxiesSeen>();
   function tell(keys: Iterable<string>): void {
     for (const key of keys) {
@@ -143,7 +143,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     }
   }
 
-  /** MeshServices whose condition a proxy may change: its own, and of a sidecar those that it calls. */
+  /** A proxy may change the condition of its own MeshService, and of the services that it calls. */
   function concernedBy({ scope, calls }: Proxy): string[] {
     if (scope === GATEWAYS) return world.meshServices.keys().filter((one) => isServed(world.meshServices.get(one)));
     const callees = (calls ?? []).flatMap((service) => world.meshServices.by('service', service));

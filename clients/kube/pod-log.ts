@@ -17,7 +17,7 @@ export interface PodLogOptions {
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_LINE_BYTES = 1024 * 1024;
 
-/** Lines from the end of a container's log, each with its time before it. Throws KubeError, and what an abort throws. */
+/** Lines from the end of a container's log, each with its time before it. Throws KubeError, and the reason of an abort. */
 export async function podLog(kube: Pick<KubeClient, 'stream'>, options: PodLogOptions): Promise<string[]> {
   const { namespace, name, container, lines, timeoutMs, keep } = options;
   const query = { container, tailLines: lines, timestamps: true, limitBytes: MAX_BYTES };

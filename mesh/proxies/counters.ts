@@ -1,5 +1,5 @@
 /**
- * What an Envoy counts of the updates that it was given, and of its way to the app.
+ * An Envoy's counters for its updates from Consul, and for its way to the app.
  * https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/mgmt_server
  */
 export const UPDATE_KINDS = ['listener', 'cluster', 'route', 'endpoints', 'secret'] as const;
@@ -7,7 +7,7 @@ export type UpdateKind = (typeof UPDATE_KINDS)[number];
 
 /** One subscription of an Envoy: its listeners, its clusters, or the routes of one upstream. */
 export interface Updates {
-  /** Its name in the statistics, with `_` for all that is no letter or digit. */
+  /** Its name in the statistics; all but letters and digits is `_`. */
   subscription: string;
   kind: UpdateKind;
   /** Updates that were refused since the process began. */
@@ -21,7 +21,7 @@ export interface ProxyCounters {
   /** Connections to the app that were tried for calls, and those of them that failed. */
   connects: number;
   connectFails: number;
-  /** What the probe of the app's port found; undefined: this Envoy has none. */
+  /** The result of the probe of the app's port; undefined: this Envoy does not try it. */
   probe: AppProbe | undefined;
 }
 
@@ -36,11 +36,11 @@ export interface AppProbe {
 /** The probe's cluster is called so, and the port follows; see mesh/bootstrap.ts. */
 export const APP_PROBE = 'landbridge_app_';
 
-/** Regular expressions of the names of what is asked for; Envoy leaves out what is 0 or was never counted. */
+/** Regular expressions for the counters' names; Envoy leaves out counters that are 0. */
 export const COUNTERS = `update_rejected$|^cluster\\.local_app\\.upstream_cx_(connect_fail|total)$|^cluster\\.${APP_PROBE}\\d+\\.(health_check\\.attempt|membership_healthy)$`;
 export const ACCEPTED = 'update_time$';
 
-/** Reads `/stats/prometheus` and `/stats` alike. What is no such counter is passed over. */
+/** Reads `/stats/prometheus` and `/stats` alike, and passes over all other counters. */
 export function readCounters(text: string): ProxyCounters {
   const rejected = new Map<string, number>();
   const accepted = new Map<string, number>();
@@ -75,7 +75,7 @@ const PROBE = new RegExp(`^cluster_${APP_PROBE}(\\d+)_(health_check_attempt|memb
 /** Letters and digits are all that Prometheus leaves of a name. */
 export const plain = (name: string): string => name.replace(/[^A-Za-z0-9]/g, '_');
 
-/** A name of Envoy's is cut into a name and labels; those that make a subscription out are put back. */
+/** Prometheus cuts a name of Envoy's into a name and labels; the name of a cluster is put back here. */
 function asPrometheus(line: string): { name: string; value: number } | undefined {
   const found = /^envoy_(\w+)\{(.*)\} (\d+(?:\.\d+)?(?:e\+?\d+)?)$/.exec(line);
   if (found === null) return undefined;

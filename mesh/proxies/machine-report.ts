@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { refusalsRequest } from '../bridge-api.ts';
 
-/** Keys in Consul's KV below which bridges write what Envoys of each machine refuse, `SITE/HOST`; the operator reads them. */
+/** Below these keys of Consul's KV, at `SITE/HOST`, bridges write which updates the Envoys of a machine refuse. The operator reads them. */
 export const REFUSAL_KEYS = 'landbridge/proxies/';
 
-/** A machine says it again at least this often while it lasts, and is believed for three times as long. */
+/** A machine repeats it at least this often while it lasts, and is believed for three times as long. */
 export const REFUSALS_AGAIN_MS = 300_000;
 const REFUSALS_GOOD_MS = 3 * REFUSALS_AGAIN_MS;
 
@@ -18,7 +18,7 @@ const machineReport = z.object({
 });
 export type MachineReport = z.output<typeof machineReport>;
 
-/** Undefined for what is no report, or too old to be believed. */
+/** Undefined when the text is not a report, or is too old to be believed. */
 export function readMachineReport(text: string, nowMs: number): MachineReport | undefined {
   try {
     const report = machineReport.parse(JSON.parse(text));

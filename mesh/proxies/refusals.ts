@@ -1,7 +1,7 @@
 import type { UpdateKind, Updates } from './counters.ts';
 import type { Heard } from './heard.ts';
 
-/** An update that an Envoy refused, so that it goes on with the configuration of before. */
+/** An update that an Envoy refused: it keeps its earlier configuration. */
 export interface Refusal {
   subscription: string;
   kind: UpdateKind;
@@ -13,9 +13,9 @@ export interface Refusal {
   atMs: number | undefined;
 }
 
-/** What is remembered of one Envoy between two looks. */
+/** The memory of one Envoy between two looks. */
 export interface Account {
-  /** By subscription. */
+  /** Refused updates, by subscription. */
   counts: Record<string, number>;
   refusals: Refusal[];
 }
@@ -27,9 +27,9 @@ export const risen = (before: Account | undefined, updates: Updates[]): Updates[
   updates.filter(({ subscription, rejected }) => rejected !== (before?.counts[subscription] ?? 0));
 
 /**
- * Envoy's account: the subscriptions whose last update was refused. Counters only grow, so a refusal is over when an update
- * was taken after it. A count that went down is another process. `before` undefined: the first look, where an old refusal
- * cannot be told from a new one but by the times.
+ * Envoy's account: the subscriptions whose last update was refused. Counters only grow, so a refusal is over when a later
+ * update was taken. A count that went down belongs to another process. `before` undefined: the first look, where only the
+ * times distinguish an old refusal from a new one.
  */
 export function accountOf(before: Account | undefined, updates: Updates[], heard: Heard[]): Account {
   const anew = new Set(risen(before, updates).map(({ subscription }) => subscription));
@@ -42,7 +42,7 @@ export function accountOf(before: Account | undefined, updates: Updates[], heard
     }
     const last = heard.filter((one) => one.kind === kind).at(-1);
     if (isLater(acceptedAtMs, last?.atMs)) return [];
-    // Of a first look without words nobody can say which came last.
+    // On a first look without words nobody can say which came last.
     if (before === undefined && last === undefined && acceptedAtMs !== undefined) return [];
     return [{ subscription, kind, rejected, words: last?.words, atMs: last?.atMs ?? acceptedAtMs }];
   });
@@ -57,13 +57,13 @@ const isLater = (acceptedAtMs: number | undefined, refusedAtMs: number | undefin
 
 /** A refusal as the operator holds it; times are the operator's own. */
 export interface Standing extends Refusal {
-  /** No update that was given before is to blame. */
+  /** An earlier update is not to blame. */
   sinceMs: number;
-  /** Consul does not give it any more. */
+  /** Consul has taken the update back. */
   over: boolean;
 }
 
-/** When what Consul gives a proxy was changed last, and how often since the proxy was looked at before. */
+/** When the updates for a proxy changed last, and how often since the last look at it. */
 export interface Changes {
   lastMs: number | undefined;
   /** Of more than one nobody knows which was refused, unless the times tell. */
@@ -74,10 +74,9 @@ export interface Changes {
 export const SETTLE_MS = 4000;
 
 /**
- * Consul's account: what was refused and is not given any more. When a change takes back what Envoy refused, Envoy has
- * already what it should have: Consul sends nothing, and no counter moves. What is still wrong Consul sends with each
- * change once more, and Envoy refuses it once more. So a refusal is over when a change was made after it and the count
- * stayed as it was.
+ * Consul's account: whether the refused update is still offered. When a change takes it back, Envoy already has the right
+ * configuration: Consul sends nothing, and no counter moves. An update that is still wrong goes out again with each change,
+ * and Envoy refuses it again. So a refusal is over when a change came after it and the count stayed.
  */
 export function standingOf(before: Standing[], now: Refusal[], changes: Changes, nowMs: number): Standing[] {
   return now.map((refusal) => {

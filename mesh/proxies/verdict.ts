@@ -18,9 +18,9 @@ export interface SilentApp {
   calls: boolean;
 }
 
-/** What the proxies of a MeshService, and those that call it, were found to do. */
+/** The state of the proxies of a MeshService and of its callers. */
 export interface ProxiesSeen {
-  /** Proxies of its own, or machines that speak for theirs, have answered, and all that matter have been asked. */
+  /** Proxies of its own, or machines that speak for theirs, have answered, and all others were asked. */
   known: boolean;
   refusing: RefusingProxy[];
   silent: SilentApp[];
@@ -59,7 +59,7 @@ export function acceptsVerdict({ known, refusing }: ProxiesSeen): ProxiesVerdict
   return {
     status: 'False',
     reason: 'ProxyRefuses',
-    message: `${named(refusing.map(({ proxy }) => proxy))} refused what Consul gives and goes on with the configuration of before: ${what}${more}. Change back what was changed last, or mend what Envoy names`,
+    message: `${named(refusing.map(({ proxy }) => proxy))} refused an update from Consul and keeps the earlier configuration: ${what}${more}. Take the last change back, or correct the value that Envoy names`,
   };
 }
 
@@ -81,7 +81,7 @@ function named(all: string[]): string {
   return `${sorted.slice(0, NAMED).join(', ')}${more}`;
 }
 
-/** Of instances that are ready by their own account, and yet do not answer. Undefined: none is known. */
+/** The sentence about ready instances that do not answer. Undefined: there is no such instance. */
 export function silentMessage({ silent }: ProxiesSeen): string | undefined {
   const [first] = silent;
   if (first === undefined) return undefined;

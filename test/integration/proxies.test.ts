@@ -10,15 +10,15 @@ const WEB = '127.31.0.1';
 const CALLER = '127.31.0.2';
 const LOCAL_PORT = 29_191;
 
-/** What sidecars refuse is seen, on a real API server and Consul with the real Envoys of two pods. */
-describe('what proxies make of what Consul gives them', function () {
+/** Refused updates are seen, on a real API server and Consul with the real Envoys of pods. */
+describe('proxies that refuse updates', function () {
   this.timeout(180_000);
   let rig: OperatorRig;
   let envoys: PodEnvoys;
   let app: Server;
 
   before(async () => {
-    // What is written here by another hand stays for the time of a test.
+    // Entries that the test writes into Consul must stay for its time.
     rig = await startOperatorRig({ LANDBRIDGE_VERIFY_SECONDS: '600' });
     envoys = await podEnvoys(rig.kube);
     app = createServer((asked, answer) => answer.end(asked.url));
@@ -76,7 +76,7 @@ describe('what proxies make of what Consul gives them', function () {
 
   it('says that proxies accept once they were looked at', async () => {
     const { message, observedGeneration } = await comes('web', 'True', 75_000);
-    expect(message).to.equal('Every proxy that was asked has taken what Consul gives it.');
+    expect(message).to.equal('Every proxy that answered has taken its updates from Consul.');
     expect(observedGeneration).to.equal(1);
   });
 
@@ -99,7 +99,7 @@ describe('what proxies make of what Consul gives them', function () {
     await eventually('the new route is in force', 5000, async () => (await get('/e/x')) === 200);
   });
 
-  it('names the callee that refuses its listener, and takes it back when the rules of before are back', async () => {
+  it('names the callee that refuses its listener, and turns True when the earlier rules are back', async () => {
     const intentions = (source: object) => ({
       Kind: 'service-intentions',
       Name: 'web',
@@ -173,7 +173,7 @@ describe('what proxies make of what Consul gives them', function () {
     app.close();
     app.closeAllConnections();
     for (let tries = 0; tries < 3; tries += 1) expect(await get('/x')).to.equal(503);
-    // What is changed of the service has its proxies looked at; else they have their turn in the slow round.
+    // A change has the proxies looked at; otherwise the slow round does.
     await put(router('one third off'));
     const { message } = await ready('web', 'AppNotListening', 10_000);
     expect(message).to.contain('127.0.0.1:28080 in pod web-1, so calls to it fail');

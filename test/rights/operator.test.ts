@@ -1,3 +1,4 @@
+import { type Server, createServer } from 'node:http';
 import { expect } from 'chai';
 import { selectorLabels } from '../../charts/labels.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
@@ -5,6 +6,7 @@ import { events, leases, meshServices, pods, secrets } from '../../clients/kube/
 import { createAuthority } from '../../clients/pki/authority.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
+import { SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
 import { CONFIG_KINDS, EDGE_KINDS } from '../../mesh/entry.ts';
 import { NAMESPACE, OPERATOR_LEASE, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { ANNOTATION_SECRET_SINCE, sidecarSecret } from '../../mesh/names.ts';
@@ -19,6 +21,8 @@ import { chart } from '../unit/charts/objects.ts';
 import { weakerPolicies, withWeaker } from './consul-rule.ts';
 
 const DEADLINE_MS = 20_000;
+/** Address of a pod whose sidecar has refused an update. */
+const REFUSING = '127.31.0.9';
 /** What refers to another entry goes before it. */
 const LATE_FIRST = CONFIG_KINDS.toReversed();
 
@@ -30,10 +34,13 @@ describe('every right of the operator', function () {
   this.timeout(120_000);
   let rig: OperatorRig;
   let shop: ReturnType<typeof shopOf>;
+  let sidecar: Server | undefined;
 
   before(async () => {
     rig = await startOperatorRig();
     shop = shopOf(rig);
+    sidecar = createServer((_, answer) => answer.end('envoy_listener_manager_lds_update_rejected{} 1\n'));
+    sidecar.listen(SIDECAR_READY_PORT, REFUSING);
     const { certPem, keyPem } = await createAuthority('shop.example', { nowMs: Date.now(), days: 30 });
     const machine = nodeOf('vm.rack-1.one', 'bridge/rack-1/one');
     const app = appOf('web-one', 'web');
@@ -48,7 +55,10 @@ describe('every right of the operator', function () {
     await rig.kube.client.create(pods, { ...shop.plainPod('gateway-1', 'x'), metadata });
     await rig.kube.client.create(secrets, { metadata: { name: 'shop-tls', namespace: 'shop' }, data } as KubeObject);
   });
-  after(() => rig?.stop());
+  after(() => {
+    sidecar?.close();
+    return rig?.stop();
+  });
 
   /** Nothing of an earlier story is left. */
   async function clear(operator: OperatorProcess): Promise<void> {
@@ -59,6 +69,7 @@ describe('every right of the operator', function () {
     for (const name of [...[EDGE_SERVICE, GATEWAY_SERVICE].map(sidecarSecret), WEBHOOK_SECRET])
       await client.delete(secrets, name, NAMESPACE);
     await shop.deletePod('web-1');
+    await shop.deletePod('web-2');
     await client.patchMerge(pods, 'gateway-1', NAMESPACE, { metadata: { annotations: null } });
     for (const name of ['web', 'api', 'rival']) {
       const held = await client.get<KubeObject>(meshServices, name, 'shop');
@@ -97,6 +108,11 @@ describe('every right of the operator', function () {
     const report = { site: 'rack-1', at, services: { web: { reached: 1, unreached: [] } } };
     const told = await rig.consul.kvGet('landbridge/reach/rack-1');
     await rig.consul.kvCas('landbridge/reach/rack-1', JSON.stringify(report), told?.modifyIndex ?? 0);
+    const refusal = { subscription: 'listener_manager_lds', kind: 'listener', rejected: 1, words: 'no' };
+    const proxies = [{ id: 'web-vm1-7001', service: 'web', refusals: [refusal] }];
+    const said = JSON.stringify({ site: 'rack-1', host: 'vm1', at, heardAt: at, proxies });
+    await rig.consul.kvDelete('landbridge/proxies/rack-1/vm1');
+    await rig.consul.kvCas('landbridge/proxies/rack-1/vm1', said, 0);
     await come('it leads', async () => (await operator.leads()) || undefined);
     await come('the kubelet is sent for the Secret of the terminating gateway', async () => {
       const pod = await client.get<KubeObject & { metadata: { annotations?: Record<string, string> } }>(
@@ -130,6 +146,15 @@ describe('every right of the operator', function () {
       'the instance on a machine is counted',
       async () => (await shop.status('web'))?.instances?.external?.ready === 1,
     );
+    await come('a refused update is named', async () => {
+      const said = (await shop.status('web'))?.conditions?.find(({ type }) => type === 'ProxiesAccept');
+      return said?.message?.includes('web-vm1-7001 on machine rack-1/vm1') || undefined;
+    });
+    await come('the log of a sidecar that refuses an update is asked for', async () => {
+      if ((await client.get(pods, 'web-2', 'shop')) === undefined) await shop.pod('web-2', 'web', REFUSING);
+      const said = (await shop.status('web'))?.conditions?.find(({ type }) => type === 'ProxiesAccept');
+      return said?.message?.includes('pod web-2') || undefined;
+    });
     await come('it says that the site reaches its pods', says('web', 'Reachable', 'ReachedFromSites'));
     await come('web is exposed', says('web', 'Exposed', 'Exposed'));
     await come(

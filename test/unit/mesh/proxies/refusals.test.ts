@@ -44,7 +44,7 @@ describe('the account of one Envoy', () => {
     expect(accountOf(before, [], []).refusals).to.deep.equal([]);
   });
 
-  it('of a first look goes by the times, and says nothing when there are none', () => {
+  it('goes by the times on a first look, and says nothing without them', () => {
     expect(accountOf(undefined, lds(1, 50), [heard(40)]).refusals).to.have.length(0);
     expect(accountOf(undefined, lds(1, 50), [heard(60)]).refusals).to.have.length(1);
     expect(accountOf(undefined, lds(1, 50), []).refusals).to.have.length(0);
@@ -62,7 +62,7 @@ describe('the account of one Envoy', () => {
   });
 });
 
-describe('a refusal that Consul gives no more', () => {
+describe('a refused update that is taken back', () => {
   const refusal = (rejected: number, atMs?: number): Refusal => ({
     subscription: 'listener_manager_lds',
     kind: 'listener',

@@ -11,7 +11,7 @@ const SAID = {
   lastTransitionTime: '2026-11-30T10:00:00Z',
 } as const;
 
-describe('what proxies do to the status', () => {
+describe('the status of a MeshService with its proxies', () => {
   const statusWith = (proxies: ProxiesSeen | undefined, before = false) => {
     const meshService = aMeshService('web');
     if (before) meshService.status = { conditions: [{ type: 'ProxiesAccept', ...SAID }] };
@@ -51,11 +51,11 @@ describe('what proxies do to the status', () => {
       observedGeneration: 1,
     });
   });
-  it('leaves Ready alone when a proxy refuses: the configuration of before serves', () => {
+  it('leaves Ready alone when a proxy refuses an update, since the earlier configuration serves', () => {
     const refusing = [{ proxy: 'pod web-1', refusals: [{ kind: 'route' as const, subscription: 'x', words: 'bad' }] }];
     expect(statusWith({ ...well, refusing }).of('Ready')).to.include({ status: 'True', reason: 'AllInstancesReady' });
   });
-  it('takes an instance whose app does not listen out of those that take traffic', () => {
+  it('does not count an instance whose app does not listen', () => {
     const one = statusWith({ ...well, silent: silent('pod web-1') });
     expect(one.pods).to.equal('1/2');
     expect(one.of('Ready')).to.include({ status: 'True', reason: 'SomeInstancesNotReady' });

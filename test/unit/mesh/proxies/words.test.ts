@@ -3,7 +3,7 @@ import { readCounters } from '../../../../mesh/proxies/counters.ts';
 import { heardIn } from '../../../../mesh/proxies/heard.ts';
 import { acceptsVerdict, isAbout, silentMessage } from '../../../../mesh/proxies/verdict.ts';
 
-describe('what an Envoy counts', () => {
+describe('the counters of an Envoy', () => {
   const labels = 'local_cluster="caller",consul_source_service="caller"';
   it('reads the same from /stats/prometheus and from /stats', () => {
     const prometheus = [
@@ -41,7 +41,7 @@ describe('what an Envoy counts', () => {
   });
 });
 
-describe('what an Envoy says', () => {
+describe('the words of an Envoy', () => {
   const prefix = '2026-11-30T13:00:48.193456789Z [2026-11-30 13:00:48.193][1][warning][config] [source/x.cc:160] ';
   it('is read with its time and kind, once for each refusal', () => {
     const words = "Incorrect configuration: 50% off. Couldn't find valid command at position 2";
