@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { once } from 'node:events';
 import { type Http2Server, createServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,8 +18,30 @@ import { checkSpec, localCheckSpec } from '../../../mesh/check-spec.ts';
 const exec = (command: string[], timeoutMs = 5000) => localCheckSpec.parse({ type: 'exec', command, timeoutMs });
 
 describe('a check by a program', () => {
+  /** The app. */
+  const app = createTcpServer((socket) => socket.end());
+  let port = 0;
+  before(async () => {
+    app.listen(0, '127.0.0.1');
+    await once(app, 'listening');
+    ({ port } = app.address() as AddressInfo);
+  });
+  after(() => app.close());
+
+  it('fails where the program passes and nothing takes a connection at the port, and says what to do', async () => {
+    const closed = createTcpServer().listen(0, '127.0.0.1');
+    await once(closed, 'listening');
+    const { port: free } = closed.address() as AddressInfo;
+    closed.close();
+    await once(closed, 'close');
+    expect(await runCheck(exec(['/bin/true']), free)).to.deep.equal({
+      ok: false,
+      output: `the command passes, but TCP 127.0.0.1:${free}: connection refused: give the port that the app listens on, or have it listen on 127.0.0.1 or 0.0.0.0`,
+    });
+  });
+
   it('passes with exit code 0 and no other, and gives its first line', async () => {
-    const sh = (script: string) => runCheck(exec(['/bin/sh', '-c', script]), 8080);
+    const sh = (script: string) => runCheck(exec(['/bin/sh', '-c', script]), port);
     expect(await sh('echo fine; echo more')).to.deep.equal({ ok: true, output: '/bin/sh: exit 0: fine' });
     expect(await sh('echo lost >&2; exit 3')).to.deep.equal({ ok: false, output: '/bin/sh: exit 3: lost' });
     expect(await sh('kill -9 $$')).to.deep.equal({ ok: false, output: '/bin/sh: SIGKILL' });
@@ -26,9 +49,9 @@ describe('a check by a program', () => {
 
   it('knows the port and nothing else of the agent', async () => {
     process.env['AGENT_SECRET'] = 'x';
-    const { output } = await runCheck(exec(['/bin/sh', '-c', 'echo "$LANDBRIDGE_PORT $AGENT_SECRET."']), 8080);
+    const { output } = await runCheck(exec(['/bin/sh', '-c', 'echo "$LANDBRIDGE_PORT $AGENT_SECRET."']), port);
     delete process.env['AGENT_SECRET'];
-    expect(output).to.equal('/bin/sh: exit 0: 8080 .');
+    expect(output).to.equal(`/bin/sh: exit 0: ${port} .`);
   });
 
   it('that takes too long is killed with all that it started', async () => {
