@@ -93,6 +93,15 @@ describe('proxies that refuse updates', function () {
     }
   });
 
+  it('names a caller that starts while its routes are refused, and so has none', async () => {
+    await envoys.start('caller-2', 'caller', '127.31.0.4');
+    const { message } = await eventually('caller-2 is named', 10_000, async () => {
+      const found = await accepts('web');
+      return found?.message?.includes('caller-2') ? found : undefined;
+    });
+    expect(message).to.match(/^pod caller-1, pod caller-2 refused/);
+  });
+
   it('takes it back within 10 s of a good update', async () => {
     await put(router('half price'));
     for (const name of ['web', 'caller']) await comes(name, 'True');

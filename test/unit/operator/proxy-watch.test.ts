@@ -1,0 +1,185 @@
+import { expect } from 'chai';
+import type { MeshServiceSpecInput } from '../../../crds/mesh-service.ts';
+import type { PodFacts } from '../../../mesh/pod.ts';
+import { type ProxyCounters } from '../../../mesh/proxies/counters.ts';
+import type { HeldMeshService } from '../../../operator/held-mesh-service.ts';
+import { watchProxies } from '../../../operator/proxy-watch.ts';
+import type { World } from '../../../operator/world.ts';
+import { aMeshService, aPodFacts } from '../../support/builders.ts';
+import { fakeClock } from '../bridge/fake-clock.ts';
+
+const WELL: ProxyCounters = { updates: [], connects: 0, connectFails: 0, probe: undefined };
+const refusing = (rejected: number, acceptedAtMs = 1): ProxyCounters => ({
+  ...WELL,
+  updates: [{ subscription: 'http_web_rds_web', kind: 'route', rejected, acceptedAtMs }],
+});
+
+/** `web`, and `caller` that calls it; the counters of each pod are set by the test. */
+function scene(options: { gateways?: PodFacts[]; pods?: number } = {}) {
+  const clock = fakeClock();
+  const stop = new AbortController();
+  const services = new Map<string, HeldMeshService>();
+  const declare = (name: string, spec: Partial<MeshServiceSpecInput> = {}): void => {
+    const meshService = aMeshService(name, spec);
+    const { metadata } = meshService;
+    services.set(`shop/${name}`, { metadata, meshService, invalid: undefined, status: undefined, formerServices: [] });
+  };
+  declare('web', { protocol: 'http', expose: { hosts: ['web.example'] } as never });
+  declare('caller', { upstreams: [{ service: 'web', localPort: 9191 }] });
+  declare('other');
+  const pods = new Map<string, PodFacts>();
+  for (const meshService of ['web', 'caller', 'other'])
+    for (let i = 0; i < (options.pods ?? 1); i += 1)
+      pods.set(
+        `shop/${meshService}-${i}`,
+        aPodFacts(`${meshService}-${i}`, { meshService, labels: { app: meshService } }),
+      );
+  const all = () => [...services.values()];
+  const world = {
+    meshServices: {
+      get: (key: string) => services.get(key),
+      keys: () => [...services.keys()],
+      by: (index: string, name: string) =>
+        all().filter(({ meshService }) =>
+          index === 'service'
+            ? meshService?.metadata.name === name
+            : index === 'calls' && meshService?.spec.upstreams.some(({ service }) => service === name),
+        ),
+    },
+    pods: {
+      get: (key: string) => pods.get(key),
+      keys: () => [...pods.keys()],
+      by: (_: string, key: string) => [...pods.values()].filter((pod) => `${pod.namespace}/${pod.meshService}` === key),
+    },
+  } as unknown as Pick<World, 'meshServices' | 'pods'>;
+  const counters = new Map<string, ProxyCounters | 'away'>();
+  const looked: string[] = [];
+  const read: string[] = [];
+  const changed: string[] = [];
+  let words = 'bad value';
+  const watch = watchProxies({
+    world,
+    gatewayPods: async () => options.gateways ?? [],
+    async readCounters({ name }) {
+      looked.push(name);
+      const found = counters.get(name) ?? WELL;
+      if (found === 'away') throw new Error('no answer');
+      return found;
+    },
+    async readWords({ name }) {
+      read.push(name);
+      return [{ kind: 'route', words, atMs: 100 }];
+    },
+    onChange: (key) => void changed.push(key),
+    clock,
+    signal: stop.signal,
+  });
+  const names = (key: string): string[] => watch.seen(key).refusing.map(({ proxy }) => proxy);
+  return {
+    clock,
+    stop,
+    watch,
+    counters,
+    looked,
+    read,
+    changed,
+    names,
+    pods,
+    say: (text: string) => void (words = text),
+  };
+}
+
+describe('how the operator looks at proxies', () => {
+  it('after a change looks twice at the sidecars of the service and of its callers, and at no others', async () => {
+    const { clock, stop, watch, looked } = scene();
+    watch.changed(['web']);
+    await clock.advance(2500);
+    expect(looked.splice(0).sort()).to.deep.equal(['caller-0', 'web-0']);
+    await clock.advance(3500);
+    expect(
+      looked
+        .splice(0)
+        .filter((name) => name !== 'other-0')
+        .sort(),
+    ).to.include.members(['caller-0', 'web-0']);
+    stop.abort();
+  });
+
+  it('shows a refusal of a caller with both services, reads the log once, and ends it', async () => {
+    const { clock, stop, watch, counters, read, changed, names } = scene();
+    counters.set('caller-0', refusing(1));
+    watch.changed(['web']);
+    await clock.advance(2500);
+    expect([names('shop/web'), names('shop/caller'), names('shop/other')]).to.deep.equal([
+      ['pod caller-0'],
+      ['pod caller-0'],
+      [],
+    ]);
+    expect(changed).to.include.members(['shop/web', 'shop/caller']);
+    await clock.advance(20_000);
+    expect(read, 'only when the counter has risen').to.deep.equal(['caller-0']);
+    counters.set('caller-0', refusing(1, 200));
+    await clock.advance(6000);
+    expect(names('shop/web')).to.deep.equal([]);
+    stop.abort();
+  });
+
+  it('ends a refusal that a later change has taken back although no counter moves', async () => {
+    const { clock, stop, watch, counters, names } = scene();
+    counters.set('caller-0', refusing(1));
+    watch.changed(['web']);
+    await clock.advance(9000);
+    expect(names('shop/web')).to.deep.equal(['pod caller-0']);
+    watch.changed(['other']);
+    await clock.advance(9000);
+    expect(names('shop/web'), 'a change of something else').to.deep.equal(['pod caller-0']);
+    watch.changed(['web']);
+    await clock.advance(9000);
+    expect(names('shop/web')).to.deep.equal([]);
+    stop.abort();
+  });
+
+  it('looks at the gateways after a change, and shows what they refuse with the services that they serve', async () => {
+    const gateway = aPodFacts('edge-7c', { namespace: 'landbridge', meshService: '', labels: {} });
+    const { clock, stop, watch, counters, names } = scene({ gateways: [gateway] });
+    counters.set('edge-7c', refusing(1));
+    watch.changed(['web']);
+    await clock.advance(3000);
+    expect([names('shop/web'), names('shop/other')]).to.deep.equal([['gateway pod edge-7c'], []]);
+    stop.abort();
+  });
+
+  it('is not held up by sidecars that do not answer, and says nothing of them', async () => {
+    const { clock, stop, watch, counters } = scene();
+    counters.set('web-0', 'away');
+    watch.changed(['web']);
+    await clock.advance(3000);
+    expect(watch.seen('shop/web')).to.deep.equal({ known: false, refusing: [], silent: [] });
+    stop.abort();
+  });
+
+  it('without any change looks at each of 300 pods once in the first minute, and then once in ten', async () => {
+    const { clock, stop, looked } = scene({ pods: 100 });
+    for (let i = 0; i < 65; i += 1) await clock.advance(1000);
+    expect(looked.length).to.be.within(300, 330);
+    expect(new Set(looked).size).to.equal(300);
+    looked.length = 0;
+    for (let i = 0; i < 300; i += 1) await clock.advance(1000);
+    expect(looked.length).to.be.within(130, 180);
+    stop.abort();
+  });
+
+  it('forgets a pod that is gone', async () => {
+    const { clock, stop, watch, counters, names, pods } = scene();
+    counters.set('caller-0', refusing(1));
+    watch.touched('shop/caller');
+    watch.changed(['web']);
+    await clock.advance(3000);
+    expect(names('shop/web')).to.deep.equal(['pod caller-0']);
+    pods.delete('shop/caller-0');
+    watch.touched('shop/caller');
+    await clock.advance(1000);
+    expect(names('shop/web')).to.deep.equal([]);
+    stop.abort();
+  });
+});
