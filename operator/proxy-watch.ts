@@ -67,6 +67,8 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   };
   const machines = new Map<string, { proxy: Proxy; refusals: Refusal[] }>();
   let machinesHeard = false;
+  /** Reports that name a service without a MeshService: it may be made later. */
+  let unmatched: MachineReport[] = [];
 
   /** Judges again after a change, which may have taken a refused update back. */
   function judgeMachine(key: string): void {
@@ -78,12 +80,16 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
 
   function hearMachines(reports: MachineReport[]): void {
     machinesHeard = true;
+    unmatched = [];
     const before = new Map(machines);
     machines.clear();
     for (const report of reports) {
       for (const { id, service, refusals } of report.proxies) {
         const [held] = world.meshServices.by('service', service);
-        if (held === undefined) continue;
+        if (held === undefined) {
+          unmatched = reports;
+          continue;
+        }
         const key = `machine ${report.site}/${report.host} ${id}`;
         const calls = held.meshService?.spec.upstreams.map((upstream) => upstream.service) ?? [];
         const proxy = { key, name: `${id} on machine ${report.site}/${report.host}`, scope: meshKey(held), calls };
@@ -198,6 +204,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   function takeTouched(): void {
     for (const key of touched) take(key);
     touched.clear();
+    if (unmatched.length > 0) hearMachines(unmatched);
   }
   function take(key: string): void {
     const spec = world.meshServices.get(key)?.meshService?.spec;
