@@ -76,6 +76,7 @@ function scene(options: { gateways?: PodFacts[]; pods?: number } = {}) {
   });
   const names = (key: string): string[] => watch.seen(key).refusing.map(({ proxy }) => proxy);
   return {
+    declare,
     clock,
     stop,
     watch,
@@ -166,6 +167,21 @@ describe('how the operator looks at proxies', () => {
     looked.length = 0;
     for (let i = 0; i < 300; i += 1) await clock.advance(1000);
     expect(looked.length).to.be.within(130, 180);
+    stop.abort();
+  });
+
+  it('shows what a machine refuses also when its MeshService is made after the report', async () => {
+    const { clock, stop, watch, names, declare } = scene();
+    const refusal = { subscription: 'listener_manager_lds', kind: 'listener' as const, rejected: 1, words: 'no' };
+    const at = new Date(clock.now()).toISOString();
+    const proxies = [{ id: 'far-vm1-7001', service: 'far', refusals: [refusal] }];
+    watch.machines([{ site: 'rack-1', host: 'vm1', at, heardAt: at, proxies }]);
+    declare('far', { workloads: { external: { sites: ['rack-1'] } } });
+    watch.touched('shop/far');
+    await clock.advance(500);
+    expect(names('shop/far')).to.deep.equal(['far-vm1-7001 on machine rack-1/vm1']);
+    watch.machines([]);
+    expect(watch.seen('shop/far')).to.deep.equal({ known: true, refusing: [], silent: [] });
     stop.abort();
   });
 
