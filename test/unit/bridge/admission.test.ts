@@ -46,12 +46,11 @@ describe('admission', () => {
       { ...external('rack-1'), protocol: 'http', fieldOfTheNextVersion: 1 },
       { ...external('rack-1'), protocol: 'quic' },
       { workloads: { external: { sites: 'rack-1' } } },
-      {},
       'nothing',
     ]) {
       const object = { ...aMeshService('web'), spec, status: holding('web') };
       const facts = serviceFacts(object as never);
-      if (facts.unreadable === undefined) continue;
+      expect(facts.unreadable).to.equal(true);
       const admission = admit(mirror([facts]), 'web', 'rack-1');
       expect(admission).to.have.property('kind', 'orphaned');
       expect(admission).to.have.property('message').that.includes('MeshService shop/web cannot be read by this bridge');
