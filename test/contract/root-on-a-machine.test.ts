@@ -52,8 +52,8 @@ describe("root's commands on a machine", function () {
       for (const file of ['host.key', 'host.crt', 'bridge-ca.crt', 'host.json', 'tokens.json'])
         await put(join(state, file));
       const held = openState(state);
-      for (const read of [held.readKey(), held.readIdentity(), held.readHost(), held.readTokens()])
-        expect(await problemOf(read)).to.match(/cannot be read \((ELOOP|ENOTOWN)\): it must be a plain file/);
+      for (const read of [held.readKey, held.readIdentity, held.readHost, held.readTokens])
+        expect(await problemOf(read())).to.match(/cannot be read \((ELOOP|ENOTOWN)\): it must be a plain file/);
       await held.writeIdentity({ key: 'new', certificate: 'new', bridgeCa: 'new' });
       await held.clear();
       expect(await readFile(at('shadow'), 'utf8')).to.equal(SECRET);
