@@ -8,11 +8,11 @@ import { type MeshService, type MeshServiceStatus, consulName } from '../crds/me
 import type { Intent } from '../mesh/desired.ts';
 import { equal } from '../mesh/equal.ts';
 import type { DefaultAccess } from '../mesh/default-access.ts';
-import { calleesOf } from '../mesh/traffic/callees.ts';
+import { intentOf } from '../mesh/intent.ts';
 import { standingOf } from '../mesh/traffic/holder.ts';
-import { type Neighbourhood, trafficProblems } from '../mesh/traffic/problems.ts';
+import type { Neighbourhood } from '../mesh/traffic/problems.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
-import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY, meshServiceOwner } from '../mesh/names.ts';
+import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../mesh/names.ts';
 import { mayOverlap, olderFirst, overlapMessage, rivalsOf } from '../mesh/overlap.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
@@ -161,25 +161,14 @@ export function watchWorld({
     readIntent(key) {
       const found = held.get(key);
       if (found === undefined) return undefined;
-      const { namespace = '', name, deletionTimestamp } = found.metadata;
-      const wanting = found.meshService === undefined ? [] : held.by('service', consulName(found.meshService));
-      const rivals = wanting.filter(({ metadata }) => metadata.uid !== found.metadata.uid);
+      const { namespace = '', deletionTimestamp } = found.metadata;
       // One that cannot be read asks for nothing that is known; one that is being deleted asks for nothing at all.
       if (found.invalid !== undefined && deletionTimestamp === undefined) return undefined;
-      return {
-        cluster,
-        namespace,
-        name,
-        meshService: deletionTimestamp === undefined ? found.meshService : undefined,
+      return intentOf(found, around, {
         pods: podMirror.by('meshService', key),
         podSecurity: optedIn.get(namespace)?.podSecurity,
-        formerServices: found.formerServices,
-        holds: found.status?.consul?.service,
-        rivals: rivals.map(({ metadata }) => meshServiceOwner(cluster, metadata.namespace ?? '', metadata.name)),
-        callees: calleesOf(found.meshService, (service) => held.by('service', service)),
         overlap: found.meshService && overlapOf(found.meshService),
-        problems: found.meshService && trafficProblems(found.meshService, around, found.meshService),
-      };
+      });
     },
   };
 }

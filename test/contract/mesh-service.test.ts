@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { load } from 'js-yaml';
 import { pino } from 'pino';
-import { refusalOf } from '../../cli/refusal-of.ts';
+import { judgeApply } from '../../cli/judge-apply.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import {
   customResourceDefinitions,
@@ -212,10 +212,10 @@ describe('a MeshService on the real API server', function () {
     const object = (name: string, spec: object): KubeObject =>
       ({ ...aMeshService(name), metadata: { name }, spec }) as KubeObject;
     for (const [what, spec, words] of [REFUSED_BY_SCHEMA[0]!, REFUSED_BY_OPERATOR[0]!])
-      expect(await refusalOf(kube.client, object('bad', spec), 'shop'), what)
+      expect((await judgeApply(kube.client, object('bad', spec), 'shop')).refusal?.message, what)
         .to.match(words)
-        .and.not.match(/^PATCH/);
-    expect(await refusalOf(kube.client, object('planned', good), 'shop')).to.equal(undefined);
+        .and.not.match(/^POST/);
+    expect((await judgeApply(kube.client, object('planned', good), 'shop')).refusal).to.equal(undefined);
     expect(await kube.client.get(meshServices, 'planned', 'shop')).to.equal(undefined);
   });
 

@@ -1,0 +1,182 @@
+import type { Consul } from '../../clients/consul/consul.ts';
+import type { KubeClient } from '../../clients/kube/client.ts';
+import { KubeError } from '../../clients/kube/errors.ts';
+import type { KubeObject } from '../../clients/kube/object.ts';
+import { deployments, meshServices, namespaces, pods } from '../../clients/kube/resources.ts';
+import type { Pod } from '../../crds/kubernetes.ts';
+import { type MeshService, consulName } from '../../crds/mesh-service.ts';
+import type { DefaultAccess } from '../../mesh/default-access.ts';
+import { desiredState } from '../../mesh/desired.ts';
+import { diff } from '../../mesh/diff.ts';
+import { hostPortProblems } from '../../mesh/host-port.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
+import { intentOf } from '../../mesh/intent.ts';
+import { LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../../mesh/names.ts';
+import type { Plan } from '../../mesh/plan.ts';
+import { podFacts } from '../../mesh/pod.ts';
+import { type Neighbourhood, trafficProblems } from '../../mesh/traffic/problems.ts';
+import { servicesOf } from '../../mesh/traffic/subset.ts';
+import { readActual } from '../../operator/catalog.ts';
+import { type HeldMeshService, type RawMeshService, holdMeshService } from '../../operator/held-mesh-service.ts';
+import { mayClaimOver } from '../../operator/may-claim.ts';
+import { placeOf } from '../../operator/reconcile.ts';
+import { type Deployment, envOf } from '../check/look.ts';
+import { judgeApply } from '../judge-apply.ts';
+import { sentence } from '../sentence.ts';
+import type { Asked } from './asked.ts';
+
+export interface Planned {
+  /** namespace/name */
+  key: string;
+  /** Why kubectl apply would not take it. */
+  refusals: string[];
+  /** undefined: it would be refused, or cannot be read. */
+  plan: Plan | undefined;
+  /** What is to be mended, and what will hardly do what was meant. */
+  problems: string[];
+}
+
+export interface Planner {
+  /** What is there already was not refused. */
+  ofNamespace(): AsyncGenerator<Planned>;
+  /** One after the other, as kubectl apply takes them; none hides those behind it. */
+  ofFiles(asked: Asked[]): AsyncGenerator<Planned>;
+}
+
+/** `clusterName`: default, as the operator of the installation was told. Throws a sentence where nobody was. */
+export async function planner(kube: KubeClient, consul: Consul, clusterName: string | undefined): Promise<Planner> {
+  const operator = await operatorOf(kube);
+  const cluster = clusterName ?? envOf(operator, 'LANDBRIDGE_CLUSTER');
+  if (cluster === undefined)
+    throw new Error(
+      `the name of this cluster cannot be read from the Deployment ${NAMESPACE}/landbridge-operator: say it with --cluster`,
+    );
+  const standard: DefaultAccess = envOf(operator, 'LANDBRIDGE_DEFAULT_ACCESS') === 'Mesh' ? 'Mesh' : 'None';
+  const hold = (raw: object): HeldMeshService => holdMeshService(raw as RawMeshService, undefined, standard);
+  /** All MeshServices as they are when the next one of a file is applied. */
+  const world = new Map<string, HeldMeshService>();
+  for (const raw of (await kube.list<RawMeshService>(meshServices, {})).items)
+    world.set(keyOf(raw.metadata), hold(raw));
+  const around = neighbourhood(cluster, world);
+  const securities = new Map<string, Promise<string | undefined>>();
+
+  async function planOf(held: HeldMeshService): Promise<Planned> {
+    const { metadata, meshService, invalid } = held;
+    const { namespace = '', name } = metadata;
+    const key = `${namespace}/${name}`;
+    if (meshService === undefined)
+      return { key, refusals: [], plan: undefined, problems: [invalid ?? 'it cannot be read'] };
+    const live = await kube.list<Pod & { metadata: object }>(pods, {
+      namespace,
+      labelSelector: `${LABEL_MESH_SERVICE}=${name}`,
+    });
+    const podSecurity = await (securities.get(namespace) ??
+      remember(securities, namespace, securityOf(kube, namespace)));
+    const facts = live.items.map((pod) => podFacts(pod));
+    const intent = intentOf(held, around, { pods: facts, podSecurity });
+    const desired = desiredState(intent);
+    const plan = diff(desired, await readActual(consul, placeOf(intent), mayClaimOver(kube)), desired.owner);
+    const problems = [
+      ...desired.problems,
+      ...(intent.problems ?? []),
+      ...hostPortProblems(meshService, podSecurity),
+      ...unreached(meshService),
+    ];
+    return { key, refusals: [], plan, problems: [...new Set(problems.map(({ message }) => message))] };
+  }
+
+  return {
+    async *ofNamespace() {
+      const mine = [...world.values()].filter(({ metadata }) => metadata.namespace === kube.namespace);
+      if (mine.length === 0)
+        throw new Error(`no MeshService in namespace ${kube.namespace}: landbridge status -A lists all`);
+      for (const held of mine) yield await planOf(held);
+    },
+    async *ofFiles(asked) {
+      const taken = new Map<string, HeldMeshService>();
+      const judged = new Map<string, string[]>();
+      for (const one of asked) {
+        const key = keyOf({ ...one.object.metadata, namespace: one.namespace });
+        const { after, refusals } = await judge(kube, one, around, hold);
+        judged.set(key, [...(judged.get(key) ?? []), ...refusals]);
+        if (after !== undefined) world.set(key, after);
+        if (after !== undefined) taken.set(key, after);
+      }
+      // What is written is planned at the end, when every file has been applied.
+      for (const [key, refusals] of judged) {
+        const held = taken.get(key);
+        if (held === undefined || refusals.length > 0) yield { key, refusals, plan: undefined, problems: [] };
+        else
+          yield await planOf(held).catch((error: unknown) => ({
+            key,
+            refusals: [],
+            plan: undefined,
+            problems: [sentence(error)],
+          }));
+      }
+    },
+  };
+}
+
+/** The webhook at the server sees the others as they are; here they are as the files before this one leave them. */
+async function judge(
+  kube: KubeClient,
+  { namespace, object, refusal }: Asked,
+  around: Neighbourhood,
+  hold: (raw: object) => HeldMeshService,
+): Promise<{ after: HeldMeshService | undefined; refusals: string[] }> {
+  if (refusal !== '') return { after: undefined, refusals: [refusal] };
+  const judgement = await judgeApply(kube, object, namespace).catch((error: unknown) => {
+    if (error instanceof KubeError && error.code > 0) return sentence(error);
+    throw error;
+  });
+  if (typeof judgement === 'string') return { after: undefined, refusals: [judgement] };
+  const { before } = judgement;
+  if (judgement.refusal !== undefined && !judgement.refusal.byWebhook)
+    return { after: undefined, refusals: [judgement.refusal.message] };
+  const asked = { ...object, metadata: { ...before?.metadata, ...object.metadata, namespace } };
+  const status = (before as { status?: unknown } | undefined)?.status;
+  const after = hold(judgement.after ?? { ...asked, ...(status === undefined ? {} : { status }) });
+  if (after.meshService === undefined) return { after, refusals: [] };
+  const was = before && hold(before).meshService;
+  const refused = trafficProblems(after.meshService, around, was).filter(({ weight }) => weight === 'refuse');
+  return refused.length > 0
+    ? { after: undefined, refusals: refused.map(({ message }) => message) }
+    : { after, refusals: [] };
+}
+
+const keyOf = ({ namespace, name }: { namespace?: string; name: string }): string => `${namespace ?? ''}/${name}`;
+
+function neighbourhood(cluster: string, world: ReadonlyMap<string, HeldMeshService>): Neighbourhood {
+  const all = (): MeshService[] => [...world.values()].flatMap(({ meshService }) => meshService ?? []);
+  return {
+    cluster,
+    named: (service) => all().filter((meshService) => consulName(meshService) === service),
+    joining: (service) => all().filter(({ spec }) => servicesOf(spec.traffic).includes(service)),
+  };
+}
+
+/** undefined: it is not there, or we may not look. */
+async function operatorOf(kube: KubeClient): Promise<Deployment | undefined> {
+  return unlessForbidden(kube.get<Deployment>(deployments, 'landbridge-operator', NAMESPACE));
+}
+
+async function securityOf(kube: KubeClient, namespace: string): Promise<string | undefined> {
+  const found = await unlessForbidden(kube.get<KubeObject>(namespaces, namespace));
+  return (found?.metadata as { labels?: Record<string, string> } | undefined)?.labels?.[LABEL_POD_SECURITY];
+}
+
+const unlessForbidden = <T>(asked: Promise<T | undefined>): Promise<T | undefined> =>
+  asked.catch((error: unknown) => {
+    if (error instanceof KubeError && error.code === 403) return undefined;
+    throw error;
+  });
+
+function remember<T>(held: Map<string, Promise<T>>, key: string, value: Promise<T>): Promise<T> {
+  held.set(key, value);
+  return value;
+}
+
+/** What the operator says that no plan can mend. */
+const unreached = ({ status }: MeshService): { message: string }[] =>
+  (status?.conditions ?? []).filter(({ type, status: is }) => type === 'Reachable' && is === 'False');

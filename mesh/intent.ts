@@ -1,0 +1,42 @@
+import { type MeshService, type MeshServiceStatus, consulName } from '../crds/mesh-service.ts';
+import type { Intent } from './desired.ts';
+import { meshServiceOwner } from './names.ts';
+import { calleesOf } from './traffic/callees.ts';
+import { type Neighbourhood, trafficProblems } from './traffic/problems.ts';
+
+/** A MeshService as whoever looks at the API server holds it. */
+export interface Asked {
+  metadata: MeshService['metadata'];
+  /** undefined: it cannot be read. */
+  meshService: MeshService | undefined;
+  formerServices: string[];
+  status?: MeshServiceStatus | undefined;
+}
+
+/** What is asked of the mesh by one MeshService: the same for the operator's walk and for `landbridge plan`. */
+export function intentOf(
+  { metadata, meshService: held, formerServices, status }: Asked,
+  around: Neighbourhood,
+  seen: Pick<Intent, 'pods' | 'podSecurity' | 'overlap'>,
+): Intent {
+  const { namespace = '', name } = metadata;
+  const wanting = held === undefined ? [] : around.named(consulName(held));
+  const rivals = wanting.filter(
+    (other) => other.metadata.name !== name || (other.metadata.namespace ?? '') !== namespace,
+  );
+  return {
+    cluster: around.cluster,
+    namespace,
+    name,
+    // One that is being deleted asks for nothing at all.
+    meshService: metadata.deletionTimestamp === undefined ? held : undefined,
+    ...seen,
+    formerServices,
+    holds: status?.consul?.service,
+    rivals: rivals.map((other) =>
+      meshServiceOwner(around.cluster, other.metadata.namespace ?? '', other.metadata.name),
+    ),
+    callees: calleesOf(held, (service) => around.named(service).map((meshService) => ({ meshService }))),
+    problems: held && trafficProblems(held, around, held),
+  };
+}
