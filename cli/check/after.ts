@@ -10,6 +10,7 @@ import {
 import type { Pod } from '../../crds/kubernetes.ts';
 import { VERSION, type MeshService } from '../../crds/mesh-service.ts';
 import { REASONS, type ConditionType, type Reason } from '../../crds/reasons.ts';
+import { explaining } from '../../mesh/explaining.ts';
 import { SIDECAR_CONTAINER } from '../../mesh/inject/decide.ts';
 import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { LABEL_MESH } from '../../mesh/names.ts';
@@ -102,6 +103,11 @@ const INSTALLED: Check[] = [
   },
   { name: 'every MeshService is ready', hint: 'meshservice-not-ready', run: (look) => all(look, 'Ready') },
   {
+    name: 'no condition of a MeshService that is ready says that something is wrong',
+    hint: 'meshservice-not-ready',
+    run: async ({ kube }) => besideReady((await kube.list<Listed>(meshServices)).items),
+  },
+  {
     name: 'machines outside the cluster reach the pods that they call',
     hint: 'pods-not-reached',
     run: async ({ kube }) => reachVerdict((await kube.list<Listed>(meshServices)).items),
@@ -141,7 +147,11 @@ async function all({ kube }: Look, type: ConditionType): Promise<Verdict> {
     const because =
       condition === undefined || !current
         ? 'the operator has not looked at it yet'
-        : condition.message || REASONS[condition.reason as Reason];
+        : type === 'Ready'
+          ? explaining(status?.conditions ?? [])
+              .map(({ message }) => message)
+              .join(' ')
+          : condition.message || REASONS[condition.reason as Reason];
     return [`${metadata.namespace}/${metadata.name} (${because})`];
   });
   return others.length === 0 ? ok(`${items.length} of them`) : failed(others.join('; '));
@@ -158,6 +168,21 @@ export function reachVerdict(listed: Pick<Listed, 'metadata' | 'status'>[]): Ver
   const untried = asked.filter(({ condition }) => condition.status === 'Unknown').length;
   if (asked.length === 0) return ok('they call none');
   return ok(untried === 0 ? `${asked.length} MeshServices` : `${untried} of ${asked.length} not tried yet`);
+}
+
+/** Checks of their own tell of these. */
+const TOLD_ELSEWHERE = ['Ready', 'Synced', 'Reachable'];
+
+/** It takes traffic, and a part of what was asked for is not there: a warning. */
+export function besideReady(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {
+  const wrong = listed.flatMap(({ metadata, status }) => {
+    const conditions = status?.conditions ?? [];
+    if (!conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True')) return [];
+    return explaining(conditions.filter(({ type }) => !TOLD_ELSEWHERE.includes(type))).map(
+      ({ message }) => `${metadata.namespace}/${metadata.name} (${message})`,
+    );
+  });
+  return wrong.length === 0 ? ok() : warning(wrong.join('; '));
 }
 
 async function meshNamespaces(kube: KubeClient): Promise<string[]> {

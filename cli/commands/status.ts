@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { meshServices } from '../../clients/kube/resources.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
+import { explaining } from '../../mesh/explaining.ts';
 import { type ClusterFlags, consulOf, kubeOf, withClusterFlags } from '../cluster.ts';
 import { table } from '../table.ts';
 
@@ -24,14 +25,12 @@ export function statusCommand(): Command {
       }
       process.stdout.write(table(['NAMESPACE', 'NAME', 'PROTOCOL', 'PODS', 'VMS', 'READY', 'REASON'], shown.map(row)));
       const unready = shown.filter((meshService) => ready(meshService)?.status !== 'True');
-      for (const meshService of unready) {
-        process.stdout.write(
-          `\n${meshService.metadata.name}: ${ready(meshService)?.message ?? 'the operator has not looked at it yet: kubectl -n landbridge logs deployment/landbridge-operator'}\n`,
-        );
-      }
       for (const { metadata, status } of shown) {
-        const reach = status?.conditions?.find(({ type, status: is }) => type === 'Reachable' && is === 'False');
-        if (reach !== undefined) process.stdout.write(`\n${metadata.name}: ${reach.message}\n`);
+        const told =
+          status?.conditions === undefined
+            ? ['the operator has not looked at it yet: kubectl -n landbridge logs deployment/landbridge-operator']
+            : explaining(status.conditions).map(({ message }) => message);
+        if (told.length > 0) process.stdout.write(`\n${told.map((line) => `${metadata.name}: ${line}\n`).join('')}`);
       }
       if (name !== undefined) await printInstances(flags, consulName(shown[0]!));
       process.exitCode = unready.length === 0 ? 0 : 1;

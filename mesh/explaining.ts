@@ -1,0 +1,18 @@
+import type { Condition } from '../crds/kubernetes.ts';
+
+/** It says how the instances are, and not why. */
+const SUMMARY = 'Ready';
+
+/**
+ * The conditions that a person has to read: those that are False, and, where a sentence of theirs does not say it already,
+ * the summary `Ready`. Where Ready is not True and nothing else is False, those that nobody knows may be the cause. Empty
+ * when all is well. It goes by status alone, so a condition that is added later is shown as well.
+ */
+export function explaining(conditions: Condition[]): Condition[] {
+  const summary = conditions.filter(({ type, status }) => type === SUMMARY && status !== 'True');
+  const causes = conditions.filter(({ type, status }) => type !== SUMMARY && status === 'False');
+  const unknown =
+    summary.length === 0 || causes.length > 0 ? [] : conditions.filter(({ status }) => status === 'Unknown');
+  const told = [...causes, ...summary, ...unknown];
+  return told.filter(({ message }, index) => told.findIndex((other) => other.message === message) === index);
+}
