@@ -1,7 +1,7 @@
 import type { KubeClient } from '../clients/kube/client.ts';
 import { KubeError } from '../clients/kube/errors.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
-import { meshServices, objectPath } from '../clients/kube/resources.ts';
+import { collectionPath, meshServices, objectPath } from '../clients/kube/resources.ts';
 import { didYouMean } from '../mesh/near-name.ts';
 import { fieldsAt } from './manifest/read-mesh-service.ts';
 
@@ -31,7 +31,7 @@ export async function judgeApply(kube: KubeClient, object: KubeObject, namespace
     before = await kube.get<KubeObject>(meshServices, object.metadata.name, namespace);
     const after =
       before === undefined
-        ? await kube.request<KubeObject>('POST', objectPath(meshServices, '', namespace), { body: asked, query })
+        ? await kube.request<KubeObject>('POST', collectionPath(meshServices, namespace), { body: asked, query })
         : await kube.request<KubeObject>('PATCH', objectPath(meshServices, object.metadata.name, namespace), {
             body: withRemovals(lastApplied(before), asked) as object,
             contentType: 'application/merge-patch+json',

@@ -25,6 +25,7 @@ export const REASONS = {
   PortNotFound: 'A pod has no container port of the name that spec.port gives.',
   TrafficRefused: 'What spec.traffic or spec.access asks for cannot be served; Consul keeps what it held.',
   ReferenceMissing: 'A route, split or fail over names a service that is not there yet; Consul keeps what it held.',
+  NameUnmet: 'It names a service or a version that nobody has.',
   TokenUnavailable: 'No Consul token could be issued for the sidecars.',
   ProxiesAccept: 'Every proxy that answered has taken its updates from Consul.',
   ProxyRefuses: 'A proxy refused an update from Consul, and keeps its earlier configuration.',
@@ -44,4 +45,5 @@ export const REASONS = {
 export type Reason = keyof typeof REASONS;
 
 /** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
-export type ConditionType = 'Ready' | 'Synced' | 'Injected' | 'ProxiesAccept' | 'Exposed' | 'Reachable' | 'Linked';
+export type ConditionType =
+  'Ready' | 'Synced' | 'Injected' | 'ProxiesAccept' | 'Exposed' | 'Reachable' | 'Linked' | 'NamesMet';

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { quietPipes } from '../cli/quiet-pipes.ts';
+import { inTheWay, labCheckout } from './checkout.ts';
 import { withLock } from './parts/file-lock.ts';
-import { kubeconfigFile } from './paths.ts';
+import { kubeconfigFile, repositoryRoot } from './paths.ts';
 import { terminalProgress } from './progress-terminal.ts';
 import type { Progress } from './progress.ts';
 import { runningLab } from './running.ts';
@@ -10,8 +12,8 @@ import { edgeDoors, throughDoors } from './sample/edge-gateway.ts';
 import { echo } from './sample/echo.ts';
 import { fault } from './sample/fault.ts';
 import { checkMachine, checkRoot } from './requirements.ts';
-import { labIsUp, prepare, start } from './start.ts';
-import { labMark, marker } from './state.ts';
+import { labIsUp, prepare, readyFile, start } from './start.ts';
+import { labMark, marker, rememberedProcesses } from './state.ts';
 import { stop } from './stop.ts';
 
 interface LabCommand {
@@ -23,7 +25,15 @@ interface LabCommand {
 const commands: Record<string, LabCommand> = {
   start: {
     alone: checkMachine,
-    run: async (progress) => {
+    run: async (progress, args) => {
+      const alive = existsSync(readyFile) || rememberedProcesses().length > 0;
+      const obstacle = inTheWay({
+        of: labCheckout(),
+        alive,
+        here: repositoryRoot,
+        replace: args.includes('--replace'),
+      });
+      if (obstacle !== undefined) throw new Error(obstacle);
       if (await labIsUp()) progress.say('The lab is up already; `npm stop` takes it away.');
       else await start(progress);
       progress.say(whatNext);

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import { labCheckout } from './checkout.ts';
 import { describeCluster, type Cluster } from './cluster.ts';
 import { type Engine, currentEngine } from './engine.ts';
 import type { RunOptions } from './exec.ts';
 import { type LabNetwork, describeNetwork } from './network.ts';
 import { ensurePart } from './parts/ensure-part.ts';
+import { kubeconfigFile, repositoryRoot } from './paths.ts';
 import { silent } from './progress.ts';
 import { readyFile } from './start.ts';
 import type { Edge } from './sample/chain.ts';
@@ -28,6 +30,8 @@ export interface RunningLab {
 /** Throws with what to do when no lab is up. */
 export async function runningLab(): Promise<RunningLab> {
   if (!existsSync(readyFile)) throw new Error('no lab is up here: npm start');
+  const of = labCheckout();
+  if (of !== undefined && of !== repositoryRoot && !existsSync(kubeconfigFile)) throw new Error(`the lab that is up is of ${of}: run this there`);
   const engine = await currentEngine();
   const network = describeNetwork(engine);
   const vms = await findVms();

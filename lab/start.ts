@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { claimLab } from './checkout.ts';
 import { cleanUp } from './clean-up.ts';
 import { createCluster } from './cluster.ts';
 import { engineTools, installTools, labTools } from './debian-packages.ts';
@@ -37,6 +38,7 @@ export async function labIsUp(): Promise<boolean> {
  */
 export async function start(progress: Progress): Promise<void> {
   await step(progress, 'clean up what an earlier lab left', cleanUp);
+  claimLab();
   await prepare(progress);
   await checkSubnet();
   const engine = await startEngine(progress);

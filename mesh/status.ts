@@ -4,6 +4,7 @@ import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
 import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
 import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
+import { selectorQuery } from './selector.ts';
 import { type ReachSeen, reachVerdict } from './reach.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 
@@ -70,13 +71,14 @@ export function statusOf(
   const synced = syncedVerdict(intent, desired, plan, outcomes, seen);
   const consul = heldName(intent, desired, plan, outcomes, seen);
   const verdicts: [ConditionType, Verdict][] = [
-    ['Ready', readyVerdict(synced, seen, pods.ready + seen.external.ready, pods.total + seen.external.total)],
+    ['Ready', readyVerdict(intent, synced, seen, pods.ready + seen.external.ready, pods.total + seen.external.total)],
     ['Synced', synced],
     ['Injected', injectedVerdict(intent, seen)],
     ...acceptsVerdictOf(seen, previous),
     ...exposedVerdict(intent, seen),
     ...reachableVerdict(intent, desired, seen),
     ...linkedVerdict(seen),
+    ...namesVerdict(intent),
   ];
   return {
     observedGeneration: generation,
@@ -159,12 +161,18 @@ function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: O
   return verdict('True', 'Synced');
 }
 
-function readyVerdict(synced: Verdict, { podsRefused, proxies }: Seen, ready: number, total: number): Verdict {
+function readyVerdict(
+  intent: Intent,
+  synced: Verdict,
+  { podsRefused, proxies }: Seen,
+  ready: number,
+  total: number,
+): Verdict {
   if (synced.status === 'False') return synced;
   // What nobody could look up is not known to be gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
   if (ready === 0 && podsRefused !== undefined) return verdict('False', 'PodsRefused', podsRefused);
-  if (total === 0) return verdict('False', 'NoInstances');
+  if (total === 0) return verdict('False', 'NoInstances', nobody(intent));
   const silent = proxies && silentMessage(proxies);
   if (silent !== undefined) {
     if (ready === 0) return verdict('False', 'AppNotListening', silent);
@@ -184,6 +192,16 @@ function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undef
   return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 
+/** What was looked for and is not there, so that a slip in a label or a site can be seen. */
+function nobody({ meshService, namespace }: Intent): string {
+  const { pods, external } = meshService?.spec.workloads ?? {};
+  const looked = [
+    pods && `no pod of namespace ${namespace} has ${selectorQuery(pods.selector)}`,
+    external && `no machine of ${external.sites.join(', ')} has joined`,
+  ].filter((each) => each !== undefined);
+  return `${REASONS.NoInstances.replace(/\.$/, ':')} ${looked.join(', and ')}.`;
+}
+
 /** Only of those that ask for it. */
 function exposedVerdict({ meshService }: Intent, { notExposed }: Seen): [ConditionType, Verdict][] {
   if (meshService?.spec.expose === undefined) return [];
@@ -201,6 +219,12 @@ function reachableVerdict(intent: Intent, { service }: Desired, { reach }: Seen)
 function linkedVerdict({ notLinked }: Seen): [ConditionType, Verdict][] {
   if (notLinked === undefined) return [];
   return [['Linked', notLinked === '' ? verdict('True', 'Linked') : verdict('False', 'NotLinked', notLinked)]];
+}
+
+/** Only while a name is not met: it blocks nothing. */
+function namesVerdict({ problems = [] }: Intent): [ConditionType, Verdict][] {
+  const unmet = problems.filter(({ reason }) => reason === 'NameUnmet').map(({ message }) => message);
+  return unmet.length === 0 ? [] : [['NamesMet', verdict('False', 'NameUnmet', unmet.slice(0, 5).join('; '))]];
 }
 
 function injectedVerdict(intent: Intent, seen: Seen): Verdict {

@@ -26,7 +26,7 @@ export interface HeldNamespace {
 
 /** The operator's memory of the API server: MeshServices, pods of the mesh, and namespaces that have opted in. */
 export interface World {
-  meshServices: Reflector<HeldMeshService, 'namespace' | 'service' | 'calls' | 'joins'>;
+  meshServices: Reflector<HeldMeshService, 'namespace' | 'service' | 'calls' | 'joins' | 'admits'>;
   pods: Reflector<PodFacts, 'meshService'>;
   namespaces: Reflector<HeldNamespace>;
   synced(): Promise<void>;
@@ -69,7 +69,7 @@ export function watchWorld({
     if (meshService === undefined) return;
     for (const { metadata } of candidates.of(meshService)) onChange(`${metadata.namespace}/${metadata.name}`);
   };
-  const held = reflectIn<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls' | 'joins'>(
+  const held = reflectIn<HeldMeshService, RawMeshService, 'namespace' | 'service' | 'calls' | 'joins' | 'admits'>(
     watched,
     kube,
     meshServices,
@@ -80,6 +80,7 @@ export function watchWorld({
         service: ({ meshService }) => (meshService === undefined ? [] : [consulName(meshService)]),
         calls: ({ meshService }) => meshService?.spec.upstreams.map(({ service }) => service) ?? [],
         joins: ({ meshService }) => servicesOf(meshService?.spec.traffic),
+        admits: ({ meshService }) => meshService?.spec.access?.map(({ from }) => from) ?? [],
       },
       onChange: (key, next, previous) => {
         if (asksAnew(next, previous)) {
@@ -93,7 +94,10 @@ export function watchWorld({
         // The rules of a name's holder count. Limits and passive health of a service are entries of its callers; a join waits for its other end.
         const names = [next, previous].flatMap((each) => (each?.meshService ? [consulName(each.meshService)] : []));
         for (const name of new Set(names)) {
-          for (const { metadata } of [...held.by('calls', name), ...held.by('joins', name)]) {
+          const concerned = [...held.by('calls', name), ...held.by('joins', name)];
+          // Whether there is a caller of that name is all that its callee says of it.
+          if (next === undefined || previous === undefined) concerned.push(...held.by('admits', name));
+          for (const { metadata } of concerned) {
             onChange(`${metadata.namespace}/${metadata.name}`);
           }
         }
@@ -133,6 +137,13 @@ export function watchWorld({
     cluster,
     named: (service) => those('service', service),
     joining: (service) => those('joins', service),
+    names: () =>
+      held
+        .keys()
+        .flatMap((key) => held.get(key)?.meshService ?? [])
+        .map(consulName),
+    versions: ({ metadata }) =>
+      podMirror.by('meshService', `${metadata.namespace}/${metadata.name}`).flatMap(({ version }) => version ?? []),
   };
 
   const inNamespace = (namespace: string): MeshService[] =>

@@ -73,7 +73,8 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
     const podSecurity = await (securities.get(namespace) ??
       remember(securities, namespace, securityOf(kube, namespace)));
     const facts = live.items.map((pod) => podFacts(pod));
-    const intent = intentOf(held, around, { pods: facts, podSecurity });
+    const versions = (): string[] => facts.flatMap(({ version }) => version ?? []);
+    const intent = intentOf(held, { ...around, versions }, { pods: facts, podSecurity });
     const desired = desiredState(intent);
     const plan = diff(desired, await readActual(consul, placeOf(intent), mayClaimOver(kube)), desired.owner);
     const problems = [
@@ -153,6 +154,7 @@ function neighbourhood(cluster: string, world: ReadonlyMap<string, HeldMeshServi
     cluster,
     named: (service) => all().filter((meshService) => consulName(meshService) === service),
     joining: (service) => all().filter(({ spec }) => servicesOf(spec.traffic).includes(service)),
+    names: () => all().map(consulName),
   };
 }
 

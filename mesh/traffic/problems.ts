@@ -2,12 +2,14 @@ import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import type { Reason } from '../../crds/reasons.ts';
 import { parseDurationMs } from '../duration.ts';
 import { bannerHeard } from './banner.ts';
+import { didYouMean } from '../near-name.ts';
 import { regexProblems } from './regex.ts';
 import { routeProblems } from './route-problems.ts';
 import { speakerOf } from './holder.ts';
 import { splitCycle } from './split-cycle.ts';
 import { referencesOf, servicesOf } from './subset.ts';
 import { textProblems } from './text-problems.ts';
+import { unmetNames } from './unmet-names.ts';
 
 /**
  * What is wrong with a MeshService beyond what its schema says (crds/): mostly between objects.
@@ -34,6 +36,10 @@ export interface Neighbourhood {
   named(service: string): MeshService[];
   /** MeshServices whose routes, split or fail over lead to a service. */
   joining(service: string): MeshService[];
+  /** Every name in Consul that a MeshService wants. Default: not known. */
+  names?(): Iterable<string>;
+  /** Versions of the pods that are instances of a MeshService. Default: not known. */
+  versions?(meshService: MeshService): string[];
 }
 
 /** `before` is what the object was, at an update: what it already had is not refused again. */
@@ -55,6 +61,7 @@ export function trafficProblems(
     ...bannerHeard(meshService),
     ...serviceMissing(meshService, around),
     ...callRefused(meshService, around),
+    ...unmetNames(meshService, around),
   ];
 }
 
@@ -163,7 +170,7 @@ function serviceMissing(meshService: MeshService, around: Neighbourhood): Traffi
   return missing.map((service) => ({
     weight: 'wait',
     reason: 'ReferenceMissing',
-    message: `spec.traffic names the service "${service}", which no MeshService has: ${meanwhile}`,
+    message: `spec.traffic names the service "${service}", which no MeshService has: ${meanwhile}${didYouMean(service, around.names?.() ?? [])}`,
     ...(withdraws ? { withdraws } : {}),
   }));
 }

@@ -36,7 +36,7 @@ describe('what the table says of kubectl', function () {
     const printed = (await read(rows.map(({ text }) => text))).split(/^}\n(?=\{)/m);
     expect(printed).to.have.length(rows.length);
     rows.forEach((row, index) => {
-      const { spec } = JSON.parse(`${printed[index]!.trim().replace(/\}$/, '')}}`) as { spec: unknown };
+      const { spec } = JSON.parse(printed[index]! + (index < rows.length - 1 ? '}' : '')) as { spec: unknown };
       expect([spec], row.text).to.deep.equal(JSON.parse(row.read!));
     });
   });

@@ -1,0 +1,53 @@
+import { type MeshService, consulName } from '../../crds/mesh-service.ts';
+import { didYouMean } from '../near-name.ts';
+import type { Neighbourhood, TrafficProblem } from './problems.ts';
+import { criteriaOf, referencesOf } from './subset.ts';
+
+const warn = (message: string): TrafficProblem => ({ weight: 'warn', reason: 'NameUnmet', message });
+
+/**
+ * Names that nobody answers to: an upstream, a caller in spec.access, a version in spec.traffic. Files may come in any order,
+ * and Consul may hold services of others, so these are warnings. Without `names` and `versions` nothing is known of them.
+ */
+export function unmetNames(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+  return [...unmetServices(meshService, around), ...unmetVersions(meshService, around)];
+}
+
+function unmetServices(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+  const { names } = around;
+  if (names === undefined) return [];
+  const own = consulName(meshService);
+  const isUnmet = (service: string): boolean => service !== own && around.named(service).length === 0;
+  const { upstreams, access = [] } = meshService.spec;
+  const callers = access.map(({ from }) => from).filter((from) => from !== '*' && !from.startsWith('landbridge-'));
+  return [
+    ...upstreams
+      .filter(({ service }) => isUnmet(service))
+      .map(({ service }) =>
+        warn(
+          `no MeshService has the name "${service}", which spec.upstreams gives: calls to it fail until there is one${didYouMean(service, names())}`,
+        ),
+      ),
+    ...callers
+      .filter(isUnmet)
+      .map((from) =>
+        warn(`no MeshService has the name "${from}", which spec.access lets in${didYouMean(from, names())}`),
+      ),
+  ];
+}
+
+/** Where all instances are pods, and there are some, it is known which versions there are. */
+function unmetVersions(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+  const { traffic, workloads } = meshService.spec;
+  const has = [...new Set(around.versions?.(meshService))].sort();
+  if (traffic === undefined || workloads.external !== undefined || has.length === 0) return [];
+  return referencesOf(traffic).flatMap((reference) => {
+    const version = criteriaOf(reference, traffic.subsets)?.version;
+    if (version === undefined || has.includes(version)) return [];
+    return [
+      warn(
+        `no pod has the version "${version}", which spec.traffic names (they have ${has.slice(0, 5).join(', ')}): requests that go there get 503${didYouMean(version, has)}`,
+      ),
+    ];
+  });
+}
