@@ -35,13 +35,14 @@ export async function selfTest(options: {
   ]);
   return [...inward, ...outward.map((finding) => withPods(finding, pods))];
 
-  function toMesh({ id, upstreams }: InstanceStatus): Promise<Finding>[] {
+  function toMesh({ id, upstreams, envoy }: InstanceStatus): Promise<Finding>[] {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
-    return upstreams.map(async (upstream) => ({
-      instance: id,
-      upstream,
-      ...(await tryUpstream(socket, upstream.localPort)),
-    }));
+    return upstreams.map(async (upstream) => {
+      const { ok, output } = await tryUpstream(socket, upstream.localPort);
+      // What Envoy itself says of it (a port that is taken) explains more than that nobody answers.
+      const why = ok || envoy.problem === undefined ? output : `${output}; Envoy says: ${envoy.problem}`;
+      return { instance: id, upstream, ok, output: why };
+    });
   }
 }
 

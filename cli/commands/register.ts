@@ -21,7 +21,9 @@ const collect = (value: string, before: string[]): string[] => [...before, value
 /** `landbridge register`: an instance on a machine that nobody may touch; the bridge checks it. */
 export function registerCommand(): Command {
   return withBridgeFlags(new Command('register'))
-    .description('register an instance without a sidecar, which the bridge checks; again with the same name changes it')
+    .description(
+      'register an instance without a sidecar, which the bridge checks; again with the same name changes it. Exit code 3: it is registered, and its check fails',
+    )
     .argument('<name>', 'name of the instance, unique within its site')
     .requiredOption('--address <address>', 'IP address or host name, as the bridge reaches it')
     .requiredOption('--port <port>', 'where it listens')
@@ -41,6 +43,11 @@ export function registerCommand(): Command {
       const answer = await askBridge<RegisterAnswer>(await bridgeAccess(flags), 'PUT', path, body);
       process.stdout.write(`registered ${answer.name} at site ${answer.site}: ${answer.health} (${answer.output})\n`);
       for (const problem of answer.problems) process.stderr.write(`warning: ${problem}\n`);
+      if (answer.health === 'passing') return;
+      process.stderr.write(
+        `warning: its check fails, so it gets no traffic: compare --address, --port and --check; the bridge goes on trying, and \`landbridge vm list --all\` shows it\n`,
+      );
+      process.exitCode = 3;
     });
 }
 

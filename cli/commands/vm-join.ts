@@ -82,7 +82,12 @@ async function join(argument: string, flags: JoinFlags): Promise<void> {
     throw new Problem(
       `This machine has joined, but the mesh does not reach it (${unreached.map(({ output }) => output).join('; ')}): give its address with --address, and let its sidecar ports (21000 to 21255) in; landbridge vm test tries again.`,
     );
-  if (failing.length === 0) return;
+  const stuck = await withoutUpstreams(agent, ids);
+  if (failing.length === 0 && stuck.length === 0) return;
+  if (failing.length === 0)
+    throw new Problem(
+      `This machine has joined, but its Envoy cannot serve an upstream (${stuck.join('; ')}): end what listens there, or give the upstream another localPort in the MeshService; landbridge vm test tries again.`,
+    );
   const reasons = failing.map(({ id, why }) => `${id}: ${why}`).join('; ');
   throw new Problem(
     `This machine has joined, but not all is healthy after ${seconds} s: ${reasons}. The agent goes on trying; landbridge vm status shows how it is.`,
@@ -99,6 +104,14 @@ async function firstWord(input: NodeJS.ReadableStream): Promise<string> {
     if (text.length > MAX_INVITE_CHARS) break;
   }
   return text.trim().split(/\s/)[0]!;
+}
+
+/** What Envoys of these instances say that they cannot do: an upstream's port is taken on this machine, say. */
+async function withoutUpstreams(agent: LocalClient, ids: string[]): Promise<string[]> {
+  const { instances } = await agent.status();
+  return instances.flatMap(({ id, envoy }) =>
+    ids.includes(id) && envoy.problem !== undefined ? [`${id}: ${envoy.problem}`] : [],
+  );
 }
 
 /** The bridge and Envoy may have heard of each other a moment later than we. What is still amiss after 5 s is told. */

@@ -2,7 +2,8 @@ import { Command } from 'commander';
 
 import { writeVariableFiles } from '../../agent/variable-files.ts';
 import { removeDrains } from '../../agent/drain-file.ts';
-import { readDefinitions } from '../../agent/definitions.ts';
+import { type Definition, readDefinitions } from '../../agent/definitions.ts';
+import { instanceId } from '../../agent/instance-id.ts';
 import { BridgeRefusal, makeBridgeClient } from '../../agent/bridge-client.ts';
 import { type LocalClient, localClient } from '../../agent/local-client.ts';
 import { machineRun } from '../../agent/machine-run.ts';
@@ -11,7 +12,7 @@ import { type Settings, apiSocket, definitionsFolder, readSettings } from '../..
 import { type State, openState } from '../../agent/state.ts';
 import type { AgentStatus } from '../../agent/status.ts';
 import { hasAgentUnit, removeAgentUnit } from '../vm/agent-unit.ts';
-import { removeDefinitions } from '../vm/definition-file.ts';
+import { removeDefinitions, removeInstance } from '../vm/definition-file.ts';
 import { unsetResolved } from '../vm/resolved.ts';
 import { parseDuration } from '../vm/duration.ts';
 
@@ -25,8 +26,8 @@ const LIMITS = { connectMs: 5000, answerMs: 20_000 };
 /** `landbridge vm leave`: the opposite of join. */
 export function vmLeaveCommand(): Command {
   return new Command('leave')
-    .description('take services of this machine out of the mesh for good')
-    .argument('[services...]')
+    .description('take services of this machine, or single instances of them, out of the mesh for good')
+    .argument('[services...]', 'SERVICE, or SERVICE:PORT or the id of an instance')
     .option('--all', 'all services; the machine is forgotten, its state and its unit are removed')
     .option('--wait <duration>', 'how long callers get to leave', '3s')
     .action(async (services: string[], flags: LeaveFlags) => {
@@ -39,12 +40,12 @@ export function vmLeaveCommand(): Command {
       const agent = localClient(apiSocket(settings));
       const waitMs = parseDuration(flags.wait);
       if (flags.all) await leaveAll(settings, state, agent, waitMs);
-      else for (const service of services) await leaveOne(service, settings, state, agent, waitMs);
+      else for (const target of services) await leaveOne(target, settings, state, agent, waitMs);
     });
 }
 
 async function leaveOne(
-  service: string,
+  target: string,
   settings: Settings,
   state: State,
   agent: LocalClient,
@@ -52,9 +53,17 @@ async function leaveOne(
 ): Promise<void> {
   const folder = definitionsFolder(settings);
   const { definitions } = await readDefinitions(folder, new Map());
-  if (![...definitions.values()].some((definition) => definition.service === service))
-    throw new Problem(`No service called ${service} is in ${folder}.`);
+  const { host = '' } = (await state.readHost()) ?? {};
+  const { service, port, isLast } = whoLeaves([...definitions.values()], host, target, folder);
   const runs = await statusOf(agent);
+  if (port !== undefined && !isLast) {
+    if (runs) await agent.drain(target, waitMs);
+    // The bridge takes out what the agent says no more.
+    await removeInstance(folder, service, port);
+    if (runs) await agent.reload();
+    process.stdout.write(`left ${target}\n`);
+    return;
+  }
   if (runs) await agent.drain(service, waitMs);
   // From here on the bridge refuses what the agent still says of it, so that nothing comes back.
   await tellBridge(settings, state, [service], runs?.run).catch((error: unknown) => {
@@ -65,6 +74,29 @@ async function leaveOne(
   await removeDefinitions(folder, [service]);
   if (runs) await agent.reload();
   process.stdout.write(`left ${service}\n`);
+}
+
+interface Leaving {
+  service: string;
+  /** undefined: the whole service. */
+  port: number | undefined;
+  /** No other instance of the service is on this machine. */
+  isLast: boolean;
+}
+
+/** Whom a word of the user means, by what services.d says. Throws a Problem that names what there is. */
+export function whoLeaves(definitions: Definition[], host: string, target: string, folder: string): Leaving {
+  for (const { service, instances } of definitions) {
+    if (service === target) return { service, port: undefined, isLast: true };
+    const found = instances.find(({ port }) =>
+      [`${service}:${port}`, instanceId(service, host, port)].includes(target),
+    );
+    if (found !== undefined) return { service, port: found.port, isLast: instances.length === 1 };
+  }
+  const here = definitions.flatMap(({ service, instances }) => instances.map(({ port }) => `${service}:${port}`));
+  throw new Problem(
+    `No service and no instance called ${target} is in ${folder}. There are: ${here.join(', ') || 'none'}.`,
+  );
 }
 
 async function leaveAll(settings: Settings, state: State, agent: LocalClient, waitMs: number): Promise<void> {

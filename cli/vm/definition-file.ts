@@ -29,9 +29,11 @@ export async function addInstances(
   const ports = new Set(instances.map(({ port }) => port));
   const kept = before?.instances.filter(({ port }) => !ports.has(port)) ?? [];
   const all = [...kept, ...instances].sort((a, b) => a.port - b.port);
-  const text = `# What runs on this machine. The agent takes changes of this file at once.\n${dump({ service, instances: all })}`;
-  await atomicWrite(path, text, READABLE);
+  await atomicWrite(path, textOf(service, all), READABLE);
 }
+
+const textOf = (service: string, instances: InstanceDefinition[]): string =>
+  `# What runs on this machine. The agent takes changes of this file at once.\n${dump({ service, instances })}`;
 
 async function readOne(path: string, file: string): Promise<Definition | undefined> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -42,6 +44,15 @@ async function readOne(path: string, file: string): Promise<Definition | undefin
   const parsed = parseDefinition(file, text);
   if ('problems' in parsed) throw new Problem(`${path} has a mistake, mend it first: ${parsed.problems.join('; ')}.`);
   return parsed.definition;
+}
+
+/** Takes one of several instances out of the file of its service. */
+export async function removeInstance(folder: string, service: string, port: number): Promise<void> {
+  const { definitions } = await readDefinitions(folder, new Map());
+  const [file, definition] = [...definitions].find(([, each]) => each.service === service) ?? [];
+  if (file === undefined || definition === undefined) return;
+  const instances = definition.instances.filter((instance) => instance.port !== port);
+  await atomicWrite(join(folder, file), textOf(service, instances), READABLE);
 }
 
 /** Removes the files of these services; all files when none is named. Gives the services that had one. */

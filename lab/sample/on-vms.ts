@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import { CommandFailed } from '../exec.ts';
 import { vmCopy, vmExec } from '../vm/exec.ts';
 import type { Vm } from '../vm/vm.ts';
 import { repositoryRoot } from '../paths.ts';
@@ -121,5 +122,10 @@ export async function registerLedger(vm: Vm, sampleFolder: string): Promise<void
     { service: 'ledger', folders: ['ledger'], unit: 'ledger', ports: [LEDGER_PORT] },
   ]);
   const where = ['--address', vm.address, '--port', `${LEDGER_PORT}`, '--site', SITE];
-  await landbridge(['register', 'ledger', ...where, '--check', 'http:/health', '--tag', 'legacy']);
+  await landbridge(['register', 'ledger', ...where, '--check', 'http:/health', '--tag', 'legacy']).catch(
+    (error: unknown) => {
+      // Registered; it listens a moment later, and the bridge goes on trying.
+      if (!(error instanceof CommandFailed) || error.result.code !== 3) throw error;
+    },
+  );
 }

@@ -8,10 +8,11 @@ import { readDefinitions } from '../../../../agent/definitions.ts';
 import type { InstanceStatus } from '../../../../agent/instance-status.ts';
 import { Problem } from '../../../../agent/problem.ts';
 import type { AgentStatus } from '../../../../agent/status.ts';
+import { whoLeaves } from '../../../../cli/commands/vm-leave.ts';
 import { statusText } from '../../../../cli/commands/vm-status.ts';
 import { agentUnit } from '../../../../cli/vm/agent-unit.ts';
 import { awaitPassing, whyNotPassing } from '../../../../cli/vm/await-passing.ts';
-import { addInstances, removeDefinitions } from '../../../../cli/vm/definition-file.ts';
+import { addInstances, removeDefinitions, removeInstance } from '../../../../cli/vm/definition-file.ts';
 import { parseDuration } from '../../../../cli/vm/duration.ts';
 
 const instance: InstanceStatus = {
@@ -224,5 +225,37 @@ describe('a duration', () => {
   it('has a unit', () => {
     expect(['500ms', '3s', '1.5s', '2m'].map(parseDuration)).to.deep.equal([500, 3000, 1500, 120_000]);
     for (const text of ['', '3', '-1s', '3h', 's', '1 s']) expect(() => parseDuration(text), text).to.throw(Problem);
+  });
+});
+
+describe('who leaves', () => {
+  const each = { check: undefined, failures: 1, successes: 1 };
+  const definitions = [
+    { service: 'sub-svc', instances: [7997, 7998].map((port) => ({ ...each, port })) },
+    { service: 'add-svc', instances: [{ ...each, port: 7001 }] },
+  ];
+  const who = (target: string) => whoLeaves(definitions, 'vm1', target, '/etc/x');
+
+  it('is a service, one instance of several, or the last one', () => {
+    expect(who('sub-svc')).to.deep.equal({ service: 'sub-svc', port: undefined, isLast: true });
+    expect(who('sub-svc:7997')).to.deep.equal({ service: 'sub-svc', port: 7997, isLast: false });
+    expect(who('sub-svc-vm1-7998')).to.deep.equal({ service: 'sub-svc', port: 7998, isLast: false });
+    expect(who('add-svc:7001')).to.deep.equal({ service: 'add-svc', port: 7001, isLast: true });
+  });
+
+  it('is told with what there is when nobody has the name', () => {
+    expect(() => who('sub-svc:1')).to.throw(
+      Problem,
+      'No service and no instance called sub-svc:1 is in /etc/x. There are: sub-svc:7997, sub-svc:7998, add-svc:7001.',
+    );
+  });
+
+  it('is taken out of the file alone, and the others stay', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'landbridge-leave-'));
+    await addInstances(folder, 'sub-svc', definitions[0]!.instances);
+    await removeInstance(folder, 'sub-svc', 7997);
+    const { definitions: left } = await readDefinitions(folder, new Map());
+    expect([...left.values()].flatMap(({ instances }) => instances.map(({ port }) => port))).to.deep.equal([7998]);
+    await rm(folder, { recursive: true });
   });
 });
