@@ -27,3 +27,16 @@ export function upstreamVariables(
     return [{ service, name, value: `${scheme}localhost:${localPort}` }];
   });
 }
+
+/** One sentence where a variable had to be written without knowing how its upstream speaks. */
+export function unknownProtocols(
+  { upstreams, protocol }: Pick<MeshServiceSpec, 'upstreams' | 'protocol'>,
+  protocolOf: (service: string) => string | undefined,
+): string[] {
+  const unknown = upstreams.filter(({ service, env }) => env !== '' && protocolOf(service) === undefined);
+  if (unknown.length === 0) return [];
+  const names = [...new Set(unknown.map(({ service }) => service))].join(', ');
+  return [
+    `no MeshService that is known here has the name ${names}, so the variable of that upstream is written for the protocol of the caller, ${protocol}: where it speaks another, apply its MeshService first and make the pod again`,
+  ];
+}

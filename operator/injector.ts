@@ -48,7 +48,7 @@ export async function runInjector(options: InjectorOptions): Promise<Injector> {
   const webhook = await serveWebhook({
     port: options.port,
     certificate: current.serving,
-    review: (request) => review(request, world.inNamespace, options.settings, hostPortIn),
+    review: (request) => review(request, world.inNamespace, options.settings, hostPortIn, world.around.named),
     validate: (request) => validate(request, world.around, podSecurityOf(request.namespace ?? ''), world.rivals),
     onReview: ({ decision }, seconds) => {
       metrics.admissions.inc({ decision: decision.do === 'skip' ? `skip:${decision.reason}` : decision.do });

@@ -5,6 +5,7 @@ import { type Decision, decide } from '../mesh/inject/decide.ts';
 import { leftoverOperations } from '../mesh/inject/leftover.ts';
 import type { Operation } from '../mesh/inject/operations.ts';
 import { injectionPatch } from '../mesh/inject/patch.ts';
+import { unknownProtocols } from '../mesh/upstream-variables.ts';
 import type { SidecarSettings } from '../mesh/inject/sidecar.ts';
 import { overlapMessage } from '../mesh/overlap.ts';
 
@@ -36,7 +37,7 @@ export interface Reviewed {
 /**
  * Answers one admission from memory: neither Consul nor the API server is asked. `meshServices` gives those of a
  * namespace; `hostPortIn` chooses a port of the node for a pod there, where it may have one: without, it is made all the
- * same, and the MeshService's condition says why. The request's namespace counts: a pod made by a controller may leave its
+ * same, and the MeshService's condition says why; `named` gives MeshServices of every namespace by their name in Consul. The request's namespace counts: a pod made by a controller may leave its
  * own empty.
  */
 export function review(
@@ -44,6 +45,7 @@ export function review(
   meshServices: (namespace: string) => MeshService[],
   settings: SidecarSettings,
   hostPortIn: (namespace: string, pod: Pod) => number | undefined,
+  named: (service: string) => MeshService[] = () => [],
 ): Reviewed {
   const pod = request.object;
   if (request.kind.kind !== 'Pod' || pod === undefined) {
@@ -62,10 +64,14 @@ export function review(
       return { decision, response: patched(request.uid, leftoverOperations(pod), [decision.message]) };
     case 'inject': {
       const { meshService, others = [] } = decision;
-      const protocolOf = (service: string) => inNamespace.find((one) => consulName(one) === service)?.spec.protocol;
+      const protocolOf = (service: string) =>
+        (inNamespace.find((one) => consulName(one) === service) ?? named(service)[0])?.spec.protocol;
       const hostPort = meshService.spec.reach === 'hostPort' ? hostPortIn(namespace, pod) : undefined;
       const patch = injectionPatch(pod, meshService, settings, protocolOf, hostPort, namespace);
-      const warnings = others.map((other) => overlapMessage(meshService, other));
+      const warnings = [
+        ...others.map((other) => overlapMessage(meshService, other)),
+        ...unknownProtocols(meshService.spec, protocolOf),
+      ];
       return { decision, response: patched(request.uid, patch, warnings) };
     }
   }

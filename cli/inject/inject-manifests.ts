@@ -2,6 +2,7 @@ import type { Pod } from '../../crds/kubernetes.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import { SKIP_REASONS, type SkipReason, decide } from '../../mesh/inject/decide.ts';
 import { injected } from '../../mesh/inject/patch.ts';
+import { unknownProtocols } from '../../mesh/upstream-variables.ts';
 import { selectorQuery } from '../../mesh/selector.ts';
 import { editedText } from '../manifest/edited-text.ts';
 import {
@@ -69,7 +70,8 @@ export function injectManifests(manifests: Manifest[], { namespace, image }: Inj
     notes.push(
       `${what}: injected for MeshService ${meshService.metadata.name}${otherwise(own, meshService, namespace)}`,
     );
-    notes.push(...unknownProtocols(what, meshService, meshServices));
+    const unknown = unknownProtocols(meshService.spec, (service) => protocolOf(service, meshServices));
+    notes.push(...unknown.map((note) => `${what}: ${note}`));
     const after = injected(pod, meshService, settings, (service) => protocolOf(service, meshServices));
     const { name: _name, ...changed } = after.metadata;
     const named = template.metadata.name === undefined ? changed : after.metadata;
@@ -142,18 +144,6 @@ function otherwise(own: string | undefined, meshService: MeshService, standard: 
 
 const protocolOf = (service: string, meshServices: MeshService[]): string | undefined =>
   meshServices.find((one) => consulName(one) === service)?.spec.protocol;
-
-/** A variable of an upstream says http:// or not by the upstream's protocol, and nobody here told it. */
-function unknownProtocols(what: string, { spec }: MeshService, meshServices: MeshService[]): string[] {
-  const unknown = spec.upstreams.filter(
-    ({ service, env }) => env !== '' && protocolOf(service, meshServices) === undefined,
-  );
-  if (unknown.length === 0) return [];
-  const names = [...new Set(unknown.map(({ service }) => service))].join(', ');
-  return [
-    `${what}: no MeshService that was given is called ${names}, so its variable is written for the protocol of the caller, ${spec.protocol}: give that MeshService with another -f where it speaks another`,
-  ];
-}
 
 function refusalOf({ injected: count, done, skipped }: Record<'injected' | 'done' | 'skipped', number>, given: number) {
   if (count > 0 || (done > 0 && skipped === 0)) return '';

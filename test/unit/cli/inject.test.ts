@@ -154,14 +154,14 @@ describe('landbridge inject', () => {
   it('names the upstreams whose protocol nobody told', () => {
     const caller = MESH_SERVICE.replace('spec: {', 'spec: { upstreams: [{ service: db, localPort: 9002 }],');
     expect(inject([caller, deployment()]).notes[1]).to.include(
-      'no MeshService that was given is called db, so its variable is written for the protocol of the caller, http',
+      'no MeshService that is known here has the name db, so the variable of that upstream is written for the protocol of the caller, http',
     );
     const db = MESH_SERVICE.replace('name: web', 'name: db')
       .replace('protocol: http', 'protocol: tcp')
       .replace('app: web', 'app: db');
     const { text, notes } = inject([caller, db, deployment()]);
     expect(text).to.include('value: localhost:9002');
-    expect(notes.filter((note) => note.includes('its variable'))).to.deep.equal([]);
+    expect(notes.filter((note) => note.includes('the variable'))).to.deep.equal([]);
   });
 
   const wrong: [string, string, RegExp][] = [

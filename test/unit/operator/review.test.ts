@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import type { MeshService } from '../../../crds/mesh-service.ts';
+import { review } from '../../../operator/review.ts';
+import { aMeshService, aPod } from '../../support/builders.ts';
+
+const web = aMeshService('web', { protocol: 'http', upstreams: [{ service: 'db', localPort: 9002 }] });
+const db = aMeshService('db', { protocol: 'tcp' });
+
+const reviewed = (inNamespace: MeshService[], elsewhere: MeshService[]) => {
+  const request = { uid: 'u', kind: { kind: 'Pod' }, operation: 'CREATE', object: aPod('p', { app: 'web' }) };
+  const settings = { image: 'envoy:1', imagePullPolicy: 'IfNotPresent' } as const;
+  const { response } = review(
+    request,
+    () => inNamespace,
+    settings,
+    () => undefined,
+    (service) => elsewhere.filter(({ metadata }) => metadata.name === service),
+  );
+  return { text: Buffer.from(response.patch ?? '', 'base64').toString(), warnings: response.warnings };
+};
+
+describe('the variable of an upstream in a pod', () => {
+  it('goes by the protocol of a MeshService of another namespace', () => {
+    const { text, warnings } = reviewed([web], [db]);
+    expect(text).to.include('"localhost:9002"').and.not.include('http://localhost:9002');
+    expect(warnings).to.equal(undefined);
+  });
+
+  it('is written for the protocol of the caller where no MeshService is known, with a warning', () => {
+    const { text, warnings } = reviewed([web], []);
+    expect(text).to.include('http://localhost:9002');
+    expect(warnings?.[0]).to.match(/no MeshService that is known here has the name db.*apply its MeshService first/);
+  });
+});
