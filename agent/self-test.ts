@@ -39,7 +39,7 @@ export async function selfTest(options: {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
     return upstreams.map(async (upstream) => {
       const { ok, output } = await tryUpstream(socket, upstream.localPort);
-      // What Envoy itself says of it (a port that is taken) explains more than that nobody answers.
+      // Envoy's own words (a port that is taken) explain more than "nobody answers".
       const why = ok || envoy.problem === undefined ? output : `${output}; Envoy says: ${envoy.problem}`;
       return { instance: id, upstream, ok, output: why };
     });

@@ -19,9 +19,9 @@ const BY_WEBHOOK = /admission webhook "[^"]*landbridge\.dev" denied the request(
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
- * What `kubectl apply -f` of this MeshService would do, by a dry run: nothing is stored. As kubectl does for kinds that it
- * does not know, a field that was applied before and is in the file no more is taken out, a list is replaced by that of the
- * file, and what others have set stays. Throws KubeError when nobody answers.
+ * Asks the API server by a dry run how `kubectl apply -f` of this MeshService would end; nothing is stored. The patch is the one
+ * that kubectl makes for custom kinds: a field that was applied before and left the file is removed, a list is replaced by the
+ * list of the file, and fields that others have set stay. Throws KubeError when the server does not answer.
  */
 export async function judgeApply(kube: KubeClient, object: KubeObject, namespace: string): Promise<Judgement> {
   const asked = { ...object, metadata: { ...object.metadata, namespace } };

@@ -1,7 +1,7 @@
 /**
- * Whoever reads this program's output may stop (`| head -1`): what is then written is lost, without a word, and the work goes on
- * to its end, so that no join or installation is left half made. Any other trouble of an output (a full disk) ends the program
- * with exit code 1 and a sentence.
+ * The reader of this program's output may stop early (`| head -1`). Later output is then dropped quietly, and the work goes on to its
+ * end, so that no join or installation is left half made. Any other fault of an output (a full disk) ends the program with exit
+ * code 1 and a sentence.
  */
 export function quietPipes(process: NodeJS.Process): void {
   for (const output of [process.stdout, process.stderr])

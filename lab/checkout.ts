@@ -10,12 +10,12 @@ export function claimLab(): void {
   writeFileSync(file, repositoryRoot);
 }
 
-/** The checkout that the lab of this machine was started from; undefined: there is none, or nobody wrote it down. */
+/** The checkout that the lab of this machine was started from; undefined when no lab runs, or an older version started it. */
 export const labCheckout = (): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined);
 
 /**
- * There is one lab on a machine. Why `npm start` must not begin: a lab of another checkout runs, or is being started, and would be
- * taken away; undefined when nothing is in the way.
+ * A machine has one lab. Returns the reason why `npm start` must not begin: it would take away the lab of another checkout, which
+ * runs or is starting. undefined when nothing is in the way.
  */
 export function inTheWay(lab: {
   of: string | undefined;

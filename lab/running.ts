@@ -31,7 +31,8 @@ export interface RunningLab {
 export async function runningLab(): Promise<RunningLab> {
   if (!existsSync(readyFile)) throw new Error('no lab is up here: npm start');
   const of = labCheckout();
-  if (of !== undefined && of !== repositoryRoot && !existsSync(kubeconfigFile)) throw new Error(`the lab that is up is of ${of}: run this there`);
+  if (of !== undefined && of !== repositoryRoot && !existsSync(kubeconfigFile))
+    throw new Error(`the lab that is up is of ${of}: run this there`);
   const engine = await currentEngine();
   const network = describeNetwork(engine);
   const vms = await findVms();

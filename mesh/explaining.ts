@@ -4,9 +4,9 @@ import type { Condition } from '../crds/kubernetes.ts';
 const SUMMARY = 'Ready';
 
 /**
- * The conditions that a person has to read: those that are False, and, where a sentence of theirs does not say it already,
- * the summary `Ready`. Where Ready is not True and nothing else is False, those that nobody knows may be the cause. Empty
- * when all is well. It goes by status alone, so a condition that is added later is shown as well.
+ * The conditions that a person has to read: every condition that is False, then the summary `Ready`. Where Ready is not True and
+ * no other condition is False, unknown conditions may be the cause. A sentence is given once. Empty when all is well. The choice
+ * goes by status alone, so a condition that is added later is shown as well.
  */
 export function explaining(conditions: Condition[]): Condition[] {
   const summary = conditions.filter(({ type, status }) => type === SUMMARY && status !== 'True');

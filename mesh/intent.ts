@@ -4,7 +4,7 @@ import { meshServiceOwner } from './names.ts';
 import { calleesOf } from './traffic/callees.ts';
 import { type Neighbourhood, trafficProblems } from './traffic/problems.ts';
 
-/** A MeshService as whoever looks at the API server holds it. */
+/** A MeshService as a reader of the API server holds it. */
 export interface Asked {
   metadata: MeshService['metadata'];
   /** undefined: it cannot be read. */
@@ -13,7 +13,7 @@ export interface Asked {
   status?: MeshServiceStatus | undefined;
 }
 
-/** What is asked of the mesh by one MeshService: the same for the operator's walk and for `landbridge plan`. */
+/** The intent of one MeshService: the operator's walk and `landbridge plan` use the same function. */
 export function intentOf(
   { metadata, meshService: held, formerServices, status }: Asked,
   around: Neighbourhood,

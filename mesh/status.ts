@@ -192,7 +192,7 @@ function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undef
   return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 
-/** What was looked for and is not there, so that a slip in a label or a site can be seen. */
+/** Names the selector and the sites that have no instance, so that a slip in a label or a site can be seen. */
 function nobody({ meshService, namespace }: Intent): string {
   const { pods, external } = meshService?.spec.workloads ?? {};
   const looked = [

@@ -104,6 +104,7 @@ const isNameInUse = (held: HeldMeshService | undefined): boolean =>
 /** Something is not as it should be, and may mend without an event of ours: a Secret, a token, pods without sidecar. */
 function isUnsettled(held: HeldMeshService | undefined): boolean {
   return (held?.status?.conditions ?? []).some(
-    ({ status, reason }) => (status !== 'True' && reason !== 'NoInstances' && reason !== 'NameUnmet') || reason === 'SomeInstancesNotReady',
+    ({ status, reason }) =>
+      (status !== 'True' && reason !== 'NoInstances' && reason !== 'NameUnmet') || reason === 'SomeInstancesNotReady',
   );
 }

@@ -106,7 +106,7 @@ async function firstWord(input: NodeJS.ReadableStream): Promise<string> {
   return text.trim().split(/\s/)[0]!;
 }
 
-/** What Envoys of these instances say that they cannot do: an upstream's port is taken on this machine, say. */
+/** Problems of the Envoys of these instances, for example a port of an upstream that is taken on this machine. */
 async function withoutUpstreams(agent: LocalClient, ids: string[]): Promise<string[]> {
   const { instances } = await agent.status();
   return instances.flatMap(({ id, envoy }) =>

@@ -58,7 +58,7 @@ async function leaveOne(
   const runs = await statusOf(agent);
   if (port !== undefined && !isLast) {
     if (runs) await agent.drain(target, waitMs);
-    // The bridge takes out what the agent says no more.
+    // The agent's next beat leaves the instance out, and the bridge takes it out of the mesh.
     await removeInstance(folder, service, port);
     if (runs) await agent.reload();
     process.stdout.write(`left ${target}\n`);
@@ -84,7 +84,7 @@ interface Leaving {
   isLast: boolean;
 }
 
-/** Whom a word of the user means, by what services.d says. Throws a Problem that names what there is. */
+/** The service or instance that a word of the user means, by the files of services.d. Throws a Problem that names what there is. */
 export function whoLeaves(definitions: Definition[], host: string, target: string, folder: string): Leaving {
   for (const { service, instances } of definitions) {
     if (service === target) return { service, port: undefined, isLast: true };

@@ -17,14 +17,14 @@ import { readMeshService } from '../manifest/read-mesh-service.ts';
 import { WITHOUT_PODS, templateOf, withTemplate } from './pod-template.ts';
 
 export interface InjectOptions {
-  /** Of objects that name none, as kubectl's `-n`. Default: it is not known. */
+  /** Namespace for objects that name none, like kubectl's `-n`. Default: unknown. */
   namespace?: string | undefined;
   /** Image of the sidecar. */
   image: string;
 }
 
 export interface Injection {
-  /** All manifests with sidecars; what did not change has its every character. */
+  /** All manifests with sidecars. Text that did not change is kept character by character. */
   text: string;
   /** One sentence for each workload, and for each thing that may surprise. */
   notes: string[];
@@ -32,7 +32,7 @@ export interface Injection {
   refusal: string;
 }
 
-/** What the webhook would do with the workloads of these files, by the same functions. Throws an Error on a file that is wrong. */
+/** Does to the workloads of these files the same as the webhook, by the same functions. Throws an Error that names the faulty file. */
 export function injectManifests(manifests: Manifest[], { namespace, image }: InjectOptions): Injection {
   const found = objectsOf(manifests);
   const meshServices = found.filter(({ kind }) => kind === 'MeshService').map(theMeshService);
@@ -108,8 +108,8 @@ const namespaceOf = (metadata: KubeValue): string | undefined => {
 };
 
 /**
- * The MeshServices that may be of the pod's namespace. Where either of the two names none, the one that selects the pod is taken
- * for it; a sentence when that leaves several namespaces open.
+ * The MeshServices that may be in the pod's namespace. Where the pod or the MeshService names no namespace, the MeshService that
+ * selects the pod counts. Returns a sentence when several namespaces are possible.
  */
 function candidates(
   pod: Pod,

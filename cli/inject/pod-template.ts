@@ -6,7 +6,7 @@ export interface PodTemplate {
   spec: PodSpec;
 }
 
-/** Kinds that hold no pod. Anything else that is neither known nor one of these is named, for it may hold one. */
+/** Kinds without a pod. Other kinds in which no template is found are named to the user, because they may hold a pod. */
 export const WITHOUT_PODS = new Set(
   ['MeshService', 'Namespace', 'Service', 'ServiceAccount', 'ConfigMap', 'Secret', 'Ingress', 'NetworkPolicy']
     .concat(['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding', 'PersistentVolumeClaim', 'PersistentVolume'])
@@ -28,7 +28,7 @@ const pathOf = (kind: string): string[] =>
         ? ['spec', 'jobTemplate', 'spec', 'template']
         : ['spec', 'template'];
 
-/** undefined: there is no pod in it, as far as one can see. */
+/** The template of the pod; undefined when the object holds no pod. */
 export function templateOf(object: KubeValue, kind: string): PodTemplate | undefined {
   const holder = pathOf(kind).reduce<KubeValue | undefined>((at, step) => {
     const next = at?.[step];

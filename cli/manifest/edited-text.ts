@@ -8,13 +8,13 @@ interface Edit {
   text: string;
 }
 
-/** This change cannot be made by adding and replacing text. */
+/** Adding and replacing text cannot make this change. */
 class CannotEdit extends Error {}
 
 /**
- * The text of a document, changed so that it says `after`. What does not change keeps its every character: comments,
- * quotes, numbers as they were written. Whether kubectl then reads `after` is looked at; where it would not (an anchor that is used
- * elsewhere, say), the document is written anew as a whole.
+ * Changes the text of a document so that it says `after`. Values that do not change are kept character by character, with
+ * comments, quotes and the spelling of numbers. The result is parsed and compared with `after`; where they differ (for example when
+ * an anchor is used elsewhere), the whole document is printed from `after` instead.
  */
 export function editedText(text: string, root: Node, after: Value, json: boolean): string {
   try {
@@ -109,7 +109,7 @@ function intoBlock(node: Node, added: [string, Value][], context: Context): Edit
   return afterLine(node, dumpYaml(Object.fromEntries(added)), column, context);
 }
 
-/** New lines below the last line of a block, or, where that cannot be told, above its first. */
+/** Adds lines below the last line of a block, or above its first line where the end is unknown. */
 function afterLine(node: Node, yaml: string, column: number, { text, eol }: Context): Edit {
   const indent = ' '.repeat(column);
   const lines = yaml.trimEnd().split('\n');
@@ -134,7 +134,7 @@ function afterLine(node: Node, yaml: string, column: number, { text, eol }: Cont
   return { at, end: at, text: lines.map((line) => `${eol}${line === '' ? '' : indent}${line}`).join('') };
 }
 
-/** What the last line of a block belongs to. */
+/** The node to which the last line of a block belongs. */
 function deepestLast(node: Node): Node | undefined {
   if (node.flow || node.kind === 'alias' || node.kind === 'scalar') return node;
   const last = node.kind === 'list' ? node.items.at(-1) : node.entries.at(-1)?.value;

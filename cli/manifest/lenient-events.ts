@@ -4,19 +4,18 @@ import { type Event, parseEvents } from 'js-yaml';
 const PAD = ' '.repeat(200);
 /** Characters that are parsed again at most, over all tries: some seconds. */
 const MOST_PARSED = 50_000_000;
-/** Nesting beyond this is refused: what reads the result goes down by recursion. */
+/** Deeper nesting is refused, because the readers of the result are recursive. */
 const MAX_DEPTH = 500;
 
 /**
- * The events of a text, with js-yaml's rule about indentation left out inside brackets and quotes, where kubectl does not
- * know it:
+ * The events of a text without js-yaml's rule about indentation inside brackets and quotes, which kubectl does not have:
  *
  *     args: [
  *       "--verbose",
  *     ]
  *
- * js-yaml wants the bracket further in than `args`. So a line that it refuses for this is moved in, which changes no value
- * there, and the offsets are counted back. Throws a YAMLException; its position is that of the text as given.
+ * js-yaml wants the bracket further in than `args`. A line that it refuses for this reason is indented, which changes no value
+ * there, and the offsets are corrected afterwards. Throws a YAMLException; its position is that of the text as given.
  */
 export function lenientEvents(text: string): Event[] {
   /** Where lines begin that were moved in, ascending, as offsets of the text that was given. */

@@ -82,7 +82,7 @@ function treeOf(text: string, events: Event[]): Node {
     return node;
   }
 
-  /** Pairs in their order: what comes later wins, also over and under a merge, and over itself. */
+  /** Pairs in their order: a later pair wins over an earlier pair or merge. */
   function mapOf(node: Node): Value {
     const map = new Map<string, Value>();
     for (const { key, keyNode, value } of node.entries) {

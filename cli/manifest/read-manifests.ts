@@ -54,7 +54,7 @@ export function objectsOf(manifests: Manifest[]): Found[] {
   return found;
 }
 
-/** A document with each object changed; what is in `items` counts, also of Lists in Lists, and of a PodList without kinds. */
+/** A document with each object changed. The objects are the `items` of Lists, also of Lists in Lists, and of a PodList without kinds. */
 export function mapObjects(
   object: KubeValue,
   change: (object: KubeValue, kind: string) => KubeValue,
@@ -75,10 +75,10 @@ export const isObject = (value: Value | undefined): value is KubeValue =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function mustBeObject(value: Value, where: string): void {
-  if (!isObject(value)) throw new Error(`${where}: this is no Kubernetes object but ${kindOfValue(value)}`);
+  if (!isObject(value)) throw new Error(`${where}: this is not a Kubernetes object but ${kindOfValue(value)}`);
   if (typeof value['kind'] !== 'string' || value['kind'] === '')
     throw new Error(
-      `${where}: this is no Kubernetes object, since it has no "kind": is it a file of values? Then render the chart first (helm template, landbridge manifests)`,
+      `${where}: this is not a Kubernetes object, because it has no "kind": is it a file of values? Then render the chart first (helm template, landbridge manifests)`,
     );
   if (typeof value['apiVersion'] !== 'string' || value['apiVersion'] === '')
     throw new Error(`${where}: ${value['kind']} has no "apiVersion"`);

@@ -13,8 +13,8 @@ const WORDS = new Map<string, Scalar>([
 const FLOAT = /^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$/;
 
 /**
- * What kubectl and Helm make of a plain scalar: the rules of go-yaml 2 (`resolve.go`), which sigs.k8s.io/yaml reads with.
- * They are those of YAML 1.1 without times and numbers to the base of 60: `0400` is 256, `yes` is true, `1_000` is 1000,
+ * Reads a plain scalar as kubectl and Helm do, by the rules of go-yaml 2 (`resolve.go`), on which sigs.k8s.io/yaml is built.
+ * These are the rules of YAML 1.1 without times and without numbers to the base of 60: `0400` is 256, `yes` is true, `1_000` is 1000,
  * `2001-01-01` and `1:30` are strings. `0o17` is 15, as in YAML 1.2.
  */
 export function resolveScalar(text: string): Scalar {
@@ -36,7 +36,7 @@ const INTEGER = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[
 const LEAST = -(2n ** 63n);
 const MOST = 2n ** 64n - 1n;
 
-/** As Go's ParseInt and ParseUint with base 0; undefined beyond 64 bits, and for all that is no integer. */
+/** Like Go's ParseInt and ParseUint with base 0; undefined for other texts and beyond 64 bits. */
 function integer(plain: string): number | bigint | undefined {
   const [, sign, hex, binary, octal, decimal] = INTEGER.exec(plain) ?? [];
   const digits = hex ? `0x${hex}` : binary ? `0b${binary}` : octal ? `0o${octal}` : decimal;

@@ -4,7 +4,7 @@ import { type Node, parseDocument } from './parse-document.ts';
 export interface Document {
   start: number;
   end: number;
-  /** Of its first line, from 1. */
+  /** Number of its first line, from 1. */
   line: number;
   json: boolean;
   root: Node;

@@ -6,13 +6,13 @@ import { type Manifest, isObject, objectsOf } from '../manifest/read-manifests.t
 export interface Asked {
   namespace: string;
   object: KubeObject;
-  /** What kubectl would say before it asks a server; '' for nothing. */
+  /** Sentence with which kubectl would refuse it before asking a server; '' for none. */
   refusal: string;
 }
 
 /**
- * The MeshServices of files, in their order. `namespace` is for those that name none; `given` is `-n`, which kubectl wants to agree.
- * Throws an Error when there is none, or when one has no name.
+ * The MeshServices of files, in their order. `namespace` is the default; `given` is `-n`, with which kubectl wants every object to
+ * agree. Throws an Error when the files have no MeshService, or a MeshService has no name.
  */
 export function meshServicesAsked(manifests: Manifest[], namespace: string, given: string | undefined): Asked[] {
   const found = objectsOf(manifests).filter(({ kind }) => kind === 'MeshService');

@@ -32,18 +32,18 @@ export interface Planned {
   refusals: string[];
   /** undefined: it would be refused, or cannot be read. */
   plan: Plan | undefined;
-  /** What is to be mended, and what will hardly do what was meant. */
+  /** Faults to mend, and warnings. */
   problems: string[];
 }
 
 export interface Planner {
-  /** What is there already was not refused. */
+  /** Plans the MeshServices of the namespace as they are. */
   ofNamespace(): AsyncGenerator<Planned>;
-  /** One after the other, as kubectl apply takes them; none hides those behind it. */
+  /** Judges the objects one after the other, as kubectl apply takes them. A refusal does not stop at the first. */
   ofFiles(asked: Asked[]): AsyncGenerator<Planned>;
 }
 
-/** `clusterName`: default, as the operator of the installation was told. Throws a sentence where nobody was. */
+/** `clusterName` defaults to the name in the operator's Deployment. Throws a sentence when that cannot be read. */
 export async function planner(kube: KubeClient, consul: Consul, clusterName: string | undefined): Promise<Planner> {
   const operator = await operatorOf(kube);
   const cluster = clusterName ?? envOf(operator, 'LANDBRIDGE_CLUSTER');
@@ -53,7 +53,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
     );
   const standard: DefaultAccess = envOf(operator, 'LANDBRIDGE_DEFAULT_ACCESS') === 'Mesh' ? 'Mesh' : 'None';
   const hold = (raw: object): HeldMeshService => holdMeshService(raw as RawMeshService, undefined, standard);
-  /** All MeshServices as they are when the next one of a file is applied. */
+  /** All MeshServices as they are when the next object of a file is applied. */
   const world = new Map<string, HeldMeshService>();
   for (const raw of (await kube.list<RawMeshService>(meshServices, {})).items)
     world.set(keyOf(raw.metadata), hold(raw));
@@ -103,7 +103,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
         if (after !== undefined) world.set(key, after);
         if (after !== undefined) taken.set(key, after);
       }
-      // What is written is planned at the end, when every file has been applied.
+      // The plans come last, as if every file were applied.
       for (const [key, refusals] of judged) {
         const held = taken.get(key);
         if (held === undefined || refusals.length > 0) yield { key, refusals, plan: undefined, problems: [] };
@@ -119,7 +119,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
   };
 }
 
-/** The webhook at the server sees the others as they are; here they are as the files before this one leave them. */
+/** The webhook at the server sees the other MeshServices as they are. Here they are as the earlier files leave them. */
 async function judge(
   kube: KubeClient,
   { namespace, object, refusal }: Asked,
@@ -179,6 +179,6 @@ function remember<T>(held: Map<string, Promise<T>>, key: string, value: Promise<
   return value;
 }
 
-/** What the operator says that no plan can mend. */
+/** Conditions of the operator that no plan can mend. */
 const unreached = ({ status }: MeshService): { message: string }[] =>
   (status?.conditions ?? []).filter(({ type, status: is }) => type === 'Reachable' && is === 'False');

@@ -15,7 +15,7 @@ export function mustBeUsable(service: string, flags: InstanceFlags): void {
   if (flags.hostName !== undefined) wantedHostName(flags.hostName);
 }
 
-/** What the flags say about the instances, checked as if it stood in services.d. */
+/** The instances that the flags describe, checked like a file of services.d. */
 export function wantedInstances(
   service: string,
   { port, check = 'tcp', version, zone }: InstanceFlags,

@@ -12,7 +12,7 @@ const ROWS = JSON.parse(
 const isBlock = ({ text }: { text: string }): boolean =>
   /^["\w<]/.test(text) && /^[^\n{["]*:/.test(text) && !/^(---|%|\.\.\.)/m.test(text) && !text.includes('\r');
 
-describe('what the table says of kubectl', function () {
+describe('the table of texts that kubectl reads', function () {
   this.timeout(120_000);
   let kubectl: string;
   before(async () => {
@@ -30,7 +30,7 @@ describe('what the table says of kubectl', function () {
       child.stdin!.end(body);
     });
 
-  it('is what kubectl itself reads', async () => {
+  it('agrees with kubectl itself', async () => {
     const rows = ROWS.filter((row) => row.refused !== true && isBlock(row));
     expect(rows.length).to.be.above(100);
     const printed = (await read(rows.map(({ text }) => text))).split(/^}\n(?=\{)/m);
@@ -41,7 +41,7 @@ describe('what the table says of kubectl', function () {
     });
   });
 
-  it('is refused where kubectl refuses', async () => {
+  it('refuses the same texts as kubectl', async () => {
     for (const row of ROWS.filter((one) => one.refused === true && isBlock(one)))
       expect(await read([row.text]), row.text).to.equal('refused');
   });

@@ -29,7 +29,7 @@ const UPSTREAMS = [
   { service: 'sub', localPort: 9002 },
 ];
 
-/** What is applied first, what the file says then, and the words of a refusal. */
+/** The spec that is applied first, the spec of the file, and the words of a refusal. */
 const EDITS: [string, Spec, Spec, RegExp?][] = [
   ['an upstream that is renamed', { upstreams: UPSTREAMS }, { upstreams: [{ service: 'mul', localPort: 9001 }] }],
   ['upstreams that are taken out', { upstreams: UPSTREAMS }, {}],

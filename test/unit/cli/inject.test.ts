@@ -183,14 +183,14 @@ describe('landbridge inject', () => {
     [
       'a file of values',
       'image: nginx\n',
-      /0\.yaml, line 1: this is no Kubernetes object, since it has no "kind": is it a file of values\?/,
+      /0\.yaml, line 1: this is not a Kubernetes object, because it has no "kind": is it a file of values\?/,
     ],
     [
       'a template of a chart',
       'kind: Deployment\nmetadata:\n  name: {{ .Release.Name }}-web\n',
       /0\.yaml, line 3: .*It looks like the template of a chart: render it first/,
     ],
-    ['a list of words', '- a\n- b\n', /this is no Kubernetes object but a list/],
+    ['a list of words', '- a\n- b\n', /this is not a Kubernetes object but a list/],
     ['an object without apiVersion', 'kind: Deployment\n', /Deployment has no "apiVersion"/],
   ];
   for (const [what, text, sentence] of wrong)

@@ -24,7 +24,7 @@ const bash = (line: string): Promise<Ended> =>
     );
   });
 
-/** What a call of the program writes to standard error, within this process. */
+/** The text that a call of the program writes, within this process. */
 async function said(words: string[]): Promise<string> {
   let text = '';
   const collect = (command: Command): void => {

@@ -8,7 +8,7 @@ describe('a second checkout', () => {
     expect(inTheWay(lab)).to.match(/the lab of \/home\/a\/landbridge is up.*`npm start -- --replace` here does so too/);
   });
 
-  it('takes its place when asked to, when it does not run any more, and when it is the same', () => {
+  it('starts with --replace, when the other lab has ended, and in the same checkout', () => {
     expect(inTheWay({ ...lab, replace: true })).to.equal(undefined);
     expect(inTheWay({ ...lab, alive: false })).to.equal(undefined);
     expect(inTheWay({ ...lab, here: lab.of })).to.equal(undefined);

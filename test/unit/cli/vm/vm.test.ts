@@ -228,7 +228,7 @@ describe('a duration', () => {
   });
 });
 
-describe('who leaves', () => {
+describe('the target of vm leave', () => {
   const each = { check: undefined, failures: 1, successes: 1 };
   const definitions = [
     { service: 'sub-svc', instances: [7997, 7998].map((port) => ({ ...each, port })) },
@@ -243,7 +243,7 @@ describe('who leaves', () => {
     expect(who('add-svc:7001')).to.deep.equal({ service: 'add-svc', port: 7001, isLast: true });
   });
 
-  it('is told with what there is when nobody has the name', () => {
+  it('lists the instances of the machine when none has the name', () => {
     expect(() => who('sub-svc:1')).to.throw(
       Problem,
       'No service and no instance called sub-svc:1 is in /etc/x. There are: sub-svc:7997, sub-svc:7998, add-svc:7001.',

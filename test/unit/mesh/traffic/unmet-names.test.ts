@@ -20,20 +20,20 @@ const split = [
   { subset: 'version:v3', weight: 10 },
 ];
 
-describe('names that nobody answers to', () => {
-  it('are told of an upstream, with the near name', () => {
+describe('the warning of a name that nobody answers to', () => {
+  it('names an upstream, and the near name', () => {
     expect(told({ upstreams: [{ service: 'ofen', localPort: 9001 }] })).to.deep.equal([
       'warn: no MeshService has the name "ofen", which spec.upstreams gives: calls to it fail until there is one; did you mean "oven"?',
     ]);
   });
 
-  it('are told of a caller, but not of everybody, of gateways and of itself', () => {
+  it('names a caller, but neither everybody nor a gateway nor the service itself', () => {
     expect(told({ access: ['*', 'landbridge-edge', 'web', 'oven', 'tilll'].map((from) => ({ from })) })).to.deep.equal([
       'warn: no MeshService has the name "tilll", which spec.access lets in; did you mean "till"?',
     ]);
   });
 
-  it('are told of a version that no pod has, and not before there are pods', () => {
+  it('names a version that no pod has, and waits until there are pods', () => {
     expect(told({ traffic: { split } }, ['v1', 'v2', 'v1'])).to.deep.equal([
       'warn: no pod has the version "v3", which spec.traffic names (they have v1, v2): requests that go there get 503; did you mean "v1"?',
     ]);
@@ -41,7 +41,7 @@ describe('names that nobody answers to', () => {
     expect(told({ traffic: { split } }, ['v1', 'v3'])).to.deep.equal([]);
   });
 
-  it('are not told of versions where machines are instances too, whose versions nobody here knows', () => {
+  it('leaves versions alone where machines are instances too, because their versions are unknown here', () => {
     const workloads = { external: { sites: ['rack-1'] } };
     expect(told({ workloads, traffic: { split } }, ['v1'])).to.deep.equal([]);
   });
