@@ -23,7 +23,10 @@ export function editedText(text: string, root: Node, after: Value, json: boolean
   } catch (error) {
     if (!(error instanceof CannotEdit) && (error as Error).name !== 'YAMLException') throw error;
   }
-  return json ? jsonText(after, 2) : dumpYaml(after);
+  if (json) return jsonText(after, 2);
+  const content = root.entries[0]?.keyNode.start ?? 0;
+  // Comments above the first key stay.
+  return (root.flow || columnOf(text, content) > 0 ? '' : text.slice(0, content)) + dumpYaml(after);
 }
 
 interface Context {
@@ -45,6 +48,8 @@ function applied(text: string, edits: Edit[]): string {
 
 function changes(node: Node, after: Value, context: Context): Edit[] {
   if (equal(node.value, after)) return [];
+  // The alias gets a content of its own; the other places of its anchor stay as they are.
+  if (node.kind === 'alias') return [{ at: node.start!, end: node.end!, text: flowText(after, context) }];
   if (node.kind === 'map' && isMap(after)) return mapChanges(node, after, context);
   if (node.kind === 'list' && Array.isArray(after)) return listChanges(node, after, context);
   throw new CannotEdit();

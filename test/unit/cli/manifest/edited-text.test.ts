@@ -84,6 +84,18 @@ describe('editedText', () => {
     expect(after).to.deep.equal({ labels: { app: 'web', mesh: 'web' }, other: { app: 'web' }, mode: 256 });
   });
 
+  it('gives an alias a content of its own', () => {
+    const text = 'selector: &l\n  app: web # ours\nlabels: *l\nmode: 0400\n';
+    expect(edited(text, withLabel)).to.equal(text.replace('*l', '{ app: web, mesh: web }'));
+  });
+
+  it('keeps the comments above a document that has to be printed as a whole', () => {
+    const text = '# Source: chart/web.yaml\nlabels: &l { app: web }\nother: *l\n';
+    expect(edited(text, withLabel)).to.match(
+      /^# Source: chart\/web\.yaml\nlabels:\n {2}app: web\n {2}mesh: web\nother:/,
+    );
+  });
+
   it('changes one map that merges another', () => {
     const text = 'base: &b\n  app: web\nlabels:\n  <<: *b\n  own: 1\n';
     expect(edited(text, withLabel)).to.equal('base: &b\n  app: web\nlabels:\n  <<: *b\n  own: 1\n  mesh: web\n');
