@@ -15,6 +15,8 @@ export interface Finding {
   ok: boolean;
   /** One line. */
   output: string;
+  /** A problem of the instance's own Envoy, for example a port of an upstream that is taken. */
+  envoy?: string;
 }
 
 /** The mesh to each instance of this machine, by way of the bridge; and each instance to each of its upstreams. */
@@ -39,9 +41,11 @@ export async function selfTest(options: {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
     return upstreams.map(async (upstream) => {
       const { ok, output } = await tryUpstream(socket, upstream.localPort);
+      const finding = { instance: id, upstream, ok, output };
       // Envoy's own words (a port that is taken) explain more than "nobody answers".
-      const why = ok || envoy.problem === undefined ? output : `${output}; Envoy says: ${envoy.problem}`;
-      return { instance: id, upstream, ok, output: why };
+      return ok || envoy.problem === undefined
+        ? finding
+        : { ...finding, output: `${output}; Envoy says: ${envoy.problem}`, envoy: envoy.problem };
     });
   }
 }

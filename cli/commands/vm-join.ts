@@ -82,7 +82,9 @@ async function join(argument: string, flags: JoinFlags): Promise<void> {
     throw new Problem(
       `This machine has joined, but the mesh does not reach it (${unreached.map(({ output }) => output).join('; ')}): give its address with --address, and let its sidecar ports (21000 to 21255) in; landbridge vm test tries again.`,
     );
-  const stuck = failing.length === 0 ? await withoutUpstreams(agent, ids) : [];
+  const stuck = [
+    ...new Set(findings.flatMap(({ instance, envoy }) => (envoy === undefined ? [] : `${instance}: ${envoy}`))),
+  ];
   if (failing.length === 0 && stuck.length === 0) return;
   if (failing.length === 0)
     throw new Problem(
@@ -104,14 +106,6 @@ async function firstWord(input: NodeJS.ReadableStream): Promise<string> {
     if (text.length > MAX_INVITE_CHARS) break;
   }
   return text.trim().split(/\s/)[0]!;
-}
-
-/** Problems of the Envoys of these instances, for example a port of an upstream that is taken on this machine. */
-async function withoutUpstreams(agent: LocalClient, ids: string[]): Promise<string[]> {
-  const { instances } = await agent.status();
-  return instances.flatMap(({ id, envoy }) =>
-    ids.includes(id) && envoy.problem !== undefined ? [`${id}: ${envoy.problem}`] : [],
-  );
 }
 
 /** The bridge and Envoy may have heard of each other a moment later than we. What is still amiss after 5 s is told. */
