@@ -1,17 +1,11 @@
-import type { KubeClient } from '../../clients/kube/client.ts';
-import { KubeError } from '../../clients/kube/errors.ts';
-import type { KubeObject } from '../../clients/kube/object.ts';
 import {
   customResourceDefinitions,
   meshServices,
   mutatingWebhookConfigurations,
-  namespaces,
 } from '../../clients/kube/resources.ts';
-import type { Pod } from '../../crds/kubernetes.ts';
 import { VERSION, type MeshService } from '../../crds/mesh-service.ts';
 import { REASONS, type ConditionType, type Reason } from '../../crds/reasons.ts';
 import { explaining } from '../../mesh/explaining.ts';
-import { SIDECAR_CONTAINER } from '../../mesh/inject/decide.ts';
 import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { LABEL_MESH } from '../../mesh/names.ts';
 import { apiServerChecks } from './api-server.ts';
@@ -21,9 +15,9 @@ import type { Look } from './look.ts';
 import { machineChecks } from './machines.ts';
 import { nameChecks } from './names.ts';
 import { openAccessChecks } from './open-access.ts';
-import { cannotTry, dryRunCreate, probePod } from './probe-pod.ts';
 import { residueChecks } from './residue.ts';
 import { tokenChecks } from './tokens.ts';
+import { meshNamespaces, webhookAnswers } from './webhook-answers.ts';
 
 export const CRD_NAME = 'meshservices.landbridge.dev';
 
@@ -69,18 +63,7 @@ const INSTALLED: Check[] = [
   {
     name: 'the injection webhook answers',
     hint: 'webhook-not-reachable',
-    async run({ kube }) {
-      const probe = await probeFor(kube);
-      if (probe === undefined) return ok('not asked: it is for namespaces that have opted in, and there is none');
-      const { namespace, labels, meshService } = probe;
-      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
-      const answer = await dryRunCreate<Pod>(kube, path, probePod(labels)).catch(webhookVerdict);
-      if (!('spec' in answer)) return answer;
-      if (meshService === undefined) return ok(`asked for a pod in ${namespace}`);
-      return answer.spec.initContainers?.some(({ name }) => name === SIDECAR_CONTAINER)
-        ? ok(`a pod of ${namespace}/${meshService} would get its sidecar`)
-        : failed(`a pod of ${namespace}/${meshService} would get no sidecar`);
-    },
+    run: async ({ kube }) => webhookAnswers(kube, await meshNamespaces(kube)),
   },
   {
     name: 'Consul has a leader',
@@ -100,6 +83,14 @@ const INSTALLED: Check[] = [
     name: 'every MeshService is in Consul as it asks',
     hint: 'meshservice-not-synced',
     run: (look) => all(look, 'Synced'),
+  },
+  {
+    name: 'pods of every MeshService have their sidecars',
+    hint: 'pods-without-sidecars',
+    async run(look) {
+      const verdict = await all(look, 'Injected');
+      return verdict.result === 'failed' ? warning(verdict.detail) : verdict;
+    },
   },
   { name: 'every MeshService is ready', hint: 'meshservice-not-ready', run: (look) => all(look, 'Ready') },
   {
@@ -171,7 +162,7 @@ export function reachVerdict(listed: Pick<Listed, 'metadata' | 'status'>[]): Ver
 }
 
 /** Checks of their own tell of these. */
-const TOLD_ELSEWHERE = ['Ready', 'Synced', 'Reachable'];
+const TOLD_ELSEWHERE = ['Ready', 'Synced', 'Injected', 'Reachable'];
 
 /** It takes traffic, and a part of what was asked for is not there: a warning. */
 export function besideReady(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {
@@ -183,33 +174,4 @@ export function besideReady(listed: Pick<Listed, 'metadata' | 'status'>[]): Verd
     );
   });
   return wrong.length === 0 ? ok() : warning(wrong.join('; '));
-}
-
-async function meshNamespaces(kube: KubeClient): Promise<string[]> {
-  const { items } = await kube.list<KubeObject>(namespaces, {
-    labelSelector: `${LABEL_MESH}=enabled`,
-    metadataOnly: true,
-  });
-  return items.map(({ metadata }) => metadata.name);
-}
-
-/** A pod that would get a sidecar, if any would; else one that the webhook is asked about all the same. */
-async function probeFor(kube: KubeClient) {
-  const enabled = await meshNamespaces(kube);
-  const { items } = await kube.list<Listed>(meshServices);
-  for (const { metadata, spec } of items) {
-    const labels = spec.workloads?.pods?.selector?.matchLabels;
-    if (labels === undefined || spec.workloads.pods!.selector.matchExpressions?.length) continue;
-    const { namespace = '', name } = metadata;
-    if (enabled.includes(namespace)) return { namespace, labels, meshService: name };
-  }
-  return enabled[0] === undefined ? undefined : { namespace: enabled[0], labels: {}, meshService: undefined };
-}
-
-/** Refusing is answering too. */
-function webhookVerdict(error: unknown): Verdict {
-  if (!(error instanceof KubeError)) throw error;
-  if (/failed calling webhook "[^"]*landbridge\.dev"/.test(error.message)) return failed(error.message);
-  if (/admission webhook "[^"]*landbridge\.dev" denied/.test(error.message)) return ok('it refuses the pod asked for');
-  return warning(cannotTry(error));
 }

@@ -1,6 +1,6 @@
 import { KubeError, isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { persistentVolumes, storageClasses } from '../../clients/kube/resources.ts';
+import { persistentVolumes, services, storageClasses } from '../../clients/kube/resources.ts';
 import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { apiServerChecks } from './api-server.ts';
 import { type Check, failed, ok, warning } from './check.ts';
@@ -41,6 +41,19 @@ const CLUSTER: Check[] = [
           return warning(`cannot be tried before the installation (${(error as Error).message})`);
         return failed(`asked for CoreDNS it says: ${error instanceof Error ? error.message : String(error)}`);
       }
+    },
+  },
+  {
+    name: 'the addresses of the cluster suit Consul',
+    hint: 'ipv6-first',
+    async run({ kube, consulTargets }) {
+      type Service = KubeObject & { spec?: { ipFamilies?: string[] } };
+      const found = await kube.get<Service>(services, 'kubernetes', 'default');
+      const families = found?.spec?.ipFamilies ?? [];
+      if (families[0] !== 'IPv6' || consulTargets.length > 0) return ok(families.join(', '));
+      return failed(
+        'the cluster gives IPv6 addresses first, and the Consul servers of the chart listen on IPv4: use externalConsul',
+      );
     },
   },
   {

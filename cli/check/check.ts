@@ -5,6 +5,8 @@ export interface Verdict {
   /** `warning`: it works, and will not for ever, or could not be looked at. */
   result: 'ok' | 'warning' | 'failed';
   detail: string;
+  /** A heading of docs/troubleshooting.md that says more than the check's own. */
+  hint?: string;
 }
 
 export interface Finding extends Verdict {
@@ -23,14 +25,18 @@ export interface Check {
 }
 
 export const ok = (detail = ''): Verdict => ({ result: 'ok', detail });
-export const warning = (detail: string): Verdict => ({ result: 'warning', detail });
+export const warning = (detail: string, hint?: string): Verdict => ({
+  result: 'warning',
+  detail,
+  ...(hint === undefined ? {} : { hint }),
+});
 export const failed = (detail: string): Verdict => ({ result: 'failed', detail });
 
 /** One finding a check, in order; a check that throws has failed. Ends early after a check that stops the others. */
 export async function* runChecks(checks: readonly Check[], look: Look): AsyncGenerator<Finding> {
   for (const { name, hint, stopsOthers, run } of checks) {
     const verdict = await run(look).catch((error: unknown) => failed(sentence(error)));
-    yield { check: name, ...verdict, ...(verdict.result === 'ok' ? {} : { hint }) };
+    yield { check: name, ...(verdict.result === 'ok' ? {} : { hint }), ...verdict };
     if (stopsOthers && verdict.result === 'failed') return;
   }
 }

@@ -2,7 +2,7 @@ import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, meshServiceOfSecret } from '../names.ts';
 import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
-import { MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_CONTAINER, SIDECAR_VOLUME } from './sidecar.ts';
+import { MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_CONTAINER, SIDECAR_MOUNT } from './sidecar.ts';
 
 /** What the sidecar that a pod brings says of its injection. Labels and annotations may be lost on the way; it is not. */
 export interface Mark {
@@ -16,7 +16,7 @@ export interface Mark {
 export function markOf({ spec }: Pod): Mark | undefined {
   const sidecar = spec.initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
   if (sidecar === undefined) return undefined;
-  const volume = spec.volumes?.find(({ name }) => name === SIDECAR_VOLUME) as
+  const volume = spec.volumes?.find(({ name }) => name === volumeOf(sidecar)) as
     { secret?: { secretName?: string } } | undefined;
   const secret = volume?.secret?.secretName;
   return {
@@ -25,6 +25,12 @@ export function markOf({ spec }: Pod): Mark | undefined {
   };
 }
 
+/** The name of the volume with the Secret. */
+const volumeOf = ({ volumeMounts }: Container): string | undefined =>
+  (volumeMounts as { name: string; mountPath: string }[] | undefined)?.find(
+    ({ mountPath }) => mountPath === SIDECAR_MOUNT,
+  )?.name;
+
 const variable = (container: Container, name: string): string | undefined =>
   container.env?.find((one) => one.name === name)?.value;
 
@@ -32,6 +38,7 @@ const variable = (container: Container, name: string): string | undefined =>
 export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
   const sidecars = spec.initContainers?.filter(({ name }) => name === SIDECAR_CONTAINER) ?? [];
   const given = new Set(sidecars.flatMap((one) => variable(one, MARK_VARIABLES)?.split(',') ?? []));
+  const volumes = new Set(sidecars.map(volumeOf));
   return [
     ...key(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE),
     ...key(['metadata', 'annotations'], metadata.annotations, ANNOTATION_INJECTED),
@@ -39,7 +46,7 @@ export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
     ...inContainers('initContainers', spec.initContainers ?? [], given),
     ...sidecars.flatMap(({ resources }) => podResourceOperations(spec.resources, resources, -1)),
     ...items(['spec', 'initContainers'], spec.initContainers, ({ name }) => name === SIDECAR_CONTAINER),
-    ...items(['spec', 'volumes'], spec.volumes, ({ name }) => name === SIDECAR_VOLUME),
+    ...items(['spec', 'volumes'], spec.volumes, ({ name }) => volumes.has(name)),
   ];
 }
 

@@ -8,7 +8,7 @@ import { containerOperations } from './containers.ts';
 import { leftoverOperations } from './leftover.ts';
 import { type Operation, applied, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
-import { type SidecarSettings, sidecar, sidecarVolume } from './sidecar.ts';
+import { type SidecarSettings, sidecar, sidecarVolume, volumeBeside } from './sidecar.ts';
 import { userBeside } from './user.ts';
 
 /** Looks up the protocol of a service by its Consul name; undefined when no MeshService here says. */
@@ -66,10 +66,12 @@ function additions(
   const { metadata, spec } = pod;
   const { proxy, port } = meshService.spec;
   const variables = upstreamVariables(meshService.spec, protocolOf).map(({ name, value }) => ({ name, value }));
+  const volume = volumeBeside(spec.volumes ?? []);
   const ours = sidecar(consulName(meshService), proxy, settings, {
     namespace,
     variables: variables.map(({ name }) => name),
     user: userBeside(spec),
+    volume,
   });
   const holdSeconds =
     settings.sleepHooks === false || port === undefined || standsAlone(pod) ? 0 : stopSeconds(proxy, spec);
@@ -82,7 +84,7 @@ function additions(
     ...podResourceOperations(spec.resources, proxy.resources),
     // First in the list: other init containers may already call through the mesh.
     init === 0 ? add(['spec', 'initContainers'], [ours]) : add(['spec', 'initContainers', 0], ours),
-    ...item(['spec', 'volumes'], spec.volumes, sidecarVolume(meshService.metadata.name)),
+    ...item(['spec', 'volumes'], spec.volumes, sidecarVolume(meshService.metadata.name, volume)),
   ];
 }
 

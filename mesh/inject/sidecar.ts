@@ -27,6 +27,8 @@ export interface SidecarPlace {
   variables: string[];
   /** Uid and gid. */
   user: number;
+  /** The name of the volume with the MeshService's Secret. */
+  volume: string;
 }
 
 /** Variables of the sidecar that Envoy does not read: a copy of the pod says by them what was done to the first. */
@@ -41,7 +43,7 @@ export function sidecar(
   service: string,
   proxy: ProxySettings,
   settings: SidecarSettings,
-  { namespace, variables, user }: SidecarPlace = NOWHERE,
+  { namespace, variables, user, volume }: SidecarPlace = NOWHERE,
 ): Container {
   return {
     name: SIDECAR_CONTAINER,
@@ -81,14 +83,22 @@ export function sidecar(
       capabilities: { drop: ['ALL'] },
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    volumeMounts: [{ name: SIDECAR_VOLUME, mountPath: SIDECAR_MOUNT, readOnly: true }],
+    volumeMounts: [{ name: volume, mountPath: SIDECAR_MOUNT, readOnly: true }],
   };
 }
 
-const NOWHERE = { namespace: undefined, variables: [], user: SIDECAR_USER };
+const NOWHERE = { namespace: undefined, variables: [], user: SIDECAR_USER, volume: SIDECAR_VOLUME };
 
 /** The MeshService's Secret: bootstrap.json, token.json, ca.json. Mounted whole, since a subPath would never be updated. */
-export const sidecarVolume = (meshService: string) => ({
-  name: SIDECAR_VOLUME,
+export const sidecarVolume = (meshService: string, name = SIDECAR_VOLUME) => ({
+  name,
   secret: { secretName: sidecarSecret(meshService), defaultMode: 0o444 },
 });
+
+/** A name that no volume of the pod has. */
+export function volumeBeside(volumes: readonly { name: string }[]): string {
+  const names = new Set(volumes.map(({ name }) => name));
+  let name = SIDECAR_VOLUME;
+  for (let number = 2; names.has(name); number++) name = `${SIDECAR_VOLUME}-${number}`;
+  return name;
+}
