@@ -53,7 +53,7 @@ const upstream = z.strictObject({
     .regex(/^([A-Za-z_][A-Za-z0-9_]*)?$/)
     .optional()
     .describe(
-      'Environment variable by which the app finds the upstream: "http://localhost:PORT" (http, http2) or "localhost:PORT" (tcp, grpc). Set in the containers of injected pods, but for those that set it themselves in env (what envFrom brings loses), and first in env, so that $(NAME) in others is expanded; on machines in /run/landbridge/SERVICE.env. Default: the service in capitals and _ADDR, as ADD_SVC_ADDR for add-svc; "" for none.',
+      'Environment variable by which the app finds the upstream: "http://localhost:PORT" (http, http2) or "localhost:PORT" (tcp, grpc). Set in the containers of injected pods, first in env, so that $(NAME) in other variables is expanded. A container that sets it itself in env keeps its own; a variable of envFrom is replaced. On machines it is in /run/landbridge/SERVICE.env. Default: the service in capitals and _ADDR, as ADD_SVC_ADDR for add-svc; "" for none.',
     ),
 });
 

@@ -60,7 +60,7 @@ export const proxySettings = z
       .regex(/^\d{1,3}s$/)
       .default('5s')
       .describe(
-        'How long the containers of a pod that is to end run on before they are told to: calls that are on their way are answered while callers hear that the pod leaves, even where the app ends at once. Set as a preStop hook (sleep) in containers that have none, at most half of terminationGracePeriodSeconds, in pods with a port and restartPolicy Always that a controller, as a Deployment, replaces; Kubernetes 1.29 has no such hook. 0s: none. 0s-300s. Default: 5s.',
+        'How long the containers of a pod run on before the kubelet stops them: they answer calls while callers hear that the pod leaves, even where the app ends at once. Set as a preStop hook (sleep) in containers without one, at most half of terminationGracePeriodSeconds, in pods with a port and restartPolicy Always that a controller (a Deployment, say) replaces. Kubernetes 1.29 has no such hook. 0s: no delay. 0s-300s. Default: 5s.',
       ),
     stats: z
       .strictObject({
@@ -112,8 +112,8 @@ export const drainSeconds = ({ drainTime }: Pick<ProxySettings, 'drainTime'>): n
 const GRACE_SECONDS = 30;
 
 /**
- * Seconds of a `stopDelay` in a pod: the app keeps at least half of the time in which it has to end, and what runs once
- * (Jobs) has nobody that calls it by name.
+ * Seconds of a `stopDelay` in a pod. The app keeps at least half of the time in which it has to end. Pods that run once
+ * (Jobs) get no delay, since nobody calls them by name.
  */
 export function stopSeconds(
   { stopDelay }: Pick<ProxySettings, 'stopDelay'>,

@@ -68,6 +68,6 @@ export const sidecarService = (service: string): string => `${service}-sidecar-p
 export const sidecarSecret = (meshService: string): string => `${meshService}${SIDECAR_SECRET_END}`;
 const SIDECAR_SECRET_END = '-landbridge';
 
-/** The MeshService that a Secret is kept for; undefined: it is none of those. */
+/** The MeshService that a Secret is kept for; undefined for any other Secret. */
 export const meshServiceOfSecret = (secret: string): string | undefined =>
   secret.endsWith(SIDECAR_SECRET_END) ? secret.slice(0, -SIDECAR_SECRET_END.length) : undefined;

@@ -20,8 +20,8 @@ export function mayOverlap(a: MeshService, b: MeshService): boolean {
 }
 
 /**
- * The other MeshServices that select pods of this one, as far as can be told, oldest first: one of the selectors asks for
- * all that the other asks for, or both select a pod that is there. `podsOf` gives the labels of the pods of each.
+ * The other MeshServices that select pods of this one, oldest first. Two overlap when one selector has all requirements of the
+ * other, or when both select a pod that is there. `podsOf` gives the labels of the pods of each.
  */
 export function rivalsOf(
   meshService: MeshService,

@@ -5,7 +5,7 @@ export interface PodRefusal {
   atMs: number;
 }
 
-/** Owners try again after 17 minutes at most: who has been silent for longer has made its pods, or no longer wants them. */
+/** Owners try again after 17 minutes at most. An owner without an event for longer has made its pods, or no longer wants them. */
 const GOOD_MS = 20 * 60_000;
 const MAX_CHARS = 600;
 

@@ -19,7 +19,7 @@ export interface ConsulAddressesOptions {
 
 /**
  * The addresses of the Service by which sidecars find Consul, for pods with a DNS of their own that does not know its name.
- * Empty when the name is no Service's. Looked up at once, and again every ten minutes; what was found last is kept.
+ * Empty when the name is not that of a Service. Looked up at once, and again every ten minutes. The last result is kept.
  */
 export function followConsulAddresses({
   host,

@@ -8,7 +8,7 @@ import { type PodRefusal, refusalOf } from '../mesh/pod-refusal.ts';
 import { selects } from '../mesh/selector.ts';
 import type { World } from './world.ts';
 
-/** What makes pods, and says so when it cannot. */
+/** The kinds that make pods and write an event when they cannot. */
 const OWNERS: Record<string, Resource> = {
   ReplicaSet: replicaSets,
   StatefulSet: statefulSets,
@@ -16,7 +16,7 @@ const OWNERS: Record<string, Resource> = {
   Job: jobs,
 };
 
-/** Owners that are remembered at once; beyond it the one that has been silent for longest is forgotten. */
+/** Owners that are remembered at once; beyond it the one with the oldest event is removed. */
 const MAX_OWNERS = 2000;
 const MAX_NOTE_CHARS = 1000;
 
@@ -44,7 +44,7 @@ interface Event extends KubeObject {
   deprecatedLastTimestamp?: string | null;
 }
 
-/** What is kept of an event. */
+/** The fields of an event that are kept. */
 interface Said {
   kind: string;
   name: string;
@@ -65,7 +65,7 @@ interface Refused extends PodRefusal {
  * at each owner tells which pods it would make.
  */
 export function watchRefusedPods({ kube, world, watched, onChange, signal, log }: RefusedPodsOptions): RefusedPods {
-  /** By the uid of the owner, who spoke last at the end. */
+  /** Key: the uid of the owner. The owner of the newest event is the last one. */
   const known = new Map<string, Refused>();
   const asked = new Map<string, Promise<Record<string, string> | undefined>>();
 

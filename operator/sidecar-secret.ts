@@ -73,7 +73,7 @@ interface Parts {
   uid: string | undefined;
   token: Token;
   caPem: string;
-  /** Of Consul. */
+  /** The addresses of Consul. */
   addresses: string;
 }
 

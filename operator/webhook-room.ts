@@ -2,21 +2,21 @@ import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 
 /**
- * What one webhook holds of strangers at once. An API server has 600 requests under way at most by default
- * (--max-requests-inflight and --max-mutating-requests-inflight), most of which are no pods.
+ * Connections that one webhook holds at most. An API server has 600 requests under way by default (--max-requests-inflight and
+ * --max-mutating-requests-inflight), and few of these requests make pods.
  */
 export const MAX_CONNECTIONS = 768;
-/** Of requests that are being read and answers that are being sent, bytes. */
+/** Requests in reading and answers in sending together, bytes. */
 export const ROOM_BYTES = 32 * 1024 * 1024;
 
-/** Who is served slowly, or never says anything, gives way: whoever means it is done within milliseconds and may ask again. */
+/** One request from its start to its end. An API server needs milliseconds for it. */
 interface Held {
   bytes: number;
   end(): void;
 }
 
 export interface Room {
-  /** Accounts for what a connection makes us hold; when there is no room, who came first and is not done yet is cut off. */
+  /** Accounts for the bytes of one request. When the room is full, the connection of the oldest request is closed. */
   enter(socket: Pick<Socket, 'destroy'>): Held & { hold(bytes: number): void };
 }
 

@@ -20,7 +20,7 @@ export interface WebhookOptions {
   review: (request: AdmissionRequest) => Reviewed;
   validate: (request: ValidationRequest) => AdmissionResponse;
   onReview?: (reviewed: Reviewed, seconds: number) => void;
-  /** Default: what the API servers of a cluster ask at once, and more. */
+  /** Default: more than the API servers of a cluster have open at once. */
   maxConnections?: number;
   /** How long a TLS handshake, headers, a request, or a byte that nobody takes may last. */
   patienceMs?: number;
@@ -142,7 +142,7 @@ function reply(response: ServerResponse, code: number, body: object): number {
   return length;
 }
 
-/** No API server asks so: its connection is not kept, whatever is still to come on it. */
+/** No API server sends such a request, so the connection is closed, and the rest of the request is not read. */
 function refuse(response: ServerResponse, code: number, body: object): void {
   response.setHeader('connection', 'close');
   response.once('finish', () => response.req.socket.destroySoon());

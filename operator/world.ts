@@ -33,7 +33,7 @@ export interface World {
   readIntent(key: string): Intent | undefined;
   /** The valid ones of a namespace. */
   inNamespace(namespace: string): MeshService[];
-  /** The other MeshServices of its namespace that select the same pods, as far as can be told, oldest first. */
+  /** The other MeshServices of its namespace that select the same pods, oldest first (mesh/overlap.ts). */
   rivals(meshService: MeshService): MeshService[];
   /** All MeshServices, as the rules between them need them. */
   around: Neighbourhood;

@@ -16,7 +16,7 @@ const MB = 1024 * 1024;
 /** The API server waits this long. */
 const LIMIT_MS = 10_000;
 
-/** What a large pod costs the operator, and many usual ones at once. */
+/** The CPU time and memory that the operator needs for a large pod, and for many usual pods at once. */
 export const admissionWeight: Measure = {
   name: 'admission-weight',
   async run(rig, scale, found) {

@@ -17,7 +17,7 @@ export interface WebhookClient {
 /** Default: one container with ten variables. */
 export interface PodSize {
   containers: number;
-  /** Of each container. */
+  /** In each container. */
   variables: number;
 }
 
@@ -57,7 +57,7 @@ export async function openWebhook(client: KubeClient, port: number): Promise<Web
   };
 }
 
-/** What an API server sends for a pod of a Deployment, as long as such reviews are. */
+/** The review that an API server sends for a pod of a Deployment, in its usual length. */
 const aReview = (service: string, size: PodSize): object => ({
   apiVersion: 'admission.k8s.io/v1',
   kind: 'AdmissionReview',

@@ -4,16 +4,16 @@ import { HOST_PORT_NAME } from '../names.ts';
 import type { Variable } from '../upstream-variables.ts';
 import { type Operation, pointer } from './operations.ts';
 
-/** What the containers of a pod get besides their sidecar. */
+/** The additions to the containers of a pod. */
 export interface ForContainers {
   variables: Variable[];
-  /** How long they run on before they are told to stop, seconds; 0: not at all. */
+  /** How long they run on before the kubelet stops them, seconds. 0: no delay. */
   holdSeconds: number;
   /** Port of the node that leads to the sidecar. */
   hostPort?: number | undefined;
 }
 
-/** What the containers of one list of the pod get. What a container sets itself stays. */
+/** The additions to one list of containers. A container keeps every field that it sets itself. */
 export const containerOperations = (
   list: 'containers' | 'initContainers',
   containers: Container[],

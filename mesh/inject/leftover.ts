@@ -4,7 +4,7 @@ import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
 import { MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_CONTAINER, SIDECAR_MOUNT } from './sidecar.ts';
 
-/** What the sidecar that a pod brings says of its injection. Labels and annotations may be lost on the way; it is not. */
+/** The injection that the sidecar of a pod tells of. A copy of a pod may have lost its labels and annotations, and still has the sidecar. */
 export interface Mark {
   /** The MeshService whose Secret it mounts. */
   meshService: string | undefined;
@@ -12,7 +12,7 @@ export interface Mark {
   namespace: string | undefined;
 }
 
-/** Of a pod that has a sidecar of ours, whoever it is for. */
+/** The mark of a pod with a sidecar of ours; undefined without a sidecar. */
 export function markOf({ spec }: Pod): Mark | undefined {
   const sidecar = spec.initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
   if (sidecar === undefined) return undefined;
@@ -34,7 +34,7 @@ const volumeOf = ({ volumeMounts }: Container): string | undefined =>
 const variable = (container: Container, name: string): string | undefined =>
   container.env?.find((one) => one.name === name)?.value;
 
-/** What takes an earlier injection out of a pod, from the last place of each list to the first. Empty: there was none. */
+/** The operations that take an earlier injection out of a pod, from the last place of each list to the first. Empty for other pods. */
 export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
   const sidecars = spec.initContainers?.filter(({ name }) => name === SIDECAR_CONTAINER) ?? [];
   const given = new Set(sidecars.flatMap((one) => variable(one, MARK_VARIABLES)?.split(',') ?? []));
@@ -68,7 +68,7 @@ const isOurs = (value: string | undefined): boolean => /^(http:\/\/)?localhost:\
 const key = (path: string[], held: Record<string, string> | undefined, name: string): Operation[] =>
   held?.[name] === undefined ? [] : [{ op: 'remove', path: pointer(...path, name) }];
 
-/** Takes the whole list out when nothing else is in it: whoever has none need not have an empty one. */
+/** Removes items of a list, or the whole list when nothing else is in it. */
 function items<T>(path: (string | number)[], held: T[] | undefined, goes: (item: T, place: number) => boolean) {
   const places = (held ?? []).flatMap((one, place) => (goes(one, place) ? [place] : []));
   if (places.length === 0) return [];

@@ -6,8 +6,8 @@ export const pointer = (...steps: (string | number)[]): string =>
   steps.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /**
- * The document after the operations. The document itself stays as it is; what no operation touches is shared with it.
- * Every path has to be there, but for the last step of an `add`.
+ * The document after the operations. The document itself stays as it is, and the result shares all untouched parts with
+ * it. Every path has to be there, but for the last step of an `add`.
  */
 export const applied = <T>(document: T, operations: readonly Operation[]): T =>
   operations.reduce<T>((before, operation) => after(before, stepsOf(operation.path), operation) as T, document);

@@ -15,10 +15,10 @@ import { userBeside } from './user.ts';
 export type ProtocolOf = (service: string) => string | undefined;
 
 /**
- * What the webhook answers: RFC 6902 operations, as many as there are containers times upstreams at most, made in time
- * linear in the pod's size. They only add: what the pod says itself stays where it is, but for what an earlier injection
- * left, and for the resources of the pod as a whole, which grow by the sidecar's. Empty for a pod that has it all.
- * `hostPort` of its node leads to the sidecar. `namespace` is where the pod will be, where that is known.
+ * The answer of the webhook: RFC 6902 operations, at most containers times upstreams and a few more, made in time linear in
+ * the pod's size. They only add. Exceptions: the remains of an earlier injection are removed, and the resources of the pod as
+ * a whole grow by the sidecar's. The list is empty for a pod that is injected already. `hostPort` of its node leads to the
+ * sidecar. `namespace` is where the pod will be, where that is known.
  */
 export function injectionPatch(
   pod: Pod,
@@ -55,7 +55,7 @@ interface Place {
   namespace: string | undefined;
 }
 
-/** Of a pod in which nothing of an earlier injection is left. */
+/** The operations for a pod without remains of an earlier injection. */
 function additions(
   pod: Pod,
   meshService: MeshService,
@@ -88,7 +88,7 @@ function additions(
   ];
 }
 
-/** Nobody replaces it: who deletes it means it to go. A template, which is of no kind, stands for pods that are replaced. */
+/** No controller replaces the pod. A template has no kind, and stands for pods of a controller. */
 const standsAlone = ({ kind, metadata }: Pod): boolean =>
   kind === 'Pod' && !(metadata.ownerReferences ?? []).some(({ controller }) => controller === true);
 

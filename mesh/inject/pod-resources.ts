@@ -4,9 +4,9 @@ import { sum } from './quantity.ts';
 type Amounts = Record<string, string | undefined>;
 
 /**
- * The resources of the pod as a whole (Kubernetes 1.34) grow by the sidecar's, or shrink again: the API server refuses a
- * pod that asks for less than its containers together, the sidecar among them. Where the sidecar has no limit, its request
- * is what the pod's limit grows by. What the pod does not limit as a whole stays so.
+ * The resources of the pod as a whole (Kubernetes 1.34) grow by the sidecar's, or shrink again: the API server refuses a pod
+ * that asks for less than its containers together. Where the sidecar has no limit, the pod's limit grows by its request. A
+ * resource that the pod does not limit as a whole stays unlimited.
  */
 export function podResourceOperations(pod: unknown, sidecar: unknown, sign: 1 | -1 = 1): Operation[] {
   const held = (pod ?? {}) as { requests?: Amounts; limits?: Amounts };

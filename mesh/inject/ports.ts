@@ -4,7 +4,7 @@ import { HOST_PORT_NAME } from '../names.ts';
 import { SIDECAR_CONTAINER } from './sidecar.ts';
 
 /**
- * A port of the pod that its sidecar takes, in a sentence; undefined: there is none. All containers of a pod share its
+ * A sentence about a port of the pod that its sidecar takes; undefined when all ports are free. All containers of a pod share its
  * network and the sidecar starts first, so a container that wants the same port would never start.
  */
 export function portProblem(spec: PodSpec, { spec: { upstreams }, metadata }: MeshService): string | undefined {

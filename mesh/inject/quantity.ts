@@ -18,7 +18,7 @@ const FACTORS: Record<string, [base: bigint, power: bigint]> = {
 const NANO = 1_000_000_000n;
 const SMALL: Record<string, bigint> = { n: 1n, u: 1000n, m: 1_000_000n, '': NANO };
 
-/** `a` more or less `b`, in the shortest spelling. Undefined when one of them is no amount. */
+/** `a` more or less `b`, in the shortest spelling. Undefined when one of them is not an amount. */
 export function sum(a: string, b: string, sign: 1 | -1 = 1): string | undefined {
   const [left, right] = [parse(a), parse(b)];
   return left === undefined || right === undefined ? undefined : spell(left + BigInt(sign) * right);

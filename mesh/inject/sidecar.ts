@@ -19,7 +19,7 @@ export interface SidecarSettings {
   sleepHooks?: boolean;
 }
 
-/** What differs from pod to pod. */
+/** The settings that differ from pod to pod. */
 export interface SidecarPlace {
   /** Where the pod will be; undefined: nobody knows. */
   namespace: string | undefined;

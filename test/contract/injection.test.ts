@@ -21,7 +21,7 @@ const web = aMeshService('web', {
   ],
 });
 
-/** By the hand of another. */
+/** The pod after the patch, applied by rfc6902. */
 function patched(pod: Pod, hostPort?: number): Pod {
   const patch = injectionPatch(pod, web, SETTINGS, http, hostPort, 'shop');
   expect(patch.length).to.be.at.most((pod.spec.containers.length + (pod.spec.initContainers?.length ?? 0)) * 5 + 12);

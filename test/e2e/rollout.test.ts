@@ -9,12 +9,12 @@ const PER_SECOND = 200;
 const SECONDS = 40;
 const ROLLOUTS = 3;
 
-/** Answers what it is asked, and is gone the moment it is told to stop, as most images are. */
+/** An app that ends at once on SIGTERM, as most images do. */
 const APP = `
   require('node:http').createServer((asked, answer) => asked.resume().on('end', () => answer.end('ok'))).listen(8080);
   process.on('SIGTERM', () => process.exit(0));`;
 
-/** Waits to be told to call. */
+/** A caller that runs the load when kubectl starts it. */
 const IDLE = `setInterval(() => {}, 60000); process.on('SIGTERM', () => process.exit(0));`;
 
 /** GET and POST in turn, so many a second whatever the answers take; prints how many there were of each outcome. */

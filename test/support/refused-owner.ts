@@ -6,7 +6,7 @@ export const OWNERS: Resource[] = [replicaSets, statefulSets, daemonSets, jobs];
 
 /**
  * An owner of pods with these labels, as a user's Deployment and the like make it, and the event in which its controller
- * says that a pod cannot be made: there is no controller here that would say it itself.
+ * says that a pod cannot be made: the test API server runs without controllers.
  */
 export async function refusedOwner(
   kube: KubeClient,
@@ -41,7 +41,7 @@ export async function refusedOwner(
   } as KubeObject);
 }
 
-/** Removes the owners of a name, and what was said of them. */
+/** Removes the owners of a name, and their events. */
 export async function forgetOwners(kube: KubeClient, name: string): Promise<void> {
   for (const resource of OWNERS) await kube.delete(resource, name, 'shop');
   const { items } = await kube.list<KubeObject & { reason?: string }>(events, { namespace: 'shop' });

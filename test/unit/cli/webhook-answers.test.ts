@@ -9,7 +9,7 @@ const SETTINGS = { image: 'landbridge/envoy:1', imagePullPolicy: 'IfNotPresent' 
 const services = ['a', 'b', 'c'].map((namespace) => aMeshService('web', {}, { namespace }));
 const refusal = (message: string) => new KubeError({ kind: 'fix', reason: 'Forbidden', message, code: 403 });
 
-/** An API server that answers a dry run in each namespace as it is told. */
+/** An API server with one answer to a dry run for each namespace. */
 function kube(answers: Record<string, KubeError | 'sidecar' | 'plain'>, asked: string[] = []): KubeClient {
   return {
     list: () => Promise.resolve({ items: services }),
@@ -50,7 +50,7 @@ describe('the dry run of a pod by landbridge check', () => {
     expect(verdict.detail).to.contain('must specify limits.cpu for: landbridge-sidecar');
   });
 
-  it('is no word on the webhook where every namespace refuses the pod, and says so', async () => {
+  it('warns that the webhook is not tried where every namespace refuses the pod', async () => {
     const verdict = await webhookAnswers(kube({ a: limited, b: limited }), ['a', 'b']);
     expect(verdict).to.include({ result: 'warning', hint: 'probe-pod-refused' });
   });

@@ -33,7 +33,7 @@ describe('decide', () => {
     it(`skips with ${reason}`, () => expect(decide(pod, [web])).to.deep.equal({ do: 'skip', reason }));
   }
 
-  it('gives a pod that several MeshServices select to the oldest of them, whatever they are called', () => {
+  it('gives a pod that several MeshServices select to the oldest of them, in any order of names', () => {
     const made = (name: string, creationTimestamp: string) =>
       aMeshService(name, { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } }, { creationTimestamp });
     const [old, young] = [made('z-old', '2026-01-01T00:00:00Z'), made('a-young', '2026-01-02T00:00:00Z')];

@@ -52,7 +52,7 @@ describe('two MeshServices', () => {
     });
   }
 
-  it('are told apart by age, and by name when made at once; one that is not made yet is the youngest', () => {
+  it('are sorted by age, and by name when made at once; one without a creation time is the youngest', () => {
     const made = [
       selecting('new', {}, '2026-02-01T00:00:00Z'),
       aMeshService('coming'),

@@ -34,7 +34,7 @@ describe('pods that cannot be made', () => {
     ],
   ];
   for (const [note, advised] of notes) {
-    it(`are told of in the words of the API server: ${note.slice(16, 90)}`, () => {
+    it(`are described in the words of the API server: ${note.slice(16, 90)}`, () => {
       const { message } = refusalOf('ReplicaSet', 'web-5d8', note, 1);
       expect(message).to.match(
         /^ReplicaSet web-5d8 cannot make its pods: (pods "web-5d8-\.\.\." is forbidden|admission webhook)/,

@@ -20,7 +20,7 @@ function handClock() {
 }
 
 describe('the address of Consul', () => {
-  it('is looked up at once, and followed; what was found stays while nobody knows better', async () => {
+  it('is looked up at once and again later, and stays when a later lookup fails', async () => {
     const stop = new AbortController();
     const clock = handClock();
     const answers: (string[] | Error)[] = [['10.96.0.9'], new Error('no answer'), ['fd00::9', '10.96.0.10']];
@@ -43,7 +43,7 @@ describe('the address of Consul', () => {
     stop.abort();
   });
 
-  it('is not waited for longer than the clock says, and is none of a name that is no Service', async () => {
+  it('delays a Secret by two seconds at most, and is empty for a name that is not that of a Service', async () => {
     const stop = new AbortController();
     const clock = handClock();
     const lookup = () => new Promise<string[]>(() => undefined);

@@ -76,7 +76,7 @@ describe('ports that the sidecar takes', () => {
     });
   }
 
-  it('are free for UDP, for what has ended before the app starts, and as ports of the node', () => {
+  it('are free for UDP, for init containers that end before the app starts, and as ports of the node', () => {
     const spec = {
       containers: [
         {
@@ -115,7 +115,7 @@ describe('a copy of an injected pod', () => {
   /** As `kubectl debug --copy-to` makes it. */
   const bare: Pod = { ...first, metadata: { name: 'debug' } };
 
-  it('without labels runs without the sidecar, and its maker is told', () => {
+  it('without labels runs without the sidecar, and a warning says so', () => {
     const decision = decide(bare, [web], 'shop');
     expect(decision.do).to.equal('strip');
     expect(decision).to.have.property('message').that.contains('the sidecar of MeshService shop/web');
@@ -143,7 +143,7 @@ describe('a copy of an injected pod', () => {
     expect(after.spec.containers[0]!.env).to.deep.equal([{ name: 'ADD_ADDR', value: 'http://localhost:7070' }]);
   });
 
-  it('in another namespace is injected for a MeshService of the same name, and runs without a sidecar where there is none', () => {
+  it('in another namespace is injected for a MeshService of the same name, and runs without a sidecar where no MeshService selects it', () => {
     expect(decide(first, [web], 'other').do).to.equal('inject');
     expect(decide(first, [], 'other').do).to.equal('strip');
   });

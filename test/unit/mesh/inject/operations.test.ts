@@ -129,7 +129,7 @@ const pod: fc.Arbitrary<Pod> = fc
   });
 
 describe('the operations', () => {
-  it('lead to the injected pod by the hand of another, and once more to nothing', () => {
+  it('give the injected pod when rfc6902 applies them, and are empty for an injected pod', () => {
     fc.assert(
       fc.property(
         pod,

@@ -19,7 +19,7 @@ const after = (spec: Partial<PodSpec>, meshService = web, settings: Parameters<t
 const app = (fields: Partial<Container> = {}): Container => ({ name: 'app', image: 'app:1', ...fields });
 
 describe('variables', () => {
-  it('stand before those that are made of them', () => {
+  it('stand before the variables that refer to them', () => {
     const own = { name: 'TARGET_URL', value: '$(TARGET_ADDR)/api/v1' };
     const { containers, initContainers } = after({
       containers: [app({ env: [own] })],
@@ -123,7 +123,7 @@ describe('an app that is to end', () => {
     );
   });
 
-  it('does so in containers, not in those that run before the app', () => {
+  it('runs on in containers, not in init containers', () => {
     const { initContainers } = after({ initContainers: [app({ name: 'own', restartPolicy: 'Always' })] });
     expect(initContainers!.map(({ lifecycle }) => lifecycle)).to.deep.equal([undefined, undefined]);
   });
