@@ -46,6 +46,7 @@ const CLUSTER: Check[] = [
   {
     name: 'the addresses of the cluster suit Consul',
     hint: 'ipv6-first',
+    quietWhenOk: true,
     async run({ kube, consulTargets }) {
       type Service = KubeObject & { spec?: { ipFamilies?: string[] } };
       const found = await kube.get<Service>(services, 'kubernetes', 'default');

@@ -21,6 +21,8 @@ export interface Check {
   hint: string;
   /** Without this, no later check can say anything. */
   stopsOthers?: boolean;
+  /** Nobody needs to read that it is well: it concerns few clusters. */
+  quietWhenOk?: boolean;
   run(look: Look): Promise<Verdict>;
 }
 
@@ -34,8 +36,9 @@ export const failed = (detail: string): Verdict => ({ result: 'failed', detail }
 
 /** One finding a check, in order; a check that throws has failed. Ends early after a check that stops the others. */
 export async function* runChecks(checks: readonly Check[], look: Look): AsyncGenerator<Finding> {
-  for (const { name, hint, stopsOthers, run } of checks) {
+  for (const { name, hint, stopsOthers, quietWhenOk, run } of checks) {
     const verdict = await run(look).catch((error: unknown) => failed(sentence(error)));
+    if (quietWhenOk && verdict.result === 'ok') continue;
     yield { check: name, ...(verdict.result === 'ok' ? {} : { hint }), ...verdict };
     if (stopsOthers && verdict.result === 'failed') return;
   }

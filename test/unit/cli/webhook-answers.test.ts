@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { beforeChecks } from '../../../cli/check/before.ts';
+import { runChecks } from '../../../cli/check/check.ts';
+import type { Look } from '../../../cli/check/look.ts';
 import { meshNamespaces, webhookAnswers } from '../../../cli/check/webhook-answers.ts';
 import type { KubeClient } from '../../../clients/kube/client.ts';
 import { KubeError } from '../../../clients/kube/errors.ts';
@@ -59,5 +62,23 @@ describe('the dry run of a pod by landbridge check', () => {
     const away = refusal('failed calling webhook "injector.landbridge.dev": connection refused');
     expect(await webhookAnswers(kube({ a: away }), ['a'])).to.include({ result: 'failed' });
     expect(await webhookAnswers(kube({ a: 'plain' }), ['a'])).to.include({ result: 'failed' });
+  });
+});
+
+describe('landbridge check --pre', () => {
+  const findings = async (ipFamilies: string[], external = false) => {
+    const check = beforeChecks(external).find(({ hint }) => hint === 'ipv6-first')!;
+    const get = () => Promise.resolve({ spec: { ipFamilies } });
+    const look = { kube: { get }, consulTargets: external ? [{ address: '[2001:db8::5]:8501' }] : [] };
+    const found = [];
+    for await (const finding of runChecks([check], look as unknown as Look)) found.push(finding);
+    return found;
+  };
+
+  it('says that the Consul servers of the chart are not for a cluster with IPv6 first, and is silent elsewhere', async () => {
+    expect(await findings(['IPv6', 'IPv4'])).to.have.nested.property('[0].result', 'failed');
+    expect(await findings(['IPv6'])).to.have.nested.property('[0].hint', 'ipv6-first');
+    for (const families of [['IPv4'], ['IPv4', 'IPv6'], []]) expect(await findings(families)).to.deep.equal([]);
+    expect(await findings(['IPv6'], true)).to.deep.equal([]);
   });
 });

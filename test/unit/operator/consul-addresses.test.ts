@@ -7,7 +7,7 @@ const SERVICE = 'landbridge-consul.landbridge.svc';
 
 /** Waits end when the test says so. */
 function handClock() {
-  let go: (() => void)[] = [];
+  const go: (() => void)[] = [];
   return {
     wait: (_ms: number, signal: AbortSignal) =>
       new Promise<void>((resolve) => {
