@@ -50,7 +50,7 @@ const known = z.object({
           variable: z.object({ name: z.string(), value: z.string() }).optional(),
         }),
       ),
-      proxy: proxySettings.unwrap().omit({ resources: true }).optional(),
+      proxy: proxySettings.unwrap().omit({ resources: true, stopDelay: true }).optional(),
     }),
   ),
 });

@@ -79,7 +79,7 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
 const PROTOCOLS = ['tcp', 'http', 'http2', 'grpc'] as const;
 
 function plannedProxy(proxy: unknown): PlannedProxy {
-  const { resources: _inPodsOnly, ...planned } = proxySettings.parse(proxy);
+  const { resources: _resources, stopDelay: _stopDelay, ...planned } = proxySettings.parse(proxy);
   return planned;
 }
 

@@ -63,8 +63,8 @@ export interface ServicePlan {
   proxy?: PlannedProxy;
 }
 
-/** Resources of a proxy on a machine are for its service manager to limit. */
-export type PlannedProxy = Omit<ProxySettings, 'resources'>;
+/** On a machine the service manager limits resources, and the agent drains an instance before it ends. */
+export type PlannedProxy = Omit<ProxySettings, 'resources' | 'stopDelay'>;
 
 export interface JoinAnswer {
   host: string;
