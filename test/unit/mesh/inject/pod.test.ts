@@ -56,6 +56,20 @@ describe('resources of the pod as a whole', () => {
   });
 });
 
+describe('the volume with the Secret', () => {
+  it('leaves a volume of the app alone that has its name', () => {
+    const own = { name: 'landbridge', emptyDir: {} };
+    const { volumes, initContainers } = after({ volumes: [own] });
+    expect(volumes).to.deep.equal([
+      own,
+      { name: 'landbridge-2', secret: { secretName: 'web-landbridge', defaultMode: 0o444 } },
+    ]);
+    expect(initContainers![0]!.volumeMounts).to.deep.equal([
+      { name: 'landbridge-2', mountPath: '/etc/landbridge', readOnly: true },
+    ]);
+  });
+});
+
 describe('the user of the sidecar', () => {
   const userOf = (spec: Partial<PodSpec>) =>
     (after(spec).initContainers![0]!.securityContext as { runAsUser: number }).runAsUser;
