@@ -1,7 +1,8 @@
 import type { Symbolic } from './template/expression.ts';
 import { productVersion, releaseName, releaseService } from './values/tree.ts';
 
-export type Component = 'consul' | 'operator' | 'bridge' | 'bootstrap' | 'test' | 'removal' | 'upgrade' | 'edge' | 'gateway';
+export type Component =
+  'consul' | 'operator' | 'bridge' | 'bootstrap' | 'test' | 'removal' | 'upgrade' | 'edge' | 'gateway';
 
 /** What finds the pods of a component; a selector is never changed once it is installed. */
 export const selectorLabels = (component: Component) => ({

@@ -90,7 +90,9 @@ export async function firstServerOf(flags: ClusterFlags): Promise<ConsulRaft> {
 async function secretOf(kube: KubeClient, name: string): Promise<(key: string) => string> {
   const secret = await kube.get<KubeObject & { data: Record<string, string> }>(secrets, name, NAMESPACE);
   if (secret === undefined)
-    throw new Error(`there is no Secret ${NAMESPACE}/${name}: install Landbridge first, or wait for its bootstrap job`);
+    throw new Error(
+      `the Secret ${NAMESPACE}/${name} does not exist: install Landbridge first, or wait for its bootstrap job`,
+    );
   return (key) =>
     Buffer.from(secret.data[key] ?? '', 'base64')
       .toString('utf8')

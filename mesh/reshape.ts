@@ -21,18 +21,18 @@ export interface Belonging {
   kept: boolean;
 }
 
-/** The same as the cluster has it. What is not there is undefined. */
+/** The same values as the cluster has them. A missing object is undefined. */
 export interface HeldShape {
-  /** Of the operator that runs. */
+  /** The name that the running operator uses. */
   cluster: string | undefined;
   externalConsul: boolean | undefined;
   /** By their pods where the StatefulSet is missing, as after an upgrade that was interrupted. 0: none of our own. */
   servers: number;
-  /** Of the StatefulSet's claims. */
+  /** Size and class in the StatefulSet's template for claims. */
   storage: string | undefined;
   storageClass: string | undefined;
   claims: HeldClaim[];
-  /** Of the wanted name. */
+  /** The class with the wanted name. */
   priorityClass: { value: number; ours: boolean } | undefined;
   namespace: Belonging | undefined;
   crd: Belonging | undefined;
@@ -47,7 +47,7 @@ export interface HeldClaim {
   expandable: boolean;
 }
 
-/** What has to be done before the objects can be applied. */
+/** A step to take before the objects can be applied. */
 export type Reshaping =
   | { do: 'add-servers'; from: number; to: number }
   | { do: 'remove-servers'; from: number; to: number }
@@ -60,6 +60,8 @@ export interface Judgement {
   steps: Reshaping[];
 }
 
+/** The values allow up to three servers. */
+export const MOST_SERVERS = 3;
 export const consulServer = (ordinal: number): string => `${CONSUL_SERVER_SERVICE}-${ordinal}`;
 export const consulClaim = (ordinal: number): string => `data-${consulServer(ordinal)}`;
 
@@ -123,7 +125,7 @@ function ownershipProblems(held: HeldShape, wanted: Shape): string[] {
   return problems;
 }
 
-/** A server that starts with the data of one that was removed takes itself for a member of the cluster of then. */
+/** A server that starts with the data of a removed server believes in the old list of servers. */
 function leftClaims(held: HeldShape, servers: number): string[] {
   const left = held.claims.filter(({ ordinal }) => ordinal >= held.servers && ordinal < servers);
   if (left.length === 0) return [];

@@ -1,7 +1,7 @@
 import { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../../crds/mesh-service.ts';
 import { CONSUL_SERVER_SERVICE, NAMESPACE, SECRETS, UPGRADE_SECRETS_DIRECTORY } from '../../mesh/installation.ts';
-import { consulClaim, consulServer } from '../../mesh/reshape.ts';
+import { MOST_SERVERS, consulClaim, consulServer } from '../../mesh/reshape.ts';
 import { type Component, labels, podLabels } from '../labels.ts';
 import { imageOf, podSpec, serviceAccountName } from '../pod.ts';
 import { asText, type Parts } from '../template/expression.ts';
@@ -10,8 +10,7 @@ import type { Target } from '../template/target.ts';
 import { values } from '../values/tree.ts';
 
 const component: Component = 'upgrade';
-/** The values allow no more servers. */
-const ORDINALS = [0, 1, 2];
+const ORDINALS = [...Array(MOST_SERVERS).keys()];
 
 /**
  * Before Helm touches anything: refuses values that an installation cannot go over to, and takes steps that Helm cannot,
@@ -34,7 +33,7 @@ export function addUpgradeHook(target: Target): void {
   });
   target.add(k8s.KubeJob, 'upgrade', {
     metadata: { ...own, annotations: { ...hook('0'), 'helm.sh/hook-output-log-policy': 'hook-failed' } },
-    // Argo CD runs it before the first sync too, when there is no class yet.
+    // Argo CD runs it before the first sync too, and the class does not exist yet then.
     spec: {
       backoffLimit: 0,
       template: { metadata: { labels: podLabels(component) }, spec: { ...upgradePod(), priorityClassName: undefined } },
@@ -45,7 +44,12 @@ export function addUpgradeHook(target: Target): void {
 /** Held while Helm upgrades, and at no other time. */
 const RULES: Rules = [
   { apiGroups: ['apps'], resources: ['deployments'], resourceNames: ['landbridge-operator'], verbs: ['get'] },
-  { apiGroups: ['apps'], resources: ['statefulsets'], resourceNames: [CONSUL_SERVER_SERVICE], verbs: ['get', 'delete'] },
+  {
+    apiGroups: ['apps'],
+    resources: ['statefulsets'],
+    resourceNames: [CONSUL_SERVER_SERVICE],
+    verbs: ['get', 'delete'],
+  },
   { apiGroups: [''], resources: ['pods'], resourceNames: ORDINALS.map(consulServer), verbs: ['get', 'delete'] },
   {
     apiGroups: [''],

@@ -19,8 +19,14 @@ export const consul = z
     servers: z
       .union([z.literal(1), z.literal(3)])
       .default(1)
-      .describe('Own Consul servers: 1, or 3, of which one may be down. Not used with externalConsul.'),
-    storage: quantity.default('1Gi').describe('Size of the volume of each server. Cannot be changed once installed.'),
+      .describe(
+        'Own Consul servers: 1, or 3, of which one may be down. May change on an installation that runs. Not used with externalConsul.',
+      ),
+    storage: quantity
+      .default('1Gi')
+      .describe(
+        'Size of the volume of each server. Once installed it can become more, where the class of the volumes lets them grow.',
+      ),
     storageClass: perhapsName
       .default('')
       .describe("Class of the volumes. Empty: the cluster's default class. Cannot be changed once installed."),

@@ -13,7 +13,7 @@ import {
 import { consulServer } from '../../mesh/reshape.ts';
 import { prepareUpgrade } from '../install/prepare-upgrade.ts';
 
-/** `landbridge prepare-upgrade`: what the chart's hook runs before Helm upgrades or rolls back. */
+/** `landbridge prepare-upgrade`: the chart's hook runs it before Helm upgrades or rolls back. */
 export function prepareUpgradeCommand(): Command {
   return new Command('prepare-upgrade')
     .description('refuse values that an installation cannot go over to, and do what Helm cannot (run by the chart)')

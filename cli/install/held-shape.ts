@@ -12,17 +12,22 @@ import {
 } from '../../clients/kube/resources.ts';
 import { GROUP } from '../../crds/mesh-service.ts';
 import { CONSUL_SERVER_SERVICE, CONSUL_SERVICE, NAMESPACE } from '../../mesh/installation.ts';
-import { type Belonging, type HeldClaim, type HeldShape, consulClaim, consulServer } from '../../mesh/reshape.ts';
+import {
+  type Belonging,
+  type HeldClaim,
+  type HeldShape,
+  MOST_SERVERS,
+  consulClaim,
+  consulServer,
+} from '../../mesh/reshape.ts';
 
-/** The values allow no more. */
-export const MOST_SERVERS = 3;
 const ORDINALS = [...Array(MOST_SERVERS).keys()];
 
 interface Claim extends KubeObject {
   spec: { storageClassName?: string; resources?: { requests?: { storage?: string } } };
 }
 
-/** What the cluster has of an installation, asked for by name, so that few rights are enough. */
+/** Reads the shape of the installation in the cluster. Each object is read by its name, so that few rights are enough. */
 export async function heldShape(kube: KubeClient, wantedPriorityClass: string): Promise<HeldShape> {
   const [operator, servers, priority, namespace, crd, claims] = await Promise.all([
     kube.get<Operator>(deployments, 'landbridge-operator', NAMESPACE),

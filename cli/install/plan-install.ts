@@ -13,8 +13,8 @@ import { installedObjects } from './installed-objects.ts';
 export const INSTALL_MANAGER = 'landbridge-install';
 
 /**
- * What applying these objects would do, found by dry runs of the API server itself, and which objects of an earlier
- * installation are no longer among them. `before` is done by then, and lets fields change that otherwise never do. Writes
+ * Finds out by dry runs of the API server how these objects would change the cluster, and which objects of an earlier
+ * installation they leave out. The steps of `before` run first, and let fields change that otherwise never do. Writes
  * nothing. Throws KubeError when the server would refuse an object.
  */
 export async function planInstall(

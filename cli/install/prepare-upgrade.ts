@@ -4,8 +4,8 @@ import { type ReshapeOptions, reshape } from './reshape.ts';
 import { shapeOfEnvironment } from './wanted-shape.ts';
 
 /**
- * What has to be done before Helm applies other values than those of before. Throws one sentence a value that cannot be
- * changed, with the way round, and nothing was touched.
+ * Prepares an installation for the values that Helm is about to apply. Throws one sentence for each value that cannot
+ * change, with the way round, before it touches anything.
  */
 export async function prepareUpgrade(
   options: ReshapeOptions & { env: Record<string, string | undefined> },

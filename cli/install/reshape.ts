@@ -4,7 +4,7 @@ import type { Clock } from '../../clients/kube/clock.ts';
 import type { Resource } from '../../clients/kube/resources.ts';
 import { persistentVolumeClaims, pods, priorityClasses, statefulSets } from '../../clients/kube/resources.ts';
 import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation.ts';
-import { type Reshaping, consulClaim, consulServer, renewsServers } from '../../mesh/reshape.ts';
+import { MOST_SERVERS, type Reshaping, consulClaim, consulServer, renewsServers } from '../../mesh/reshape.ts';
 
 export interface ReshapeOptions {
   kube: KubeClient;
@@ -33,8 +33,8 @@ export function describeReshaping(step: Reshaping): string {
 }
 
 /**
- * Makes an installation such that the new objects can be applied over it. Running it again goes on where it stopped.
- * Afterwards the StatefulSet is not there, and its pods are: whoever applies it next takes them over.
+ * Prepares an installation so that the new objects can be applied to it. A second run goes on where the first one stopped.
+ * Afterwards the StatefulSet is deleted and its pods run: the next apply makes it again, and it takes the pods over.
  */
 export async function reshape(options: ReshapeOptions, steps: readonly Reshaping[]): Promise<void> {
   const { kube, say } = options;
@@ -45,7 +45,7 @@ export async function reshape(options: ReshapeOptions, steps: readonly Reshaping
         await kube.patchMerge(persistentVolumeClaims, consulClaim(ordinal), NAMESPACE, {
           spec: { resources: { requests: { storage: step.storage } } },
         });
-    if (step.do === 'remove-servers') await removeServers(options, step.from, step.to);
+    if (step.do === 'remove-servers') await removeServers(options, step.to);
     if (step.do === 'renew-priority-class') await kube.delete(priorityClasses, step.name);
   }
   if (renewsServers(steps)) await letServersGo(options);
@@ -58,10 +58,10 @@ async function letServersGo({ kube, clock }: ReshapeOptions): Promise<void> {
 }
 
 /**
- * The last server goes first, and each has left the quorum before its pod ends, so that those that stay can always
- * decide. Its volume goes too: with it a later server of the same name would wake up in the cluster of then.
+ * The last server goes first. Each server leaves the quorum before its pod ends, so that the remaining servers can always
+ * decide. Its volume goes too: a later server of the same name would start with the old list of servers.
  */
-async function removeServers(options: ReshapeOptions, from: number, to: number): Promise<void> {
+async function removeServers(options: ReshapeOptions, to: number): Promise<void> {
   const { kube, clock, say } = options;
   const raft = await options.openServers();
   try {
@@ -69,15 +69,16 @@ async function removeServers(options: ReshapeOptions, from: number, to: number):
     const first = await stayingLeader(await raft.peers());
     await letServersGo(options);
     await lead(raft, first, clock);
-    for (let ordinal = from - 1; ordinal >= to; ordinal--) {
+    // An earlier try may have removed some of them already.
+    for (let ordinal = MOST_SERVERS - 1; ordinal >= to; ordinal--) {
       const name = consulServer(ordinal);
       for (const { id } of (await raft.peers()).filter(({ node }) => node === name)) await raft.removePeer(id);
-      await kube.delete(pods, name, NAMESPACE);
+      const ran = await kube.delete(pods, name, NAMESPACE);
       await gone(kube, clock, pods, name);
-      await raft.forget(name);
+      if (ran) await raft.forget(name);
       await kube.delete(persistentVolumeClaims, consulClaim(ordinal), NAMESPACE);
       await gone(kube, clock, persistentVolumeClaims, consulClaim(ordinal));
-      say(`  ${name} has left`);
+      if (ran) say(`  ${name} has left`);
     }
   } finally {
     raft.close();
@@ -100,7 +101,7 @@ async function lead(raft: ConsulRaft, first: RaftPeer, clock: Clock): Promise<vo
   await until(clock, `${consulServer(0)} leads`, () => leads().catch(() => false));
 }
 
-/** What holds on to a claim or a pod is named by the cluster itself: kubectl describe. */
+/** `kubectl describe` names the reason when a claim or a pod does not go. */
 const gone = (kube: KubeClient, clock: Clock, resource: Resource, name: string): Promise<void> =>
   until(
     clock,

@@ -39,7 +39,7 @@ const environment = z.object({
   LANDBRIDGE_INSTALL_CRDS: yesOrNo,
 });
 
-/** The same as the upgrade job of Helm's chart is told it. Throws an Error that names each variable that is wrong. */
+/** Reads the same shape from the environment of the upgrade job in Helm's chart. Throws an Error that names each variable that is wrong. */
 export function shapeOfEnvironment(env: Record<string, string | undefined>): Shape {
   const parsed = environment.safeParse(env);
   if (!parsed.success) {

@@ -1,4 +1,5 @@
 import type { ConsulOptions } from './consul.ts';
+import { ConsulRefused } from './errors.ts';
 import { openTransport, type Transport } from './transport.ts';
 
 export interface RaftPeer {
@@ -21,7 +22,11 @@ export interface ConsulRaft {
   close(): void;
 }
 
-export const connectRaft = (options: ConsulOptions): ConsulRaft => raftOver(openTransport(options));
+/** To forget a server takes 5 s: the word goes round among the others. */
+const PATIENCE_MS = 20_000;
+
+export const connectRaft = (options: ConsulOptions): ConsulRaft =>
+  raftOver(openTransport({ requestTimeoutMs: PATIENCE_MS, ...options }));
 
 interface RawPeer {
   ID: string;
@@ -49,11 +54,10 @@ export function raftOver(transport: Transport): ConsulRaft {
       await transport.send({ method: 'DELETE', path: '/operator/raft/peer', query: { id } });
     },
     async forget(node) {
-      await transport.send({
-        method: 'PUT',
-        path: `/agent/force-leave/${encodeURIComponent(node)}`,
-        query: { prune: '' },
-        repeatable: true,
+      const path = `/agent/force-leave/${encodeURIComponent(node)}`;
+      await transport.send({ method: 'PUT', path, query: { prune: '' }, repeatable: true }).catch((error: unknown) => {
+        // They have forgotten it already.
+        if (!(error instanceof ConsulRefused && /No node found/.test(error.message))) throw error;
       });
     },
     close: () => transport.close(),

@@ -84,7 +84,7 @@ describe('The chart on a real API server', function () {
     const specs = hooks.flatMap(({ kind, spec }) =>
       kind === 'Pod' ? [spec] : kind === 'Job' ? [spec.template.spec] : [],
     );
-    expect(specs, 'the test, and the removal before and after').to.have.length(3);
+    expect(specs, 'the test, the job before an upgrade, and the removal before and after').to.have.length(4);
     for (const spec of specs) await dryRun(pod('hook', { automountServiceAccountToken: false, ...spec }));
     const loose = pod('loose', { containers: [{ name: 'c', image: 'x' }] });
     const error = (await dryRun(loose).catch((failed: unknown) => failed)) as KubeError;

@@ -2,21 +2,36 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { brakeEvent } from '../../bridge/brake-event.ts';
 import { cleanUpAfter, cleanUpBefore } from '../../cli/install/clean-up.ts';
+import { prepareUpgrade } from '../../cli/install/prepare-upgrade.ts';
+import { systemClock } from '../../clients/kube/clock.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import { recordEvents } from '../../clients/kube/events.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { reflectIn } from '../../clients/kube/reflect-in.ts';
-import { customResourceDefinitions, leases, meshServices, namespaces, secrets } from '../../clients/kube/resources.ts';
+import {
+  customResourceDefinitions,
+  leases,
+  meshServices,
+  namespaces,
+  persistentVolumeClaims,
+  pods,
+  priorityClasses,
+  secrets,
+  statefulSets,
+  storageClasses,
+} from '../../clients/kube/resources.ts';
 import { synthesize } from '../../charts/synthesize.ts';
 import { parseValues } from '../../charts/values.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
-import { NAMESPACE, OPERATOR_LEASE } from '../../mesh/installation.ts';
+import { CONSUL_SERVER_SERVICE, NAMESPACE, OPERATOR_LEASE } from '../../mesh/installation.ts';
 import { FINALIZER } from '../../mesh/names.ts';
+import { consulClaim, consulServer } from '../../mesh/reshape.ts';
 import { stubDomain } from '../../mesh/stub-domain.ts';
 import { keepMaterial } from '../../operator/bootstrap/material.ts';
 import { secretStore } from '../../operator/bootstrap/secret-store.ts';
 import { applyManifest } from '../support/apply-manifest.ts';
 import { eventually } from '../support/eventually.ts';
+import { letOrphansGo } from '../support/orphans.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
 import { describeRight, rightsOf, wasRefused, withoutRight } from '../support/right.ts';
 import { type Manifest, everything, ofKind } from '../unit/charts/objects.ts';
@@ -28,16 +43,26 @@ describe('every right in Kubernetes', function () {
   this.timeout(120_000);
   const objects = synthesize(parseValues(everything), { hooks: true }) as (Manifest & KubeObject)[];
   let kube: RealKube;
+  const stop = new AbortController();
 
   before(async () => {
     kube = await startApiServer();
+    letOrphansGo(kube.client, stop.signal);
+    await kube.client.create(storageClasses, {
+      metadata: { name: 'fast' },
+      provisioner: 'example.org/none',
+      allowVolumeExpansion: true,
+    });
     for (const name of [NAMESPACE, 'shop']) await kube.client.create(namespaces, { metadata: { name } });
     await kube.client.create(customResourceDefinitions, meshServiceCrd() as unknown as KubeObject);
     for (const object of ofKind(objects, 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'))
       await applyManifest(kube.client, object as Manifest & KubeObject);
     await eventually('the kind is served', 20_000, async () => (await kube.client.list(meshServices)) !== undefined);
   });
-  after(() => kube?.stop());
+  after(async () => {
+    stop.abort();
+    await kube?.stop();
+  });
 
   // Nobody here lets go of a claim that is deleted.
   let claimed = 0;
@@ -108,7 +133,71 @@ describe('every right in Kubernetes', function () {
       await cleanUpAfter(kube.client, quiet, async () => undefined);
       return before + after;
     },
+    async upgrade(client) {
+      await installedWithThree();
+      const raft = {
+        peers: async () => [{ id: 'a', node: consulServer(0), leader: true, voter: true }],
+        transferLeadership: async () => undefined,
+        removePeer: async () => undefined,
+        forget: async () => undefined,
+        close: () => undefined,
+      };
+      const job = objects.find(({ kind, metadata }) => kind === 'Job' && metadata.name === 'landbridge-upgrade')!;
+      const { env } = job['spec'].template.spec.containers[0] as { env: { name: string; value?: string }[] };
+      const told = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+      const said = await lacking(
+        prepareUpgrade({
+          kube: client,
+          env: { ...told, LANDBRIDGE_CONSUL_STORAGE: '2Gi', LANDBRIDGE_CONSUL_STORAGE_CLASS: 'fast' },
+          openServers: async () => raft,
+          clock: systemClock,
+          say: () => undefined,
+        }),
+      );
+      await takenAway();
+      return said;
+    },
   };
+
+  const ORDINALS = [0, 1, 2];
+  /** Three servers with small volumes, and a priority class of another number: the upgrade job then takes every step that it knows. */
+  async function installedWithThree(): Promise<void> {
+    const values = { ...everything, consul: { ...everything.consul, servers: 3 as const, storageClass: 'fast' } };
+    const set = (synthesize(parseValues(values)) as (Manifest & KubeObject)[]).find(
+      ({ kind }) => kind === 'StatefulSet',
+    )!;
+    await applyManifest(kube.client, set);
+    const labels = { 'app.kubernetes.io/part-of': 'landbridge' };
+    await kube.client.create(priorityClasses, { metadata: { name: 'landbridge-control-plane', labels }, value: 5 });
+    for (const ordinal of ORDINALS) {
+      const pod = {
+        metadata: { name: consulServer(ordinal), namespace: NAMESPACE },
+        spec: { containers: [{ name: 'c', image: 'x' }] },
+      };
+      await kube.client.create(pods, pod as KubeObject);
+      const name = consulClaim(ordinal);
+      const spec = {
+        accessModes: ['ReadWriteOnce'],
+        storageClassName: 'fast',
+        resources: { requests: { storage: '1Gi' } },
+      };
+      await kube.client.create(persistentVolumeClaims, {
+        metadata: { name, namespace: NAMESPACE },
+        spec,
+      } as KubeObject);
+      await kube.client.patchMerge(persistentVolumeClaims, name, NAMESPACE, { metadata: { finalizers: null } });
+      const bound = { phase: 'Bound', capacity: { storage: '1Gi' } };
+      await kube.client.patchStatus(persistentVolumeClaims, name, NAMESPACE, bound);
+    }
+  }
+  async function takenAway(): Promise<void> {
+    await kube.client.delete(statefulSets, CONSUL_SERVER_SERVICE, NAMESPACE, { propagationPolicy: 'Background' });
+    await kube.client.delete(priorityClasses, 'landbridge-control-plane');
+    for (const ordinal of ORDINALS) {
+      await kube.client.delete(pods, consulServer(ordinal), NAMESPACE, { gracePeriodSeconds: 0 });
+      await kube.client.delete(persistentVolumeClaims, consulClaim(ordinal), NAMESPACE);
+    }
+  }
 
   for (const [component, live] of Object.entries(lives)) {
     const namespace = component === 'removal' ? 'default' : NAMESPACE;

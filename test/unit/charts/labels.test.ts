@@ -61,7 +61,13 @@ describe('the labels of the chart', () => {
 
   it('have a new version replace the pods that run our program, and neither Consul nor a gateway', () => {
     const names = new Set(replaced({ version: '9.9.9' }));
-    expect([...names]).to.have.members(['Job bootstrap', 'Deployment operator', 'Deployment bridge', 'Job removal']);
+    expect([...names]).to.have.members([
+      'Job bootstrap',
+      'Deployment operator',
+      'Deployment bridge',
+      'Job removal',
+      'Job upgrade',
+    ]);
   });
 
   it('have nothing replaced by who manages it', () => {
