@@ -9,6 +9,7 @@ import { type Helm, helmWithChart } from '../support/helm.ts';
 import { failuresOf, underLoad } from '../support/load.ts';
 import { type PreviousVersion, previousVersion } from '../support/previous-version.ts';
 import { labContents } from '../support/lab-contents.ts';
+import { makeServerDiskClass, renewServerDisk } from '../support/server-disks.ts';
 
 const RELEASE = 'landbridge';
 /** The bar: from `helm install` until everything can be used, with the images on the nodes. */
@@ -118,6 +119,39 @@ describe('helm, with the installation of the lab', function () {
     await inOrder();
     await release('rollback', ['3', '--wait', '--force-conflicts']);
     expect(await release('test')).to.match(/Phase:\s+Succeeded/);
+  });
+
+  it('grows to three Consul servers, and goes back to one by a rollback, without a lost request', async () => {
+    await makeServerDiskClass(lab);
+    for (const ordinal of [1, 2]) await renewServerDisk(lab, ordinal);
+    const [machines, one] = [await members(), values() as { consul: object }];
+    await release('upgrade', ['--wait', '--force-conflicts'], one);
+    const [{ revision }] = JSON.parse(await release('history', ['-o', 'json', '--max', '1'])) as [{ revision: number }];
+    const ready = ['get', 'sts', 'landbridge-consul-server', '-n', NAMESPACE, '-o', 'jsonpath={.status.readyReplicas}'];
+    const loses = async (what: string, work: () => Promise<unknown>): Promise<string[]> => {
+      const shots = await underLoad(lab.edge, async () => void (await work()), { perSecond: CLICKS_PER_SECOND });
+      console.log(`    ${what}: ${shots.length} clicks, ${failuresOf(shots).length} failed`);
+      return failuresOf(shots);
+    };
+    const three = { ...one, consul: { ...one.consul, servers: 3 } };
+    const grow = () => release('upgrade', ['--wait', '--force-conflicts'], three);
+    expect(await loses('one to three Consul servers', grow)).to.deep.equal([]);
+    expect(await lab.cluster.kubectl(ready)).to.equal('3');
+    const back = () => release('rollback', [String(revision), '--wait', '--force-conflicts']);
+    expect(await loses('three to one Consul server', back)).to.deep.equal([]);
+    expect(await lab.cluster.kubectl(ready)).to.equal('1');
+    expect(await members()).to.deep.equal(machines);
+    await inOrder();
+  });
+
+  it('refuses a value that cannot change before it touches anything, and says why', async () => {
+    const said = await release('upgrade', ['--wait', '--force-conflicts'], { ...values(), cluster: 'paris' }).catch(
+      (error: Error) => error.message,
+    );
+    expect(said).to.match(/pre-upgrade hooks failed/);
+    const job = ['logs', '-n', NAMESPACE, 'job/landbridge-upgrade'];
+    expect(await lab.cluster.kubectl(job)).to.include('cluster cannot change from lab to paris');
+    await inOrder();
   });
 
   it('uninstalls, and leaves nothing of what was there', async () => {

@@ -7,8 +7,23 @@ const volumeOf = (ordinal: number): string => `landbridge-consul-${ordinal}`;
 const folderOf = (ordinal: number): string => `/var/local/landbridge-consul-${ordinal}`;
 
 /**
- * An empty volume for one more Consul server, bound to its claim before that is there. One that was there is taken away with
- * what was in it, as its disk would be: nothing may use it any more. The lab has no provisioner.
+ * A class under which the scheduler binds a volume as it chooses the node of the pod. Without one a claim is bound by itself,
+ * and a pod that was looked at a moment before may wait for minutes until it is looked at again.
+ */
+export async function makeServerDiskClass(lab: RunningLab): Promise<void> {
+  const storageClass = {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: STORAGE_CLASS },
+    provisioner: 'kubernetes.io/no-provisioner',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  };
+  await lab.cluster.kubectl(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(storageClass) });
+}
+
+/**
+ * Makes an empty volume for a Consul server, and binds it to the name of its claim. A volume of the same name is deleted with
+ * its data first: nothing must use it. The lab has no provisioner.
  */
 export async function renewServerDisk(lab: RunningLab, ordinal: number): Promise<void> {
   const node = (await lab.cluster.nodes()).filter(({ role }) => role === 'worker').at(-1)!.name;
