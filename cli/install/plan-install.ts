@@ -1,12 +1,12 @@
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
-import { isNotFound } from '../../clients/kube/errors.ts';
+import { KubeError, isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { objectPath, type Resource } from '../../clients/kube/resources.ts';
 import { type Reshaping, renewsServers } from '../../mesh/reshape.ts';
 import { changedFields } from './changed-fields.ts';
-import type { Step } from './step.ts';
+import { type Step, nameOf } from './step.ts';
 import { installedObjects } from './installed-objects.ts';
 
 /** Field manager of what `landbridge install` applies. */
@@ -15,7 +15,7 @@ export const INSTALL_MANAGER = 'landbridge-install';
 /**
  * Finds out by dry runs of the API server how these objects would change the cluster, and which objects of an earlier
  * installation they leave out. The steps of `before` run first, and let fields change that otherwise never do. Writes
- * nothing. Throws KubeError when the server would refuse an object.
+ * nothing. Throws one sentence when the server would refuse an object.
  */
 export async function planInstall(
   kube: KubeClient,
@@ -98,9 +98,17 @@ async function planObject(
         { cause: error },
       );
     }
-    throw error;
+    throw isInvalid(error) ? refusalOf(object, error) : error;
   }
 }
+
+/** A value that the API server does not take, such as a port that is no node's: its words name the field. */
+function refusalOf(object: KubeObject, error: KubeError): Error {
+  const words = error.message.replace(/^.*? Invalid: /s, '');
+  return new Error(`${nameOf(object)} is refused, and nothing was changed: ${words}`, { cause: error });
+}
+
+const isInvalid = (error: unknown): error is KubeError => error instanceof KubeError && error.reason === 'Invalid';
 
 /** As it would be if the fields that never change stayed: the API server judges the others. */
 function withFixedFieldsOf(held: KubeObject, object: KubeObject): KubeObject {

@@ -66,21 +66,31 @@ describe('landbridge install, upgrade and uninstall', function () {
   });
 
   it('show what other values change, field by field, and take away what they no longer want', async () => {
-    const changed = await run({ operator: { replicas: 1 }, cluster: 'other' }, true);
+    const changed = await run({ operator: { replicas: 1 }, logLevel: 'debug' }, true);
     const text = lines.join('\n');
     expect(text).to.match(/~ Deployment landbridge\/landbridge-operator\n.*\/spec\/replicas/);
     expect(text).to.include('- PodDisruptionBudget landbridge/landbridge-operator');
     expect(text)
       .to.match(/\+ Job landbridge\/landbridge-bootstrap-\w+/)
       .and.match(/- Job landbridge\/landbridge-bootstrap-\w+/);
-    expect(await run({ operator: { replicas: 1 }, cluster: 'other' })).to.equal(changed);
-    expect(await run({ operator: { replicas: 1 }, cluster: 'other' })).to.equal(0);
+    expect(await run({ operator: { replicas: 1 }, logLevel: 'debug' })).to.equal(changed);
+    expect(await run({ operator: { replicas: 1 }, logLevel: 'debug' })).to.equal(0);
   });
 
   it('name the object that the API server refuses, before anything is written', async () => {
-    const error = await run({ nodeSelector: { 'no label': 'x' }, cluster: 'third' }).catch((failed: unknown) => failed);
-    expect((error as Error).message).to.match(/no label/);
-    expect(await run({ operator: { replicas: 1 }, cluster: 'other' })).to.equal(0);
+    const error = await run({ nodeSelector: { 'no label': 'x' }, logLevel: 'warn' }).catch((failed: unknown) => failed);
+    expect((error as Error).message).to.match(
+      /^(Job|StatefulSet|Deployment) landbridge\/.* is refused, and nothing was changed: .*no label/s,
+    );
+    expect(await run({ operator: { replicas: 1 }, logLevel: 'debug' })).to.equal(0);
+  });
+
+  it('refuse another cluster name before anything is written, and say the way round', async () => {
+    const error = await run({ operator: { replicas: 1 }, logLevel: 'debug', cluster: 'other' }).catch(
+      (failed: unknown) => failed,
+    );
+    expect((error as Error).message).to.match(/^cluster cannot change from lab to other.*\nNothing was changed$/);
+    expect(await run({ operator: { replicas: 1 }, logLevel: 'debug' })).to.equal(0);
   });
 
   it("take everything away, also what processes made, and leave what is the user's", async () => {

@@ -259,7 +259,9 @@ describe('A release that is there, on a real API server', function () {
 
   it('is refused a port that nodes do not have, with a sentence, and changes nothing', async () => {
     const said = await run({ ...base, bridge: { ...base.bridge, nodePort: 80 } });
-    expect(said).to.match(/Service landbridge\/landbridge-bridge.*provided port is not in the valid range/s);
+    expect(said).to.match(
+      /^Service landbridge\/landbridge-bridge is refused, and nothing was changed: .*provided port is not in the valid range/s,
+    );
   });
 });
 
