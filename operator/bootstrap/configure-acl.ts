@@ -8,8 +8,8 @@ import type { Holder, Material, StaticToken } from './material.ts';
 import { type Policy, bridgePolicy, dnsPolicy, edgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
 
 /**
- * Policies and tokens of the server, the operator and the bridge, and the auth methods by which the latter two vouch. Every step states what there
- * shall be, so it may stop anywhere and run again. Each service guards its own paths (docs/adr/0025).
+ * Policies and tokens of the server, the operator and the bridge, and the auth methods by which the latter two vouch. Every step states the end
+ * that it wants, so it may stop anywhere and run again. Each service guards its own paths (docs/adr/0025).
  */
 export async function configureAcl(
   acl: ConsulAcl,
