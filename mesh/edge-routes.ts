@@ -2,6 +2,7 @@ import { EDGE_SERVICE } from '../crds/expose.ts';
 import type { Exposure } from './edge.ts';
 import type { ConfigEntry } from './entry.ts';
 import { servedPaths } from './served-paths.ts';
+import { IDLE_TIMEOUT } from './traffic/limits.ts';
 import { type PathWay, pathWays } from './traffic/rewrite.ts';
 import { ON_MARK, type Tries, triesOf, triesOnMark } from './traffic/router.ts';
 import { LOST_HEADER } from './traffic/sidecar-options.ts';
@@ -66,8 +67,9 @@ function rule(service: string, way: PathWay, { methods, limits, retries }: Tries
     Filters: {
       URLRewrite: { Path: way.rewrite },
       // The gateway goes past the service's own router.
-      TimeoutFilter: limits,
-      ...(triesOnMark(retries) ? { Headers: [{ Set: ON_MARK }] } : {}),
+      // Both are always said: what Consul holds besides would stay (mesh/covers.ts).
+      TimeoutFilter: { IdleTimeout: IDLE_TIMEOUT, ...limits },
+      Headers: [triesOnMark(retries) ? { Set: ON_MARK } : { Remove: Object.keys(ON_MARK) }],
       ...(Object.keys(retries).length === 0 ? {} : { RetryFilter: retries }),
     },
     ResponseFilters: { Headers: [{ Remove: [LOST_HEADER] }] },

@@ -5,6 +5,7 @@ import { goDuration, parseDurationMs } from '../duration.ts';
 const TIMEOUT = '15s';
 /** Envoy's own for a stream in which nothing moves. */
 const IDLE_MS = 300_000;
+export const IDLE_TIMEOUT = goDuration(IDLE_MS);
 /** Consul takes 0 for "not said", and a negative duration for "none". */
 const NONE = '-1s';
 

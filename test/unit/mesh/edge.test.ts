@@ -84,6 +84,19 @@ describe('what Consul holds for the edge gateway', () => {
     ]);
   });
 
+  it('says the idle limit and the header of further tries always, so that neither stays when it is taken out', () => {
+    const filters = (traffic: object) =>
+      rulesOf(stateOf([exposure('web', { hosts: ['a.example'] }, undefined, traffic)]).config['http-route/web'])[0]!
+        .Filters as unknown as { TimeoutFilter: object; Headers: object[] };
+    const names = { 'x-envoy-retry-on': 'retriable-headers', 'x-envoy-retriable-header-names': 'x-landbridge-lost' };
+    expect(filters({}).TimeoutFilter).to.deep.equal({ RequestTimeout: '15s', IdleTimeout: '5m0s' });
+    expect(filters({ timeout: '0s', idleTimeout: '0s' }).TimeoutFilter).to.deep.equal({
+      ...{ RequestTimeout: '-1s', IdleTimeout: '-1s' },
+    });
+    expect(filters({}).Headers).to.deep.equal([{ Set: names }]);
+    expect(filters({ retries: { attempts: 0 } }).Headers).to.deep.equal([{ Remove: Object.keys(names) }]);
+  });
+
   it('serves all hosts below one by a look at the name that was asked for, since Consul takes no star', () => {
     const { config } = stateOf([exposure('web', { hosts: ['a.example', '*.b.example'] })]);
     expect(config['http-route/web']!['Hostnames']).to.deep.equal(['a.example']);
