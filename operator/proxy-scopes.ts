@@ -16,10 +16,14 @@ export function affected({ meshServices }: Pick<World, 'meshServices'>, name: st
   return all.map(meshKey);
 }
 
-/** When the condition of a MeshService was last said to be well; undefined: it is not said to be. */
-export function clearedAtMs(held: HeldMeshService | undefined): number | undefined {
+/**
+ * When an operator before this one found the proxies of a MeshService well; undefined: it did not. `startedMs`, since 1970:
+ * a later time is this operator's own, who remembers what it saw.
+ */
+export function clearedAtMs(held: HeldMeshService | undefined, startedMs: number): number | undefined {
   const said = held?.status?.conditions?.find(({ type }) => type === 'ProxiesAccept');
-  return said?.status === 'True' ? Date.parse(said.lastTransitionTime) : undefined;
+  const sinceMs = said?.status === 'True' ? Date.parse(said.lastTransitionTime) : NaN;
+  return sinceMs <= startedMs ? sinceMs : undefined;
 }
 
 export const isServed = (held: HeldMeshService | undefined): boolean =>

@@ -53,7 +53,8 @@ const GATHER_MS = 200;
  */
 export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   const { world, readCounters, readWords, onChange, clock, signal } = options;
-  const book = proxyBook((scope) => clearedAtMs(world.meshServices.get(scope)));
+  const startedMs = clock.now();
+  const book = proxyBook((scope) => clearedAtMs(world.meshServices.get(scope), startedMs));
   const gateways = new Map<string, PodFacts>();
   /** For each MeshService its last spec, and the phase of each pod. */
   const before = new Map<string, { spec: unknown; phases: Map<string, 'started' | 'ready'> }>();

@@ -76,6 +76,7 @@ function scene(options: { gateways?: PodFacts[]; pods?: number } = {}) {
   });
   const names = (key: string): string[] => watch.seen(key).refusing.map(({ proxy }) => proxy);
   return {
+    services,
     declare,
     clock,
     stop,
@@ -183,6 +184,30 @@ describe('how the operator looks at proxies', () => {
     watch.machines([]);
     expect(watch.seen('shop/far')).to.deep.equal({ known: true, refusing: [], silent: [] });
     stop.abort();
+  });
+
+  it('believes a condition of an operator before it that a refusal is over, and not its own', async () => {
+    for (const [sinceMs, expected] of [
+      [-1000, []],
+      [1000, ['pod caller-0']],
+    ] as const) {
+      const { clock, stop, watch, counters, names, services } = scene();
+      const lastTransitionTime = new Date(clock.now() + sinceMs).toISOString();
+      const held = services.get('shop/caller')!;
+      const condition = {
+        type: 'ProxiesAccept',
+        status: 'True',
+        reason: 'ProxiesAccept',
+        message: '',
+        lastTransitionTime,
+      };
+      services.set('shop/caller', { ...held, status: { conditions: [condition] } as never });
+      counters.set('caller-0', refusing(1));
+      watch.changed(['web']);
+      await clock.advance(2500);
+      expect(names('shop/web')).to.deep.equal(expected);
+      stop.abort();
+    }
   });
 
   it('forgets a pod that is gone', async () => {
