@@ -17,8 +17,8 @@ export function affected({ meshServices }: Pick<World, 'meshServices'>, name: st
 }
 
 /**
- * When an operator before this one found the proxies of a MeshService well; undefined: it did not. `startedMs`, since 1970:
- * a later time is this operator's own, who remembers what it saw.
+ * Since when an earlier operator has found all proxies of a MeshService well; undefined: it has not. A time after `startedMs`
+ * (since 1970) is this operator's own, and its memory is better.
  */
 export function clearedAtMs(held: HeldMeshService | undefined, startedMs: number): number | undefined {
   const said = held?.status?.conditions?.find(({ type }) => type === 'ProxiesAccept');
