@@ -94,9 +94,9 @@ describe('a check by a program', () => {
   it('that is done in time leaves no daemon behind, and touches no process of another check', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'landbridge-check-'));
     const other = await mkdtemp(join(tmpdir(), 'landbridge-check-'));
-    const slow = runCheck(exec(['/bin/sh', '-c', `setsid sh -c '${note}' $0 & sleep 2`, other], 5000), 1);
+    const slow = runCheck(exec(['/bin/sh', '-c', `setsid sh -c '${note}' $0 & sleep 2`, other], 5000), port);
     const daemon = `(setsid sh -c '(${note}) & exit' $0 &); until [ -s $0/pids ]; do sleep 0.05; done`;
-    expect((await runCheck(exec(['/bin/sh', '-c', daemon, folder]), 1)).ok).to.equal(true);
+    expect((await runCheck(exec(['/bin/sh', '-c', daemon, folder]), port)).ok).to.equal(true);
     expect(await alive(folder)).to.deep.equal([]);
     expect(await alive(other)).to.have.length(1);
     expect((await slow).ok).to.equal(true);

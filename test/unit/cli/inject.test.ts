@@ -55,7 +55,7 @@ describe('landbridge inject', () => {
     const text = `${MESH_SERVICE}---\n# the app\n${deployment('{ name: web, namespace: shop }', '').replace(' template:  }', '').replace('spec: { selector: {},', `spec:\n  template:\n    metadata: { labels: { app: web } }\n    spec:\n      containers: [{ name: a }]\n      ${volumes}`)}---\nkind: Service\napiVersion: v1\nmetadata: {name: s, annotations: {on: "yes"}}   # as it was\n`;
     const { text: out } = inject([text]);
     expect(sidecars(out)).to.equal(1);
-    for (const line of text.split('\n').filter((one) => !/labels: \{ app: web|volumes:/.test(one)))
+    for (const line of text.split('\n').filter((one) => !/labels: \{ app: web|containers:|volumes:/.test(one)))
       expect(out.split('\n')).to.include(line);
     expect(out).to.include('defaultMode: 0400 } }');
     const [, workload] = objectsOf([parseManifest('out', out)]);

@@ -224,9 +224,9 @@ describe('config entries of a MeshService', () => {
       },
     });
     expect(route?.Destination).to.deep.include({
-      RequestHeaders: { Add: { 'x-a': '%%REQ(cookie)%%' } },
       ResponseHeaders: { Set: { 'x-discount': '50%% off' }, Remove: ['x-c'] },
     });
+    expect(route?.Destination).to.have.deep.nested.property('RequestHeaders.Add', { 'x-a': '%%REQ(cookie)%%' });
   });
 
   it('carry the limits of a service in the defaults of each caller', () => {
