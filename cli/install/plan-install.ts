@@ -102,7 +102,7 @@ async function planObject(
   }
 }
 
-/** A value that the API server does not take, such as a port that is no node's: its words name the field. */
+/** The API server does not take a value, such as a port outside the range of nodes. Its words name the field. */
 function refusalOf(object: KubeObject, error: KubeError): Error {
   const words = error.message.replace(/^.*? Invalid: /s, '');
   return new Error(`${nameOf(object)} is refused, and nothing was changed: ${words}`, { cause: error });
