@@ -1,7 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../mesh/bootstrap.ts';
+import { BOOTSTRAP_FILE, envoyBootstrap } from '../mesh/bootstrap.ts';
+import { CA_FILE, TOKEN_FILE, caSecret, tokenSecret } from '../mesh/consul-cluster.ts';
 import type { ConsulAccess, PlannedProxy } from '../mesh/bridge-api.ts';
 import { vmNode } from '../mesh/names.ts';
 

@@ -1,5 +1,5 @@
 import { CONSUL_SERVER_SERVICE, NAMESPACE } from './installation.ts';
-import { amountOf } from './quantity.ts';
+import { nanoOf } from './quantity.ts';
 
 /** The values of an installation that cannot simply be applied over others. */
 export interface Shape {
@@ -143,14 +143,14 @@ function judgeStorage(held: HeldShape, wanted: Shape): Judgement {
     return refuse(
       `consul.storageClass cannot change from "${held.storageClass ?? ''}" to "${wanted.storageClass}", since volumes stay in their class: leave it, or take a backup, uninstall, install with the new class and restore (docs/backup.md)`,
     );
-  const [now, then] = [amountOf(held.storage) ?? 0, amountOf(wanted.storage) ?? 0];
+  const [now, then] = [nanoOf(held.storage) ?? 0n, nanoOf(wanted.storage) ?? 0n];
   if (now === then) return nothing;
   if (then < now)
     return refuse(
       `consul.storage cannot become less, ${wanted.storage} after ${held.storage}, since volumes do not shrink: leave it, or take a backup, uninstall, install with the new size and restore (docs/backup.md)`,
     );
   const stays = held.claims.filter(({ ordinal }) => ordinal < wanted.servers);
-  const small = stays.filter(({ storage }) => (amountOf(storage) ?? 0) < then);
+  const small = stays.filter(({ storage }) => (nanoOf(storage) ?? 0n) < then);
   const fixed = small.find(({ expandable }) => !expandable);
   if (fixed !== undefined)
     return refuse(

@@ -1,9 +1,11 @@
 import { SIDECAR_ADMIN_PORT, SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
-import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../mesh/bootstrap.ts';
+import { BOOTSTRAP_FILE, envoyBootstrap } from '../mesh/bootstrap.ts';
+import { CA_FILE, TOKEN_FILE, caSecret, tokenSecret } from '../mesh/consul-cluster.ts';
 import { equal } from '../mesh/equal.ts';
 import { SIDECAR_MOUNT } from '../mesh/inject/sidecar.ts';
 import { podsNode, sidecarSecret } from '../mesh/names.ts';
-import type { SecretTarget, SidecarSecretOptions } from './sidecar-secret.ts';
+import type { SecretTarget } from './secret-target.ts';
+import type { SidecarSecretOptions } from './sidecar-secret.ts';
 import { TOKEN_KEY, type Token, tokenAnnotations } from './sidecar-token.ts';
 
 export const MANAGED_BY = 'app.kubernetes.io/managed-by';

@@ -10,7 +10,8 @@ import { type MeshService, type MeshServiceSpecInput, consulName } from '../../c
 import { proxySettings } from '../../crds/proxy.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
-import { BOOTSTRAP_FILE, CA_FILE, TOKEN_FILE, caSecret, envoyBootstrap, tokenSecret } from '../../mesh/bootstrap.ts';
+import { BOOTSTRAP_FILE, envoyBootstrap } from '../../mesh/bootstrap.ts';
+import { CA_FILE, TOKEN_FILE, caSecret, tokenSecret } from '../../mesh/consul-cluster.ts';
 import { envoyArguments } from '../../mesh/envoy-arguments.ts';
 import { type ActualState, type HeldConfig, diff } from '../../mesh/diff.ts';
 import { CONFIG_KINDS, OWNER_META, configKey } from '../../mesh/entry.ts';

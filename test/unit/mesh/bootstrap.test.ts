@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type BootstrapInput, caSecret, envoyBootstrap, tokenSecret } from '../../../mesh/bootstrap.ts';
+import { type BootstrapInput, envoyBootstrap } from '../../../mesh/bootstrap.ts';
+import { caSecret, tokenSecret } from '../../../mesh/consul-cluster.ts';
 
 const input: BootstrapInput = {
   consul: [

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { Consul } from '../../../clients/consul/consul.ts';
 import type { LinkCandidate } from '../../../mesh/gateway.ts';
 import { keepTerminatingGateway } from '../../../operator/gateway.ts';
-import type { SecretTarget } from '../../../operator/sidecar-secret.ts';
+import type { SecretTarget } from '../../../operator/secret-target.ts';
 import { appOf, nodeOf } from '../../contract/consul-builders.ts';
 import { aPodFacts } from '../../support/builders.ts';
 import { eventually } from '../../support/eventually.ts';

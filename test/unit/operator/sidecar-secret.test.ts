@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import type { Consul, Login } from '../../../clients/consul/consul.ts';
 import type { KubeObject } from '../../../clients/kube/object.ts';
 import { secrets } from '../../../clients/kube/resources.ts';
-import { sidecarSecrets, targetOf } from '../../../operator/sidecar-secret.ts';
+import { targetOf } from '../../../operator/secret-target.ts';
+import { sidecarSecrets } from '../../../operator/sidecar-secret.ts';
 import { aMeshService } from '../../support/builders.ts';
 import { type FakeKube, startFakeKube } from '../../support/fake-kube.ts';
 
