@@ -7,6 +7,7 @@ import {
 } from '../crds/mesh-service.ts';
 import { proxySettings } from '../crds/proxy.ts';
 import type { PlannedProxy, ServicePlan } from '../mesh/bridge-api.ts';
+import { type Standing, standingOf } from '../mesh/traffic/holder.ts';
 import { upstreamVariables } from '../mesh/upstream-variables.ts';
 
 /** What the bridge keeps of a MeshService. */
@@ -20,8 +21,8 @@ export interface ServiceFacts {
   proxy: PlannedProxy;
   /** Sites whose machines may join. */
   sites: string[];
-  /** It holds the claim on the name in Consul, as its status says; true also while Consul is away. */
-  holds: boolean;
+  /** The state of its claim on the name in Consul, as its status says; it stays while Consul is away. */
+  standing: Standing;
   deleting: boolean;
   createdAt: string;
   /** This program cannot parse it: it has a field of a newer version, or the CRD was changed. */
@@ -62,7 +63,7 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
     const service = typeof raw?.service === 'string' ? raw.service : name;
     const protocol = PROTOCOLS.find((one) => one === raw?.protocol) ?? 'tcp';
     const nothing = { protocol, upstreams: [], proxy: plannedProxy(undefined), sites: [], unreadable: true };
-    return { ...identity, ...nothing, service, holds: holdsName(object, service) };
+    return { ...identity, ...nothing, service, standing: standing(object, service) };
   }
   const { protocol, upstreams, workloads, proxy } = meshService.spec;
   return {
@@ -72,7 +73,7 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
     upstreams,
     proxy: plannedProxy(proxy),
     sites: workloads.external?.sites ?? [],
-    holds: holdsName(object, consulName(meshService)),
+    standing: standing(object, consulName(meshService)),
   };
 }
 
@@ -84,8 +85,10 @@ function plannedProxy(proxy: unknown): PlannedProxy {
 }
 
 /** The operator writes `status.consul.service` when it has claimed the name, and leaves it there over outages. */
-const holdsName = (object: { status?: unknown }, service: string): boolean =>
-  (object.status as MeshServiceStatus | null | undefined)?.consul?.service === service;
+function standing({ status }: { status?: unknown }, service: string): Standing {
+  const { consul, conditions } = (status ?? {}) as MeshServiceStatus;
+  return standingOf(service, { consul, conditions: Array.isArray(conditions) ? conditions : [] } as MeshServiceStatus);
+}
 
 function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | undefined {
   try {
@@ -96,14 +99,16 @@ function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | u
 }
 
 /**
- * The MeshService that decides about a Consul name: the one that holds the claim on it, whatever else is said of it. Of
- * those that nobody has claimed yet, the oldest that stays, which is the one that will.
+ * The MeshService that decides about a Consul name: the holder of the claim, whatever else its status says. Of a name that
+ * nobody has claimed yet, the oldest that stays, since it will. One that has lost the name comes last, and admits nobody.
  */
 export function deciding(meshServices: MeshServices, service: string): ServiceFacts | undefined {
   const order = (facts: ServiceFacts): string =>
-    [Number(!facts.holds), Number(facts.deleting), facts.createdAt, facts.namespace, facts.name].join(' ');
+    [ORDER[facts.standing], Number(facts.deleting), facts.createdAt, facts.namespace, facts.name].join(' ');
   return [...meshServices.by('service', service)].sort((a, b) => (order(a) < order(b) ? -1 : 1))[0];
 }
+
+const ORDER: Record<Standing, number> = { holds: 0, open: 1, lost: 2 };
 
 /** Whether instances of `service` may come from `site`. A refusal carries the sentence of what to add. */
 export function admit(meshServices: MeshServices, service: string, site: string): Admission {
@@ -116,6 +121,10 @@ export function admit(meshServices: MeshServices, service: string, site: string)
   }
   const of = `MeshService ${facts.namespace}/${facts.name}`;
   if (facts.deleting) return { kind: 'orphaned', message: `${of} is being deleted: apply it again, and ${add}` };
+  if (facts.standing === 'lost') {
+    const message = `${of} does not hold the name "${service}" in Consul, so no machine may join it: its condition Synced says which owner does`;
+    return { kind: 'orphaned', message };
+  }
   if (facts.unreadable) {
     const message = `${of} cannot be read by this bridge: upgrade the bridge when the CRD is newer (landbridge upgrade), or mend the MeshService`;
     return { kind: 'orphaned', message };
@@ -126,9 +135,14 @@ export function admit(meshServices: MeshServices, service: string, site: string)
   return { kind: 'admitted', plan: planOf(meshServices, facts) };
 }
 
+const speaking = (meshServices: MeshServices, service: string): ServiceFacts | undefined => {
+  const facts = deciding(meshServices, service);
+  return facts?.standing === 'lost' ? undefined : facts;
+};
+
 function planOf(meshServices: MeshServices, facts: ServiceFacts): ServicePlan {
   const { service, protocol, proxy } = facts;
-  const variables = upstreamVariables(facts, (name) => deciding(meshServices, name)?.protocol);
+  const variables = upstreamVariables(facts, (name) => speaking(meshServices, name)?.protocol);
   const upstreams = facts.upstreams.map((upstream) => {
     const found = variables.find((variable) => variable.service === upstream.service);
     const variable = found && { name: found.name, value: found.value };

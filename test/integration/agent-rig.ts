@@ -109,7 +109,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
         upstreams,
         proxy: proxySettings.parse(proxy),
         sites: [SITE],
-        holds: true,
+        standing: 'holds',
         deleting: false,
         createdAt: '2026-01-01T00:00:00Z',
       }),

@@ -120,6 +120,21 @@ describe('admission', () => {
       expect(deciding(mirror([pretender, holder]), 'web')).to.equal(holder);
     });
 
+    it('lets no machine join a MeshService that has lost the name, though no other is here', () => {
+      const lost = {
+        type: 'Synced',
+        status: 'False',
+        reason: 'NameOwnedByAnother',
+        message: '',
+        lastTransitionTime: '',
+      };
+      const loser = serviceFacts({ ...older(), status: { conditions: [lost] } });
+      const admission = admit(mirror([loser]), 'web', 'a');
+      expect(admission.kind, 'machines that joined before go on').to.equal('orphaned');
+      expect(admission).to.have.property('message').that.includes('does not hold the name "web"');
+      expect(deciding(mirror([loser, serviceFacts(younger())]), 'web')?.namespace).to.equal('n2');
+    });
+
     it('takes a claim on another name for none', () => {
       const renamed = serviceFacts({ ...younger(), status: holding('www') });
       const oldest = serviceFacts(older());
@@ -136,8 +151,8 @@ describe('admission', () => {
     for (const spec of [null, undefined, 1, {}, []]) {
       expect(serviceFacts({ metadata: { name: 'web' } as never, spec }).sites).to.deep.equal([]);
     }
-    for (const status of [null, 1, [], { consul: null }, { consul: 'web' }]) {
-      expect(serviceFacts({ ...aMeshService('web'), status }).holds).to.equal(false);
+    for (const status of [null, 1, [], { consul: null }, { consul: 'web' }, { conditions: 1 }]) {
+      expect(serviceFacts({ ...aMeshService('web'), status }).standing).to.equal('open');
     }
   });
 });
