@@ -9,8 +9,8 @@ import { Refusal } from '../refusal.ts';
 const underWay = new WeakSet<Host>();
 /** Of one host, at a time. */
 const MAX_INSTANCES = 16;
-/** `vm join` asks four times a second for five seconds. */
-const PACE = { burst: 30, everyMs: 2000 };
+/** `vm join` asks some seven times, and a machine may join several services one after the other. */
+const PACE = { burst: 60, everyMs: 1000 };
 const paces = new WeakMap<Bridge, Pace>();
 
 /** POST /v1/reach: tries the sidecars that the host has in the mesh from here, as others will. One such request of a host at a time. */

@@ -111,10 +111,10 @@ async function firstWord(input: NodeJS.ReadableStream): Promise<string> {
 /** The bridge and Envoy may have heard of each other a moment later than we. What is still amiss after 5 s is told. */
 async function testPatiently(agent: LocalClient): Promise<Finding[]> {
   const untilMs = performance.now() + 5000;
-  for (;;) {
+  for (let pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, 1000)) {
     const { findings } = await agent.test();
     if (findings.every(({ ok }) => ok) || performance.now() > untilMs) return findings;
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
