@@ -49,8 +49,8 @@ export async function heldShape(kube: KubeClient, wantedPriorityClass: string): 
       value: priority.value ?? 0,
       ours: priority.metadata.labels?.['app.kubernetes.io/part-of'] === 'landbridge',
     },
-    namespace: belongingOf(namespace),
-    crd: belongingOf(crd),
+    namespace: belongingOf(namespace, releaseOf(operator)),
+    crd: belongingOf(crd, releaseOf(operator)),
   };
 }
 
@@ -89,11 +89,15 @@ async function heldClaim(kube: KubeClient, { spec }: Claim, ordinal: number): Pr
   };
 }
 
-const belongingOf = (object: KubeObject | undefined): Belonging | undefined =>
+/** Helm deletes only the objects of the release itself. */
+const belongingOf = (object: KubeObject | undefined, release: string | undefined): Belonging | undefined =>
   object && {
-    toHelm: object.metadata.labels?.['app.kubernetes.io/managed-by'] === 'Helm',
+    toHelm: release !== undefined && releaseOf(object) === release,
     kept: object.metadata.annotations?.['helm.sh/resource-policy'] === 'keep',
   };
+
+const releaseOf = (object: KubeObject | undefined): string | undefined =>
+  object?.metadata.annotations?.['meta.helm.sh/release-name'];
 
 interface Operator extends KubeObject {
   spec: { template: { spec: { containers: { env?: { name: string; value?: string }[] }[] } } };
