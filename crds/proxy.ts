@@ -58,7 +58,8 @@ export const proxySettings = z
       .string()
       .max(4)
       .regex(/^\d{1,3}s$/)
-      .default('5s')
+      // No default in the CRD: a bridge of the version before would take MeshServices with the field for unreadable.
+      .optional()
       .describe(
         'How long the containers of a pod run on before the kubelet stops them: they answer calls while callers hear that the pod leaves, even where the app ends at once. Set as a preStop hook (sleep) in containers without one, at most half of terminationGracePeriodSeconds, in pods with a port and restartPolicy Always that a controller (a Deployment, say) replaces. Kubernetes 1.29 has no such hook. 0s: no delay. 0s-300s. Default: 5s.',
       ),
@@ -108,6 +109,7 @@ const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600 };
 export const drainSeconds = ({ drainTime }: Pick<ProxySettings, 'drainTime'>): number =>
   Number.parseInt(drainTime, 10) * SECONDS[drainTime.at(-1)!]!;
 
+const STOP_DELAY = '5s';
 /** Kubernetes' default, https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
 const GRACE_SECONDS = 30;
 
@@ -116,7 +118,7 @@ const GRACE_SECONDS = 30;
  * (Jobs) get no delay, since nobody calls them by name.
  */
 export function stopSeconds(
-  { stopDelay }: Pick<ProxySettings, 'stopDelay'>,
+  { stopDelay = STOP_DELAY }: Pick<ProxySettings, 'stopDelay'>,
   pod: { restartPolicy?: string; terminationGracePeriodSeconds?: number | null },
 ): number {
   if ((pod.restartPolicy ?? 'Always') !== 'Always') return 0;
