@@ -63,12 +63,13 @@ export function review(
     case 'strip':
       return { decision, response: patched(request.uid, leftoverOperations(pod), [decision.message]) };
     case 'inject': {
-      const { meshService, others = [] } = decision;
+      const { meshService, others = [], warnings: portWarnings = [] } = decision;
       const protocolOf = (service: string) =>
         (inNamespace.find((one) => consulName(one) === service) ?? named(service)[0])?.spec.protocol;
       const hostPort = meshService.spec.reach === 'hostPort' ? hostPortIn(namespace, pod) : undefined;
       const patch = injectionPatch(pod, meshService, settings, protocolOf, hostPort, namespace);
       const warnings = [
+        ...portWarnings,
         ...others.map((other) => overlapMessage(meshService, other)),
         ...unknownProtocols(meshService.spec, protocolOf),
       ];

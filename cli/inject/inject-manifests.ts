@@ -51,7 +51,7 @@ export function injectManifests(manifests: Manifest[], { namespace, image }: Inj
     }
     const own = namespaceOf(meta) ?? namespace;
     const metadata = { name: String(meta['name'] ?? ''), ...template.metadata };
-    const pod: Pod = { metadata, spec: template.spec };
+    const pod: Pod = { ...(kind === 'Pod' ? { kind } : {}), metadata, spec: template.spec };
     const near = candidates(pod, meshServices, own, namespace);
     if (typeof near === 'string') throw new Error(`${what}: ${near}`);
     const decision = decide(pod, near);
@@ -71,7 +71,7 @@ export function injectManifests(manifests: Manifest[], { namespace, image }: Inj
       `${what}: injected for MeshService ${meshService.metadata.name}${otherwise(own, meshService, namespace)}`,
     );
     const unknown = unknownProtocols(meshService.spec, (service) => protocolOf(service, meshServices));
-    notes.push(...unknown.map((note) => `${what}: ${note}`));
+    notes.push(...[...(decision.warnings ?? []), ...unknown].map((note) => `${what}: ${note}`));
     const after = injected(pod, meshService, settings, (service) => protocolOf(service, meshServices));
     const { name: _name, ...changed } = after.metadata;
     const named = template.metadata.name === undefined ? changed : after.metadata;

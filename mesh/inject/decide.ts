@@ -5,9 +5,12 @@ import { olderFirst } from '../overlap.ts';
 import { selects } from '../selector.ts';
 import { type Mark, markOf } from './leftover.ts';
 import { runsOnWindows } from './operating-system.ts';
-import { portProblem } from './ports.ts';
+import { reservedPortTaken, upstreamPortsTaken } from './ports.ts';
 
 export { SIDECAR_CONTAINER } from './sidecar.ts';
+
+/** The kubelet marks the pod that it shows for a static pod, https://kubernetes.io/docs/reference/labels-annotations-taints/ */
+const MIRROR = 'kubernetes.io/config.mirror';
 
 /** Why a pod gets no sidecar: a closed set, each with the sentence people get. */
 export const SKIP_REASONS = {
@@ -15,6 +18,7 @@ export const SKIP_REASONS = {
   AlreadyInjected: 'the pod has its sidecar already',
   NotSelected: 'no MeshService of the namespace selects the pod',
   HostNetwork: 'the pod uses the host network, where its sidecar would take the ports of the whole node',
+  StaticPod: 'the pod mirrors a static pod of a node, which can have no Secret',
   Windows: 'the pod runs on Windows, and there is no sidecar for Windows',
 } as const;
 
@@ -22,7 +26,7 @@ export type SkipReason = keyof typeof SKIP_REASONS;
 
 export type Decision =
   /** `others` select the pod too and are younger. */
-  | { do: 'inject'; meshService: MeshService; others?: MeshService[] }
+  | { do: 'inject'; meshService: MeshService; others?: MeshService[]; warnings?: string[] }
   /** A copy of an injected pod brings a sidecar that nobody here asks for. */
   | { do: 'strip'; message: string }
   | { do: 'skip'; reason: SkipReason }
@@ -46,11 +50,18 @@ export function decide(pod: Pod, meshServices: MeshService[], namespace = pod.me
   if (first === undefined) {
     return mark === undefined ? skip('NotSelected') : { do: 'strip', message: leftBehind(mark) };
   }
+  if (pod.metadata.annotations?.[MIRROR] !== undefined) return skip('StaticPod');
   if (pod.spec.hostNetwork === true) return skip('HostNetwork');
   if (runsOnWindows(pod.spec)) return skip('Windows');
-  const problem = tooMany(pod) ?? portProblem(pod.spec, first);
+  const problem = tooMany(pod) ?? reservedPortTaken(pod.spec);
   if (problem !== undefined) return { do: 'refuse', message: problem };
-  return { do: 'inject', meshService: first, ...(others.length === 0 ? {} : { others }) };
+  const warnings = upstreamPortsTaken(pod.spec, first);
+  return {
+    do: 'inject',
+    meshService: first,
+    ...(others.length === 0 ? {} : { others }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
 }
 
 /**
@@ -69,8 +80,8 @@ function isFor({ metadata }: Pod, mark: Mark, meshService: MeshService | undefin
 /** Each container gets the variables of up to 64 upstreams. */
 const MAX_CONTAINERS = 500;
 
-function tooMany({ spec: { containers, initContainers = [] } }: Pod): string | undefined {
-  const count = containers.length + initContainers.length;
+function tooMany({ spec: { containers, initContainers } }: Pod): string | undefined {
+  const count = containers.length + (initContainers ?? []).length;
   if (count <= MAX_CONTAINERS) return undefined;
   return `the pod has ${count} containers, and Landbridge injects pods of ${MAX_CONTAINERS} at most: split the pod, or label it landbridge.dev/inject=false`;
 }

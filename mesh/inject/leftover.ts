@@ -2,7 +2,7 @@ import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, meshServiceOfSecret } from '../names.ts';
 import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
-import { MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_CONTAINER, SIDECAR_MOUNT } from './sidecar.ts';
+import { MARK_HOLD, MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_CONTAINER, SIDECAR_MOUNT } from './sidecar.ts';
 
 /** The injection that the sidecar of a pod tells of. A copy of a pod may have lost its labels and annotations, and still has the sidecar. */
 export interface Mark {
@@ -39,10 +39,12 @@ export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
   const sidecars = spec.initContainers?.filter(({ name }) => name === SIDECAR_CONTAINER) ?? [];
   const given = new Set(sidecars.flatMap((one) => variable(one, MARK_VARIABLES)?.split(',') ?? []));
   const volumes = new Set(sidecars.map(volumeOf));
+  const held = new Set(sidecars.map((one) => variable(one, MARK_HOLD)).filter((seconds) => seconds !== undefined));
   return [
     ...key(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE),
     ...key(['metadata', 'annotations'], metadata.annotations, ANNOTATION_INJECTED),
     ...inContainers('containers', spec.containers, given),
+    ...spec.containers.flatMap((container, index) => hook(container, ['spec', 'containers', index], held)),
     ...inContainers('initContainers', spec.initContainers ?? [], given),
     ...sidecars.flatMap(({ resources }) => podResourceOperations(spec.resources, resources, -1)),
     ...items(['spec', 'initContainers'], spec.initContainers, ({ name }) => name === SIDECAR_CONTAINER),
@@ -51,7 +53,9 @@ export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
 }
 
 function inContainers(list: string, containers: Container[], given: ReadonlySet<string>): Operation[] {
-  return containers.flatMap(({ name, env = [], ports }, index) => {
+  return containers.flatMap((container, index) => {
+    const { name, ports } = container;
+    const env = container.env ?? [];
     if (name === SIDECAR_CONTAINER) return [];
     // Ours stand before all others, and an app's own of the same name would have kept ours out.
     const others = env.findIndex(({ name, value }) => !given.has(name) || !isOurs(value));
@@ -61,6 +65,14 @@ function inContainers(list: string, containers: Container[], given: ReadonlySet<
       ...items(['spec', list, index, 'ports'], ports, (port) => port.name === HOST_PORT_NAME),
     ];
   });
+}
+
+/** The preStop hook that an injection gave. */
+function hook({ lifecycle }: Container, at: (string | number)[], held: ReadonlySet<string>): Operation[] {
+  const { preStop, ...others } = (lifecycle ?? {}) as { preStop?: { sleep?: { seconds?: number } } };
+  if (!held.has(String(preStop?.sleep?.seconds))) return [];
+  const path = Object.keys(others).length === 0 ? [...at, 'lifecycle'] : [...at, 'lifecycle', 'preStop'];
+  return [{ op: 'remove', path: pointer(...path) }];
 }
 
 const isOurs = (value: string | undefined): boolean => /^(http:\/\/)?localhost:\d+$/.test(value ?? '');

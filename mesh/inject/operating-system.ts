@@ -22,10 +22,13 @@ export function runsOnWindows({ os, nodeSelector = {}, affinity }: PodSpec): boo
   const required = (affinity as Affinity | null | undefined)?.nodeAffinity
     ?.requiredDuringSchedulingIgnoredDuringExecution;
   const terms = required?.nodeSelectorTerms ?? [];
-  return terms.length > 0 && terms.every(({ matchExpressions = [] }) => matchExpressions.some(wantsWindows));
+  return terms.length > 0 && terms.every((term) => (term?.matchExpressions ?? []).some(wantsWindows));
 }
 
-const wantsWindows = ({ key, operator, values = [] }: Requirement): boolean =>
-  LABELS.includes(key) &&
-  ((operator === 'In' && values.length > 0 && values.every((value) => value === 'windows')) ||
-    (operator === 'NotIn' && values.includes('linux')));
+function wantsWindows({ key, operator, values }: Requirement): boolean {
+  const systems = values ?? [];
+  if (!LABELS.includes(key)) return false;
+  return operator === 'In'
+    ? systems.length > 0 && systems.every((system) => system === 'windows')
+    : operator === 'NotIn' && systems.includes('linux');
+}

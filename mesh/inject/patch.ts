@@ -67,14 +67,15 @@ function additions(
   const { proxy, port } = meshService.spec;
   const variables = upstreamVariables(meshService.spec, protocolOf).map(({ name, value }) => ({ name, value }));
   const volume = volumeBeside(spec.volumes ?? []);
+  const holdSeconds =
+    settings.sleepHooks === false || port === undefined || standsAlone(pod) ? 0 : stopSeconds(proxy, spec);
   const ours = sidecar(consulName(meshService), proxy, settings, {
     namespace,
     variables: variables.map(({ name }) => name),
+    holdSeconds,
     user: userBeside(spec),
     volume,
   });
-  const holdSeconds =
-    settings.sleepHooks === false || port === undefined || standsAlone(pod) ? 0 : stopSeconds(proxy, spec);
   const init = (spec.initContainers ?? []).length;
   return [
     ...entry(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE, meshService.metadata.name),

@@ -25,6 +25,8 @@ export interface SidecarPlace {
   namespace: string | undefined;
   /** Names of the variables that the pod's other containers are given. */
   variables: string[];
+  /** Seconds of the preStop hook that the other containers are given; 0: none. */
+  holdSeconds: number;
   /** Uid and gid. */
   user: number;
   /** The name of the volume with the MeshService's Secret. */
@@ -34,6 +36,8 @@ export interface SidecarPlace {
 /** Variables of the sidecar that Envoy does not read: a copy of the pod says by them what was done to the first. */
 export const MARK_NAMESPACE = 'LANDBRIDGE_NAMESPACE';
 export const MARK_VARIABLES = 'LANDBRIDGE_VARIABLES';
+/** Seconds of the preStop hook that the injection gave to containers. */
+export const MARK_HOLD = 'LANDBRIDGE_STOP_SECONDS';
 
 /**
  * Stock Envoy as a native sidecar (an init container with restartPolicy Always): the app starts after the startup
@@ -43,7 +47,7 @@ export function sidecar(
   service: string,
   proxy: ProxySettings,
   settings: SidecarSettings,
-  { namespace, variables, user, volume }: SidecarPlace = NOWHERE,
+  { namespace, variables, holdSeconds, user, volume }: SidecarPlace = NOWHERE,
 ): Container {
   return {
     name: SIDECAR_CONTAINER,
@@ -61,6 +65,7 @@ export function sidecar(
       { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       ...(namespace === undefined ? [] : [{ name: MARK_NAMESPACE, value: namespace }]),
       ...(variables.length === 0 ? [] : [{ name: MARK_VARIABLES, value: variables.join() }]),
+      ...(holdSeconds === 0 ? [] : [{ name: MARK_HOLD, value: String(holdSeconds) }]),
     ],
     ports: [
       { name: 'mesh', containerPort: SIDECAR_PORT, protocol: 'TCP' },
@@ -87,7 +92,7 @@ export function sidecar(
   };
 }
 
-const NOWHERE = { namespace: undefined, variables: [], user: SIDECAR_USER, volume: SIDECAR_VOLUME };
+const NOWHERE = { namespace: undefined, variables: [], holdSeconds: 0, user: SIDECAR_USER, volume: SIDECAR_VOLUME };
 
 /** The MeshService's Secret: bootstrap.json, token.json, ca.json. Mounted whole, since a subPath would never be updated. */
 export const sidecarVolume = (meshService: string, name = SIDECAR_VOLUME) => ({

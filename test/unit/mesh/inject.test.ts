@@ -26,6 +26,13 @@ describe('decide', () => {
   const skips: [keyof typeof SKIP_REASONS, Pod][] = [
     ['NotSelected', aPod('p', { app: 'other' })],
     ['OptedOut', aPod('p', { app: 'web', 'landbridge.dev/inject': 'false' })],
+    [
+      'StaticPod',
+      {
+        metadata: { ...aPod('p', { app: 'web' }).metadata, annotations: { 'kubernetes.io/config.mirror': 'x' } },
+        spec: aPod('p', {}).spec,
+      },
+    ],
     ['HostNetwork', aPod('p', { app: 'web' }, { hostNetwork: true })],
     ['AlreadyInjected', injected(aPod('p', { app: 'web' }), web, SETTINGS, protocolOf)],
   ];

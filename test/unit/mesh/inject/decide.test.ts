@@ -42,6 +42,27 @@ describe('a pod for Windows', () => {
   }
 });
 
+describe('a field that is there and empty, as templates leave it', () => {
+  for (const spec of [
+    { initContainers: null },
+    { volumes: null },
+    { nodeSelector: null },
+    { containers: [{ name: 'app', env: null, ports: null, lifecycle: null, volumeMounts: null }] },
+    {
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: null }] },
+        },
+      },
+    },
+  ])
+    it(`counts as left out: ${JSON.stringify(spec)}`, () => {
+      const pod = webPod(spec as never);
+      expect(decide(pod, [web]).do).to.equal('inject');
+      expect(injected(pod, web, SETTINGS, () => 'http').spec.initContainers).to.have.length(1);
+    });
+});
+
 describe('ports that the sidecar takes', () => {
   const refused: [string, Partial<PodSpec>, string][] = [
     [
@@ -62,11 +83,6 @@ describe('ports that the sidecar takes', () => {
       },
       'container "own" listens on port 19000',
     ],
-    [
-      "an upstream's local port",
-      { containers: [{ name: 'app', ports: [{ containerPort: 9191, hostPort: 80 }] }] },
-      'MeshService web has its upstream add: give that upstream another localPort',
-    ],
   ];
   for (const [words, spec, message] of refused) {
     it(`refuse the pod for ${words}, and say which`, () => {
@@ -75,6 +91,16 @@ describe('ports that the sidecar takes', () => {
       expect(decision).to.have.property('message').that.contains(message);
     });
   }
+
+  it('warn of a local port of an upstream that a container says, and inject: the app may not listen there', () => {
+    const spec = { containers: [{ name: 'app', ports: [{ containerPort: 9191, hostPort: 80 }] }] };
+    expect(decide(webPod(spec), [web])).to.deep.include({
+      do: 'inject',
+      warnings: [
+        'container "app" listens on port 9191, where MeshService web has its upstream add: give that upstream another localPort',
+      ],
+    });
+  });
 
   it('are free for UDP, for init containers that end before the app starts, and as ports of the node', () => {
     const spec = {

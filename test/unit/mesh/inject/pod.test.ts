@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import type { Container, Pod, PodSpec } from '../../../../crds/kubernetes.ts';
+import { leftoverOperations } from '../../../../mesh/inject/leftover.ts';
+import { applied } from '../../../../mesh/inject/operations.ts';
 import { injected } from '../../../../mesh/inject/patch.ts';
 import { SIDECAR_USER } from '../../../../mesh/inject/user.ts';
 import { aMeshService, aPod } from '../../../support/builders.ts';
@@ -135,6 +137,20 @@ describe('an app that is to end', () => {
     expect(injected({ metadata, spec }, web, SETTINGS, () => 'http').spec.containers[0]!.lifecycle).to.deep.equal(
       sleep(5),
     );
+  });
+
+  it('has no hook of ours once a copy of its pod is stripped, and keeps a hook of its own', () => {
+    const template = (spec: object) => {
+      const { metadata, spec: held } = aPod('p', { app: 'web' }, spec);
+      return { metadata, spec: held };
+    };
+    const own = { preStop: { exec: { command: ['true'] } } };
+    const before = template({ containers: [app(), app({ name: 'two', lifecycle: own })] });
+    const copy = injected(before, web, SETTINGS, () => 'http');
+    expect(copy.spec.containers[0]!.lifecycle).to.deep.equal(sleep(5));
+    expect(applied(copy, leftoverOperations(copy)).spec.containers).to.deep.equal(before.spec.containers);
+    const again = injected(copy, aMeshService('web', { proxy: { stopDelay: '0s' } }), SETTINGS, () => 'http');
+    expect(again.spec.containers.map(({ lifecycle }) => lifecycle)).to.deep.equal([undefined, own]);
   });
 
   it('runs on in containers, not in init containers', () => {
