@@ -3,10 +3,11 @@ import { z } from 'zod';
 /** Consul name of the edge gateway; no MeshService may have it. */
 export const EDGE_SERVICE = 'landbridge-edge';
 
+/** RFC 1035: labels of 63 characters at most. Consul refuses others, and a route with them. */
 const host = z
   .string()
   .max(253)
-  .regex(/^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+  .regex(/^(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/);
 
 const path = z
   .string()

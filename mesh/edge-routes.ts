@@ -57,6 +57,9 @@ const belowHost = (host: string): Json[] => [
   { Match: 'regex', Name: ':authority', Value: `(?i)[^:]+${host.slice(1).replaceAll('.', '[.]')}(:[0-9]+)?` },
 ];
 
+/** Said to be empty where they are not given. */
+const NO_RETRIES = { NumRetries: undefined, RetryOn: undefined, RetryOnStatusCodes: undefined };
+
 function rule(service: string, way: PathWay, { methods, limits, retries }: Tries, headers: Json[][]): Json {
   const { path, pathPrefix } = way.match;
   const Path = path === undefined ? { Match: 'prefix', Value: pathPrefix } : { Match: 'exact', Value: path };
@@ -70,7 +73,7 @@ function rule(service: string, way: PathWay, { methods, limits, retries }: Tries
       // Both are always said: what Consul holds besides would stay (mesh/covers.ts).
       TimeoutFilter: { IdleTimeout: IDLE_TIMEOUT, ...limits },
       Headers: [triesOnMark(retries) ? { Set: ON_MARK } : { Remove: Object.keys(ON_MARK) }],
-      ...(Object.keys(retries).length === 0 ? {} : { RetryFilter: retries }),
+      RetryFilter: Object.keys(retries).length === 0 ? undefined : { ...NO_RETRIES, ...retries },
     },
     ResponseFilters: { Headers: [{ Remove: [LOST_HEADER] }] },
     Services: [{ Name: service, Weight: 1 }],

@@ -4,11 +4,12 @@ import type { Log } from '../clients/kube/log.ts';
 import { EDGE_SERVICE } from '../crds/expose.ts';
 import { coveredBy } from '../mesh/covers.ts';
 import { type ActualState, diff } from '../mesh/diff.ts';
-import { type Certificate, EDGE_RUNTIME, type EdgePorts, type Exposure } from '../mesh/edge.ts';
+import { type Certificate, type DesiredEdge, EDGE_RUNTIME, type EdgePorts, type Exposure } from '../mesh/edge.ts';
 import { edgeNode, edgeState, secretKey } from '../mesh/edge.ts';
-import { EDGE_KINDS, configKey } from '../mesh/entry.ts';
+import { EDGE_KINDS, OWNER_META, configKey } from '../mesh/entry.ts';
 import { NAMESPACE } from '../mesh/installation.ts';
-import { type Change, describeChange } from '../mesh/plan.ts';
+import { describeChange } from '../mesh/plan.ts';
+import { applyEdge, edgeFailure, refusedRoute } from './apply-edge.ts';
 import { readCertificate } from './edge-certificate.ts';
 import { GATEWAY_STATS, type Gateway, type Walked, keepGateway } from './keep-gateway.ts';
 import type { SidecarSecrets } from './sidecar-secret.ts';
@@ -53,23 +54,52 @@ async function walk(options: EdgeOptions): Promise<Walked> {
   const exposures = options.exposures();
   const certificates = enabled ? await readCertificates(kube, exposures, nowMs()) : new Map<string, string>();
   const wanted = edgeState({ cluster, ports, exposures: enabled ? exposures : [], certificates });
-  const desired = enabled ? wanted : { ...wanted, node: undefined, config: {} };
-  const { changes, conflicts } = diff(desired, coveredBy(await readHeld(consul, cluster), desired), desired.owner);
+  const held = await readHeld(consul, cluster);
+  const foreign = enabled ? foreignRoutes(held, wanted) : new Map<string, string>();
+  const served = Object.entries(wanted.config).filter(([key]) => !foreign.has(key));
+  const desired = enabled
+    ? { ...wanted, config: Object.fromEntries(served) }
+    : { ...wanted, node: undefined, config: {} };
+  const { changes, conflicts } = diff(desired, coveredBy(held, desired), desired.owner);
   if (conflicts[0] !== undefined) throw new Error(`${conflicts[0].what} in Consul belongs to ${conflicts[0].owner}`);
-  for (const stage of stagesOf(changes)) {
-    const outcomes = await consul.apply(stage);
-    for (const outcome of outcomes) {
-      if (!outcome.ok) throw new Error(`${describeChange(outcome.change)}: ${outcome.error}`);
-      log.info({ change: describeChange(outcome.change) }, 'the edge gateway changed');
-    }
+  // Whatever becomes of the routes, the gateway's pods need a token.
+  if (enabled) {
+    const target = { namespace: NAMESPACE, name: EDGE_SERVICE, service: EDGE_SERVICE, ownerReferences: [] };
+    await sidecarSecrets.keep({ ...target, stats: GATEWAY_STATS, runtime: EDGE_RUNTIME });
   }
+  const outcomes = await applyEdge(consul, changes);
+  for (const { ok, change } of outcomes)
+    if (ok) log.info({ change: describeChange(change) }, 'the edge gateway changed');
+  const failure = edgeFailure(outcomes);
+  if (failure !== undefined) throw new Error(failure);
   if (!enabled) {
     await sidecarSecrets.remove(NAMESPACE, EDGE_SERVICE);
     return { verdicts: new Map(exposures.map(({ namespace, name }) => [`${namespace}/${name}`, OFF])), lost: false };
   }
-  const target = { namespace: NAMESPACE, name: EDGE_SERVICE, service: EDGE_SERVICE, ownerReferences: [] };
-  await sidecarSecrets.keep({ ...target, stats: GATEWAY_STATS, runtime: EDGE_RUNTIME });
-  return { verdicts: wanted.problems, lost: changes.some(({ op }) => op === 'register') };
+  const verdicts = new Map(wanted.problems);
+  for (const [key, owner] of foreign)
+    tell(verdicts, exposures, key.slice('http-route/'.length), `${key} in Consul belongs to ${owner}: remove it`);
+  for (const outcome of outcomes)
+    if (!outcome.ok) tell(verdicts, exposures, refusedRoute(outcome), `Consul refuses its route: ${outcome.error}`);
+  return { verdicts, lost: changes.some(({ op }) => op === 'register') };
+}
+
+/** Routes of another hand in the place of wanted ones, with their owners: each costs its own exposure alone. */
+function foreignRoutes(held: ActualState, wanted: DesiredEdge): Map<string, string> {
+  const routes = Object.values(wanted.config).filter(({ Kind }) => Kind === 'http-route');
+  return new Map(
+    routes.flatMap((entry): [string, string][] => {
+      const found = held.config[configKey(entry)]?.entry;
+      const owner = found?.Meta?.[OWNER_META] ?? 'somebody who left no owner mark';
+      return found === undefined || owner === wanted.owner ? [] : [[configKey(entry), owner]];
+    }),
+  );
+}
+
+/** A route has the name of its service, or one more word behind it (mesh/edge-routes.ts). */
+function tell(verdicts: Map<string, string>, exposures: Exposure[], route: string | undefined, sentence: string): void {
+  for (const { namespace, name, service } of exposures)
+    if (route === service || route === `${service}.wildcard`) verdicts.set(`${namespace}/${name}`, sentence);
 }
 
 async function readCertificates(
@@ -94,18 +124,4 @@ async function readHeld(
   ]);
   const found = [...(defaults === undefined ? [] : [defaults]), ...lists.flat()];
   return { node, config: Object.fromEntries(found.map((held) => [configKey(held.entry), held])) };
-}
-
-const KINDS = ['service-defaults', ...EDGE_KINDS] as const;
-
-/** Certificates, the gateway that names them, the routes that name it. A certificate goes when nobody names it any more. */
-function stagesOf(changes: Change[]): Change[][] {
-  const sets = KINDS.map((kind) =>
-    changes.filter((change) => change.op === 'set-config' && change.entry.Kind === kind),
-  );
-  const removes = KINDS.map((kind) =>
-    changes.filter((change) => change.op === 'delete-config' && change.kind === kind),
-  );
-  const rest = changes.filter(({ op }) => op !== 'set-config' && op !== 'delete-config');
-  return [rest, ...sets, ...removes.toReversed()].filter((stage) => stage.length > 0);
 }

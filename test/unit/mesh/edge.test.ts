@@ -65,7 +65,7 @@ describe('what Consul holds for the edge gateway', () => {
     const seen = rules.map(({ Matches, Filters }) => [
       Matches.map(({ Method = 'any' }) => Method).join(' '),
       Filters.TimeoutFilter,
-      Filters.RetryFilter,
+      JSON.parse(JSON.stringify(Filters.RetryFilter)) as object,
     ]);
     const TimeoutFilter = { RequestTimeout: '10m0s', IdleTimeout: '10m0s' };
     const byMethod = [
@@ -82,6 +82,31 @@ describe('what Consul holds for the edge gateway', () => {
       undefined,
       undefined,
     ]);
+  });
+
+  it('takes no host with a label that DNS does not know, which Consul would refuse', () => {
+    const hosts = (label: number) => () => exposure('web', { hosts: [`${'a'.repeat(label)}.example`] });
+    expect(hosts(63)).not.to.throw();
+    expect(hosts(64)).to.throw();
+  });
+
+  it('writes a route again when tries are taken out of it', () => {
+    const stateFor = (retries: object) => stateOf([exposure('web', { hosts: ['a.example'] }, undefined, { retries })]);
+    const routeOf = (retries: object) => stateFor(retries).config['http-route/web']!;
+    // Consul gives fields that nobody wrote back as zeros.
+    const held = (retries: object): unknown =>
+      JSON.parse(
+        JSON.stringify(routeOf(retries), (key, value: unknown) =>
+          key === 'Filters'
+            ? { RetryFilter: { NumRetries: 0, RetryOn: null, RetryOnStatusCodes: null }, ...(value as object) }
+            : value,
+        ),
+      );
+    const more = { attempts: 2, on: ['gateway-error'], methods: 'All', statusCodes: [429] };
+    for (const less of [{ attempts: 0 }, { ...more, statusCodes: undefined }, { ...more, on: ['reset'] }]) {
+      expect(covers(held(more), routeOf(less))).to.equal(false);
+      expect(covers(held(less), routeOf(less))).to.equal(true);
+    }
   });
 
   it('says the idle limit and the header of further tries always, so that neither stays when it is taken out', () => {
