@@ -1,6 +1,21 @@
 import type { AccessRule } from '../../crds/access.ts';
 import { EDGE_SERVICE, type ExposeSettings } from '../../crds/expose.ts';
+import type { MeshServiceSpec } from '../../crds/mesh-service.ts';
 import { servedPaths } from '../served-paths.ts';
+
+const servesAll = (paths: ExposeSettings['paths']): boolean =>
+  paths.flatMap(servedPaths).some(({ Match, Value }) => Match === 'prefix' && Value === '/');
+
+/** Sentences about the rules that `edgeAccess` leaves out: admission refuses them. */
+export function edgeExpressions({ access = [], expose }: Pick<MeshServiceSpec, 'access' | 'expose'>): string[] {
+  if (expose === undefined || servesAll(expose.paths)) return [];
+  return access
+    .filter(({ from, pathRegex }) => from === EDGE_SERVICE && pathRegex !== undefined)
+    .map(
+      ({ pathRegex }) =>
+        `access of ${EDGE_SERVICE}: the expression ${JSON.stringify(pathRegex)} cannot be held to spec.expose.paths: give path or pathPrefix, or expose /`,
+    );
+}
 
 /**
  * Rules for the edge gateway at an exposed service. The gateway compares the path as it came and the sidecar after it has
@@ -11,10 +26,10 @@ export function edgeAccess({ paths }: ExposeSettings, access: AccessRule[]): Acc
   const own = access.filter(({ from }) => from === EDGE_SERVICE);
   const rules: AccessRule[] = own.length === 0 ? [{ from: EDGE_SERVICE }] : own;
   const served = paths.flatMap(servedPaths);
-  if (served.some(({ Match, Value }) => Match === 'prefix' && Value === '/')) return rules;
+  if (servesAll(paths)) return rules;
   return rules.flatMap((rule) => {
-    // An expression is taken as it is: the gateway itself leads only to what is exposed.
-    if (rule.pathRegex !== undefined) return [rule];
+    // The gateway compares paths before dot segments are resolved, so an expression would open more than is exposed.
+    if (rule.pathRegex !== undefined) return [];
     const { path, pathPrefix, ...rest } = rule;
     return served.flatMap(({ Match, Value }): AccessRule[] => {
       if (Match === 'exact') return meets(Value) ? [{ ...rest, path: Value }] : [];

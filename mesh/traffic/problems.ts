@@ -2,6 +2,7 @@ import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import type { Reason } from '../../crds/reasons.ts';
 import { parseDurationMs } from '../duration.ts';
 import { bannerHeard } from './banner.ts';
+import { edgeExpressions } from './edge-access.ts';
 import { didYouMean } from '../near-name.ts';
 import { regexProblems } from './regex.ts';
 import { routeProblems } from './route-problems.ts';
@@ -58,6 +59,7 @@ export function trafficProblems(
     ...routeProblems(meshService.spec.traffic?.routes ?? []),
     ...regexProblems(meshService),
     ...textProblems(meshService),
+    ...edgeExpressions(meshService.spec).map(refuse),
     ...bannerHeard(meshService),
     ...serviceMissing(meshService, around),
     ...callRefused(meshService, around),

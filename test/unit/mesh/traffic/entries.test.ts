@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { edgeExpressions } from '../../../../mesh/traffic/edge-access.ts';
 import { MISLEADING_EXPRESSIONS, MISLEADING_PATH } from '../../../../mesh/traffic/path-guard.ts';
 import { configEntries } from '../../../../mesh/traffic/entries.ts';
 import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
@@ -208,6 +209,13 @@ describe('config entries of a MeshService', () => {
     ]);
     expect(edgeOf(['/api'], [{ from, path: '/api/x' }])).to.deep.equal([{ PathExact: '/api/x' }]);
     expect(edgeOf(['/api'], [{ from, path: '/admin' }]), 'nothing is left').to.equal('deny');
+    // /public/../admin/v1/x passes the gateway's prefix and then meets the expression.
+    const expression = [{ from, pathRegex: '/[a-z]+/v[0-9]+/.*' }];
+    expect(edgeOf(['/public'], expression)).to.equal('deny');
+    expect(edgeExpressions({ access: expression, expose: { hosts: ['a.example'], paths: ['/public'] } })[0]).to.include(
+      'give path or pathPrefix, or expose /',
+    );
+    expect(edgeExpressions({ access: expression, expose: { hosts: ['a.example'], paths: ['/'] } })).to.deep.equal([]);
   });
 
   it('send header values as they were written, with no command of Envoy in them', () => {
