@@ -8,7 +8,7 @@ export interface Claim {
   service?: string | undefined;
   /** The name that this owner held before, as its status says: a mark that was taken off is put back there, not obeyed. */
   holds?: string | undefined;
-  /** Owners of this cluster who want the name too. Default: not known. The mark of another of this cluster is a forged one. */
+  /** Owners of this cluster who want the name too. Default: not known. Any other mark in the place of one that was held is forged. */
   rivals?: string[] | undefined;
 }
 
@@ -18,14 +18,11 @@ const markOf = (entry: { Meta: Record<string, string> } | undefined): string | u
 function holdsName(name: string, claim: Claim, { config }: ActualState, owner: string): boolean {
   const mark = markOf(config[configKey({ Kind: 'service-defaults', Name: name })]?.entry);
   if (mark === owner) return true;
-  return name === claim.holds && (mark === undefined || isForged(mark, claim, owner));
+  return name === claim.holds && (mark === undefined || isForged(mark, claim));
 }
 
-/** This cluster knows all of its own MeshServices, and none of another cluster. */
-function isForged(mark: string, { rivals }: Claim, owner: string): boolean {
-  const [platform, cluster] = owner.split('/');
-  return rivals !== undefined && mark.startsWith(`${platform}/${cluster}/`) && !rivals.includes(mark);
-}
+/** One Kubernetes cluster uses a Consul datacenter (operator/bootstrap/external.ts), and knows all of its MeshServices. */
+const isForged = (mark: string, { rivals }: Claim): boolean => rivals !== undefined && !rivals.includes(mark);
 
 const isOfService = ({ Kind }: ConfigEntry): boolean => (CONFIG_KINDS as readonly string[]).includes(Kind);
 

@@ -37,7 +37,9 @@ describe('entries of other hands in Consul', function () {
   }
   const entry = async (kind: ConfigEntry['Kind'], name: string) => (await rig.consul.readConfig(kind, name))?.entry;
   const allowed = async (name: string): Promise<string[]> =>
-    (((await entry('service-intentions', name))?.['Sources'] ?? []) as { Name: string }[]).map(({ Name }) => Name);
+    (((await entry('service-intentions', name))?.['Sources'] ?? []) as { Name: string; Action?: string }[])
+      .filter(({ Action }) => Action !== 'deny')
+      .map(({ Name }) => Name);
   const eventOf = (reason: string) =>
     eventually(`an Event ${reason}`, 20_000, async () => {
       const page = await rig.kube.client.list<KubeObject>(events, { namespace: 'shop' });
@@ -55,9 +57,9 @@ describe('entries of other hands in Consul', function () {
     }
     const Sources = [{ Name: '*', Action: 'allow' }];
     await write(rig.consul, { Kind: 'service-intentions', Name: 'web', Meta: { by: 'hand' }, Sources });
-    await eventually('both are gone', 20_000, async () => {
-      const left = [await entry('service-splitter', 'web'), await entry('service-intentions', 'web')];
-      return left.every((one) => one === undefined);
+    await eventually('both are put right', 20_000, async () => {
+      const opened = await allowed('web');
+      return (await entry('service-splitter', 'web')) === undefined && opened.length === 0 ? true : undefined;
     });
     expect((await shop.status('web'))?.conditions?.find(({ type }) => type === 'Synced')).to.include({
       status: 'True',
@@ -77,7 +79,7 @@ describe('entries of other hands in Consul', function () {
       while (looking) if (Object.keys(await shop.health('web')).length === 0) lost++;
     })();
     try {
-      for (const Meta of [{}, { [OWNER_META]: 'k8s/lab/shop/nobody' }]) {
+      for (const Meta of [{}, { [OWNER_META]: 'k8s/lab/shop/nobody' }, { [OWNER_META]: 'k8s/other/x/y' }]) {
         await write(sidecar, {
           Kind: 'service-defaults',
           Name: 'web',

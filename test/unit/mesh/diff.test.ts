@@ -197,16 +197,21 @@ describe('diff', () => {
       );
     });
 
-    it('obeys the mark of whoever may have claimed the name meanwhile', () => {
+    it('obeys the mark of a rival in the cluster, and puts its own back over any other: a sidecar may write it', () => {
       const asked = { spec: { protocol: 'tcp' as const, access: [], upstreams: [], service: undefined }, pods: [] };
-      for (const [mark, rivals] of [
-        ['k8s/other/shop/sub-svc', []],
-        ['k8s/lab/other/sub-svc', ['k8s/lab/other/sub-svc']],
-      ] as const) {
-        const desired = desiredOf(asked, { holds: 'sub-svc', rivals: [...rivals] });
-        const mine = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
-        const { conflicts } = diff(desired, withEntry(mine, foreign('service-defaults', 'sub-svc', mark)), OWNER);
-        expect(conflicts.map(({ owner }) => owner)).to.deep.equal([mark]);
+      const rival = 'k8s/lab/other/sub-svc';
+      const desired = desiredOf(asked, { holds: 'sub-svc', rivals: [rival] });
+      const mine = written(NOTHING, diff(desired, NOTHING, OWNER).changes);
+      const plan = (mark: string) =>
+        diff(desired, withEntry(mine, foreign('service-defaults', 'sub-svc', mark)), OWNER);
+      expect(plan(rival).conflicts.map(({ owner }) => owner)).to.deep.equal([rival]);
+      for (const mark of ['k8s/other/shop/sub-svc', 'k8s/lab/shop/ghost', 'bridge/x/y', 'x', '']) {
+        const { conflicts, changes } = plan(mark);
+        expect(conflicts, mark).to.deep.equal([]);
+        expect(
+          changes.map(({ op }) => op),
+          mark,
+        ).to.deep.equal(['set-config']);
       }
     });
 
