@@ -63,8 +63,9 @@ export function desiredState(intent: Intent): Desired {
     return { ...claim, service: undefined, ...nothing };
   }
 
-  const service = consulName(meshService);
   const blocking = (intent.problems ?? []).filter(({ weight }) => weight !== 'warn');
+  // A new name is taken together with what is asked for under it.
+  const service = (blocking.length > 0 ? intent.holds : undefined) ?? consulName(meshService);
   const problems: Problem[] = blocking.map(({ reason, message }) => ({ reason, message }));
   const registrations: Record<string, Registration> = {};
   for (const pod of intent.pods) {

@@ -50,7 +50,9 @@ export function diff(desired: Wish, actual: ActualState, owner: string): Plan {
   const conflicts = conflictsOf(desired, actual, mine, owner);
   const wanted = conflicts.length === 0 ? desired : { node: undefined, config: {} };
   const keeps = desired.keepsConfig === true && conflicts.length === 0;
-  const config = keeps ? kept(wanted.config, mine.config, owner, desired.withdraws === true) : wanted.config;
+  const config = keeps
+    ? kept(wanted.config, mine.config, owner, { service: desired.service, withdraws: desired.withdraws === true })
+    : wanted.config;
   // Config entries before registrations: an instance is known under its protocol from its first moment.
   const changes = [...removals(wanted, mine), ...configSteps(mine.config, config), ...writes(wanted, mine)];
   return { changes, conflicts };

@@ -16,10 +16,16 @@ type Source = { Name: string; Action?: string; Permissions?: unknown };
  * | the claim without its mark      | stays, and gets the mark                                                          |
  * | another hand's                  | the resolver as it is asked for; else it goes                                     |
  */
-export function kept(wanted: Config, held: ActualState['config'], owner: string, withdraws: boolean): Config {
+export function kept(
+  wanted: Config,
+  held: ActualState['config'],
+  owner: string,
+  { service, withdraws }: { service: string | undefined; withdraws: boolean },
+): Config {
   const names = new Set(Object.values(held).map(({ entry }) => entry.Name));
-  if (names.size === 0) return alone(wanted);
-  return Object.assign({}, ...[...names].map((name) => keptUnder(name)));
+  if (names.size === 0) return alone(wanted, service);
+  const claimed = service === undefined || names.has(service) ? {} : alone(wanted, service);
+  return Object.assign(claimed, ...[...names].map((name) => keptUnder(name)));
 
   function keptUnder(name: string): Config {
     const staying: ConfigEntry[] = [];
@@ -53,7 +59,9 @@ export function kept(wanted: Config, held: ActualState['config'], owner: string,
 
 const isPlain = ({ Permissions }: Source): boolean => Permissions === undefined;
 
-const alone = (wanted: Config): Config =>
+const alone = (wanted: Config, service: string | undefined): Config =>
   Object.fromEntries(
-    Object.entries(wanted).filter(([, { Kind }]) => Kind === 'service-defaults' || Kind === 'service-intentions'),
+    Object.entries(wanted).filter(
+      ([, { Kind, Name }]) => Name === service && (Kind === 'service-defaults' || Kind === 'service-intentions'),
+    ),
   );

@@ -21,8 +21,8 @@ export interface Steps {
     read(place: CatalogPlace, desired: CatalogState): Promise<ActualState>;
     apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
   };
-  /** Keeps the sidecars' Secret and its token; answers the sentence of what went wrong, if anything did. */
-  keepSidecarSecret(intent: Intent): Promise<string | undefined>;
+  /** Keeps the sidecars' Secret and its token, which is for `service`; answers the sentence of what went wrong, if anything did. */
+  keepSidecarSecret(intent: Intent, service: string | undefined): Promise<string | undefined>;
   /** Ends the token and removes the Secret: who does not own a name gets no token for it. Answers as the above. */
   dropSidecarSecret(intent: Intent): Promise<string | undefined>;
   /** Facts for the status that neither the object nor the plan holds. */
@@ -65,7 +65,7 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
     await steps.releaseObject(intent);
     return;
   }
-  const tokenProblem = await sidecarSecret(steps, intent, walk);
+  const tokenProblem = await sidecarSecret(steps, intent, desired.service, walk);
   // The status speaks of the whole: the walk that comes to its end says it.
   if (walk.cut && failed === undefined && tokenProblem === undefined) return steps.again(key);
   const seen: Seen = { ...(await steps.look(intent)), ...unreached(walk), tokenProblem };
@@ -115,13 +115,18 @@ const problemOf = (error: Error): string =>
   error instanceof ConsulUnavailable ? REASONS.ConsulUnavailable : error.message;
 
 /** A token for a name goes only to who holds it: not before the claim, and not after a conflict. */
-async function sidecarSecret(steps: Steps, intent: Intent, walk: Walk): Promise<string | undefined> {
+async function sidecarSecret(
+  steps: Steps,
+  intent: Intent,
+  service: string | undefined,
+  walk: Walk,
+): Promise<string | undefined> {
   if (walk.plan.conflicts.length > 0) return steps.dropSidecarSecret(intent);
   const unclaimed = walk.outcomes.some(
     ({ ok, change }) =>
       !ok && change.op === 'set-config' && change.entry.Kind === 'service-defaults' && change.modifyIndex === 0,
   );
-  return walk.error !== undefined || unclaimed ? undefined : steps.keepSidecarSecret(intent);
+  return walk.error !== undefined || unclaimed ? undefined : steps.keepSidecarSecret(intent, service);
 }
 
 /** The name it has now and those it had: a renamed MeshService leaves nothing behind. */

@@ -23,14 +23,18 @@ export interface SecretTarget {
   ownerReferences: OwnerReference[];
 }
 
-/** `pods`: where a port that is given by its name is found. */
-export const targetOf = (meshService: MeshService, pods: Pick<PodFacts, 'ports'>[] = []): SecretTarget => {
+/** `pods`: where a port that is given by its name is found. `service`: the name that is held. Default: the one asked for. */
+export const targetOf = (
+  meshService: MeshService,
+  pods: Pick<PodFacts, 'ports'>[] = [],
+  service = consulName(meshService),
+): SecretTarget => {
   const { namespace = '', name, uid = '' } = meshService.metadata;
   const owner = { apiVersion: API_VERSION, kind: 'MeshService', name, uid, controller: true };
   const { port, proxy } = meshService.spec;
   const { stats } = proxy;
   const appPort = typeof port === 'string' ? portOfAll(pods, port) : port || undefined;
-  return { namespace, name, service: consulName(meshService), stats, appPort, ownerReferences: [owner] };
+  return { namespace, name, service, stats, appPort, ownerReferences: [owner] };
 };
 
 /** Undefined where the pods do not agree: they have one Secret. */

@@ -131,10 +131,10 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       await kube.patchMerge(meshServices, intent.name, intent.namespace, { metadata: { finalizers, resourceVersion } });
     },
 
-    async keepSidecarSecret(intent) {
+    async keepSidecarSecret(intent, service) {
       if (intent.meshService!.spec.workloads.pods === undefined) return undefined;
       try {
-        await sidecarSecrets.keep(targetOf(intent.meshService!, intent.pods));
+        await sidecarSecrets.keep(targetOf(intent.meshService!, intent.pods, service));
         return undefined;
       } catch (error) {
         return (error as Error).message;

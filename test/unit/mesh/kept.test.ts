@@ -6,7 +6,7 @@ import { desiredState } from '../../../mesh/desired.ts';
 import { OWNER_META, configKey } from '../../../mesh/entry.ts';
 import type { Change } from '../../../mesh/plan.ts';
 import type { TrafficProblem } from '../../../mesh/traffic/problems.ts';
-import { aMeshService } from '../../support/builders.ts';
+import { aMeshService, aPodFacts } from '../../support/builders.ts';
 
 const OWNER = 'k8s/lab/shop/web';
 const MISSING: TrafficProblem = { weight: 'wait', reason: 'ReferenceMissing', message: 'backup is missing' };
@@ -98,6 +98,28 @@ describe('a MeshService that asks for what cannot be served', () => {
         else expect(open.map(({ Name }) => Name)).to.have.members([...new Set(asked)]);
       }),
     );
+  });
+
+  it('stays under its name with all instances when it asks for another at the same time', () => {
+    const desiredAs = (service: string, problems: TrafficProblem[]) =>
+      desiredState({
+        cluster: 'lab',
+        namespace: 'shop',
+        name: 'web',
+        meshService: aMeshService('web', { ...FAILOVER, protocol: 'http', service, access }),
+        pods: [aPodFacts('web-1', { labels: { app: 'web' } })],
+        formerServices: ['web'],
+        holds: 'web',
+        problems,
+      });
+    const before = desiredAs('web', []);
+    const held = Object.values(before.config).map((entry, index) => [
+      configKey(entry),
+      { entry, modifyIndex: index + 1 },
+    ]);
+    const blocked = desiredAs('payments', [MISSING]);
+    expect(diff(blocked, { node: before.node, config: Object.fromEntries(held) }, OWNER).changes).to.deep.equal([]);
+    expect(blocked.service, 'which the token is for').to.equal('web');
   });
 
   it('gives up what joins it to services of others that it stands in the way of', () => {
