@@ -144,6 +144,8 @@ describe('the operator', function () {
       ['Ready', 'True'],
       ['Synced', 'True'],
       ['Injected', 'True'],
+      // No service is called edge.
+      ['NamesMet', 'False'],
     ]);
     const secret = (await kube.client.get<KubeObject & { data: Record<string, string> }>(
       secrets,
