@@ -114,7 +114,10 @@ function atAddress(file: string, folder: string, address: string): string {
   return file
     .replaceAll('/etc/landbridge', folder)
     .replaceAll(/"address":"127\.0\.0\.1","port_value":19000/g, `"address":"${address}","port_value":19000`)
-    .replaceAll(/"address":"(0\.0\.0\.0|::)","port_value":20200/g, `"address":"${address}","port_value":20200`);
+    .replaceAll(
+      /"address":"(0\.0\.0\.0|::)","port_value":20200(,"ipv4_compat":true)?/g,
+      `"address":"${address}","port_value":20200`,
+    );
 }
 
 /** `/containerLogs/NAMESPACE/POD/CONTAINER?tailLines=N`, as the API server asks it. */
