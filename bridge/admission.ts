@@ -99,8 +99,8 @@ function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | u
 }
 
 /**
- * The MeshService that decides about a Consul name: the holder of the claim, whatever else its status says. Of a name that
- * nobody has claimed yet, the oldest that stays, since it will. One that has lost the name comes last, and admits nobody.
+ * The MeshService that decides about a Consul name: the holder of the claim, whatever else its status says. Before any claim, the
+ * oldest that stays, since it will make it. One that has lost the name comes last, and admits nobody.
  */
 export function deciding(meshServices: MeshServices, service: string): ServiceFacts | undefined {
   const order = (facts: ServiceFacts): string =>

@@ -70,7 +70,7 @@ function rule(service: string, way: PathWay, { methods, limits, retries }: Tries
     Filters: {
       URLRewrite: { Path: way.rewrite },
       // The gateway goes past the service's own router.
-      // Both are always said: what Consul holds besides would stay (mesh/covers.ts).
+      // Both are always written, since Consul keeps other fields (mesh/covers.ts).
       TimeoutFilter: { IdleTimeout: IDLE_TIMEOUT, ...limits },
       Headers: [triesOnMark(retries) ? { Set: ON_MARK } : { Remove: Object.keys(ON_MARK) }],
       RetryFilter: Object.keys(retries).length === 0 ? undefined : { ...NO_RETRIES, ...retries },

@@ -24,7 +24,7 @@ export function sum(a: string, b: string, sign: 1 | -1 = 1): string | undefined 
   return left === undefined || right === undefined ? undefined : spell(left + BigInt(sign) * right);
 }
 
-/** In billionths of one. Undefined when the text is no amount. */
+/** The amount in billionths of one; undefined for any other text. */
 export function nanoOf(text: string): bigint | undefined {
   const match = /^([+-]?)(\d{0,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2})|([KMGTPE]i|[numkMGTPE]))?$/.exec(text);
   const [, sign, whole = '', fraction = '', exponent = '0', suffix = ''] = match ?? [];

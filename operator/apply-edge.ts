@@ -18,7 +18,7 @@ export async function applyEdge(consul: Pick<Consul, 'apply'>, changes: Change[]
   return outcomes;
 }
 
-/** The sentence of the first failure that is not a route's own; undefined when there is none. */
+/** The sentence of the first failure that is not a route's own; undefined without one. */
 export const edgeFailure = (outcomes: Outcome[]): string | undefined => {
   const failed = outcomes.find((outcome) => !outcome.ok && refusedRoute(outcome) === undefined);
   return failed === undefined || failed.ok ? undefined : `${describeChange(failed.change)}: ${failed.error}`;
@@ -32,7 +32,7 @@ export const refusedRoute = (outcome: Outcome): string | undefined =>
 
 const KINDS = ['service-defaults', ...EDGE_KINDS] as const;
 
-/** Certificates, the gateway that names them, the routes that name it. A certificate goes when nobody names it any more. */
+/** Certificates, the gateway that names them, the routes that name it. A certificate goes after the last entry that names it. */
 function stagesOf(changes: Change[]): Change[][] {
   const sets = KINDS.map((kind) =>
     changes.filter((change) => change.op === 'set-config' && change.entry.Kind === kind),

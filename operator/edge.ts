@@ -62,7 +62,7 @@ async function walk(options: EdgeOptions): Promise<Walked> {
     : { ...wanted, node: undefined, config: {} };
   const { changes, conflicts } = diff(desired, coveredBy(held, desired), desired.owner);
   if (conflicts[0] !== undefined) throw new Error(`${conflicts[0].what} in Consul belongs to ${conflicts[0].owner}`);
-  // Whatever becomes of the routes, the gateway's pods need a token.
+  // The gateway's pods need a token, also when Consul refuses a route.
   if (enabled) {
     const target = { namespace: NAMESPACE, name: EDGE_SERVICE, service: EDGE_SERVICE, ownerReferences: [] };
     await sidecarSecrets.keep({ ...target, stats: GATEWAY_STATS, runtime: EDGE_RUNTIME });

@@ -6,7 +6,7 @@ import type { PodFacts } from '../mesh/pod.ts';
 /** Whose Envoys start from the Secret. */
 export interface SecretTarget {
   namespace: string;
-  /** Of the MeshService; the Secret is called after it. */
+  /** The MeshService's name, after which the Secret is called. */
   name: string;
   /** Its name in Consul, which the token is for. */
   service: string;
@@ -15,11 +15,11 @@ export interface SecretTarget {
   appPort?: number | undefined;
   /** Envoy's runtime keys. Default: none of its own. */
   runtime?: Record<string, number>;
-  /** Of the gateway: other names in Consul that its token stands for. Default: it is not the gateway. */
+  /** For a gateway: other names in Consul that its token stands for. Default: not a gateway. */
   links?: readonly string[];
-  /** Envoy opens its stream to Consul anew so often, seconds. Default: it keeps it. */
+  /** Seconds after which Envoy opens its stream to Consul again. Default: it keeps the stream. */
   streamSeconds?: number;
-  /** What takes the Secret along when it goes; without one it stays until `remove`. */
+  /** The Secret goes with these objects; without one it stays until `remove`. */
   ownerReferences: OwnerReference[];
 }
 

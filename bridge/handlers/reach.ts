@@ -7,7 +7,7 @@ import { reachMachine } from '../reach.ts';
 import { Refusal } from '../refusal.ts';
 
 const underWay = new WeakSet<Host>();
-/** Of one host, at a time. */
+/** Instances of one host in one request. */
 const MAX_INSTANCES = 16;
 /** `vm join` asks some seven times, and a machine may join several services one after the other. */
 const PACE = { burst: 60, everyMs: 1000 };
