@@ -29,7 +29,14 @@ interface Kept {
   account: Account | undefined;
   standing: Standing[];
   lookedMs: number;
-  app: { connects: number; fails: number; silentSinceMs: number | undefined; silent: SilentApp | undefined };
+  app: {
+    connects: number;
+    fails: number;
+    /** Tries of the probe. */
+    tries: number;
+    silentSinceMs: number | undefined;
+    silent: SilentApp | undefined;
+  };
 }
 
 export interface ProxyBook {
@@ -76,7 +83,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
   };
 
   function kept(proxy: Proxy): Kept {
-    const app = { connects: 0, fails: 0, silentSinceMs: undefined, silent: undefined };
+    const app = { connects: 0, fails: 0, tries: 0, silentSinceMs: undefined, silent: undefined };
     const record = held.get(proxy.key) ?? { proxy, account: undefined, standing: [], lookedMs: -Infinity, app };
     record.proxy = proxy;
     held.set(proxy.key, record);
@@ -109,7 +116,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       const before = record.account;
       record.account = accountOf(before, counters.updates, heard);
       judge(record, record.account.refusals, before === undefined, nowMs);
-      record.app = appOf(record, counters, port, nowMs);
+      record.app = appOf(record, counters, port, before === undefined, nowMs);
     },
     told(proxy, refusals, nowMs) {
       const record = kept(proxy);
@@ -162,15 +169,27 @@ function concerns({ calls }: Proxy, refusal: Refusal, service: string, served: b
 }
 
 /** Whether nobody is where the calls go: calls failed and none came through since, or the probe finds nobody. */
-function appOf({ proxy, app }: Kept, counters: ProxyCounters, port: number | undefined, nowMs: number): Kept['app'] {
+function appOf(
+  { proxy, app }: Kept,
+  counters: ProxyCounters,
+  port: number | undefined,
+  first: boolean,
+  nowMs: number,
+): Kept['app'] {
   const { connects, connectFails: fails, probe } = counters;
   const restarted = connects < app.connects || fails < app.fails;
   const failed = fails - (restarted ? 0 : app.fails);
   const through = connects - (restarted ? 0 : app.connects) - failed;
-  const counted = { connects, fails };
+  const tries = probe?.port === port ? (probe?.tries ?? 0) : 0;
+  const counted = { connects, fails, tries };
   const well = { ...counted, silentSinceMs: undefined, silent: undefined };
-  if (!port || through > 0) return well;
+  if (!port) return well;
   const instance = proxy.name;
+  // The counters of a first look may be of long ago. A second look soon tells whether calls fail now.
+  if (first && fails > 0) return { ...counted, silentSinceMs: nowMs, silent: undefined };
+  if (!first && through > 0) return well;
+  // An app that the probe has found is tried again only once a day, so only a new try says more than the calls.
+  if (probe?.listening === true && tries > (restarted ? 0 : app.tries)) return well;
   if (failed > 0) return { ...counted, silentSinceMs: nowMs, silent: { instance, port, calls: true } };
   const { silentSinceMs = nowMs, silent } = app;
   // Without new calls nobody knows.

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import type { ProxyCounters } from '../../../mesh/proxies/counters.ts';
+import { proxyBook } from '../../../operator/proxy-book.ts';
+
+const POD = { key: 'shop/web-0', name: 'pod web-0', scope: 'shop/web', calls: [] };
+const probe = (listening: boolean, tries: number) => ({ port: 8080, listening, tries });
+const silent = { instance: 'pod web-0', port: 8080, calls: true };
+
+describe('the memory of an app that does not listen', () => {
+  /** Looks at one pod every five seconds, and gives what is claimed after each look. */
+  const looks = (...counters: Omit<ProxyCounters, 'updates'>[]) => {
+    const book = proxyBook(() => undefined);
+    return counters.map((one, i) => {
+      book.took(POD, { counters: { updates: [], ...one }, heard: [], port: 8080 }, i * 5000);
+      return { silent: book.silent(POD.key), again: book.isTroubled(POD.key) };
+    });
+  };
+
+  it('takes the counters of a first look as the base, and looks again soon when calls have failed before', () => {
+    const long = { connects: 9, connectFails: 9, probe: probe(true, 4) };
+    expect(looks(long, long)).to.deep.equal([
+      { silent: undefined, again: true },
+      { silent: undefined, again: false },
+    ]);
+    expect(looks({ ...long, connectFails: 0 })).to.deep.equal([{ silent: undefined, again: false }]);
+  });
+
+  it('claims it when calls fail after the first look, though a probe of long ago found the app', () => {
+    const [, second] = looks(
+      { connects: 9, connectFails: 9, probe: probe(true, 1) },
+      { connects: 11, connectFails: 11, probe: probe(true, 1) },
+    );
+    expect(second?.silent).to.deep.equal(silent);
+  });
+
+  it('believes a probe that found the app since the last look more than calls that failed', () => {
+    const [, second, third] = looks(
+      { connects: 0, connectFails: 0, probe: probe(false, 1) },
+      { connects: 2, connectFails: 2, probe: probe(true, 2) },
+      { connects: 4, connectFails: 4, probe: probe(false, 3) },
+    );
+    expect(second?.silent).to.equal(undefined);
+    expect(third?.silent).to.deep.equal(silent);
+  });
+
+  it('counts from 0 when the Envoy started again', () => {
+    const [, second] = looks(
+      { connects: 9, connectFails: 9, probe: undefined },
+      { connects: 1, connectFails: 1, probe: undefined },
+    );
+    expect(second?.silent).to.deep.equal(silent);
+  });
+});
