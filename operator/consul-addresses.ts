@@ -4,6 +4,8 @@ import type { Log } from '../clients/kube/log.ts';
 /** A Service keeps its address as long as it is there. */
 const PERIOD_MS = 10 * 60_000;
 const PATIENCE_MS = 2000;
+/** Between tries until the first answer: twice as long each time. */
+const RETRY_MS = { first: 1000, most: 60_000 };
 /** Names of Services, which only the cluster's DNS knows. Others are for the DNS of the company, or of the world. */
 const OF_SERVICE = /\.svc(\.|$)/;
 
@@ -19,7 +21,8 @@ export interface ConsulAddressesOptions {
 
 /**
  * The addresses of the Service by which sidecars find Consul, for pods with a DNS of their own that does not know its name.
- * Empty when the name is not that of a Service. Looked up at once, and again every ten minutes. The last result is kept.
+ * Empty when the name is not that of a Service; undefined until a lookup has succeeded. Looked up at once and with
+ * back-off until then, and again every ten minutes. The last result is kept.
  */
 export function followConsulAddresses({
   host,
@@ -27,8 +30,8 @@ export function followConsulAddresses({
   clock,
   signal,
   log,
-}: ConsulAddressesOptions): () => Promise<string[]> {
-  let found: string[] = [];
+}: ConsulAddressesOptions): () => Promise<string[] | undefined> {
+  let found: string[] | undefined;
   const look = async (): Promise<void> => {
     try {
       found = (await lookup(host)).sort();
@@ -36,10 +39,10 @@ export function followConsulAddresses({
       if (!signal.aborted) log.warn({ err: error, host }, 'could not look up the address of Consul');
     }
   };
-  if (!OF_SERVICE.test(host)) return () => Promise.resolve(found);
+  if (!OF_SERVICE.test(host)) return () => Promise.resolve([]);
   const follow = async (): Promise<void> => {
-    while (!signal.aborted) {
-      await clock.wait(PERIOD_MS, signal);
+    for (let retryMs = RETRY_MS.first; !signal.aborted; retryMs = Math.min(2 * retryMs, RETRY_MS.most)) {
+      await clock.wait(found === undefined ? retryMs : PERIOD_MS, signal);
       if (!signal.aborted) await look();
     }
   };

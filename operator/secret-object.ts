@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
 import { SIDECAR_ADMIN_PORT, SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
 import { BOOTSTRAP_FILE, envoyBootstrap } from '../mesh/bootstrap.ts';
 import { CA_FILE, TOKEN_FILE, caSecret, tokenSecret } from '../mesh/consul-cluster.ts';
@@ -33,6 +35,36 @@ export interface StoredSecret {
   };
   data?: Record<string, string>;
 }
+
+/** The addresses of Consul in the bootstrap of a Secret that was written before; none when they cannot be read. */
+export function addressesIn(held: StoredSecret | undefined): string[] {
+  try {
+    const bootstrap = storedBootstrap.parse(
+      JSON.parse(Buffer.from(held?.data?.[BOOTSTRAP_FILE] ?? '', 'base64').toString()),
+    );
+    const endpoints = bootstrap.static_resources.clusters.flatMap(({ load_assignment }) => load_assignment.endpoints);
+    return endpoints
+      .filter(({ priority }) => priority === 1)
+      .flatMap(({ lb_endpoints }) => lb_endpoints.map(({ endpoint }) => endpoint.address.socket_address.address))
+      .filter((address) => isIP(address) !== 0);
+  } catch {
+    return [];
+  }
+}
+
+const address = z.object({ socket_address: z.object({ address: z.string().default('') }).prefault({}) });
+const endpoints = z.object({
+  priority: z.number().default(0),
+  lb_endpoints: z.array(z.object({ endpoint: z.object({ address: address.prefault({}) }) })).default([]),
+});
+/** Those parts of it that hold the addresses; see mesh/consul-cluster.ts. */
+const storedBootstrap = z.object({
+  static_resources: z.object({
+    clusters: z.array(
+      z.object({ load_assignment: z.object({ endpoints: z.array(endpoints).default([]) }).prefault({}) }),
+    ),
+  }),
+});
 
 /** The Secret itself. */
 export function secretObject(target: SecretTarget, token: Token, addresses: string[], options: SecretOptions) {

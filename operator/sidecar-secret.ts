@@ -4,7 +4,7 @@ import type { KubeClient } from '../clients/kube/client.ts';
 import { secrets } from '../clients/kube/resources.ts';
 import { sidecarSecret } from '../mesh/names.ts';
 import { inParallel } from '../clients/consul/in-parallel.ts';
-import { MANAGED_BY, type StoredSecret, isAsWanted, secretObject } from './secret-object.ts';
+import { MANAGED_BY, type StoredSecret, addressesIn, isAsWanted, secretObject } from './secret-object.ts';
 import type { SecretTarget } from './secret-target.ts';
 import { type Token, holdsOf, isDue, login, storedToken } from './sidecar-token.ts';
 
@@ -17,8 +17,8 @@ export interface SidecarSecretOptions {
   cluster: string;
   datacenter: string;
   consulGrpc: { host: string; port: number };
-  /** Where Consul is found without its name. Default: nowhere. */
-  consulAddresses?: () => Promise<string[]>;
+  /** Where Consul is found without its name; undefined: not known yet, so a Secret keeps what it holds. Default: nowhere. */
+  consulAddresses?: () => Promise<string[] | undefined>;
   /** Where /ready is open: `::` unless the kernels of this cluster have no IPv6. */
   readyHost?: '::' | '0.0.0.0';
   serverName: string;
@@ -35,7 +35,7 @@ interface Parts {
   token: Token;
   caPem: string;
   /** The addresses of Consul. */
-  addresses: string;
+  addresses: string[];
 }
 
 /** The Secret itself is too large to be remembered for each MeshService. */
@@ -50,7 +50,7 @@ const sameParts = (a: Parts, b: Parts): boolean =>
   a.uid === b.uid &&
   a.token === b.token &&
   a.caPem === b.caPem &&
-  a.addresses === b.addresses;
+  a.addresses.join() === b.addresses.join();
 
 /** An answer of Consul about a token counts for this long, while nothing raises a doubt. */
 const PROOF_GOOD_MS = 300_000;
@@ -157,14 +157,16 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       }
       tokens.set(key, token);
       const before = written.get(key);
-      const addresses = (await options.consulAddresses?.()) ?? [];
+      const addresses = options.consulAddresses
+        ? ((await options.consulAddresses()) ?? before?.madeOf.addresses ?? addressesIn(held))
+        : [];
       const madeOf = {
         stats: target.stats,
         appPort: target.appPort,
         uid: target.ownerReferences[0]?.uid,
         token,
         caPem: currentCa(),
-        addresses: addresses.join(),
+        addresses,
       };
       if (before !== undefined && sameParts(before.madeOf, madeOf)) return false;
       const secret = secretObject(target, token, addresses, options);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { followConsulAddresses } from '../../../operator/consul-addresses.ts';
 import { eventually } from '../../support/eventually.ts';
+import { fakeClock } from '../bridge/fake-clock.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const SERVICE = 'landbridge-consul.landbridge.svc';
@@ -49,11 +50,48 @@ describe('the address of Consul', () => {
     const lookup = () => new Promise<string[]>(() => undefined);
     const slow = followConsulAddresses({ host: SERVICE, lookup, clock, signal: stop.signal, log: silent })();
     clock.tick();
-    expect(await slow).to.deep.equal([]);
+    expect(await slow, 'not known').to.equal(undefined);
     for (const host of ['consul.example', '10.0.0.1', 'svc.example'])
       expect(await followConsulAddresses({ host, lookup, clock, signal: stop.signal, log: silent })()).to.deep.equal(
         [],
       );
+    stop.abort();
+  });
+
+  it('is looked up again with back-off until the first success, and is not known until then', async () => {
+    const stop = new AbortController();
+    const clock = fakeClock();
+    const askedMs: number[] = [];
+    const lookup = async () => {
+      askedMs.push(clock.steady() - 1_000_000);
+      if (askedMs.length < 5) throw new Error('no answer');
+      return ['10.96.0.9'];
+    };
+    const addresses = followConsulAddresses({ host: SERVICE, lookup, clock, signal: stop.signal, log: silent });
+    expect(await addresses()).to.equal(undefined);
+    await clock.advance(14_000);
+    expect(await addresses()).to.equal(undefined);
+    await clock.advance(1000);
+    expect(await addresses()).to.deep.equal(['10.96.0.9']);
+    expect(askedMs).to.deep.equal([0, 1000, 3000, 7000, 15_000]);
+    await clock.advance(599_000);
+    expect(askedMs.length, 'before ten minutes').to.equal(5);
+    await clock.advance(1000);
+    expect(askedMs.length).to.equal(6);
+    stop.abort();
+  });
+
+  it('is looked up at least once a minute while no lookup has succeeded', async () => {
+    const stop = new AbortController();
+    const clock = fakeClock();
+    let asked = 0;
+    const lookup = async () => {
+      asked += 1;
+      throw new Error('no answer');
+    };
+    followConsulAddresses({ host: SERVICE, lookup, clock, signal: stop.signal, log: silent });
+    await clock.advance(600_000);
+    expect(asked).to.be.within(14, 17);
     stop.abort();
   });
 });

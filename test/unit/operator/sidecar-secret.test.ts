@@ -39,6 +39,8 @@ describe('the Secret of the sidecars', () => {
     },
     logout: async (secretId) => void ended.push(secretId),
   };
+  /** Undefined: the name of Consul was not found yet. */
+  let addresses: string[] | undefined;
   const keeper = () =>
     sidecarSecrets({
       kube: kube.client,
@@ -46,6 +48,7 @@ describe('the Secret of the sidecars', () => {
       cluster: 'lab',
       datacenter: 'dc1',
       consulGrpc: { host: 'consul', port: 8503 },
+      consulAddresses: async () => addresses,
       serverName: 'server.dc1.consul',
       consulCaPem: () => caPem,
       signingKeyPem: () => signingKey,
@@ -66,6 +69,7 @@ describe('the Secret of the sidecars', () => {
     nowMs = Date.parse('2026-01-01T00:00:00Z');
     logins = [];
     caPem = 'PEM';
+    addresses = [];
     ended = [];
     lost = [];
     asked = [];
@@ -82,6 +86,39 @@ describe('the Secret of the sidecars', () => {
     expect(await held()).to.include({ token: 'token-1' });
     expect((await held())?.['token.json']).to.contain('token-1');
     expect((await held())?.['ca.json']).to.contain('PEM');
+  });
+
+  it('keeps the addresses of Consul that it holds until they can be looked up, and is not written for that', async () => {
+    addresses = ['10.96.0.9', 'fd00::9'];
+    await keeper().keep(targetOf(aMeshService('web')));
+    const before = await held();
+    expect(before?.['bootstrap.json'], 'the name of the file').to.contain('10.96.0.9');
+    addresses = undefined;
+    const next = keeper();
+    kube.requests.length = 0;
+    expect(await next.keep(targetOf(aMeshService('web'))), 'by a new leader').to.equal(false);
+    next.doubt('shop', 'web');
+    expect(await next.keep(targetOf(aMeshService('web')))).to.equal(false);
+    expect(kube.requests.filter(({ method }) => method !== 'GET')).to.deep.equal([]);
+    caPem = 'PEM2';
+    await next.keep(targetOf(aMeshService('web')));
+    expect((await held())?.['bootstrap.json'], 'when something else changes').to.equal(before?.['bootstrap.json']);
+    addresses = ['10.96.0.9', 'fd00::9'];
+    expect(await next.keep(targetOf(aMeshService('web'))), 'when they are found as they were').to.equal(false);
+    addresses = ['10.96.0.10'];
+    expect(await next.keep(targetOf(aMeshService('web')))).to.equal(true);
+    expect((await held())?.['bootstrap.json'])
+      .to.contain('10.96.0.10')
+      .and.not.to.contain('10.96.0.9');
+  });
+
+  it('is made without addresses when none are known and none are held', async () => {
+    addresses = undefined;
+    const kept = keeper();
+    expect(await kept.keep(targetOf(aMeshService('web')))).to.equal(true);
+    expect((await held())?.['token']).to.equal('token-1');
+    addresses = ['10.96.0.9'];
+    expect(await kept.keep(targetOf(aMeshService('web')))).to.equal(true);
   });
 
   it('gets a token for all that is linked, and ends one with a name too many once nobody uses it any more', async () => {
