@@ -12,6 +12,7 @@ import { intentOf } from '../mesh/intent.ts';
 import { standingOf } from '../mesh/traffic/holder.ts';
 import type { Neighbourhood } from '../mesh/traffic/problems.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
+import { withoutSuggestions } from '../mesh/traffic/suggestions.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../mesh/names.ts';
 import { mayOverlap, olderFirst, overlapMessage, rivalsOf } from '../mesh/overlap.ts';
 import { type PodFacts, podFacts } from '../mesh/pod.ts';
@@ -145,6 +146,7 @@ export function watchWorld({
     versions: ({ metadata }) =>
       podMirror.by('meshService', `${metadata.namespace}/${metadata.name}`).flatMap(({ version }) => version ?? []),
   };
+  const walked = withoutSuggestions(around);
 
   const inNamespace = (namespace: string): MeshService[] =>
     held.by('namespace', namespace).flatMap(({ meshService }) => meshService ?? []);
@@ -175,7 +177,7 @@ export function watchWorld({
       const { namespace = '', deletionTimestamp } = found.metadata;
       // One that cannot be read asks for nothing that is known; one that is being deleted asks for nothing at all.
       if (found.invalid !== undefined && deletionTimestamp === undefined) return undefined;
-      return intentOf(found, around, {
+      return intentOf(found, walked, {
         pods: podMirror.by('meshService', key),
         podSecurity: optedIn.get(namespace)?.podSecurity,
         overlap: found.meshService && overlapOf(found.meshService),

@@ -3,12 +3,12 @@ import type { Reason } from '../../crds/reasons.ts';
 import { parseDurationMs } from '../duration.ts';
 import { bannerHeard } from './banner.ts';
 import { edgeExpressions } from './edge-access.ts';
-import { didYouMean } from '../near-name.ts';
 import { regexProblems } from './regex.ts';
 import { routeProblems } from './route-problems.ts';
 import { speakerOf } from './holder.ts';
 import { splitCycle } from './split-cycle.ts';
 import { referencesOf, servicesOf } from './subset.ts';
+import { type Suggest, suggestions } from './suggestions.ts';
 import { textProblems } from './text-problems.ts';
 import { unmetNames } from './unmet-names.ts';
 
@@ -37,7 +37,7 @@ export interface Neighbourhood {
   named(service: string): MeshService[];
   /** MeshServices whose routes, split or fail over lead to a service. */
   joining(service: string): MeshService[];
-  /** Every name in Consul that a MeshService wants. Default: not known. */
+  /** Names in Consul that a MeshService wants, to suggest one of them. Default: it is not known which there are. */
   names?(): Iterable<string>;
   /** Versions of the pods that are instances of a MeshService. Default: not known. */
   versions?(meshService: MeshService): string[];
@@ -49,6 +49,7 @@ export function trafficProblems(
   around: Neighbourhood,
   before?: MeshService,
 ): TrafficProblem[] {
+  const suggest = suggestions(around);
   return [
     ...nameTaken(meshService, around, before),
     ...joinsItself(meshService),
@@ -61,9 +62,9 @@ export function trafficProblems(
     ...textProblems(meshService),
     ...edgeExpressions(meshService.spec).map(refuse),
     ...bannerHeard(meshService),
-    ...serviceMissing(meshService, around),
+    ...serviceMissing(meshService, around, suggest),
     ...callRefused(meshService, around),
-    ...unmetNames(meshService, around),
+    ...unmetNames(meshService, around, suggest),
   ];
 }
 
@@ -159,7 +160,7 @@ function timeoutsCross(meshService: MeshService): TrafficProblem[] {
   ];
 }
 
-function serviceMissing(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+function serviceMissing(meshService: MeshService, around: Neighbourhood, suggest: Suggest): TrafficProblem[] {
   const missing = servicesOf(meshService.spec.traffic).filter(
     (service) => service !== consulName(meshService) && others(meshService, around.named(service)).length === 0,
   );
@@ -172,7 +173,7 @@ function serviceMissing(meshService: MeshService, around: Neighbourhood): Traffi
   return missing.map((service) => ({
     weight: 'wait',
     reason: 'ReferenceMissing',
-    message: `spec.traffic names the service "${service}", which no MeshService has: ${meanwhile}${didYouMean(service, around.names?.() ?? [])}`,
+    message: `spec.traffic names the service "${service}", which no MeshService has: ${meanwhile}${suggest(service)}`,
     ...(withdraws ? { withdraws } : {}),
   }));
 }

@@ -1,7 +1,7 @@
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
-import { didYouMean } from '../near-name.ts';
 import type { Neighbourhood, TrafficProblem } from './problems.ts';
 import { criteriaOf, referencesOf } from './subset.ts';
+import type { Suggest } from './suggestions.ts';
 
 const warn = (message: string): TrafficProblem => ({ weight: 'warn', reason: 'NameUnmet', message });
 
@@ -9,13 +9,12 @@ const warn = (message: string): TrafficProblem => ({ weight: 'warn', reason: 'Na
  * Names that nobody answers to: an upstream, a caller in spec.access, a version in spec.traffic. Files may come in any order,
  * and Consul may hold services of others, so these are warnings. Without `names` and `versions` nothing is known of them.
  */
-export function unmetNames(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
-  return [...unmetServices(meshService, around), ...unmetVersions(meshService, around)];
+export function unmetNames(meshService: MeshService, around: Neighbourhood, suggest: Suggest): TrafficProblem[] {
+  return [...unmetServices(meshService, around, suggest), ...unmetVersions(meshService, around, suggest)];
 }
 
-function unmetServices(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
-  const { names } = around;
-  if (names === undefined) return [];
+function unmetServices(meshService: MeshService, around: Neighbourhood, suggest: Suggest): TrafficProblem[] {
+  if (around.names === undefined) return [];
   const own = consulName(meshService);
   const isUnmet = (service: string): boolean => service !== own && around.named(service).length === 0;
   const { upstreams, access = [] } = meshService.spec;
@@ -25,19 +24,17 @@ function unmetServices(meshService: MeshService, around: Neighbourhood): Traffic
       .filter(({ service }) => isUnmet(service))
       .map(({ service }) =>
         warn(
-          `no MeshService has the name "${service}", which spec.upstreams gives: calls to it fail until there is one${didYouMean(service, names())}`,
+          `no MeshService has the name "${service}", which spec.upstreams gives: calls to it fail until there is one${suggest(service)}`,
         ),
       ),
     ...callers
       .filter(isUnmet)
-      .map((from) =>
-        warn(`no MeshService has the name "${from}", which spec.access lets in${didYouMean(from, names())}`),
-      ),
+      .map((from) => warn(`no MeshService has the name "${from}", which spec.access lets in${suggest(from)}`)),
   ];
 }
 
 /** Where all instances are pods, and there are some, it is known which versions there are. */
-function unmetVersions(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
+function unmetVersions(meshService: MeshService, around: Neighbourhood, suggest: Suggest): TrafficProblem[] {
   const { traffic, workloads } = meshService.spec;
   const has = [...new Set(around.versions?.(meshService))].sort();
   if (traffic === undefined || workloads.external !== undefined || has.length === 0) return [];
@@ -46,7 +43,7 @@ function unmetVersions(meshService: MeshService, around: Neighbourhood): Traffic
     if (version === undefined || has.includes(version)) return [];
     return [
       warn(
-        `no pod has the version "${version}", which spec.traffic names (they have ${has.slice(0, 5).join(', ')}): requests that go there get 503${didYouMean(version, has)}`,
+        `no pod has the version "${version}", which spec.traffic names (they have ${has.slice(0, 5).join(', ')}): requests that go there get 503${suggest(version, has)}`,
       ),
     ];
   });

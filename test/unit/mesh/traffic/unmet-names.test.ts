@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { consulName } from '../../../../crds/mesh-service.ts';
 import { type Neighbourhood, trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import { withoutSuggestions } from '../../../../mesh/traffic/suggestions.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 const all = [aMeshService('oven', { protocol: 'http' }), aMeshService('till', { protocol: 'http' })];
@@ -44,5 +45,47 @@ describe('the warning of a name that nobody answers to', () => {
   it('leaves versions alone where machines are instances too, because their versions are unknown here', () => {
     const workloads = { external: { sites: ['rack-1'] } };
     expect(told({ workloads, traffic: { split } }, ['v1'])).to.deep.equal([]);
+  });
+
+  describe('among 5000 MeshServices', () => {
+    /** Counts how often all names are asked for, and how many of them are looked at. */
+    const crowd = () => {
+      const counts = { asked: 0, taken: 0 };
+      const names = function* () {
+        counts.asked += 1;
+        for (let i = 0; i < 5000; i += 1) {
+          counts.taken += 1;
+          yield `service-${i}`;
+        }
+      };
+      const neighbourhood: Neighbourhood = { cluster: 'c', named: () => [], joining: () => [], names };
+      return { counts, neighbourhood };
+    };
+    const upstreams = Array.from({ length: 64 }, (_, i) => ({ service: `servic-${i}`, localPort: 9000 + i }));
+    const web = aMeshService('web', {
+      protocol: 'http',
+      upstreams,
+      access: [{ from: 'servise-1' }],
+      traffic: { routes: [{ name: 'r', path: '/r', service: 'servixe-2' }] },
+    });
+    const unmet = (neighbourhood: Neighbourhood): string[] =>
+      trafficProblems(web, neighbourhood).map(({ message }) => message);
+
+    it('suggests a name for the first three of an object alone, and asks for all names once', () => {
+      const { counts, neighbourhood } = crowd();
+      const messages = unmet(neighbourhood);
+      expect(messages.length).to.equal(66);
+      expect(messages.filter((each) => each.includes('did you mean')).length).to.equal(3);
+      expect(messages[0]).to.contain('"servixe-2"').and.to.contain('did you mean "service-2"?');
+      expect(counts).to.deep.equal({ asked: 1, taken: 5000 });
+    });
+
+    it('says the same without suggestions in a walk of the operator, and looks at no name', () => {
+      const { counts, neighbourhood } = crowd();
+      const plain = unmet(neighbourhood).map((each) => each.replace(/; did you mean.*$/, ''));
+      counts.asked = counts.taken = 0;
+      expect(unmet(withoutSuggestions(neighbourhood))).to.deep.equal(plain);
+      expect(counts).to.deep.equal({ asked: 0, taken: 0 });
+    });
   });
 });
