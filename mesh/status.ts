@@ -183,12 +183,12 @@ function readyVerdict(
   return verdict('True', ready === total ? 'AllInstancesReady' : 'SomeInstancesNotReady');
 }
 
-/** Only once a proxy has answered. After a start of the operator the earlier verdict stays until all were asked. */
+/** Only once a proxy has answered. The earlier verdict stays after a start until all were asked, or no proxy has it. */
 function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undefined): [ConditionType, Verdict][] {
   const found = proxies && acceptsVerdict(proxies);
   if (found !== undefined) return [['ProxiesAccept', found]];
   const said = previous?.conditions?.find(({ type }) => type === 'ProxiesAccept');
-  if (said === undefined) return [];
+  if (said === undefined || (proxies?.over && said.status === 'False')) return [];
   return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 

@@ -53,7 +53,8 @@ export interface ProxyBook {
   restarted(key: string): void;
   /** It did not answer. */
   missed(proxy: Proxy, nowMs: number): void;
-  forget(key: string): void;
+  /** It is no more. Gives it when it was held. */
+  forget(key: string): Proxy | undefined;
   /** Something about it is to be looked at again soon. */
   isTroubled(key: string): boolean;
   /** The part that conditions show. */
@@ -132,8 +133,10 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       kept(proxy).lookedMs = nowMs;
     },
     forget(key) {
+      const proxy = held.get(key)?.proxy;
       held.delete(key);
       refusing.delete(key);
+      return proxy;
     },
     isTroubled: (key) => refusing.has(key) || held.get(key)?.app.silentSinceMs !== undefined,
     view: (key) => {

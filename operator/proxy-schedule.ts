@@ -1,8 +1,8 @@
 import type { Clock } from '../clients/kube/clock.ts';
 
 export interface ProxyScheduleOptions {
-  /** Keys of all that are looked at now and then. */
-  all: () => string[];
+  /** Keys of all that are looked at now and then, asked for at the start of each round. Must not throw. */
+  all: () => Promise<string[]>;
   /** Never called for a key while that is looked at. Must not throw. */
   look: (key: string) => Promise<void>;
   /** Looks at the same time. */
@@ -61,7 +61,7 @@ export function proxySchedule({ all, look, limit, clock, signal }: ProxySchedule
   /** Those that come meanwhile are looked at as they come. */
   async function round(): Promise<void> {
     for (let roundMs = FIRST_ROUND_MS; !signal.aborted; roundMs = ROUND_MS) {
-      const keys = all();
+      const keys = await all();
       const steps = roundMs / STEP_MS;
       for (let step = 0, begun = 0; step < steps && !signal.aborted; step += 1) {
         await clock.wait(STEP_MS, signal);

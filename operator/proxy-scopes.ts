@@ -1,8 +1,15 @@
 import { consulName } from '../crds/mesh-service.ts';
 import type { HeldMeshService } from './held-mesh-service.ts';
+import type { PodFacts } from '../mesh/pod.ts';
 import type { World } from './world.ts';
 
 export const meshKey = ({ metadata }: HeldMeshService): string => `${metadata.namespace}/${metadata.name}`;
+
+export const podKey = ({ namespace, name }: PodFacts): string => `${namespace}/${name}`;
+
+/** An Envoy of it may answer. */
+export const answers = ({ ip, finished, terminating }: PodFacts): boolean =>
+  ip !== undefined && !finished && !terminating;
 
 /** Keys of the MeshServices whose proxies are given something else when entries of a name change. */
 export function affected({ meshServices }: Pick<World, 'meshServices'>, name: string): string[] {

@@ -5,16 +5,18 @@ import { equal } from '../mesh/equal.ts';
 import type { PodFacts } from '../mesh/pod.ts';
 import type { Heard } from '../mesh/proxies/heard.ts';
 import type { MachineReport } from '../mesh/proxies/machine-report.ts';
-import { type Refusal, risen } from '../mesh/proxies/refusals.ts';
+import { risen } from '../mesh/proxies/refusals.ts';
 import type { ProxiesSeen } from '../mesh/proxies/verdict.ts';
+import { heldGateways } from './held-gateways.ts';
+import { machineProxies } from './machine-proxies.ts';
 import { GATEWAYS, type Proxy, proxyBook } from './proxy-book.ts';
 import { proxySchedule } from './proxy-schedule.ts';
-import { affected, clearedAtMs, isServed, meshKey } from './proxy-scopes.ts';
+import { affected, answers, clearedAtMs, isServed, meshKey, podKey } from './proxy-scopes.ts';
 import type { World } from './world.ts';
 
 export interface ProxyWatchOptions {
   world: Pick<World, 'meshServices' | 'pods'>;
-  /** Pods of the gateways, asked for when something changed; throws when they cannot be had. */
+  /** Pods of the gateways, asked for when something changed, in each round, and when one does not answer. Throws when they cannot be had. */
   gatewayPods: () => Promise<PodFacts[]>;
   /** Throws when the sidecar does not answer. */
   readCounters: (pod: PodFacts) => Promise<ProxyCounters>;
@@ -55,79 +57,64 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   const { world, readCounters, readWords, onChange, clock, signal } = options;
   const startedMs = clock.now();
   const book = proxyBook((scope) => clearedAtMs(world.meshServices.get(scope), startedMs));
-  const gateways = new Map<string, PodFacts>();
   /** For each MeshService its last spec, and the phase of each pod. */
   const before = new Map<string, { spec: unknown; phases: Map<string, 'started' | 'ready'> }>();
   /** MeshServices with no proxy that was never asked. */
   const known = new Set<string>();
+  /** MeshServices of which this operator has said whether a proxy refuses; an earlier refusal is then not another's word. */
+  const judged = new Set<string>();
 
   const proxyOf = (pod: PodFacts): Proxy => {
     const scope = `${pod.namespace}/${pod.meshService}`;
     const upstreams = world.meshServices.get(scope)?.meshService?.spec.upstreams ?? [];
-    return { key: keyOf(pod), name: `pod ${pod.name}`, scope, calls: upstreams.map(({ service }) => service) };
+    return { key: podKey(pod), name: `pod ${pod.name}`, scope, calls: upstreams.map(({ service }) => service) };
   };
-  const machines = new Map<string, { proxy: Proxy; refusals: Refusal[] }>();
-  let machinesHeard = false;
-  /** Reports that name a service without a MeshService: it may be made later. */
-  let unmatched: MachineReport[] = [];
+  const machines = machineProxies({
+    world,
+    book,
+    steady: clock.steady,
+    onChange: (proxy) => tell(concernedBy(proxy)),
+  });
+  const gateways = heldGateways(
+    options.gatewayPods,
+    (key) => schedule.soon(key, AFTER_START_MS),
+    (key) => drop(key),
+  );
 
-  /** Judges again after a change, which may have taken a refused update back. */
-  function judgeMachine(key: string): void {
-    const { proxy, refusals } = machines.get(key)!;
-    const view = book.view(key);
-    book.told(proxy, refusals, clock.steady());
-    if (!equal(view, book.view(key))) tell(concernedBy(proxy));
+  function proxyAt(key: string): { pod: PodFacts; proxy: Proxy; container: string } | undefined {
+    const gateway = gateways.get(key);
+    if (gateway !== undefined) {
+      const proxy = { key, name: `gateway pod ${gateway.name}`, scope: GATEWAYS, calls: undefined };
+      return { pod: gateway, proxy, container: GATEWAY };
+    }
+    const pod = world.pods.get(key);
+    return pod && answers(pod) ? { pod, proxy: proxyOf(pod), container: SIDECAR } : undefined;
   }
 
-  function hearMachines(reports: MachineReport[]): void {
-    machinesHeard = true;
-    unmatched = [];
-    const before = new Map(machines);
-    machines.clear();
-    for (const report of reports) {
-      for (const { id, service, refusals } of report.proxies) {
-        const [held] = world.meshServices.by('service', service);
-        if (held === undefined) {
-          unmatched = reports;
-          continue;
-        }
-        const key = `machine ${report.site}/${report.host} ${id}`;
-        const calls = held.meshService?.spec.upstreams.map((upstream) => upstream.service) ?? [];
-        const proxy = { key, name: `${id} on machine ${report.site}/${report.host}`, scope: meshKey(held), calls };
-        const atMs = Date.parse(report.at);
-        machines.set(key, { proxy, refusals: refusals.map((one) => ({ words: undefined, atMs, ...one })) });
-        judgeMachine(key);
-      }
-    }
-    for (const [key, { proxy }] of before) {
-      if (machines.has(key)) continue;
-      book.forget(key);
-      tell(concernedBy(proxy));
-    }
+  /** A proxy that is no more refuses nothing, and no condition may be about it. */
+  function drop(key: string): void {
+    const wasTroubled = book.isTroubled(key);
+    const proxy = book.forget(key);
+    if (proxy !== undefined && wasTroubled) tell(concernedBy(proxy));
   }
-
-  const podAt = (key: string): PodFacts | undefined => world.pods.get(key);
 
   async function look(key: string): Promise<void> {
-    if (machines.has(key)) return judgeMachine(key);
-    const gateway = gateways.get(key);
-    const pod = gateway ?? podAt(key);
-    if (pod?.ip === undefined || pod.finished || pod.terminating) return book.forget(key);
+    if (machines.has(key)) return machines.judge(key);
+    const found = proxyAt(key);
+    if (found === undefined) return drop(key);
+    const { pod, proxy, container } = found;
     const view = book.view(key);
-    const proxy: Proxy =
-      gateway === undefined
-        ? proxyOf(pod)
-        : { key, name: `gateway pod ${pod.name}`, scope: GATEWAYS, calls: undefined };
     try {
       const counters = await readCounters(pod);
       const rose = risen(book.account(key), counters.updates).length > 0;
-      const heard = rose ? await readWords(pod, gateway === undefined ? SIDECAR : GATEWAY).catch(() => []) : [];
-      book.took(
-        proxy,
-        { counters, heard, port: gateway === undefined && pod.ready ? portOf(pod) : undefined },
-        clock.steady(),
-      );
+      const heard = rose ? await readWords(pod, container).catch(() => []) : [];
+      // It went meanwhile.
+      if (proxyAt(key) === undefined) return drop(key);
+      const port = proxy.scope !== GATEWAYS && pod.ready ? portOf(pod) : undefined;
+      book.took(proxy, { counters, heard, port }, clock.steady());
     } catch {
+      if (proxy.scope === GATEWAYS) await gateways.list();
+      if (proxyAt(key) === undefined) return drop(key);
       book.missed(proxy, clock.steady());
     }
     if (book.isTroubled(key)) schedule.soon(key, [TROUBLED_MS]);
@@ -157,23 +144,23 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     return [scope, ...callees.map(meshKey)];
   }
 
-  const schedule = proxySchedule({ all: () => world.pods.keys(), look, limit: AT_A_TIME, clock, signal });
+  async function all(): Promise<string[]> {
+    await gateways.list();
+    return [...gateways.keys(), ...world.pods.keys()];
+  }
+  const schedule = proxySchedule({ all, look, limit: AT_A_TIME, clock, signal });
 
   async function lookAtGateways(): Promise<void> {
-    const pods = await options.gatewayPods().catch(() => [] as PodFacts[]);
-    gateways.clear();
-    for (const pod of pods) {
-      gateways.set(keyOf(pod), pod);
-      schedule.soon(keyOf(pod), AFTER_CHANGE_MS);
-    }
+    await gateways.list();
+    for (const key of gateways.keys()) schedule.soon(key, AFTER_CHANGE_MS);
   }
 
   function change(scopes: Iterable<string>): void {
     const nowMs = clock.steady();
     for (const scope of scopes) {
       book.changed(scope, nowMs);
-      for (const { proxy } of machines.values()) if (proxy.scope === scope) schedule.soon(proxy.key, AFTER_CHANGE_MS);
-      for (const pod of world.pods.by('meshService', scope)) schedule.soon(keyOf(pod), AFTER_CHANGE_MS);
+      for (const key of machines.of(scope)) schedule.soon(key, AFTER_CHANGE_MS);
+      for (const pod of world.pods.by('meshService', scope)) schedule.soon(podKey(pod), AFTER_CHANGE_MS);
     }
   }
 
@@ -183,21 +170,26 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     const service = consulName(held);
     const own = world.pods.by('meshService', key).filter(isLive);
     if (!known.has(key) && areAsked(key, service, own)) known.add(key);
+    const refusing = book.refusing(key, service, isServed(world.meshServices.get(key)));
+    const isKnown = known.has(key) && (own.length === 0 ? speaksByMachines(held) : own.some(isHeard));
+    if (isKnown || refusing.length > 0) judged.add(key);
+    const isNobodys = known.has(key) && own.length === 0 && held.spec.workloads.external === undefined;
     return {
-      known:
-        known.has(key) &&
-        (own.length === 0 ? speaksByMachines(held) : own.some((pod) => book.account(keyOf(pod)) !== undefined)),
-      refusing: book.refusing(key, service, isServed(world.meshServices.get(key))),
-      silent: own.flatMap((pod) => (pod.ready ? (book.silent(keyOf(pod)) ?? []) : [])),
+      known: isKnown,
+      ...(refusing.length === 0 && !isKnown && (isNobodys || judged.has(key)) ? { over: true } : {}),
+      refusing,
+      silent: own.flatMap((pod) => (pod.ready ? (book.silent(podKey(pod)) ?? []) : [])),
     };
   }
 
-  const speaksByMachines = ({ spec }: MeshService): boolean => machinesHeard && spec.workloads.external !== undefined;
+  const isHeard = (pod: PodFacts): boolean => book.account(podKey(pod)) !== undefined;
+  const speaksByMachines = ({ spec }: MeshService): boolean =>
+    machines.areHeard() && spec.workloads.external !== undefined;
 
   function areAsked(key: string, service: string, own: PodFacts[]): boolean {
     const callers = world.meshServices.by('calls', service).map(meshKey);
     const others = callers.filter((caller) => caller !== key).flatMap((caller) => world.pods.by('meshService', caller));
-    return [...own, ...others.filter(isLive)].every((pod) => book.isKnown(keyOf(pod)));
+    return [...own, ...others.filter(isLive)].every((pod) => book.isKnown(podKey(pod)));
   }
 
   /** Many events of a moment are one. */
@@ -205,7 +197,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   function takeTouched(): void {
     for (const key of touched) take(key);
     touched.clear();
-    if (unmatched.length > 0) hearMachines(unmatched);
+    machines.hearAgain();
   }
   function take(key: string): void {
     const spec = world.meshServices.get(key)?.meshService?.spec;
@@ -214,7 +206,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     const phases = new Map<string, 'started' | 'ready'>();
     for (const pod of world.pods.by('meshService', key)) {
       if (!isLive(pod)) continue;
-      const [at, phase] = [keyOf(pod), pod.ready ? 'ready' : 'started'] as const;
+      const [at, phase] = [podKey(pod), pod.ready ? 'ready' : 'started'] as const;
       phases.set(at, phase);
       const was = last?.phases.get(at);
       if (was === phase) continue;
@@ -222,14 +214,14 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
       if (phase === 'ready' || was === undefined)
         schedule.soon(at, phase === 'ready' ? AFTER_READY_MS : AFTER_START_MS);
     }
-    for (const at of last?.phases.keys() ?? []) if (!phases.has(at)) book.forget(at);
-    if (spec === undefined && phases.size === 0) before.delete(key);
+    for (const at of last?.phases.keys() ?? []) if (!phases.has(at)) drop(at);
+    if (spec === undefined && phases.size === 0) for (const memory of [before, known, judged, told]) memory.delete(key);
     else before.set(key, { spec, phases });
   }
 
   return {
     seen,
-    machines: hearMachines,
+    machines: machines.hear,
     changed(names) {
       change(names === undefined ? world.meshServices.keys() : new Set(names.flatMap((name) => affected(world, name))));
       book.changed(GATEWAYS, clock.steady());
@@ -245,5 +237,4 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
 const SIDECAR = 'landbridge-sidecar';
 const GATEWAY = 'envoy';
 
-const keyOf = ({ namespace, name }: PodFacts): string => `${namespace}/${name}`;
-const isLive = (pod: PodFacts): boolean => pod.injected && pod.ip !== undefined && !pod.finished && !pod.terminating;
+const isLive = (pod: PodFacts): boolean => pod.injected && answers(pod);

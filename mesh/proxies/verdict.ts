@@ -22,6 +22,8 @@ export interface SilentApp {
 export interface ProxiesSeen {
   /** Proxies of its own, or machines that speak for theirs, have answered, and all others were asked. */
   known: boolean;
+  /** No proxy that exists refuses anything, although not enough is known to say that all is well. Default: false. */
+  over?: boolean;
   refusing: RefusingProxy[];
   silent: SilentApp[];
 }

@@ -12,9 +12,9 @@ const SAID = {
 } as const;
 
 describe('the status of a MeshService with its proxies', () => {
-  const statusWith = (proxies: ProxiesSeen | undefined, before = false) => {
+  const statusWith = (proxies: ProxiesSeen | undefined, before = false, status: 'True' | 'False' = 'False') => {
     const meshService = aMeshService('web');
-    if (before) meshService.status = { conditions: [{ type: 'ProxiesAccept', ...SAID }] };
+    if (before) meshService.status = { conditions: [{ type: 'ProxiesAccept', ...SAID, status }] };
     const pods = ['web-1', 'web-2'].map((name) => aPodFacts(name, { meshService: 'web', labels: { app: 'web' } }));
     const intent = { cluster: 'lab', namespace: 'shop', name: 'web', meshService, pods, formerServices: [] };
     const seen = {
@@ -25,7 +25,7 @@ describe('the status of a MeshService with its proxies', () => {
       tokenProblem: undefined,
       proxies,
     };
-    const status = statusOf(
+    const made = statusOf(
       intent,
       desiredState(intent),
       { changes: [], conflicts: [] },
@@ -33,7 +33,7 @@ describe('the status of a MeshService with its proxies', () => {
       seen,
       '2026-11-30T12:00:00Z',
     );
-    return { ...status, of: (type: string) => status.conditions?.find((one) => one.type === type) };
+    return { ...made, of: (type: string) => made.conditions?.find((one) => one.type === type) };
   };
   const well: ProxiesSeen = { known: true, refusing: [], silent: [] };
   const silent = (...instances: string[]) => instances.map((instance) => ({ instance, port: 8080, calls: false }));
@@ -50,6 +50,12 @@ describe('the status of a MeshService with its proxies', () => {
       lastTransitionTime: '2026-11-30T12:00:00Z',
       observedGeneration: 1,
     });
+  });
+  it('ends the condition of a refusal when no proxy that exists has it, and keeps one that says all is well', () => {
+    const over = { ...well, known: false, over: true };
+    expect(statusWith(over, true).of('ProxiesAccept')).to.equal(undefined);
+    expect(statusWith(over).of('ProxiesAccept')).to.equal(undefined);
+    expect(statusWith(over, true, 'True').of('ProxiesAccept')).to.include({ status: 'True' });
   });
   it('leaves Ready alone when a proxy refuses an update, since the earlier configuration serves', () => {
     const refusing = [{ proxy: 'pod web-1', refusals: [{ kind: 'route' as const, subscription: 'x', words: 'bad' }] }];

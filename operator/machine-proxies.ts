@@ -1,0 +1,81 @@
+import { equal } from '../mesh/equal.ts';
+import type { MachineReport } from '../mesh/proxies/machine-report.ts';
+import type { Refusal } from '../mesh/proxies/refusals.ts';
+import type { Proxy, ProxyBook } from './proxy-book.ts';
+import { meshKey } from './proxy-scopes.ts';
+import type { World } from './world.ts';
+
+export interface MachineProxiesOptions {
+  world: Pick<World, 'meshServices'>;
+  book: ProxyBook;
+  steady: () => number;
+  /** The part of a proxy that conditions show is another now. */
+  onChange: (proxy: Proxy) => void;
+}
+
+export interface MachineProxies {
+  /** Whether a report of any machine was heard. */
+  areHeard(): boolean;
+  has(key: string): boolean;
+  /** Keys of those of a MeshService. */
+  of(scope: string): string[];
+  /** Judges again after a change, which may have taken a refused update back. */
+  judge(key: string): void;
+  /** The reports of all machines; a machine without a report refuses nothing. */
+  hear(reports: MachineReport[]): void;
+  /** A MeshService was made, for which reports may wait. */
+  hearAgain(): void;
+}
+
+/** The Envoys on machines, for which their bridges speak. */
+export function machineProxies({ world, book, steady, onChange }: MachineProxiesOptions): MachineProxies {
+  const machines = new Map<string, { proxy: Proxy; refusals: Refusal[] }>();
+  let heard = false;
+  /** Reports that name a service without a MeshService: it may be made later. */
+  let unmatched: MachineReport[] = [];
+
+  function judge(key: string): void {
+    const { proxy, refusals } = machines.get(key)!;
+    const view = book.view(key);
+    book.told(proxy, refusals, steady());
+    if (!equal(view, book.view(key))) onChange(proxy);
+  }
+
+  function hear(reports: MachineReport[]): void {
+    heard = true;
+    unmatched = [];
+    const before = new Map(machines);
+    machines.clear();
+    for (const report of reports) {
+      for (const { id, service, refusals } of report.proxies) {
+        const [held] = world.meshServices.by('service', service);
+        if (held === undefined) {
+          unmatched = reports;
+          continue;
+        }
+        const key = `machine ${report.site}/${report.host} ${id}`;
+        const calls = held.meshService?.spec.upstreams.map((upstream) => upstream.service) ?? [];
+        const proxy = { key, name: `${id} on machine ${report.site}/${report.host}`, scope: meshKey(held), calls };
+        const atMs = Date.parse(report.at);
+        machines.set(key, { proxy, refusals: refusals.map((one) => ({ words: undefined, atMs, ...one })) });
+        judge(key);
+      }
+    }
+    for (const [key, { proxy }] of before) {
+      if (machines.has(key)) continue;
+      book.forget(key);
+      onChange(proxy);
+    }
+  }
+
+  return {
+    areHeard: () => heard,
+    has: (key) => machines.has(key),
+    of: (scope) => [...machines.values()].flatMap(({ proxy }) => (proxy.scope === scope ? [proxy.key] : [])),
+    judge,
+    hear,
+    hearAgain: () => {
+      if (unmatched.length > 0) hear(unmatched);
+    },
+  };
+}
