@@ -8,7 +8,7 @@ export interface HeldGateways {
   list(): Promise<void>;
 }
 
-/** Pods of the gateways, which no mirror holds. `came` and `gone` are told of each difference between two answers. */
+/** Pods of the gateways, which no mirror holds. Each difference between two answers calls `came` or `gone`. */
 export function heldGateways(
   ask: () => Promise<PodFacts[]>,
   came: (key: string) => void,

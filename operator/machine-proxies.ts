@@ -1,6 +1,7 @@
 import { equal } from '../mesh/equal.ts';
 import type { MachineReport } from '../mesh/proxies/machine-report.ts';
 import type { Refusal } from '../mesh/proxies/refusals.ts';
+import { standingOf } from '../mesh/traffic/holder.ts';
 import type { Proxy, ProxyBook } from './proxy-book.ts';
 import { meshKey } from './proxy-scopes.ts';
 import type { World } from './world.ts';
@@ -14,8 +15,8 @@ export interface MachineProxiesOptions {
 }
 
 export interface MachineProxies {
-  /** Whether a report of any machine was heard. */
-  areHeard(): boolean;
+  /** Whether the reports were read at least once. */
+  areRead(): boolean;
   has(key: string): boolean;
   /** Keys of those of a MeshService. */
   of(scope: string): string[];
@@ -30,7 +31,7 @@ export interface MachineProxies {
 /** The Envoys on machines, for which their bridges speak. */
 export function machineProxies({ world, book, steady, onChange }: MachineProxiesOptions): MachineProxies {
   const machines = new Map<string, { proxy: Proxy; refusals: Refusal[] }>();
-  let heard = false;
+  let areRead = false;
   /** Reports that name a service without a MeshService: it may be made later. */
   let unmatched: MachineReport[] = [];
 
@@ -42,13 +43,14 @@ export function machineProxies({ world, book, steady, onChange }: MachineProxies
   }
 
   function hear(reports: MachineReport[]): void {
-    heard = true;
+    areRead = true;
     unmatched = [];
     const before = new Map(machines);
     machines.clear();
     for (const report of reports) {
       for (const { id, service, refusals } of report.proxies) {
-        const [held] = world.meshServices.by('service', service);
+        const wanting = world.meshServices.by('service', service);
+        const held = wanting.find(({ status }) => standingOf(service, status) === 'holds') ?? wanting[0];
         if (held === undefined) {
           unmatched = reports;
           continue;
@@ -69,7 +71,7 @@ export function machineProxies({ world, book, steady, onChange }: MachineProxies
   }
 
   return {
-    areHeard: () => heard,
+    areRead: () => areRead,
     has: (key) => machines.has(key),
     of: (scope) => [...machines.values()].flatMap(({ proxy }) => (proxy.scope === scope ? [proxy.key] : [])),
     judge,

@@ -53,14 +53,20 @@ export interface ProxyBook {
   restarted(key: string): void;
   /** It did not answer. */
   missed(proxy: Proxy, nowMs: number): void;
-  /** It is no more. Gives it when it was held. */
+  /** It has ended. Gives it when it was held. */
   forget(key: string): Proxy | undefined;
   /** Something about it is to be looked at again soon. */
   isTroubled(key: string): boolean;
   /** The part that conditions show. */
   view(key: string): unknown;
-  /** `served`: by a gateway, whose routes and listeners name no service in their words. */
-  refusing(scope: string, service: string, served: boolean): RefusingProxy[];
+  /**
+   * `served`: by a gateway; words about its routes and listeners do not name a service. `believes`: whether the proxy of
+   * another may say something of the service; a program that is no Envoy may answer in its place.
+   */
+  refusing(
+    scope: string,
+    of: { service: string; served: boolean; believes: (proxy: Proxy) => boolean },
+  ): RefusingProxy[];
   silent(key: string): SilentApp | undefined;
 }
 
@@ -148,11 +154,13 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
         ]
       );
     },
-    refusing: (scope, service, served) =>
+    refusing: (scope, { service, served, believes }) =>
       [...refusing.values()].flatMap(({ proxy, standing }) => {
         const refusals = standing.filter(({ over }) => !over);
         const about =
-          proxy.scope === scope ? refusals : refusals.filter((one) => concerns(proxy, one, service, served));
+          proxy.scope === scope
+            ? refusals
+            : refusals.filter((one) => concerns(proxy, one, service, served) && believes(proxy));
         return about.length === 0
           ? []
           : [

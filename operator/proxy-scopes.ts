@@ -1,4 +1,5 @@
-import { consulName } from '../crds/mesh-service.ts';
+import { type MeshService, consulName } from '../crds/mesh-service.ts';
+import { standingOf } from '../mesh/traffic/holder.ts';
 import type { HeldMeshService } from './held-mesh-service.ts';
 import type { PodFacts } from '../mesh/pod.ts';
 import type { World } from './world.ts';
@@ -35,3 +36,16 @@ export function clearedAtMs(held: HeldMeshService | undefined, startedMs: number
 
 export const isServed = (held: HeldMeshService | undefined): boolean =>
   held?.meshService?.spec.expose !== undefined || held?.meshService?.spec.workloads.external !== undefined;
+
+/**
+ * Whether the proxies of a MeshService may say something of another: those of its namespace, and of a caller that the other's
+ * access lets in. A name that the caller wants and does not hold lets nobody in.
+ */
+export function isBelieved(caller: HeldMeshService | undefined, { metadata, spec }: MeshService): boolean {
+  if (caller?.meshService === undefined) return false;
+  if (caller.metadata.namespace === metadata.namespace) return true;
+  const name = consulName(caller.meshService);
+  return (
+    standingOf(name, caller.status) === 'holds' && (spec.access ?? []).some(({ from }) => from === name || from === '*')
+  );
+}

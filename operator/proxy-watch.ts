@@ -11,7 +11,7 @@ import { heldGateways } from './held-gateways.ts';
 import { machineProxies } from './machine-proxies.ts';
 import { GATEWAYS, type Proxy, proxyBook } from './proxy-book.ts';
 import { proxySchedule } from './proxy-schedule.ts';
-import { affected, answers, clearedAtMs, isServed, meshKey, podKey } from './proxy-scopes.ts';
+import { affected, answers, clearedAtMs, isBelieved, isServed, meshKey, podKey } from './proxy-scopes.ts';
 import type { World } from './world.ts';
 
 export interface ProxyWatchOptions {
@@ -91,7 +91,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     return pod && answers(pod) ? { pod, proxy: proxyOf(pod), container: SIDECAR } : undefined;
   }
 
-  /** A proxy that is no more refuses nothing, and no condition may be about it. */
+  /** A proxy that has ended refuses nothing, so a condition must not name it. */
   function drop(key: string): void {
     const wasTroubled = book.isTroubled(key);
     const proxy = book.forget(key);
@@ -170,7 +170,10 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     const service = consulName(held);
     const own = world.pods.by('meshService', key).filter(isLive);
     if (!known.has(key) && areAsked(key, service, own)) known.add(key);
-    const refusing = book.refusing(key, service, isServed(world.meshServices.get(key)));
+    const served = isServed(world.meshServices.get(key));
+    const believes = ({ scope }: Proxy): boolean =>
+      scope === GATEWAYS || isBelieved(world.meshServices.get(scope), held);
+    const refusing = book.refusing(key, { service, served, believes });
     const isKnown = known.has(key) && (own.length === 0 ? speaksByMachines(held) : own.some(isHeard));
     if (isKnown || refusing.length > 0) judged.add(key);
     const isNobodys = known.has(key) && own.length === 0 && held.spec.workloads.external === undefined;
@@ -184,7 +187,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
 
   const isHeard = (pod: PodFacts): boolean => book.account(podKey(pod)) !== undefined;
   const speaksByMachines = ({ spec }: MeshService): boolean =>
-    machines.areHeard() && spec.workloads.external !== undefined;
+    machines.areRead() && spec.workloads.external !== undefined;
 
   function areAsked(key: string, service: string, own: PodFacts[]): boolean {
     const callers = world.meshServices.by('calls', service).map(meshKey);

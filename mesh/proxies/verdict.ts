@@ -61,12 +61,20 @@ export function acceptsVerdict({ known, refusing }: ProxiesSeen): ProxiesVerdict
   return {
     status: 'False',
     reason: 'ProxyRefuses',
-    message: `${named(refusing.map(({ proxy }) => proxy))} refused an update from Consul and keeps the earlier configuration: ${what}${more}. Take the last change back, or correct the value that Envoy names`,
+    message: `${named(refusing.map(({ proxy }) => quotable(proxy)))} refused an update from Consul and keeps the earlier configuration: ${what}${more}. Take the last change back, or correct the value that Envoy names`,
   };
 }
 
 const said = ({ kind, words }: RefusingProxy['refusals'][number]): string =>
-  `Envoy says of its ${OF[kind]}: ${words ?? 'its log does not tell (kubectl logs -c landbridge-sidecar)'}`;
+  `Envoy says of its ${OF[kind]}: ${quotable(words) || 'its log does not tell (kubectl logs -c landbridge-sidecar)'}`;
+
+const QUOTED = 300;
+
+/** One line of printable characters: a proxy may be another's program, and its words are shown in terminals. */
+const quotable = (text = ''): string => {
+  const printable = text.slice(0, 2 * QUOTED).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ');
+  return [...printable.trim()].slice(0, QUOTED).join('');
+};
 
 const OF: Record<Refusal['kind'], string> = {
   listener: 'listeners',

@@ -195,6 +195,22 @@ describe('how the operator looks at proxies', () => {
     stop.abort();
   });
 
+  it('shows what a machine refuses with the MeshService that holds the name, and with no other that wants it', async () => {
+    const { stop, watch, names, services, declare } = scene();
+    declare('far', { workloads: { external: { sites: ['rack-1'] } } });
+    const holder = services.get('shop/far')!;
+    const metadata = { ...holder.metadata, namespace: 'evil' };
+    services.delete('shop/far');
+    services.set('evil/far', { ...holder, metadata, meshService: { ...holder.meshService!, metadata } });
+    services.set('shop/far', { ...holder, status: { consul: { service: 'far', node: 'n' } } });
+    const refusal = { subscription: 'listener_manager_lds', kind: 'listener' as const, rejected: 1, words: 'no' };
+    const at = '2026-11-30T12:00:00Z';
+    const proxies = [{ id: 'far-vm1-7001', service: 'far', refusals: [refusal] }];
+    watch.machines([{ site: 'rack-1', host: 'vm1', at, heardAt: at, proxies }]);
+    expect([names('shop/far'), names('evil/far')]).to.deep.equal([['far-vm1-7001 on machine rack-1/vm1'], []]);
+    stop.abort();
+  });
+
   it('believes a condition of an operator before it that a refusal is over, and not its own', async () => {
     for (const [sinceMs, expected] of [
       [-1000, []],
@@ -296,7 +312,7 @@ describe('how the operator looks at proxies', () => {
     stop.abort();
   });
 
-  it('says that a refusal is over when its workload has no pod any more, also after a start', async () => {
+  it('says that a refusal is over when the last pod of its workload is gone, also after a start', async () => {
     const { clock, stop, watch, counters, pods } = scene();
     counters.set('other-0', refusing(1));
     watch.touched('shop/other');
@@ -338,5 +354,45 @@ describe('how the operator looks at proxies', () => {
     expect(made.looked).to.include('caller-0');
     expect(made.names('shop/web')).to.deep.equal([]);
     made.stop.abort();
+  });
+
+  describe('of a caller in another namespace', () => {
+    /** What `shop/web` says of a pod of `evil/caller`, which has it as an upstream. */
+    const saidOf = async (options: { access?: { from: string }[]; service?: string; holds?: string }) => {
+      const made = scene();
+      const spec = { protocol: 'http', expose: { hosts: ['web.example'] } as never } as const;
+      made.declare('web', { ...spec, ...(options.access ? { access: options.access } : {}) });
+      const upstreams = [{ service: 'web', localPort: 9191 }];
+      const meshService = aMeshService('caller', {
+        upstreams,
+        ...(options.service ? { service: options.service } : {}),
+      });
+      const metadata = { ...meshService.metadata, namespace: 'evil' };
+      const status = options.holds ? { consul: { service: options.holds, node: 'n' } } : undefined;
+      const held = { metadata, meshService: { ...meshService, metadata }, invalid: undefined, status };
+      made.services.set('evil/caller', { ...held, formerServices: [] } as HeldMeshService);
+      const pod = aPodFacts('evil-0', { namespace: 'evil', meshService: 'caller', labels: { app: 'caller' } });
+      made.pods.set('evil/evil-0', pod);
+      made.counters.set('evil-0', refusing(1));
+      made.say('web: call 555-0100 to have it mended');
+      made.watch.changed(['web']);
+      await made.clock.advance(2500);
+      expect(made.looked).to.include('evil-0');
+      made.stop.abort();
+      expect(made.names('evil/caller'), 'its own MeshService').to.deep.equal(['pod evil-0']);
+      return made.names('shop/web');
+    };
+
+    it('believes nothing when access does not let it in, or lets in a name that it does not hold', async () => {
+      expect(await saidOf({ holds: 'caller' })).to.deep.equal([]);
+      expect(await saidOf({ access: [{ from: 'front' }], holds: 'caller' })).to.deep.equal([]);
+      expect(await saidOf({ access: [{ from: 'front' }], service: 'front' })).to.deep.equal([]);
+      expect(await saidOf({ access: [{ from: 'front' }], service: 'front', holds: 'other' })).to.deep.equal([]);
+    });
+
+    it('shows its refusal when access lets in the name that it holds, or everybody', async () => {
+      for (const from of ['caller', '*'])
+        expect(await saidOf({ access: [{ from }], holds: 'caller' })).to.deep.equal(['pod evil-0']);
+    });
   });
 });

@@ -87,6 +87,26 @@ describe('the sentence of ProxiesAccept', () => {
     const all = Array.from({ length: 500 }, (_, i) => refusing(`pod ${i}`, `${i} ${'x'.repeat(296)}`));
     expect(acceptsVerdict({ known: true, refusing: all, silent: [] })?.message.length).to.be.below(2000);
   });
+  it('quotes one line of printable characters, at most 300, and never half of one', () => {
+    const dirty = 'bad\u001b[2J\r\n\u0007value\u202e\u2028\u200b end';
+    const message = acceptsVerdict({
+      known: true,
+      refusing: [refusing('x\u001b[1m on machine a/b', dirty)],
+      silent: [],
+    })!.message;
+    expect(message)
+      .to.contain('routes: bad [2J value  end.')
+      .and.to.match(/^x \[1m on machine a\/b refused/);
+    expect(message).not.to.match(/[\p{C}\u2028]/u);
+    const long = acceptsVerdict({
+      known: true,
+      refusing: [refusing('x', '\u{1f600}'.repeat(5000))],
+      silent: [],
+    })!.message;
+    expect([...long].filter((one) => one === '\u{1f600}')).to.have.length(300);
+    const empty = acceptsVerdict({ known: true, refusing: [refusing('x', '\u0000')], silent: [] })!.message;
+    expect(empty).to.contain('its log does not tell');
+  });
   it('is not there while nothing is known', () => {
     expect(acceptsVerdict({ known: false, refusing: [], silent: [] })).to.equal(undefined);
   });
