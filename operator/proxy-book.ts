@@ -60,8 +60,8 @@ export interface ProxyBook {
   /** The part that conditions show. */
   view(key: string): unknown;
   /**
-   * `served`: by a gateway; words about its routes and listeners do not name a service. `believes`: whether the proxy of
-   * another may say something of the service; a program that is no Envoy may answer in its place.
+   * `served`: by a gateway; the words about its routes and listeners leave the service out. `believes`: whether the proxy of
+   * another may say something of the service; another program may answer in the Envoy's place.
    */
   refusing(
     scope: string,
