@@ -5,6 +5,8 @@ import { type Manifest, isObject, objectsOf } from '../manifest/read-manifests.t
 /** A MeshService of a file. */
 export interface Asked {
   namespace: string;
+  /** The files make its namespace before it. */
+  withNamespace: boolean;
   object: KubeObject;
   /** Sentence with which kubectl would refuse it before asking a server; '' for none. */
   refusal: string;
@@ -15,14 +17,18 @@ export interface Asked {
  * agree. Throws an Error when the files have no MeshService, or a MeshService has no name.
  */
 export function meshServicesAsked(manifests: Manifest[], namespace: string, given: string | undefined): Asked[] {
-  const found = objectsOf(manifests).filter(({ kind }) => kind === 'MeshService');
+  const all = objectsOf(manifests);
+  const found = all.filter(({ kind }) => kind === 'MeshService');
   if (found.length === 0)
     throw new Error(
       `there is no MeshService in ${manifests.map(({ file }) => file).join(', ')}: plan looks at nothing else`,
     );
-  return found.map(({ object, where }) => {
+  const made = new Set<unknown>();
+  return all.flatMap(({ kind, object, where }): Asked[] => {
     const metadata = isObject(object['metadata']) ? object['metadata'] : {};
     const { name, namespace: own } = metadata;
+    if (kind === 'Namespace') made.add(name);
+    if (kind !== 'MeshService') return [];
     if (typeof name !== 'string' || name === '') throw new Error(`${where}: this MeshService has no metadata.name`);
     const refusals = [
       object['apiVersion'] === API_VERSION
@@ -32,12 +38,16 @@ export function meshServicesAsked(manifests: Manifest[], namespace: string, give
         ? `it names the namespace ${own}, and -n says ${given}: leave one of them out`
         : '',
     ];
-    return {
-      namespace: typeof own === 'string' && own !== '' ? own : namespace,
-      object: JSON.parse(
-        JSON.stringify(object, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)),
-      ) as KubeObject,
-      refusal: refusals.filter((one) => one !== '').join('; '),
-    };
+    const asked = typeof own === 'string' && own !== '' ? own : namespace;
+    return [
+      {
+        namespace: asked,
+        withNamespace: made.has(asked),
+        object: JSON.parse(
+          JSON.stringify(object, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)),
+        ) as KubeObject,
+        refusal: refusals.filter((one) => one !== '').join('; '),
+      },
+    ];
   });
 }

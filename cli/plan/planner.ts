@@ -119,10 +119,13 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
   };
 }
 
+/** The API server's answer to a dry run in a namespace that the files themselves make. */
+const NO_NAMESPACE = /^namespaces "[^"]+" not found/;
+
 /** The webhook at the server sees the other MeshServices as they are. Here they are as the earlier files leave them. */
 async function judge(
   kube: KubeClient,
-  { namespace, object, refusal }: Asked,
+  { namespace, withNamespace, object, refusal }: Asked,
   around: Neighbourhood,
   hold: (raw: object) => HeldMeshService,
 ): Promise<{ after: HeldMeshService | undefined; refusals: string[] }> {
@@ -133,7 +136,8 @@ async function judge(
   });
   if (typeof judgement === 'string') return { after: undefined, refusals: [judgement] };
   const { before } = judgement;
-  if (judgement.refusal !== undefined && !judgement.refusal.byWebhook)
+  const comes = withNamespace && NO_NAMESPACE.test(judgement.refusal?.message ?? '');
+  if (judgement.refusal !== undefined && !judgement.refusal.byWebhook && !comes)
     return { after: undefined, refusals: [judgement.refusal.message] };
   const asked = { ...object, metadata: { ...before?.metadata, ...object.metadata, namespace } };
   const status = (before as { status?: unknown } | undefined)?.status;

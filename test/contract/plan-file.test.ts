@@ -129,6 +129,22 @@ describe('landbridge plan -f', function () {
       ]);
     });
 
+    it('takes a namespace that the file makes first, and refuses one that nobody makes', async () => {
+      const away = meshService('first', {});
+      Object.assign(away.metadata, { namespace: 'new-team' });
+      const namespace = {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'new-team' },
+      } as unknown as KubeObject;
+      const [one] = await planned([namespace, away]);
+      expect([one!.refusals, one!.plan?.changes.length]).to.deep.equal([[], 5]);
+      const [alone] = await planned([away]);
+      expect(alone!.refusals[0]).to.include('namespaces "new-team" not found');
+      const [late] = await planned([away, namespace]);
+      expect(late!.refusals[0]).to.include('namespaces "new-team" not found');
+    });
+
     it('judges each by what the file has said before it', async () => {
       const twice = await planned([meshService('one', { service: 'same' }), meshService('two', { service: 'same' })]);
       expect(twice[0]!.refusals).to.deep.equal([]);
