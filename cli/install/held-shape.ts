@@ -49,8 +49,8 @@ export async function heldShape(kube: KubeClient, wantedPriorityClass: string): 
       value: priority.value ?? 0,
       ours: priority.metadata.labels?.['app.kubernetes.io/part-of'] === 'landbridge',
     },
-    namespace: belongingOf(namespace, releaseOf(operator)),
-    crd: belongingOf(crd, releaseOf(operator)),
+    namespace: belongingOf(namespace, operator),
+    crd: belongingOf(crd, operator),
   };
 }
 
@@ -90,14 +90,17 @@ async function heldClaim(kube: KubeClient, { spec }: Claim, ordinal: number): Pr
 }
 
 /** Helm deletes only the objects of the release itself. */
-const belongingOf = (object: KubeObject | undefined, release: string | undefined): Belonging | undefined =>
+const belongingOf = (object: KubeObject | undefined, operator: KubeObject | undefined): Belonging | undefined =>
   object && {
-    toHelm: release !== undefined && releaseOf(object) === release,
+    toHelm:
+      operator !== undefined &&
+      object.metadata.labels?.['app.kubernetes.io/managed-by'] === 'Helm' &&
+      releaseOf(object) === releaseOf(operator),
     kept: object.metadata.annotations?.['helm.sh/resource-policy'] === 'keep',
   };
 
-const releaseOf = (object: KubeObject | undefined): string | undefined =>
-  object?.metadata.annotations?.['meta.helm.sh/release-name'];
+const releaseOf = (object: KubeObject): string | undefined =>
+  object.metadata.annotations?.['meta.helm.sh/release-name'];
 
 interface Operator extends KubeObject {
   spec: { template: { spec: { containers: { env?: { name: string; value?: string }[] }[] } } };

@@ -65,7 +65,8 @@ describe('POST /api/v1/test/fault', () => {
     const { json } = await post(`${frontend.url}/api/v1/test/fault`, { service: 'sub-svc', kind: 'exit' });
     expect((await victim.ended).code).to.equal(1);
     expect(json.after).to.include({ outcome: 'failed' });
-    expect(json.after.cause).to.match(/refused/);
+    // The kernel closes the listening socket a moment before or after the connection that was made to it.
+    expect(json.after.cause).to.match(/refused|closed before an answer/);
   });
 
   for (const [body, says] of [
