@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { mutatingWebhookConfigurations, pods, replicaSets, secrets } from '../../clients/kube/resources.ts';
+import {
+  meshServices,
+  mutatingWebhookConfigurations,
+  pods,
+  replicaSets,
+  secrets,
+} from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
 import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { SIDECAR_CONTAINER } from '../../mesh/inject/decide.ts';
@@ -87,6 +93,10 @@ describe('admissions', function () {
 
   it('give a pod that two MeshServices select to the older, and say so in the conditions of both', async () => {
     await eventually('web is walked', 20_000, async () => (await condition('web'))?.status === 'True');
+    // Kubernetes tells ages by the second, and of two of one second the name decides.
+    const { metadata } = (await rig.kube.client.get<KubeObject>(meshServices, 'web', 'shop'))!;
+    const madeMs = Date.parse(metadata.creationTimestamp!);
+    await eventually('web is older by a second', 5000, async () => Date.now() > madeMs + 1000);
     await shop.declare('a-shadow', { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } });
     const sentence = 'MeshServices web and a-shadow select the same pods';
     for (const name of ['web', 'a-shadow'])
