@@ -32,7 +32,7 @@ export interface NameCache {
 
 /** Serving stale data, https://www.rfc-editor.org/rfc/rfc8767#section-5 */
 const STALE_MS = 24 * 3_600_000;
-/** Who asks gets what is known after this; the question goes on, and its answer is for the next. */
+/** After this time the asker gets the known answer. The question goes on, and its answer is for the next asker. */
 const PATIENCE_MS = 500;
 /**
  * After a failure the same name is not asked again for this long. Other names are asked as before: one name that Consul

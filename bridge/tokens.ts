@@ -40,7 +40,7 @@ interface Issued extends HeldToken {
 
 /** Less than the time after which an agent takes a token for refused. */
 const SAME_TOKEN_MS = 8000;
-/** What the auth method's MaxTokenTTL is by default, for an answer without expiry. */
+/** The auth method's default MaxTokenTTL, for an answer without expiry. */
 const DEFAULT_TTL_MS = 3_600_000;
 const PROVE_EVERY_MS = 30_000;
 /** Questions at a time when every token is in doubt. */

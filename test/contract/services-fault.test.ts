@@ -65,8 +65,10 @@ describe('POST /api/v1/test/fault', () => {
     const { json } = await post(`${frontend.url}/api/v1/test/fault`, { service: 'sub-svc', kind: 'exit' });
     expect((await victim.ended).code).to.equal(1);
     expect(json.after).to.include({ outcome: 'failed' });
-    // The kernel closes the listening socket a moment before or after the connection that was made to it.
-    expect(json.after.cause).to.match(/refused|closed before an answer/);
+    // The call at once may still meet the socket that the kernel is closing; one after the end of the process is refused.
+    const later = await post(`${frontend.url}/api/v1/test/fault`, { service: 'sub-svc', kind: 'exit' });
+    expect(later.json.after).to.include({ outcome: 'failed' });
+    expect(later.json.after.cause).to.match(/refused/);
   });
 
   for (const [body, says] of [
