@@ -1,6 +1,6 @@
 import { equal } from '../mesh/equal.ts';
 import type { MachineReport } from '../mesh/proxies/machine-report.ts';
-import type { Refusal } from '../mesh/proxies/refusals.ts';
+import type { Moment, Refusal } from '../mesh/proxies/refusals.ts';
 import { standingOf } from '../mesh/traffic/holder.ts';
 import type { Proxy, ProxyBook } from './proxy-book.ts';
 import { meshKey } from './proxy-scopes.ts';
@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 export interface MachineProxiesOptions {
   world: Pick<World, 'meshServices'>;
   book: ProxyBook;
-  steady: () => number;
+  now: () => Moment;
   /** The part of a proxy that conditions show is another now. */
   onChange: (proxy: Proxy) => void;
 }
@@ -29,7 +29,7 @@ export interface MachineProxies {
 }
 
 /** The Envoys on machines, for which their bridges speak. */
-export function machineProxies({ world, book, steady, onChange }: MachineProxiesOptions): MachineProxies {
+export function machineProxies({ world, book, now, onChange }: MachineProxiesOptions): MachineProxies {
   const machines = new Map<string, { proxy: Proxy; refusals: Refusal[] }>();
   let areRead = false;
   /** Reports that name a service without a MeshService: it may be made later. */
@@ -38,7 +38,7 @@ export function machineProxies({ world, book, steady, onChange }: MachineProxies
   function judge(key: string): void {
     const { proxy, refusals } = machines.get(key)!;
     const view = book.view(key);
-    book.told(proxy, refusals, steady());
+    book.told(proxy, refusals, now());
     if (!equal(view, book.view(key))) onChange(proxy);
   }
 

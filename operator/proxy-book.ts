@@ -3,6 +3,7 @@ import type { Heard } from '../mesh/proxies/heard.ts';
 import {
   type Account,
   type Changes,
+  type Moment,
   type Refusal,
   type Standing,
   accountOf,
@@ -43,9 +44,9 @@ export interface ProxyBook {
   /** The updates for these proxies have changed, or are about to. */
   changed(scope: string, nowMs: number): void;
   /** Counters and words of a look. Words are read of those only whose counters have risen, see `risen`. */
-  took(proxy: Proxy, found: { counters: ProxyCounters; heard: Heard[]; port: number | undefined }, nowMs: number): void;
+  took(proxy: Proxy, found: { counters: ProxyCounters; heard: Heard[]; port: number | undefined }, now: Moment): void;
   /** A machine's report of an Envoy. */
-  told(proxy: Proxy, refusals: Refusal[], nowMs: number): void;
+  told(proxy: Proxy, refusals: Refusal[], now: Moment): void;
   /** Undefined: it was never looked at. */
   account(key: string): Account | undefined;
   isKnown(key: string): boolean;
@@ -84,10 +85,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
   const refusing = new Map<string, Kept>();
   const changes = new Map<string, number[]>();
 
-  const changesOf = (scope: string, lookedMs: number): Changes => {
-    const times = changes.get(scope) ?? [];
-    return { lastMs: times.at(-1), sinceLook: times.filter((ms) => ms > lookedMs).length };
-  };
+  const changesOf = (scope: string, lookedMs: number): Changes => ({ atMs: changes.get(scope) ?? [], lookedMs });
 
   function kept(proxy: Proxy): Kept {
     const app = { connects: 0, fails: 0, tries: 0, silentSinceMs: undefined, silent: undefined };
@@ -97,15 +95,15 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
     return record;
   }
 
-  function judge(record: Kept, refusals: Refusal[], first: boolean, nowMs: number): void {
+  function judge(record: Kept, refusals: Refusal[], first: boolean, now: Moment): void {
     const { scope } = record.proxy;
-    const standing = standingOf(record.standing, refusals, changesOf(scope, record.lookedMs), nowMs);
+    const standing = standingOf(record.standing, refusals, changesOf(scope, record.lookedMs), now);
     // After a start of the operator the condition tells which refusals are over.
     const clearedMs = first ? clearedAtMs(scope) : undefined;
     record.standing = standing.map((one) =>
       clearedMs !== undefined && one.atMs !== undefined && clearedMs > one.atMs ? { ...one, over: true } : one,
     );
-    record.lookedMs = nowMs;
+    record.lookedMs = now.steadyMs;
     if (record.standing.some(({ over }) => !over)) refusing.set(record.proxy.key, record);
     else refusing.delete(record.proxy.key);
   }
@@ -118,16 +116,16 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       if (last !== undefined && nowMs - last < ONE_CHANGE_MS) times.pop();
       changes.set(scope, [...times, nowMs].slice(-2));
     },
-    took(proxy, { counters, heard, port }, nowMs) {
+    took(proxy, { counters, heard, port }, now) {
       const record = kept(proxy);
       const before = record.account;
       record.account = accountOf(before, counters.updates, heard);
-      judge(record, record.account.refusals, before === undefined, nowMs);
-      record.app = appOf(record, counters, port, before === undefined, nowMs);
+      judge(record, record.account.refusals, before === undefined, now);
+      record.app = appOf(record, counters, port, before === undefined, now.steadyMs);
     },
-    told(proxy, refusals, nowMs) {
+    told(proxy, refusals, now) {
       const record = kept(proxy);
-      judge(record, refusals, record.lookedMs === -Infinity, nowMs);
+      judge(record, refusals, record.lookedMs === -Infinity, now);
     },
     account: (key) => held.get(key)?.account,
     isKnown: (key) => held.has(key),

@@ -5,7 +5,7 @@ import { equal } from '../mesh/equal.ts';
 import type { PodFacts } from '../mesh/pod.ts';
 import type { Heard } from '../mesh/proxies/heard.ts';
 import type { MachineReport } from '../mesh/proxies/machine-report.ts';
-import { risen } from '../mesh/proxies/refusals.ts';
+import { type Moment, risen } from '../mesh/proxies/refusals.ts';
 import type { ProxiesSeen } from '../mesh/proxies/verdict.ts';
 import { heldGateways } from './held-gateways.ts';
 import { machineProxies } from './machine-proxies.ts';
@@ -57,6 +57,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   const { world, readCounters, readWords, onChange, clock, signal } = options;
   const startedMs = clock.now();
   const book = proxyBook((scope) => clearedAtMs(world.meshServices.get(scope), startedMs));
+  const moment = (): Moment => ({ steadyMs: clock.steady(), wallMs: clock.now() });
   /** For each MeshService its last spec, and the phase of each pod. */
   const before = new Map<string, { spec: unknown; phases: Map<string, 'started' | 'ready'> }>();
   /** MeshServices with no proxy that was never asked. */
@@ -72,7 +73,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
   const machines = machineProxies({
     world,
     book,
-    steady: clock.steady,
+    now: moment,
     onChange: (proxy) => tell(concernedBy(proxy)),
   });
   const gateways = heldGateways(
@@ -111,7 +112,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
       // It went meanwhile.
       if (proxyAt(key) === undefined) return drop(key);
       const port = proxy.scope !== GATEWAYS && pod.ready ? portOf(pod) : undefined;
-      book.took(proxy, { counters, heard, port }, clock.steady());
+      book.took(proxy, { counters, heard, port }, moment());
     } catch {
       if (proxy.scope === GATEWAYS) await gateways.list();
       if (proxyAt(key) === undefined) return drop(key);

@@ -55,19 +55,26 @@ export function accountOf(before: Account | undefined, updates: Updates[], heard
 const isLater = (acceptedAtMs: number | undefined, refusedAtMs: number | undefined): boolean =>
   acceptedAtMs !== undefined && refusedAtMs !== undefined && acceptedAtMs > refusedAtMs;
 
-/** A refusal as the operator holds it; times are the operator's own. */
+/** One moment by the operator's two clocks. Intervals are judged by the steady clock, which nobody sets. */
+export interface Moment {
+  steadyMs: number;
+  /** ms since 1970. */
+  wallMs: number;
+}
+
+/** A refusal as the operator holds it. */
 export interface Standing extends Refusal {
-  /** An earlier update is not to blame. */
+  /** An earlier update is not to blame; by the steady clock. */
   sinceMs: number;
   /** Consul has taken the update back. */
   over: boolean;
 }
 
-/** When the updates for a proxy changed last, and how often since the last look at it. */
+/** The last changes of the updates for a proxy, and the last look at it, by the steady clock. */
 export interface Changes {
-  lastMs: number | undefined;
-  /** Of more than one nobody knows which was refused, unless the times tell. */
-  sinceLook: number;
+  /** In their order. */
+  atMs: number[];
+  lookedMs: number;
 }
 
 /** After a change Consul has given the proxies what is new, and heard of their refusals, within this time. */
@@ -78,16 +85,25 @@ export const SETTLE_MS = 4000;
  * configuration: Consul sends nothing, and no counter moves. An update that is still wrong goes out again with each change,
  * and Envoy refuses it again. So a refusal is over when a change came after it and the count stayed.
  */
-export function standingOf(before: Standing[], now: Refusal[], changes: Changes, nowMs: number): Standing[] {
-  return now.map((refusal) => {
+export function standingOf(before: Standing[], seen: Refusal[], changes: Changes, now: Moment): Standing[] {
+  const lastMs = changes.atMs.at(-1);
+  return seen.map((refusal) => {
     const known = before.find(({ subscription }) => subscription === refusal.subscription);
-    if (known === undefined || known.rejected !== refusal.rejected) {
-      const told = changes.sinceLook > 1 ? refusal.atMs : undefined;
-      return { ...refusal, sinceMs: told ?? nowMs, over: false };
-    }
+    if (known === undefined || known.rejected !== refusal.rejected)
+      return { ...refusal, sinceMs: refusedMs(refusal, changes, now), over: false };
     const words = refusal.words ?? known.words;
-    const { lastMs } = changes;
-    const over = known.over || (lastMs !== undefined && lastMs > known.sinceMs && nowMs - lastMs >= SETTLE_MS);
-    return { ...refusal, words, sinceMs: known.sinceMs, over };
+    const settled = lastMs !== undefined && lastMs > known.sinceMs && now.steadyMs - lastMs >= SETTLE_MS;
+    return { ...refusal, words, sinceMs: known.sinceMs, over: known.over || settled };
   });
+}
+
+/**
+ * When the update of a refusal that is new came at the latest. With several changes since the last look only the time in Envoy's
+ * log tells them apart. A time that fits none of them is of a clock that differs from ours, and counts for nothing.
+ */
+function refusedMs({ atMs }: Refusal, changes: Changes, now: Moment): number {
+  const [first, second] = changes.atMs.filter((ms) => ms > changes.lookedMs);
+  if (atMs === undefined || first === undefined || second === undefined) return now.steadyMs;
+  const told = now.steadyMs - (now.wallMs - atMs);
+  return told >= first && told <= now.steadyMs ? told : now.steadyMs;
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { ProxyCounters } from '../../../mesh/proxies/counters.ts';
 import { proxyBook } from '../../../operator/proxy-book.ts';
 
+const WALL = Date.parse('2026-11-30T12:00:00Z');
 const POD = { key: 'shop/web-0', name: 'pod web-0', scope: 'shop/web', calls: [] };
 const probe = (listening: boolean, tries: number) => ({ port: 8080, listening, tries });
 const silent = { instance: 'pod web-0', port: 8080, calls: true };
@@ -11,7 +12,11 @@ describe('the memory of an app that does not listen', () => {
   const looks = (...counters: Omit<ProxyCounters, 'updates'>[]) => {
     const book = proxyBook(() => undefined);
     return counters.map((one, i) => {
-      book.took(POD, { counters: { updates: [], ...one }, heard: [], port: 8080 }, i * 5000);
+      book.took(
+        POD,
+        { counters: { updates: [], ...one }, heard: [], port: 8080 },
+        { steadyMs: i * 5000, wallMs: WALL + i * 5000 },
+      );
       return { silent: book.silent(POD.key), again: book.isTroubled(POD.key) };
     });
   };

@@ -59,6 +59,7 @@ export function scene(options: { gateways?: PodFacts[]; pods?: number } = {}) {
   const read: string[] = [];
   const changed: string[] = [];
   let words = 'bad value';
+  let refusedAtMs = 100;
   const watch = watchProxies({
     world,
     async gatewayPods() {
@@ -74,7 +75,7 @@ export function scene(options: { gateways?: PodFacts[]; pods?: number } = {}) {
     },
     async readWords({ name }) {
       read.push(name);
-      return [{ kind: 'route', words, atMs: 100 }];
+      return [{ kind: 'route', words, atMs: refusedAtMs }];
     },
     onChange: (key) => void changed.push(key),
     clock,
@@ -95,6 +96,6 @@ export function scene(options: { gateways?: PodFacts[]; pods?: number } = {}) {
     pods,
     listing,
     during,
-    say: (text: string) => void (words = text),
+    say: (text: string, atMs = refusedAtMs) => void ([words, refusedAtMs] = [text, atMs]),
   };
 }

@@ -82,6 +82,21 @@ describe('how the operator looks at proxies', () => {
     stop.abort();
   });
 
+  it('takes back a refusal of the first of two changes between two looks', async () => {
+    const { clock, stop, watch, counters, names, say } = scene();
+    await clock.advance(70_000);
+    watch.changed(['web']);
+    counters.set('caller-0', refusing(1));
+    say('bad value', clock.now() + 300);
+    await clock.advance(1200);
+    watch.changed(['web']);
+    await clock.advance(1000);
+    expect(names('shop/web')).to.deep.equal(['pod caller-0']);
+    await clock.advance(6000);
+    expect(names('shop/web')).to.deep.equal([]);
+    stop.abort();
+  });
+
   it('shows what a machine refuses also when its MeshService is made after the report', async () => {
     const { clock, stop, watch, names, declare } = scene();
     const refusal = { subscription: 'listener_manager_lds', kind: 'listener' as const, rejected: 1, words: 'no' };

@@ -4,6 +4,7 @@ import type { Updates } from '../../../../mesh/proxies/counters.ts';
 import type { Heard } from '../../../../mesh/proxies/heard.ts';
 import {
   type Account,
+  type Moment,
   NO_ACCOUNT,
   type Refusal,
   SETTLE_MS,
@@ -11,6 +12,8 @@ import {
   accountOf,
   standingOf,
 } from '../../../../mesh/proxies/refusals.ts';
+
+const WALL = Date.parse('2026-11-30T12:00:00Z');
 
 const lds = (rejected: number, acceptedAtMs?: number): Updates[] =>
   rejected === 0 ? [] : [{ subscription: 'listener_manager_lds', kind: 'listener', rejected, acceptedAtMs }];
@@ -70,31 +73,50 @@ describe('a refused update that is taken back', () => {
     words: 'no',
     atMs,
   });
+  /** The clock on the wall is far from the steady one. */
+  const at = (steadyMs: number): Moment => ({ steadyMs, wallMs: WALL + steadyMs });
   const open = (standing: Standing[]): number => standing.filter(({ over }) => !over).length;
 
   it('is over once a later change has settled and nothing was refused since', () => {
-    const first = standingOf([], [refusal(1)], { lastMs: 100, sinceLook: 1 }, 1600);
+    const first = standingOf([], [refusal(1)], { atMs: [100], lookedMs: 0 }, at(1600));
     expect(open(first)).to.equal(1);
-    const soon = standingOf(first, [refusal(1)], { lastMs: 10_000, sinceLook: 1 }, 10_000 + SETTLE_MS - 1);
+    const soon = standingOf(first, [refusal(1)], { atMs: [10_000], lookedMs: 0 }, at(10_000 + SETTLE_MS - 1));
     expect(open(soon)).to.equal(1);
-    expect(open(standingOf(soon, [refusal(1)], { lastMs: 10_000, sinceLook: 0 }, 10_000 + SETTLE_MS))).to.equal(0);
+    expect(open(standingOf(soon, [refusal(1)], { atMs: [10_000], lookedMs: 10_000 }, at(10_000 + SETTLE_MS)))).to.equal(
+      0,
+    );
   });
 
   it('stands when the change was refused as well, and comes back when one is refused again', () => {
-    const first = standingOf([], [refusal(1)], { lastMs: 100, sinceLook: 1 }, 1600);
-    const again = standingOf(first, [refusal(2)], { lastMs: 10_000, sinceLook: 1 }, 11_500);
-    expect(open(standingOf(again, [refusal(2)], { lastMs: 10_000, sinceLook: 0 }, 20_000))).to.equal(1);
-    const over = standingOf(again, [refusal(2)], { lastMs: 30_000, sinceLook: 1 }, 35_000);
+    const first = standingOf([], [refusal(1)], { atMs: [100], lookedMs: 0 }, at(1600));
+    const again = standingOf(first, [refusal(2)], { atMs: [10_000], lookedMs: 0 }, at(11_500));
+    expect(open(standingOf(again, [refusal(2)], { atMs: [10_000], lookedMs: 10_000 }, at(20_000)))).to.equal(1);
+    const over = standingOf(again, [refusal(2)], { atMs: [30_000], lookedMs: 0 }, at(35_000));
     expect(open(over)).to.equal(0);
-    expect(open(standingOf(over, [refusal(2)], { lastMs: 30_000, sinceLook: 0 }, 90_000)), 'stays over').to.equal(0);
-    expect(open(standingOf(over, [refusal(3)], { lastMs: 30_000, sinceLook: 0 }, 91_000))).to.equal(1);
+    expect(
+      open(standingOf(over, [refusal(2)], { atMs: [30_000], lookedMs: 30_000 }, at(90_000))),
+      'stays over',
+    ).to.equal(0);
+    expect(open(standingOf(over, [refusal(3)], { atMs: [30_000], lookedMs: 30_000 }, at(91_000)))).to.equal(1);
   });
 
-  it('of two changes between two looks belongs to the one before it by the times', () => {
-    const two = { lastMs: 2000, sinceLook: 2 };
-    const early = standingOf([], [refusal(1, 1200)], two, 3500);
-    expect(open(standingOf(early, [refusal(1, 1200)], { ...two, sinceLook: 0 }, 7000))).to.equal(0);
-    const late = standingOf([], [refusal(1, 2300)], two, 3500);
-    expect(open(standingOf(late, [refusal(1, 2300)], { ...two, sinceLook: 0 }, 7000))).to.equal(1);
+  describe('after two changes between two looks', () => {
+    const two = { atMs: [1000, 2000], lookedMs: 0 };
+    const isOpen = (refusedAtMs: number): boolean => {
+      const first = standingOf([], [refusal(1, refusedAtMs)], two, at(3500));
+      return open(standingOf(first, [refusal(1, refusedAtMs)], { ...two, lookedMs: 3500 }, at(7000))) === 1;
+    };
+
+    it('is over when the refusal came before the second change', () => {
+      expect(isOpen(WALL + 1200)).to.equal(false);
+    });
+
+    it('stands when the refusal came after the second change', () => {
+      expect(isOpen(WALL + 2300)).to.equal(true);
+    });
+
+    it('stands when the time of the refusal fits neither change, since clocks of machines differ', () => {
+      for (const ms of [900, -60_000, 3501, 60_000, -WALL]) expect(isOpen(WALL + ms), `${ms}`).to.equal(true);
+    });
   });
 });
