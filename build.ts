@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { type Plugin, build } from 'esbuild';
@@ -16,8 +16,9 @@ export const billPath = fileURLToPath(new URL('dist/landbridge.cdx.json', import
  */
 export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', import.meta.url))): Promise<string> {
   await mkdir(new URL('dist/', import.meta.url), { recursive: true });
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     metafile: true,
+    write: false,
     entryPoints: [entry],
     outfile: bundlePath,
     bundle: true,
@@ -43,8 +44,13 @@ export async function buildBundle(entry = fileURLToPath(new URL('cli/main.ts', i
     logLevel: 'warning',
     plugins: [leanKubeClient],
   });
+  // Others may run the program, or build it, at this moment.
+  for (const { path, contents } of outputFiles) {
+    const beside = `${path}.${process.pid}`;
+    await writeFile(beside, contents, { mode: path === bundlePath ? 0o755 : 0o644 });
+    await rename(beside, path);
+  }
   await writeFile(billPath, billOfMaterials(Object.keys(metafile.inputs), readLock()));
-  await chmod(bundlePath, 0o755);
   return bundlePath;
 }
 
