@@ -131,6 +131,8 @@ function apiArguments(directory: string, port: number, etcdPort: number): string
   return [
     `--etcd-servers=http://127.0.0.1:${etcdPort}`,
     '--bind-address=127.0.0.1',
+    // Nobody is told of it. Without it the machine must have a default route.
+    '--advertise-address=192.0.2.1',
     `--secure-port=${port}`,
     `--tls-cert-file=${join(directory, 'server.pem')}`,
     `--tls-private-key-file=${join(directory, 'server-key.pem')}`,
