@@ -22,13 +22,15 @@ export interface Limits {
   /** What it prints when its work is done; from then on it has `lingerMs` (default 60 s) to end. */
   done?: RegExp;
   lingerMs?: number;
+  /** Its output is not shown. */
+  quiet?: boolean;
 }
 
 const KEPT_CHARACTERS = 200_000;
 
 /** Starts a command as a process group of its own, so that what it started ends with it; shows its output as it comes. */
 export function runStage([command = '', ...args]: readonly string[], limits: Limits): Running {
-  const { limitMs, graceMs = 10_000, done, lingerMs = 60_000 } = limits;
+  const { limitMs, graceMs = 10_000, done, lingerMs = 60_000, quiet = false } = limits;
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   let late = false;
   let kill: NodeJS.Timeout | undefined;
@@ -56,7 +58,7 @@ export function runStage([command = '', ...args]: readonly string[], limits: Lim
       resolve({ code, output });
     };
     child.stdout.on('data', (chunk: Buffer) => {
-      process.stdout.write(chunk);
+      if (!quiet) process.stdout.write(chunk);
       output = (output + chunk.toString('utf8')).slice(-KEPT_CHARACTERS);
       if (done?.test(output)) linger ??= stopAfter(lingerMs, 'its work is done, but something it left open keeps it');
     });

@@ -1,3 +1,4 @@
+import { MOCHA_DONE, type Result, resultOf } from './mocha-result.ts';
 import { type Running, runStage } from './run-stage.ts';
 
 /**
@@ -10,8 +11,8 @@ interface Stage {
   command: string[];
   /** After this it is stopped and counts as failed. */
   limitMinutes: number;
-  /** Mocha prints its own counts; any other command counts as one. */
-  mocha?: boolean;
+  /** Who prints counts: one mocha, or lanes.ts with several. Default: nobody, and the command counts as one. */
+  counts?: 'mocha' | 'lanes';
   /** Without this the stages after it cannot run. */
   needed?: boolean;
 }
@@ -21,7 +22,13 @@ const mocha = (suite: string, limitMinutes: number): Stage => ({
   name: suite,
   command: ['npm', 'run', '--silent', `test:${suite}`, '--', '--reporter', 'spec'],
   limitMinutes,
-  mocha: true,
+  counts: 'mocha',
+});
+const lanes = (suite: string, limitMinutes: number): Stage => ({
+  name: suite,
+  command: ['npm', 'run', '--silent', `test:${suite}`],
+  limitMinutes,
+  counts: 'lanes',
 });
 const lab = (command: string, limitMinutes: number): Stage => ({
   name: command === 'parts' ? command : `lab ${command}`,
@@ -36,8 +43,8 @@ const STAGES: Stage[] = [
   mocha('unit', 5),
   // From an empty cache: 51 minutes on two busy cores (docs/measured.md).
   lab('parts', 60),
-  mocha('contract', 20),
-  mocha('integration', 25),
+  lanes('contract', 20),
+  lanes('integration', 25),
   // A lab that is up already may be of older code.
   lab('stop', 5),
   lab('start', 15),
@@ -77,13 +84,11 @@ process.exit(totals.failed === 0 && !interrupted ? 0 : 1);
 async function count(stage: Stage): Promise<number> {
   console.log(`\n=== ${stage.name}`);
   const started = performance.now();
-  const done = stage.mocha === true ? /^ {2}\d+ passing/m : undefined;
+  const done = stage.counts === 'mocha' ? MOCHA_DONE : undefined;
   running = runStage(stage.command, { limitMs: stage.limitMinutes * 60_000, done });
   const { code, output } = await running.ended;
-  const { passed, failed } =
-    stage.mocha === true ? mochaCounts(output, code) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
-  if (failed > 0)
-    failures.push(`${stage.name}: ${/^ {2}\d+ failing$[^]*/m.exec(output)?.[0].trim() ?? `ended with ${code}`}`);
+  const { passed, failed, said } = stage.counts !== undefined ? resultOf(output, code) : exitOf(code);
+  if (said !== undefined) failures.push(`${stage.name}:\n${said}`);
   totals.passed += passed;
   totals.failed += failed;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
@@ -91,12 +96,6 @@ async function count(stage: Stage): Promise<number> {
   return failed;
 }
 
-/** Mocha exits with 0 when tests are skipped; here a skipped test is a failed one. */
-function mochaCounts(output: string, code: number): { passed: number; failed: number } {
-  const count = (word: string): number =>
-    Number([...output.matchAll(new RegExp(`^ {2}(\\d+) ${word}\\b`, 'gm'))].at(-1)?.[1] ?? 0);
-  const passed = count('passing');
-  const failed = count('failing') + count('pending');
-  const broken = failed === 0 && (code !== 0 || passed === 0);
-  return { passed, failed: broken ? 1 : failed };
+function exitOf(code: number): Result {
+  return code === 0 ? { passed: 1, failed: 0, said: undefined } : { passed: 0, failed: 1, said: `ended with ${code}` };
 }
