@@ -8,7 +8,7 @@ export type Bar = Partial<Pick<Summary, 'p50' | 'p99' | 'max'>>;
 /** One line of the table. */
 export interface Finding {
   measure: string;
-  /** What was varied, such as `N = 500`. */
+  /** The parameter, such as `N = 500`. */
   parameters: string;
   /** Pods of the service, where the findings of one measure differ in that alone. */
   n?: number;
@@ -16,7 +16,7 @@ export interface Finding {
   samples: number[];
   /** Undefined: for information. */
   bar?: Bar;
-  /** What the strongest peer needs for the same, on the same machine. */
+  /** The figure of the strongest peer for the same, on the same machine. */
   peer?: string;
   note?: string;
 }
@@ -25,7 +25,7 @@ export interface Measure {
   name: string;
   /** Needs a world of its own instead of the one that the measures share. */
   apart?: true;
-  /** Gives each finding to `found` as soon as it has it: what comes after may fail. */
+  /** Gives each finding to `found` as soon as it has it, since a later one may fail. */
   run(rig: Rig, scale: Scale, found: (finding: Omit<Finding, 'measure'>) => void): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ export interface Options {
   json: string;
   /** Where the growth with the number of pods is drawn, as SVG. Default dist/bench.svg. */
   plot: string;
-  /** What is short counts as a failure. */
+  /** A short figure counts as a failure. */
   strict: boolean;
 }
 
@@ -36,7 +36,7 @@ export function readOptions(args: string[], measures: string[]): Options {
   const base = values.quick ? QUICK : FULL;
   const only = values.only?.split(',') ?? measures;
   const unknown = only.find((name) => !measures.includes(name));
-  if (unknown !== undefined) throw new Error(`there is no measure "${unknown}"; there are ${measures.join(', ')}`);
+  if (unknown !== undefined) throw new Error(`unknown measure "${unknown}"; choose among ${measures.join(', ')}`);
   return {
     scale: { ...base, sizes: values.sizes === undefined ? base.sizes : readSizes(values.sizes) },
     quick: values.quick,

@@ -70,7 +70,7 @@ export function growthPlot(findings: Finding[], title: string): string {
   ].join('\n')}\n`;
 }
 
-/** Milliseconds in its unit; undefined for what is no time, or does not say of how many pods it is. */
+/** Milliseconds in its unit; undefined for a figure that is not a time, or that does not name a number of pods. */
 const msOf = ({ n, unit }: Finding): number | undefined =>
   n === undefined ? undefined : unit === 'ms' ? 1 : unit === 's' ? 1000 : undefined;
 

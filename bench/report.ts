@@ -3,7 +3,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { type Finding, verdictOf } from './measure.ts';
 import { summarise } from './summary.ts';
 
-/** One line: when, what and on which machine. */
+/** One line: the time, the measure and the machine. */
 export function describeMachine(): string {
   const revision = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
   const memory = Math.round(totalmem() / 1024 ** 3);
@@ -17,7 +17,7 @@ export interface Failure {
   error: string;
 }
 
-/** The findings with every sample, for whoever computes with them. `more` goes beside them. */
+/** The findings with every sample, for programs. `more` goes beside them. */
 export const asJson = (machine: string, findings: Finding[], failures: Failure[], more: object = {}): string =>
   `${JSON.stringify(
     {

@@ -13,7 +13,7 @@ import { values } from './values/tree.ts';
 export const CONSUL_TLS_DIRECTORY = '/consul/tls';
 export const CONSUL_DATA_DIRECTORY = '/consul/data';
 export const CONSUL_CA_FILE = `${CONSUL_TLS_DIRECTORY}/ca.crt`;
-/** A snippet with the gossip key: a secret, so it is no part of the ConfigMap. */
+/** A snippet with the gossip key. The key is a secret, so the ConfigMap does not hold it. */
 export const CONSUL_GOSSIP_FILE = `${CONSUL_TLS_DIRECTORY}/gossip.json`;
 /** A snippet with the token by which it answers DNS. */
 export const CONSUL_DNS_FILE = `${CONSUL_TLS_DIRECTORY}/dns.json`;
@@ -47,11 +47,11 @@ export function restartConfig(): object {
     disable_update_check: true,
     // A server that left would find no quorum when its pod comes back: it only ever pauses.
     leave_on_terminate: false,
-    // By default a server that was down for a week refuses to start. It may be the only one.
+    // A server that was down for a week refuses to start by default. It may be the only one.
     server_rejoin_age_max: '87600h',
     // Elections and heartbeats in 1 s instead of 5 s.
     performance: { raft_multiplier: 1 },
-    // There are no clients to measure the distance to.
+    // Servers have no clients here, so there is nothing to measure.
     disable_coordinates: true,
     ports: {
       http: -1,

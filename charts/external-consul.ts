@@ -7,7 +7,7 @@ import { values, type ValuesTree } from './values/tree.ts';
 const { externalConsul } = values;
 const withToken = every(externalConsul.enabled, externalConsul.manageAcls);
 
-/** What the bootstrap job is told; it finds the CA and the token of external servers as files. */
+/** Arguments of the bootstrap job. It finds the CA and the token of external servers as files. */
 export const bootstrapEnv = processEnv({
   LANDBRIDGE_BRIDGE_ADVERTISE: join(values.bridge.advertise, ','),
   LANDBRIDGE_TOKEN_TTL: values.consul.tokenTtl,

@@ -4,7 +4,7 @@ import { productVersion, releaseName, releaseService } from './values/tree.ts';
 export type Component =
   'consul' | 'operator' | 'bridge' | 'bootstrap' | 'test' | 'removal' | 'upgrade' | 'edge' | 'gateway';
 
-/** What finds the pods of a component; a selector is never changed once it is installed. */
+/** The labels that select the pods of a component. Kubernetes lets nobody change a selector after installation. */
 export const selectorLabels = (component: Component) => ({
   'app.kubernetes.io/name': 'landbridge',
   'app.kubernetes.io/component': component,
@@ -12,7 +12,7 @@ export const selectorLabels = (component: Component) => ({
 
 type Labels = Record<string, Symbolic<string>>;
 
-/** Of every object: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/ */
+/** The labels of every object: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/ */
 export const labels = (component?: Component): Labels => ({
   ...(component === undefined ? { 'app.kubernetes.io/name': 'landbridge' } : selectorLabels(component)),
   'app.kubernetes.io/instance': releaseName,
@@ -21,12 +21,11 @@ export const labels = (component?: Component): Labels => ({
   'app.kubernetes.io/managed-by': releaseService,
 });
 
-/** Run another program than ours: a new version of Landbridge is no reason to replace them. */
+/** These run another program than ours, so a new version of Landbridge does not replace them. */
 const OTHERS = new Set<Component>(['consul', 'edge', 'gateway']);
 
 /**
- * Of pods. Who manages them is not said here: taken over by Helm, or given another release name, they would all be
- * replaced for a label.
+ * The labels of pods. They do not name the manager: a takeover by Helm, or another release name, would replace every pod for a label.
  */
 export const podLabels = (component: Component): Labels => ({
   ...selectorLabels(component),

@@ -15,7 +15,7 @@ import { every, given, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
-/** What the operator may do, rule by rule. test/rights takes each away in turn, and something fails. */
+/** The rights of the operator, rule by rule. test/rights takes each rule away in turn, and expects a failure. */
 export function addOperatorRbac(target: Target): void {
   addServiceAccount(target, 'operator');
   addWorkloadsRole(target, 'operator', [

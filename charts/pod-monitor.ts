@@ -4,7 +4,7 @@ import { merged } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
-/** For the Prometheus Operator: the pods that serve /metrics. There is no Service of that port, and none is needed. */
+/** For the Prometheus Operator: the pods that serve /metrics. That port needs no Service. */
 export function addPodMonitor(target: Target): void {
   const { interval, labels: more } = values.metrics.podMonitor;
   target.addObject('pod-monitor', {

@@ -15,7 +15,7 @@ import {
 } from './template/expression.ts';
 import { values, type ValuesTree } from './values/tree.ts';
 
-/** The user of all containers: what distroless images call `nonroot`. */
+/** The user of all containers, called `nonroot` in distroless images. */
 export const USER_ID = 65532;
 
 /**

@@ -21,10 +21,10 @@ const CONSUL_HTTP = theirsOr(
 /** Where sidecars in the cluster ask for their configuration. */
 export const CONSUL_GRPC = theirsOr(externalConsul.grpc, `${CONSUL_SERVICE}.${NAMESPACE}.svc:${CONSUL_GRPC_TLS_PORT}`);
 
-/** What the operator and the bridge look at; empty: every namespace. */
+/** The namespaces that operator and bridge watch; empty: every namespace. */
 export const watchEnv = { LANDBRIDGE_WATCH_NAMESPACES: join(values.watchNamespaces, ',') };
 
-/** The environment of every Landbridge process, and what one of them needs besides. */
+/** The environment of every Landbridge process, and the variables that only one of them needs. */
 export function processEnv(own: Record<string, Symbolic<string>> = {}): Symbolic<k8s.EnvVar>[] {
   const all = {
     LANDBRIDGE_CLUSTER: values.cluster,

@@ -31,8 +31,7 @@ export function addClusterRole(target: Target, component: Component, rules: Rule
 }
 
 /**
- * What a component may do where MeshServices are: in the whole cluster, or, when the values name namespaces, in those and
- * nowhere else.
+ * The rights of a component in namespaces with MeshServices: in the whole cluster, or only in the namespaces that the values name.
  */
 export function addWorkloadsRole(target: Target, component: Component, rules: Rules): void {
   const id = `${component}-workloads`;

@@ -4,12 +4,12 @@ import { evaluate, holds, type Scope } from './template/evaluate.ts';
 import { valueRules } from './values/rules.ts';
 import { type Values, valuesSchema } from './values/schema.ts';
 
-/** What is wrong with a values file: one line a problem, each starting with the key. */
+/** The problems of a values file: one line each, which starts with the key. */
 export class ValuesError extends Error {
   override readonly name = 'ValuesError';
 }
 
-/** Who applies the objects; of Helm also where it keeps the release, and under which name. */
+/** The manager that applies the objects. For Helm also the namespace and the name of the release. */
 export interface Release {
   service: 'Helm' | 'landbridge';
   /** Default: landbridge. */
@@ -18,7 +18,7 @@ export interface Release {
   namespace?: string;
 }
 
-/** What the chart's expressions are evaluated over, with the names that Helm's templates have for it. */
+/** The scope of the chart's expressions, with the names that Helm's templates use. */
 export const scopeOf = (
   values: Values,
   release: Release = { service: 'landbridge' },

@@ -39,7 +39,7 @@ export function addWebhook(target: Target): void {
         namespaceSelector: {
           matchExpressions: [
             { key: LABEL_MESH, operator: 'In', values: ['enabled'] },
-            // Whatever labels somebody puts there, the cluster and the operator itself must be able to start.
+            // The cluster and the operator itself must be able to start with any labels on these namespaces.
             { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', NAMESPACE] },
             when<k8s.LabelSelectorRequirement>(given(values.watchNamespaces), watched),
           ],

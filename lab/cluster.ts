@@ -79,7 +79,7 @@ export async function waitForDns(cluster: Cluster): Promise<void> {
   });
 }
 
-/** Removes the cluster's containers from the engine; fine when there are none. */
+/** Removes the cluster's containers from the engine; fine without any. */
 export async function deleteCluster(engine: Engine): Promise<void> {
   const label = `label=io.x-k8s.kind.cluster=${clusterName}`;
   const ids = await engine.docker(['ps', '--all', '--quiet', '--filter', label]);

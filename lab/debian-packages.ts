@@ -32,7 +32,7 @@ const policy = `#!/bin/sh
 # Written by landbridge's lab for the time of one apt-get: packages must not start their daemons on this host.
 exit 101
 `;
-/** What the packages above bring that would start by itself at the next boot. */
+/** Services of the packages above that would start by themselves at the next boot. */
 const units = ['docker.service', 'docker.socket', 'containerd.service'];
 
 /** Where a command is, on the path or in the system's own folders; undefined when it is not installed. */

@@ -10,7 +10,7 @@ export interface DebianRelease {
   sources: string[];
 }
 
-/** What this host is, so that what is installed here comes from where the host's own packages come from. */
+/** The release of this host. Packages come from the same sources as its own. */
 export function debianRelease(etc = '/etc'): DebianRelease {
   const release = readOsRelease(join(etc, 'os-release'));
   return {

@@ -7,7 +7,7 @@ import { launchPrivateEngine, privateEngine, stopPrivateEngine } from './private
 export interface Engine {
   /** `host`: the one that was there. `private`: started by the lab, stopped by the lab. */
   kind: 'host' | 'private';
-  /** What every docker and kind command needs in its environment. */
+  /** The environment of every docker and kind command. */
   env: Record<string, string>;
   /** Path of the network namespace the engine lives in; undefined = the host's. */
   netns: string | undefined;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stateDirectory } from './paths.ts';
 
 /**
- * What a kubelet sets for the whole machine when it starts (kubelet's setupKernelTunables): its node is a container
+ * Settings that a kubelet makes for the whole machine at its start (kubelet's setupKernelTunables): its node is a container
  * here, but these have no namespace.
  */
 const changedByNodes = [
@@ -16,7 +16,7 @@ const changedByNodes = [
 ];
 
 /**
- * What three nodes and three VMs need, all being root's: each systemd, kubelet, containerd and pod watches files. With
+ * The needs of three nodes and three VMs, which all run as root: each systemd, kubelet, containerd and pod watches files. With
  * the kernel's usual 128 instances a kubelet ends with "inotify_init: too many open files".
  */
 const least: Record<string, number> = {
@@ -33,8 +33,7 @@ export interface Places {
 const here: Places = { file: join(stateDirectory, 'kernel-settings.json'), kernel: '/proc/sys' };
 
 /**
- * Raises what a lab needs more of, and keeps what all settings were before the first node started. What was kept
- * before, by a start that was killed, stays.
+ * Raises the settings that a lab needs higher, and keeps their values from before the first node started. Values that a killed start kept stays.
  */
 export function changeKernelSettings({ file, kernel }: Places = here): void {
   if (!existsSync(file)) keep({ file, kernel });

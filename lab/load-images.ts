@@ -45,7 +45,7 @@ async function workers(engine: Engine): Promise<string[]> {
     const names = (await engine.docker(list)).split('\n').filter((name) => name !== '');
     const up = await Promise.all(names.map((name) => hasContainerd(engine, name)));
     if (names.length === wanted && up.every(Boolean)) return names;
-    if (Date.now() > deadline) throw new Error(`no containerd in the nodes: ${names.join(', ') || 'there are none'}`);
+    if (Date.now() > deadline) throw new Error(`no containerd in the nodes: ${names.join(', ') || 'no node is up'}`);
     await sleep(500);
   }
 }

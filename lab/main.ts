@@ -74,7 +74,7 @@ Try next:
 function wholeSeconds(text: string): number {
   const seconds = Number(text);
   if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 3600) return seconds;
-  throw new Error(`${text} is no number of seconds from 1 to 3600: npm run benchmark -- 30`);
+  throw new Error(`${text} is not a number of seconds from 1 to 3600: npm run benchmark -- 30`);
 }
 
 quietPipes(process);
@@ -102,6 +102,6 @@ try {
   if (command.alone) progress.say(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  // What goes on beside the piece that failed need not come to its end.
+  // The pieces that run beside a failed one are not waited for.
   process.exit(1);
 }

@@ -18,7 +18,7 @@ export interface LabNetwork {
   vmAddress(n: 1 | 2 | 3): string;
 }
 
-/** Name of the Docker network that kind is told to use. */
+/** Name of the Docker network of kind. */
 export const dockerNetwork = 'landbridge';
 export const bridge = 'lb-br0';
 /** The host's end of its cable to a private engine. */
@@ -91,7 +91,7 @@ async function connectHost(engine: Engine, network: LabNetwork): Promise<void> {
   await run('ip', ['link', 'set', hostLink, 'up']);
 }
 
-/** Lets the host reach pods by way of their nodes. The routes go with the cable. */
+/** Lets the host reach pods through their nodes. The routes go with the cable. */
 export async function routePods(nodes: readonly { address: string; podCidr: string }[]): Promise<void> {
   for (const node of nodes) await run('ip', ['route', 'replace', node.podCidr, 'via', node.address, 'dev', hostLink]);
 }

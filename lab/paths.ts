@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 /** The checkout. */
 export const repositoryRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What the lab writes into the checkout for its user: the kubeconfig, and logs that outlive a stop. */
+/** Files that the lab writes into the checkout for its user: the kubeconfig, and logs that outlive a stop. */
 export const dotLab = join(repositoryRoot, '.lab');
 export const kubeconfigFile = join(dotLab, 'kubeconfig');
-/** What this lab was installed with: `landbridge upgrade -f` takes it. */
+/** The values of the installation in this lab: `landbridge upgrade -f` takes it. */
 export const valuesFile = join(dotLab, 'values.yaml');
 /** The CA of the certificate that the edge gateway serves the sample's HTTPS host with: `curl --cacert`. */
 export const edgeCaFile = join(dotLab, 'edge-ca.crt');

@@ -25,7 +25,7 @@ export const privateEngine = {
 };
 
 /**
- * Process 1 of the engine's own process namespace. It reaps what containers leave behind. /run is its own but for the
+ * Process 1 of the engine's own process namespace. It reaps the processes that containers leave behind. /run is its own but for the
  * lab's folder: dockerd writes there beside what it is told, and would use a containerd of the host. When it dies the
  * kernel ends everything that runs on the engine and takes its mounts away: nothing can be left, however the lab ends.
  */

@@ -17,7 +17,7 @@ import { setPodRoutes } from './vm/pod-routes.ts';
 import { startVms } from './vm/start.ts';
 import type { Vm } from './vm/vm.ts';
 
-/** What does not need the cluster: made while that comes up. */
+/** The parts that do not need the cluster. They are made while it comes up. */
 export interface Product {
   vms: Vm[];
   /** Tags of the images the cluster runs. */

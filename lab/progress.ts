@@ -1,4 +1,4 @@
-/** What the user sees while the lab works. Everything that takes time is a task with a label. */
+/** The lines that the user sees while the lab works. Everything that takes time is a task with a label. */
 export interface Progress {
   /** One line, as it is. */
   say(line: string): void;
@@ -7,7 +7,7 @@ export interface Progress {
 }
 
 export interface Task {
-  /** What the task is at right now. */
+  /** The present step of the task. */
   at(note: string): void;
   done(note?: string): void;
   failed(note: string): void;

@@ -1,13 +1,13 @@
 import { hostEngineAnswers } from './engine.ts';
 import { attempt } from './exec.ts';
 
-/** What the lab needs of a machine, as found. */
+/** The needs of the lab, as found on a machine. */
 export interface Machine {
   platform: string;
   arch: string;
   root: boolean;
   nodeVersion: string;
-  /** As `1.26.8`; undefined: there is no Go. */
+  /** As `1.26.8`; undefined: Go is missing. */
   goVersion: string | undefined;
   /** `local` keeps Go from getting the toolchain a module asks for. */
   goToolchain: string;
@@ -81,7 +81,7 @@ function missingGo({ goVersion, goToolchain }: Machine): string[] {
   return older(goVersion, enough) ? [`Go ${enough}: this is ${goVersion}; ${remedy}`] : [];
 }
 
-/** Whether version `a` comes before `b`; what follows the numbers (`1.26rc1`) is not looked at. */
+/** Whether version `a` comes before `b`; the rest after the numbers (`1.26rc1`) does not count. */
 function older(a: string, b: string): boolean {
   const numbers = (version: string): number[] => (version.match(/\d+/g) ?? []).slice(0, 3).map(Number);
   const [left, right] = [numbers(a), numbers(b)];

@@ -14,7 +14,7 @@ import { EDGE_PORT } from './sample/on-vms.ts';
 import { findVms } from './vm/start.ts';
 import type { Vm } from './vm/vm.ts';
 
-/** The lab that is up, for whoever wants to do something with it. */
+/** The lab that is up, for the commands that use it. */
 export interface RunningLab {
   engine: Engine;
   network: LabNetwork;

@@ -43,7 +43,7 @@ export async function start(progress: Progress): Promise<void> {
   await checkSubnet();
   const engine = await startEngine(progress);
   const network = await startNetwork(engine);
-  // What the cluster does not wait for goes on beside it.
+  // The work that the cluster does not wait for goes on beside it.
   const beside = settled(makeProduct(engine, network, progress));
   const nodeImage = await ensureNodeImage(engine, progress);
   const loaded = settled(beside().then(({ images }) => loadImages(engine, images, progress)));

@@ -6,13 +6,12 @@ import { isAlive, processId, type ProcessId } from './process-id.ts';
 const processes = join(stateDirectory, 'processes');
 
 /**
- * Environment variable that every process of a lab inherits, so that what a killed `start` left running is found
- * and can be told from everything else on the machine.
+ * Environment variable that every process of a lab inherits, so that processes that a killed `start` left are found and can be distinguished from everything else on the machine.
  */
 export const marker = 'LANDBRIDGE_LAB_STATE';
 
 /**
- * What the marker says: which lab. In a mount namespace of its own (a container, a sandbox) the state folder is another
+ * The content of the marker: the name of the lab. In a mount namespace of its own (a container, a sandbox) the state folder is another
  * one by the same name, on another file system; what runs there is seen from here and must be left alone.
  */
 export const labMark = `${stateDirectory} on device ${statSync(dirname(stateDirectory)).dev}`;

@@ -42,7 +42,7 @@ function overlap(a: Range, b: Range): boolean {
   return a.first <= b.last && b.first <= a.last;
 }
 
-/** undefined for what is no IPv4 range. */
+/** undefined for text that is not an IPv4 range. */
 function addresses(range: string): Range | undefined {
   const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)(?:\/(\d+))?$/.exec(range);
   if (match === null) return undefined;

@@ -21,7 +21,7 @@ export async function buildServices(outDir: string, log: (line: string) => void)
   const out = resolve(outDir);
   await mkdir(out, { recursive: true });
   const versions = await toolVersions();
-  // A change of how things are made makes them anew, too.
+  // A change of the build itself builds everything again, too.
   const ways = [join(services, 'build.ts'), ...(await filesIn(join(services, 'build'), '.ts'))];
   const make = async (artefact: Artefact): Promise<Built> => {
     const startedMs = performance.now();

@@ -16,9 +16,9 @@ export interface Link {
   upstreams: { service: string; localPort: number }[];
 }
 
-/** What stands between the apps; it is given one after the other, callees first. */
+/** The proxies between the apps. They are given one after the other, callees first. */
 interface Between {
-  /** Who calls whom: known before any of them starts. */
+  /** The calls of each app, known before any app starts. */
   declare(callers: Record<string, string>): Promise<void>;
   sidecar(link: Link): Promise<unknown>;
   stop(): Promise<void>;

@@ -7,7 +7,7 @@ import { startConsul } from '../../test/support/real-consul.ts';
 import type { Link } from './chains.ts';
 
 /**
- * Services of an agent and their sidecars by `consul connect envoy -sidecar-for`, as Consul's own guide for VMs has it:
+ * Services of an agent and their sidecars by `consul connect envoy -sidecar-for`, as in Consul's own guide for VMs:
  * service-defaults http, intentions that refuse everybody but the caller. The agent is a server without ACLs: sidecars
  * present no token, which is no part of a request's way.
  */

@@ -3,7 +3,7 @@ import { Agent, createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface CounterOptions {
-  /** What the counter shows to the operator. */
+  /** The face that the counter shows to the operator. */
   certPem: string;
   keyPem: string;
   /** The real Consul, on this machine. */

@@ -7,7 +7,7 @@ import type { GateReply, GateRequest } from './messages.ts';
 
 /** The gate in front of Consul, from the side that measures. */
 export interface ConsulGate {
-  /** `127.0.0.1:PORT`: what the operator is told to be Consul. */
+  /** `127.0.0.1:PORT`: the address of Consul in the settings of the operator. */
   address: string;
   turn(state: GateState): Promise<void>;
   /** Starts to count requests (and to cost time), or stops. Open connections are closed either way. */

@@ -4,9 +4,9 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 export type GateState = 'open' | 'refused' | 'frozen';
 
 export interface Gate {
-  /** `127.0.0.1:PORT`, what the operator believes to be Consul. */
+  /** `127.0.0.1:PORT`: the address of Consul in the settings of the operator. */
   address: string;
-  /** Every connection is closed when it is told to refuse; when it freezes or opens, those at hand stay. */
+  /** Refusing closes every connection. Freezing and opening leave the connections at hand. */
   turn(state: GateState): Promise<void>;
   /** Sends later connections to another port of this machine, and closes the present ones. */
   leadTo(port: number): void;

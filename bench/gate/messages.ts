@@ -1,7 +1,7 @@
 import type { CounterOptions } from './counter.ts';
 import type { GateState } from './gate.ts';
 
-/** What the measuring process asks of the gate's. */
+/** A question of the measuring process to the process of the gate. */
 export type GateRequest = { id: number } & (
   | { do: 'start'; options: CounterOptions }
   | { do: 'turn'; state: GateState }

@@ -34,7 +34,7 @@ export async function withBenchPods<T>(
     return await work({
       async create(name, labels) {
         const metadata = { name, namespace: SAMPLE_NAMESPACE, labels: { app: SERVICE, ...labels } };
-        // It ends as soon as it is told to: what is measured is not the app's own drain.
+        // It ends at once on SIGTERM, since the app's own drain is not measured.
         const spec = podSpec(['--serve'], [{ name: 'DRAIN_SECONDS', value: '0' }]);
         await client.create(pods, { metadata, spec } as KubeObject);
         await sight.until(name, isReady);

@@ -11,7 +11,7 @@ import { lookAtPods } from './pod-sight.ts';
 import { podTimes } from './pod-time.ts';
 import { sidecarMemory } from './sidecar-memory.ts';
 
-/** `npm run bench:lab [-- --pods 5 --json FILE --strict]`: what a sidecar costs a pod, on the kubelets of the lab that is up. */
+/** `npm run bench:lab [-- --pods 5 --json FILE --strict]`: measures the cost of a sidecar for a pod, on the kubelets of the lab that is up. */
 const { values } = parseArgs({
   options: {
     pods: { type: 'string', default: '5' },

@@ -5,7 +5,7 @@ import type { Pod } from '../../crds/kubernetes.ts';
 
 type RawPod = Pod & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 
-/** Pods of one namespace as the API server tells of them, by a watch: what is awaited is seen when it is said. */
+/** Pods of one namespace, by a watch on the API server: an awaited state is seen when the server sends it. */
 export interface PodSight {
   /** Resolves when the pod is as `wanted` says; undefined is a pod that is gone. Throws at the deadline, ms from now. */
   until(name: string, wanted: (pod: Pod | undefined) => boolean, deadlineMs?: number): Promise<void>;
@@ -45,7 +45,7 @@ export function lookAtPods(client: KubeClient, namespace: string): PodSight {
         waiting.add(look);
         look();
       }),
-    close: () => stop.abort(new Error('nobody looks any more')),
+    close: () => stop.abort(new Error('the watch has ended')),
   };
 }
 

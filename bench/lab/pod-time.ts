@@ -4,7 +4,7 @@ import { type Finding, timed } from '../measure.ts';
 import { summarise } from '../summary.ts';
 import type { BenchPods } from './bench-pods.ts';
 
-/** What a sidecar may add, seconds. */
+/** The bar for the time that a sidecar adds, seconds. */
 const READY_BAR = 1.0;
 const GONE_BAR = 0.5;
 

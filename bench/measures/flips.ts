@@ -19,7 +19,7 @@ export async function eachFlip(
   count: number,
   make: (flip: Flip) => Promise<void>,
 ): Promise<void> {
-  // What an earlier measure began is over.
+  // The work that an earlier measure began is over.
   await rig.meshServices.until(service, ({ pods }) => pods === `${size}/${size}`);
   for (let turn = 0; turn < count; turn++) {
     const index = (turn >> 1) % size;

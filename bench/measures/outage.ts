@@ -11,7 +11,7 @@ const AWAYS: { state: GateState; words: string }[] = [
   { state: 'frozen', words: 'frozen' },
 ];
 
-/** Consul goes away, pods flip meanwhile, Consul returns: how long until it is right, and what the wait has cost. */
+/** Consul goes away, pods flip meanwhile, Consul returns: how long until it is right, and the cost of the wait. */
 export const outage: Measure = {
   name: 'outage',
   async run(rig, scale, found) {

@@ -34,8 +34,7 @@ export const riseTime: Measure = {
 };
 
 /**
- * `ready at once`: a pod gets its address and is ready in one write, the worst there is, and what the peer was measured
- * with. `address first`: as kubelets do it, since a pod's sidecar has to be registered before the pod can be ready.
+ * `ready at once`: a pod gets its address and is ready in one write, the worst case, and the one of the peer. `address first`: as kubelets do it, since a pod's sidecar has to be registered before the pod can be ready.
  * `calling another`: ready at once, and each sidecar has an upstream, so that it is registered by a request of its own.
  */
 const WAYS = ['ready at once', 'address first', 'calling another'] as const;

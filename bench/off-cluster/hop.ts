@@ -21,7 +21,7 @@ const CALLER_PORT = 9494;
 const PATH = '/api/v1/execute?l=5&r=3';
 const CHECK = 'http:/actuator/health';
 
-/** How long one line took on a machine that had nothing of ours, and what it printed. */
+/** The time that one line took on a machine that had nothing of ours, and the output. */
 export interface OneLine {
   seconds: number;
   said: string;

@@ -8,7 +8,7 @@ export interface Lost {
 }
 
 /**
- * What a cut cost, from the client's side. Without retries a request fails when, and only when, it was sent to the dead
+ * The cost of a cut, from the client's side. Without retries a request fails when, and only when, it was sent to the dead
  * instance, as long as the others are well: the last one that failed is the last one that was sent there.
  */
 export function lostTo(shots: Shot[], cutAtMs: number): Lost {
@@ -21,7 +21,7 @@ export function lostTo(shots: Shot[], cutAtMs: number): Lost {
   };
 }
 
-/** What failed, for people: how often with what, and when these were sent, in s after `fromMs`; 0 is no answer. */
+/** The failures, for people: each status, how often, and when those requests were sent, in s after `fromMs`. Status 0: without an answer. */
 export function failuresSaid(shots: Shot[], fromMs: number): string {
   const statuses = new Map<number, Shot[]>();
   for (const shot of shots.filter(failed)) statuses.set(shot.status, [...(statuses.get(shot.status) ?? []), shot]);

@@ -51,7 +51,7 @@ export async function revocation(
   }
 }
 
-/** ms until nobody listens there any more; undefined: somebody still does. The host reaches the lab's network. */
+/** ms until the port is closed; undefined: it is still open. The host reaches the lab's network. */
 async function untilClosed(host: string, port: number, fromMs: number): Promise<number | undefined> {
   while (Date.now() - fromMs < WATCH_MS) {
     if (!(await listens(host, port))) return Date.now() - fromMs;

@@ -8,8 +8,7 @@ export interface SeenCheck {
 }
 
 /**
- * Looks at Consul itself, past the gate, by blocking queries: what it tells is there at the moment Consul tells it, not
- * at the next turn of a poll.
+ * Looks at Consul itself, past the gate, by blocking queries, so a change is seen when Consul sends it, not at the next turn of a poll.
  */
 export interface ConsulSight {
   look(service: string, filter?: string): Promise<Look>;
@@ -29,12 +28,11 @@ export interface Look {
 
 export interface SightOptions {
   filter?: string;
-  /** Of an earlier look: nothing is asked but the blocking query, so what is measured is not disturbed. Default: look first. */
+  /** The index of an earlier look. Then only the blocking query is asked, so the measured work is not disturbed. Default: look first. */
   index?: string;
   deadlineMs?: number;
   /**
-   * Between two looks, default 0: where each answer holds hundreds of checks, looking without a rest takes from what is
-   * measured the CPU that both share. What is found is found up to this much later.
+   * Between two looks, default 0: where each answer holds hundreds of checks, looking without a rest takes CPU from the measured work. What is found is found up to this much later.
    */
   restMs?: number;
 }

@@ -25,9 +25,9 @@ const clusterRoleBindings: Resource = {
 };
 
 export interface Installation {
-  /** Of the operator. */
+  /** Path of the kubeconfig of the operator. */
   kubeconfig: string;
-  /** What is mounted at /etc/landbridge/operator. Whoever asked for it removes it. */
+  /** The folder that is mounted at /etc/landbridge/operator. The caller removes it. */
   secrets: string;
 }
 

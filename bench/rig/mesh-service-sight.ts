@@ -56,6 +56,6 @@ export function lookAtMeshServices(client: KubeClient): MeshServiceSight {
       const holds = (): boolean => mirror.size >= count && mirror.list().every(wanted);
       return wait(`the status of ${count} MeshServices`, holds, deadlineMs);
     },
-    close: () => stop.abort(new Error('nobody looks any more')),
+    close: () => stop.abort(new Error('the watch has ended')),
   };
 }

@@ -9,7 +9,7 @@ const PARALLEL = 16;
 
 export const podName = (service: string, index: number): string => `${service}-${index}`;
 
-/** Pods that no kubelet runs: what a kubelet would write into their status is written here. */
+/** Pods that no kubelet runs. This file writes the status that a kubelet would write. */
 export interface Pods {
   /** Whom its pods call: nobody, or one service by `calls`. */
   declare(service: string, calls?: string): Promise<void>;
@@ -83,7 +83,7 @@ const aPod = (service: string, index: number): KubeObject => ({
     annotations: { 'landbridge.dev/injected': 'true' },
   },
   spec: {
-    // As after the scheduler: from then on its sidecar is registered.
+    // As after the scheduler. The operator registers its sidecar now.
     nodeName: `node-${index % 100}`,
     containers: [{ name: 'app', image: 'app:1', ports: [{ name: 'http', containerPort: 8080 }] }],
     automountServiceAccountToken: false,

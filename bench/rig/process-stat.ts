@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** Linux reports CPU time in ticks of 1/100 s to user space, whatever the kernel runs at (man 7 time, USER_HZ). */
+/** Linux reports CPU time in ticks of 1/100 s to user space, for any rate of the kernel (man 7 time, USER_HZ). */
 const TICKS_PER_SECOND = 100;
 
 /** User and system CPU seconds out of the text of /proc/PID/stat. The name in brackets may hold spaces and brackets. */

@@ -20,7 +20,7 @@ export interface Rig {
   sight: ConsulSight;
   meshServices: MeshServiceSight;
   pods: Pods;
-  /** The operator, started again where its verification period (seconds) is another, or where `anew` asks for it. */
+  /** The operator, started again when its verification period (seconds) changes, or when `anew` asks for it. */
   operator(verifySeconds: number, anew?: 'anew'): Promise<OperatorProcess>;
   /** The end of the operator's log; empty before it was started. */
   operatorLog(): string;

@@ -7,8 +7,7 @@ import { NAMESPACE } from './installation.ts';
 /** Asks the webhook as the API server does: over TLS, trusting the operator's CA alone, by the Service's name. */
 export interface WebhookClient {
   /**
-   * Milliseconds until the whole answer was there, TLS handshake included for a new connection. Rejects when the answer
-   * is no injection, or does not come within `limitMs` (default 10 000, the API server's own limit).
+   * Milliseconds until the whole answer was there, TLS handshake included for a new connection. Rejects when the answer holds no injection, or does not come within `limitMs` (default 10 000, the API server's own limit).
    */
   review(service: string, connection: 'kept' | 'new', limitMs?: number, size?: PodSize): Promise<number>;
   close(): void;

@@ -4,7 +4,7 @@ import { startWebStory } from '../../test/support/web-story.ts';
 import { describeMachine } from '../report.ts';
 
 /**
- * `npm run bench:stories [-- --watch 60 --watch-off 60]`: what is lost while 200 requests a second come in at the edge of
+ * `npm run bench:stories [-- --watch 60 --watch-off 60]`: counts the loss while 200 requests a second come in at the edge of
  * the lab that is up, in the so many seconds after each loss, with retries and without. Fails when less than 99.5 %
  * succeed with retries.
  */

@@ -9,7 +9,7 @@ import { NOTES } from './notes.ts';
 import { valuesJsonSchema } from './values-schema.ts';
 import { valuesYaml } from './values-yaml.ts';
 
-/** Kubernetes 1.29 has native sidecars switched on; what is older cannot run a mesh pod. */
+/** Kubernetes 1.29 has native sidecars switched on. An older cluster cannot run a mesh pod. */
 const KUBE_VERSION = '>=1.29.0-0';
 
 /** The files of Helm's chart by their path in it. `version` is the chart's and the program's. */

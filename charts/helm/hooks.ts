@@ -11,7 +11,7 @@ import type { Target } from '../template/target.ts';
 import { releaseNamespace, values } from '../values/tree.ts';
 import { addUpgradeHook } from './upgrade-hook.ts';
 
-/** What only Helm runs: applied with the other manifests these would run at once. */
+/** Jobs that only Helm runs. `kubectl apply` would start them at once. */
 export function addHooks(target: Target): void {
   addTest(target);
   addUpgradeHook(target);
@@ -64,8 +64,7 @@ function addTest(target: Target): void {
 }
 
 /**
- * `helm uninstall` deletes what the chart made and waits for nothing: before it, MeshServices go while there is an
- * operator that takes them out of Consul; after it, what our processes made.
+ * `helm uninstall` deletes the objects of the chart and waits for nothing. So MeshServices go first, while there is an operator that takes them out of Consul; after it, what our processes made.
  */
 function addRemoval(target: Target): void {
   const component: Component = 'removal';
@@ -96,7 +95,7 @@ const REMOVAL_RULES: Rules = [
     verbs: ['get'],
   },
   { apiGroups: [''], resources: ['secrets', 'persistentvolumeclaims'], verbs: ['list', 'delete'] },
-  // Of kube-system, where `landbridge dns enable` put a block into it.
+  // The Corefile of kube-system, into which `landbridge dns enable` put a block.
   { apiGroups: [''], resources: ['configmaps'], resourceNames: ['coredns'], verbs: ['get', 'patch'] },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['list', 'delete'] },
 ];

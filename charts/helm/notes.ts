@@ -1,4 +1,4 @@
-/** What Helm says after an installation or an upgrade. */
+/** The text that Helm prints after an installation or an upgrade. */
 export const NOTES = `Landbridge {{ .Chart.AppVersion }} is being started in the namespace landbridge.
 
   kubectl -n landbridge rollout status deployment/landbridge-operator

@@ -24,7 +24,7 @@ function mapText(schema: z.ZodType, defaults: object, indent: string): string {
     .join(indent === '' ? '\n' : '');
 }
 
-/** What it is for, and the choices there are. */
+/** The purpose of the value, and its choices. */
 function comments(schema: z.ZodType): string[] {
   const inner = withoutDefault(schema);
   const choices = inner instanceof z.ZodEnum ? inner.options : [];

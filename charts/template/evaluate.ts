@@ -3,7 +3,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { Expression } from './expression.ts';
 import { unwrapped, wireKey } from './wire.ts';
 
-/** What paths start from: `Values`, `Release`, and the variables of `each`. */
+/** The roots of paths: `Values`, `Release`, and the variables of `each`. */
 export type Scope = Readonly<Record<string, unknown>>;
 
 /** A place that stays empty: the key or the item is left out. */

@@ -1,5 +1,5 @@
 /**
- * What depends on the values of an installation. The chart is written once over these; from it come the objects for
+ * A term that depends on the values of an installation. The chart is written once over such terms; from it come the objects for
  * given values (evaluate.ts) and Helm's templates (print.ts). Both must know every kind of node below.
  */
 export type Node =
@@ -10,7 +10,7 @@ export type Node =
   | { op: 'decimal'; of: Expression<unknown> }
   | { op: 'join'; list: Expression<readonly string[]>; by: string }
   | { op: 'times'; of: Expression<number>; by: number }
-  /** False for '', 0, false, {} and []: what Helm calls empty. */
+  /** False for '', 0, false, {} and [], which Helm calls empty. */
   | { op: 'given'; of: Expression<unknown> }
   | { op: 'not'; of: Expression<boolean> }
   | { op: 'every' | 'some'; of: readonly Expression<boolean>[] }
@@ -51,7 +51,7 @@ export type Symbolic<T> =
         ? readonly (Symbolic<I> | Expression<readonly I[]>)[]
         : Parts<T>);
 
-/** The same of an object that itself is no expression. */
+/** The same for an object that is a plain value itself. */
 export type Parts<T> = { [K in keyof T]: Symbolic<T[K]> };
 
 /** Template literals: text`${values.host}:8501`. */

@@ -11,7 +11,7 @@ export function printTemplate({ object, id: name, condition, repeat }: Recorded)
   const blocks: string[] = [];
   const define: Define = (structure) => {
     const block = `landbridge.${name}.${blocks.length + 1}`;
-    // Reserved before it is printed: what is inside may define blocks too.
+    // Reserved before it is printed, because its content may define blocks too.
     const at = blocks.push('') - 1;
     blocks[at] = [`{{- define "${block}" }}`, ...mapLines(structure as object, define), '{{- end }}'].join('\n');
     return block;

@@ -47,7 +47,7 @@ function patternOf({ def }: z.ZodString): RegExp {
   return pattern;
 }
 
-/** What a sidecar gets whose MeshService does not say: the CRD is installed with these defaults. */
+/** The settings of a sidecar whose MeshService does not name them. The CRD is installed with these defaults. */
 export const sidecar = z
   .strictObject({
     concurrency: z

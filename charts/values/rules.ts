@@ -2,7 +2,7 @@ import { type Expression, equal, every, given, not, text } from '../template/exp
 import type { ValuesTree } from './tree.ts';
 import { values } from './tree.ts';
 
-/** What one value asks of another: checked by parseValues and, by the same expressions, by Helm. */
+/** Rules between two values. parseValues and Helm check them by the same expressions. */
 export interface ValueRule {
   /** The key that has to be changed. */
   key: string;

@@ -4,7 +4,7 @@ import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
 import { consul, externalConsul } from './consul.ts';
 import { exposure, hostPort, name, namespaceName, nodePort, resources, sidecar, texts, toleration } from './fields.ts';
 
-/** What one may set in a values file: each key with its default and what it is for. */
+/** The keys of a values file, each with its default and its purpose. */
 
 /** Stock Envoy of the version that the suites prove. */
 export const ENVOY_IMAGE = 'envoyproxy/envoy:v1.40.0';
@@ -89,7 +89,7 @@ const bridge = z
       .min(2)
       .max(300)
       .default(6)
-      .describe('A machine not heard of for so long gets no more traffic.'),
+      .describe('A machine that was silent for so long gets no traffic any longer.'),
     deregisterAfterHours: z
       .int()
       .min(1)
@@ -117,7 +117,7 @@ const gateway = z
     enabled: z
       .boolean()
       .default(false)
-      .describe('Whether the mesh may call instances without a sidecar, by way of a terminating gateway.'),
+      .describe('Whether the mesh may call instances without a sidecar through a terminating gateway.'),
     replicas: z.int().min(1).max(20).default(2).describe('Envoys that call instances without a sidecar.'),
     resources: resources('50m', '64Mi', '256Mi'),
   })
@@ -169,12 +169,12 @@ export const valuesSchema = z.strictObject({
   imagePullPolicy: z
     .enum(['IfNotPresent', 'Always', 'Never'])
     .default('IfNotPresent')
-    .describe('Of all images, the sidecar included.'),
+    .describe('The pull policy of all images, the sidecar included.'),
   imagePullSecrets: z
     .array(name)
     .default([])
     .describe('Names of Secrets in the namespace landbridge. Pods of the mesh name their own.'),
-  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Of all processes.'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The log level of all processes.'),
   watchNamespaces: z
     .array(namespaceName)
     .refine((all) => new Set(all).size === all.length, 'names a namespace twice')

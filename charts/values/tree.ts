@@ -6,11 +6,11 @@ import { type Values, valuesSchema } from './schema.ts';
 export const values = treeOf(valuesSchema, ['Values']);
 export type ValuesTree = Tree<Values>;
 
-/** Of the Helm release; `landbridge` without one. */
+/** The name of the Helm release; `landbridge` without a release. */
 export const releaseName = new Expression<string>({ op: 'ref', path: ['Release', 'Name'] });
-/** Who applies the objects: `Helm`, or `landbridge`. */
+/** The manager that applies the objects: `Helm`, or `landbridge`. */
 export const releaseService = new Expression<string>({ op: 'ref', path: ['Release', 'Service'] });
 export const productVersion = new Expression<string>({ op: 'ref', path: ['Chart', 'AppVersion'] });
 
-/** Where Helm keeps the release; the namespace landbridge may or may not be it. */
+/** The namespace in which Helm keeps the release. It can differ from the namespace landbridge. */
 export const releaseNamespace = new Expression<string>({ op: 'ref', path: ['Release', 'Namespace'] });

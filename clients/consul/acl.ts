@@ -31,7 +31,7 @@ export function aclOf(transport: Transport): ConsulAcl {
     try {
       return (await readAll(transport, path, { query })).body as T;
     } catch (error) {
-      // What is not there is a 404 for most kinds and a 403 for tokens; refusal() makes one of them.
+      // A missing object is a 404 for most kinds and a 403 for tokens. refusal() treats both alike.
       if (error instanceof ConsulRefused && error.status === 404) return undefined;
       throw error;
     }

@@ -2,7 +2,7 @@ import type { Change } from '../../mesh/plan.ts';
 import { ConsulUnavailable } from './errors.ts';
 import type { Transport } from './transport.ts';
 
-/** One run of apply: what became of each change so far, and whether Consul was lost on the way. */
+/** One run of apply: the outcome of each change so far, and whether the connection to Consul was lost. */
 export interface Run {
   transport: Transport;
   errors: Map<Change, string>;

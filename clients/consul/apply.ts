@@ -40,7 +40,7 @@ async function writeTxn(run: Run, changes: TxnChange[]): Promise<void> {
   }
 }
 
-/** What a txn says of a registration whose node is gone: somebody has deleted it by hand. */
+/** The words of a txn about a registration whose node somebody has deleted by hand. */
 const NODE_IS_GONE = 'Missing node registration';
 
 async function writeRegistrations(run: Run, changes: Register[]): Promise<void> {

@@ -25,7 +25,7 @@ interface RawHealth {
 }
 
 /**
- * Consul leaves out, without an error, what the token may not read. Taken at its word that would look like a removal,
+ * Consul leaves out objects that the token cannot read, and reports no error. Taken at its word that would look like a removal,
  * so an answer about one thing that was cut, or may have been, is an error.
  */
 function whole<T>(reply: ConsulReply, about: string, isNothing: (body: T) => boolean): T {
@@ -51,7 +51,7 @@ export async function readNode(transport: Transport, name: string): Promise<Node
   if (held === undefined) return undefined;
   const registrations: Record<string, Registration> = {};
   for (const raw of held.Services ?? []) registrations[raw.ID] = { service: serviceEntry(raw), checks: [] };
-  // A check without a service belongs to the node, which is none of ours.
+  // A check without a service belongs to a node of somebody else.
   for (const raw of whole<RawCheck[]>(checks, `node ${name}`, isEmpty)) {
     registrations[raw.ServiceID ?? '']?.checks.push(checkEntry(raw));
   }

@@ -10,8 +10,7 @@ const UNCLAIMED = 'not attempted: the name was not claimed';
 const RACED = 'somebody else wrote it meanwhile; it is read again before the next try';
 
 /**
- * Writes config entries one after the other, in the order of the plan. When one is refused, those after it are not
- * tried, and those before it are put back: what is half written serves nobody. A claim that was made stays, since
+ * Writes config entries one after the other, in the order of the plan. When Consul refuses one, the later ones are not tried, and the earlier ones are put back: what is half written serves nobody. A claim that was made stays, since
  * instances are registered under it; without its claim nothing of the plan may stand.
  */
 export async function writeConfigSteps(run: Run, changes: ConfigChange[]): Promise<void> {

@@ -28,11 +28,11 @@ export interface NodeSummary {
 
 export interface HeldConfig {
   entry: ConfigEntry;
-  /** What a later check-and-set has to name. */
+  /** The index that a later check-and-set has to name. */
   modifyIndex: number;
 }
 
-/** One instance of a service name, whoever registered it. */
+/** One instance of a service name. Anybody may have registered it. */
 export interface ServiceInstance {
   node: string;
   /** Where it is reached: the service's own address, or its node's when it has none. */
@@ -97,12 +97,12 @@ export interface AclAuthMethod {
   description?: string;
 }
 
-/** What an idempotent bootstrap job and an uninstaller need. All but bootstrap need `acl:write`. */
+/** The ACL calls of an idempotent bootstrap job and an uninstaller. All but bootstrap need `acl:write`. */
 export interface ConsulAcl {
   /** Makes `secretId` (a UUID) the first management token. `already` when the cluster was bootstrapped before, by whomever. */
   bootstrap(secretId: string): Promise<'done' | 'already'>;
   upsertPolicy(policy: { name: string; description: string; rules: string }): Promise<{ id: string }>;
-  /** By accessorId. Consul never changes a token's secret, so an existing token with another one is refused. */
+  /** Finds a token by its accessorId. Consul never changes a token's secret, so an existing token with another one is refused. */
   upsertToken(token: { accessorId: string; secretId: string; description: string; policies: string[] }): Promise<void>;
   upsertAuthMethod(method: AclAuthMethod): Promise<void>;
   /** One rule for each pair of auth method and description. */
@@ -138,7 +138,7 @@ export interface Consul {
   checks(prefix: string): Promise<Map<string, CheckEntry[]>>;
   /** Names of services that have a check on a node whose name starts with `prefix`, sorted. May be some moments old. */
   servicesOn(prefix: string): Promise<string[]>;
-  /** Every registration on a node, whoever made it, with how it is checked; empty when there is no such node. */
+  /** Every registration on a node, of anybody, with its checks; empty when the node does not exist. */
   foundRegistrations(node: string): Promise<FoundRegistration[]>;
   /** True for one of all who make a node of that name: false when there is one already. */
   createNode(node: Omit<NodeEntry, 'registrations'>): Promise<boolean>;
@@ -153,7 +153,7 @@ export interface Consul {
   services(): Promise<string[]>;
 
   login(method: string, jwt: string, meta?: Record<string, string>): Promise<Login>;
-  /** Ends a token that a login gave. A token that is gone already is no error. */
+  /** Ends a token that a login gave. A token that is gone already causes no error. */
   logout(secretId: string): Promise<void>;
   /** Whether Consul has a token with that secret: false when it was ended, has expired, or is younger than a backup that was restored. */
   knowsToken(secretId: string): Promise<boolean>;
@@ -176,7 +176,7 @@ export interface Consul {
   kvRelease(key: string, session: string): Promise<boolean>;
 
   acl: ConsulAcl;
-  /** Address of the raft leader. Throws ConsulUnavailable when there is none. */
+  /** Address of the raft leader. Throws ConsulUnavailable while the servers have no leader. */
   leader(): Promise<string>;
   agentSelf(): Promise<AgentSelf>;
   /** Whether Consul's intentions, or its default policy, let `source` call `destination`; neither has to exist. */

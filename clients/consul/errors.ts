@@ -1,5 +1,5 @@
 /**
- * What can go wrong with Consul. `kind` says what the caller does next: `fix` needs a person or another request,
+ * An error of Consul. `kind` tells the caller what to do next: `fix` needs a person or another request,
  * `wait` needs another change first, `retry` is right after a pause. No message ever holds a token or a JWT.
  */
 export type ErrorKind = 'fix' | 'wait' | 'retry';

@@ -72,7 +72,7 @@ async function deleteOnce(transport: Transport, key: string, modifyIndex: number
 }
 
 export async function createSession(transport: Transport, name: string, ttlSeconds: number): Promise<string> {
-  // Of no node's health: the session lives by its renewals alone. No lock delay, since a holder stops at its TTL.
+  // The session depends on its renewals alone, and on the health of no node. No lock delay, since a holder stops at its TTL.
   const body = { Name: name, TTL: `${ttlSeconds}s`, Behavior: 'release', LockDelay: '0s', NodeChecks: [] };
   const reply = await transport.send({ method: 'PUT', path: '/session/create', body });
   return (reply.body as { ID: string }).ID;

@@ -2,7 +2,7 @@ import type { AccessLogsEntry, CheckEntry, Health, ProxyEntry, ServiceEntry, Ups
 
 /**
  * Consul's answers carry more than was written: Weights, EnableTagOverride, Proxy.Mode, MeshGateway, Expose, indexes,
- * and null for what is empty. Only the fields of mesh/entry.ts are taken over, so what was written reads back equal.
+ * and null for empty fields. Only the fields of mesh/entry.ts are taken over, so what was written reads back equal.
  */
 export interface RawProxy {
   DestinationServiceName?: string;

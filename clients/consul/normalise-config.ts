@@ -10,7 +10,7 @@ const SOURCE_FIELDS = ['Precedence', 'Type', 'LegacyID', 'LegacyMeta', 'LegacyCr
 /** Structs without `omitempty` effect in Consul: always there, `{}` when unset. */
 const ALWAYS_THERE = ['TransparentProxy', 'MeshGateway', 'Expose'];
 
-/** The entry as it was written: what Consul adds by itself is dropped. The input is not changed. */
+/** The entry as it was written, without the fields that Consul adds. The input is not changed. */
 export function configEntry(raw: Raw): { entry: ConfigEntry; modifyIndex: number } {
   const entry = tidy(without(raw, OWN_FIELDS)) as ConfigEntry;
   entry.Meta ??= {};

@@ -2,7 +2,7 @@ import type { ConsulReply, Transport } from './transport.ts';
 
 /**
  * A GET that sees every write committed before it. Consul's default may miss some: a server that has just become
- * leader answers while it still replays its log, and what is not replayed yet looks as if it were gone.
+ * leader answers while it still replays its log, and writes that it has not replayed yet look deleted.
  */
 export const readAll = (
   transport: Transport,

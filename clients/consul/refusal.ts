@@ -6,7 +6,7 @@ const NOT_NOW =
 
 const LACKS = /lacks permission '([^']+)'(?: on "?([^".]+(?:\.[^".\s]+)*)"?)?/;
 
-/** What a 403, or a txn error of the same wording, lacks, for example `service:write on "add-svc"`. */
+/** The missing right in a 403, or in a txn error of the same wording, for example `service:write on "add-svc"`. */
 export function lackedPermission(sentence: string): string | undefined {
   const found = LACKS.exec(sentence);
   if (found === null) return undefined;

@@ -6,7 +6,7 @@ import type { RawCheck } from './normalise-catalog.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * What Consul answers with the index of a whole table, asked with a filter that nothing passes: the index comes alone.
+ * The index of a whole table: the question has a filter that nothing passes, so the index comes alone.
  * https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details
  */
 const TABLES: [path: string, nothing: string][] = [
@@ -43,7 +43,7 @@ export async function readServicesOn(transport: Transport, nodePrefix: string): 
 export async function readChecks(transport: Transport, nodePrefix: string): Promise<Map<string, CheckEntry[]>> {
   const found = new Map<string, CheckEntry[]>();
   for (const raw of await checksOn(transport, nodePrefix)) {
-    // A check without a service belongs to the node, which is none of ours.
+    // A check without a service belongs to a node of somebody else.
     if (!raw.ServiceID) continue;
     const checks = found.get(raw.Node);
     if (checks === undefined) found.set(raw.Node, [checkEntry(raw)]);

@@ -20,7 +20,7 @@ export interface ConsulRequest {
   body?: unknown;
   /** Instead of ConsulOptions.token; the empty string sends none. */
   token?: string;
-  /** Never shown in an error, whatever Consul says. The token is always among them. */
+  /** No error shows these words, even when Consul repeats them. The token is always among them. */
   secrets?: string[];
   /** Statuses that are an answer and no error. Default: only 2xx. */
   accept?: number[];
@@ -183,7 +183,7 @@ async function exchangeOnce(
         timeout: timeoutMs,
         ctx,
       },
-      // A status is an answer, whatever it says; only a broken exchange is an error here.
+      // Every status is an answer. Only a broken exchange is an error here.
       ({ err, res: response }, next) =>
         err !== undefined && err.isResponse !== true ? next(false, err) : next(false, undefined, response),
     );

@@ -18,7 +18,7 @@ export type TxnChange = Extract<
   { op: 'delete-service' | 'delete-node' | 'set-node' | 'set-check' | 'register' }
 >;
 
-/** All that Consul keeps of a proxy in a txn; what else there is of it, it drops without a word. */
+/** The fields of a proxy that Consul keeps in a txn. Consul drops all others without a word. */
 const KEPT_OF_PROXY = new Set<string>([
   'DestinationServiceName',
   'DestinationServiceID',
@@ -26,7 +26,7 @@ const KEPT_OF_PROXY = new Set<string>([
   'LocalServicePort',
 ] satisfies (keyof ProxyEntry)[]);
 
-/** What does not fit (a gateway, a proxy with upstreams) goes by PUT /v1/catalog/register. */
+/** Other registrations (a gateway, a proxy with upstreams) go by PUT /v1/catalog/register. */
 export const fitsTxn = ({ registration: { service, checks } }: Register): boolean =>
   (service.Kind === undefined || service.Kind === 'connect-proxy') &&
   Object.keys(service.Proxy ?? {}).every((field) => KEPT_OF_PROXY.has(field)) &&
@@ -35,7 +35,7 @@ export const fitsTxn = ({ registration: { service, checks } }: Register): boolea
 /** One change: the operations that make it, which stay together. */
 export interface TxnOperation {
   change: TxnChange;
-  /** What goes into the request. */
+  /** The operation as the request holds it. */
   bodies: object[];
 }
 
@@ -78,7 +78,7 @@ const setCheck = (node: string, check: CheckEntry & { ServiceName?: string }): o
   Check: { Verb: 'set', Check: { Node: node, ...check } },
 });
 
-/** Splits at 128 operations or 480 KiB, order kept; what belongs to one change stays together. */
+/** Splits at 128 operations or 480 KiB, order kept. The operations of one change stay together. */
 export function txnBatches(operations: TxnOperation[]): TxnOperation[][] {
   const batches: TxnOperation[][] = [];
   let bytes = 0;

@@ -11,7 +11,7 @@ export interface ApplyOptions {
 
 /** Server-side apply: states the wanted fields; fields left out that were applied before are removed. */
 export interface ApplyVerbs {
-  /** Creates the object when there is none. With `force: false` throws `Conflict` when another manager holds a field. */
+  /** Creates the object when it does not exist. With `force: false` throws `Conflict` when another manager holds a field. */
   apply<T extends KubeObject = KubeObject>(resource: Resource, object: NoInfer<T>, options?: ApplyOptions): Promise<T>;
   /** Applies `status` only; 404 when the object is gone. */
   applyStatus<T = KubeObject>(

@@ -56,7 +56,7 @@ export function createClient(target: {
   server: string;
   namespace: string;
   credentials: CredentialsReader;
-  /** Of requests that name no other. Default 30 000. */
+  /** The limit of a request that names none of its own. Default 30 000. */
   timeoutMs?: number;
 }): KubeClient {
   const { server, namespace, credentials } = target;
@@ -83,7 +83,7 @@ export function createClient(target: {
     });
   }
 
-  /** As `open`, but asks once more with freshly read credentials when the server refuses those at hand. */
+  /** As `open`, but reads the credentials and asks again when the server refuses the ones at hand. */
   async function openAuthorised(...args: Parameters<typeof open>): Promise<http.IncomingMessage> {
     const response = await open(...args);
     if (response.statusCode !== 401) return response;

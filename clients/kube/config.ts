@@ -10,7 +10,7 @@ export interface KubeConfigSource {
   namespace?: string;
 }
 
-/** Reads the configuration from files anew. Throws a `fix` KubeError when it is missing, unreadable or names no cluster. */
+/** Reads the configuration from its files again. Throws a `fix` KubeError when it is missing, unreadable or names no cluster. */
 export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
   const config = new KubeConfig();
   try {
@@ -42,7 +42,7 @@ export function namespaceOf(config: KubeConfig, source: KubeConfigSource): strin
   return source.namespace || config.getContextObject(config.getCurrentContext())?.namespace?.trim() || 'default';
 }
 
-/** What KubeConfig makes up when it finds no file at all: a plain server on this machine, which is never meant. */
+/** The default of KubeConfig when it finds no file: a plain server on this machine, which nobody means. */
 const isLastResort = (config: KubeConfig): boolean =>
   config.getCurrentCluster()?.server === 'http://localhost:8080' && config.getCurrentContext() === 'loaded-context';
 

@@ -4,7 +4,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from './clock.ts';
 import { KubeError } from './errors.ts';
 
-/** What a request needs besides its content. */
+/** The options of a request besides its content. */
 export interface Credentials {
   headers: Record<string, string>;
   agents: Agents;
@@ -19,7 +19,7 @@ interface Agents {
 export interface CredentialsReader {
   /** The current credentials: read again when older than `maxAgeMs`. */
   get(): Promise<Credentials>;
-  /** Forget them: the server refused them, so the next `get` reads every file anew. */
+  /** Forgets them, since the server refused them: the next `get` reads every file again. */
   expire(): void;
 }
 

@@ -7,7 +7,7 @@ import type { Log } from './log.ts';
 export interface ElectionOptions {
   client: Pick<KubeClient, 'request'>;
   namespace: string;
-  /** Of the Lease. */
+  /** The name of the Lease. */
   name: string;
   /** Unique to this process: pod name and something random. */
   identity: string;
@@ -37,7 +37,7 @@ const releaseTimeoutMs = 3000;
 
 /**
  * Takes part in the election until `signal` aborts, leading whenever it holds the lease. Resolves when it has stopped and
- * released. Rejects only with what `onStartedLeading` rejected with: API server failures are logged and tried again.
+ * released. Rejects only with the rejection of `onStartedLeading`: failures of the API server are logged and tried again.
  * No lease can stop a process that is frozen past its deadline, so what leaders write must bear a late write.
  */
 export async function elect(options: ElectionOptions): Promise<void> {

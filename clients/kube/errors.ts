@@ -23,7 +23,7 @@ export interface Status {
  */
 export class KubeError extends Error {
   override readonly name = 'KubeError';
-  /** HTTP status; 0 when there was no answer. */
+  /** HTTP status; 0 without an answer. */
   readonly code: number;
   /** `Status.reason` (NotFound, Conflict, AlreadyExists, Expired ...); our own are Unreachable, Timeout, BadResponse, BadRequest, NoCredentials. */
   readonly reason: string;

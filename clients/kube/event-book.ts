@@ -1,10 +1,10 @@
-/** What happened to which object. */
+/** An event about an object. */
 export interface EventFacts {
   regarding: { apiVersion: string; kind: string; name: string; namespace?: string; uid?: string };
   type: 'Normal' | 'Warning';
   /** Why, one CamelCase word. */
   reason: string;
-  /** What was done or tried, one CamelCase word. */
+  /** The action that was done or tried, one CamelCase word. */
   action: string;
   /** For people. */
   note: string;
@@ -13,7 +13,7 @@ export interface EventFacts {
 /** One thing said once or often. */
 export interface EventEntry {
   facts: EventFacts;
-  /** Of the Event object; '' before it is written. */
+  /** The resourceVersion of the Event object; '' before it is written. */
   name: string;
   /** Events about objects without a namespace live in `default`. */
   namespace: string;

@@ -32,8 +32,7 @@ const maxWaiting = 200;
 const maxNoteBytes = 1024;
 
 /**
- * Records events.k8s.io/v1 Events: `kubectl get events` and `describe` show them. What is said again about the same object
- * becomes the `series` of the first, and what exceeds the rate is counted only and written with the next.
+ * Records events.k8s.io/v1 Events: `kubectl get events` and `describe` show them. The same event about the same object becomes the `series` of the first, and what exceeds the rate is counted only and written with the next.
  */
 export function recordEvents(options: EventRecorderOptions): EventRecorder {
   const { client, reportingController, reportingInstance, log, clock = systemClock } = options;
@@ -49,7 +48,7 @@ export function recordEvents(options: EventRecorderOptions): EventRecorder {
         await client.patchMerge(events, entry.name, entry.namespace, { series });
         return;
       } catch (error) {
-        // Events live for an hour; after that the story begins anew.
+        // Events live for an hour. After that an event is a new one.
         if (!isNotFound(error)) throw error;
       }
     }

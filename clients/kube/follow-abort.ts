@@ -10,7 +10,7 @@ export function followAbort(signal: AbortSignal | undefined, onAbort: () => void
     onAbort();
     return () => undefined;
   }
-  // Node warns of a leak at 11 listeners; a process with more reflectors than that is none.
+  // Node warns of a leak at 11 listeners. A process may have more reflectors without a leak.
   setMaxListeners(0, signal);
   signal.addEventListener('abort', onAbort, { once: true });
   return () => signal.removeEventListener('abort', onAbort);

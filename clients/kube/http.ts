@@ -13,7 +13,7 @@ export interface HttpRequest {
   signal?: AbortSignal;
 }
 
-/** By RFC 9110, 9.2.2: doing them twice is doing them once. */
+/** Idempotent methods of RFC 9110, 9.2.2: a second request changes nothing more. */
 const repeatable = new Set(['GET', 'PUT', 'DELETE']);
 
 /**

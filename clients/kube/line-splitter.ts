@@ -1,6 +1,6 @@
 /**
  * Splits a byte stream into lines. Works on bytes, so a UTF-8 character cut in two by a chunk border is whole again in
- * its line. What follows the last newline is kept for the next chunk, and never given out by itself: the API server
+ * its line. The rest after the last newline waits for the next chunk, and is never given out by itself: the API server
  * ends every event with a newline, so a rest is an event cut short.
  */
 export interface LineSplitter {

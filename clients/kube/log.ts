@@ -1,4 +1,4 @@
 import type { BaseLogger } from 'pino';
 
-/** What this folder needs of pino: constant messages, fields first. */
+/** The part of pino that this folder uses: constant messages, fields first. */
 export type Log = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>;

@@ -16,17 +16,17 @@ export interface ReflectOptions<O extends KubeObject, T, Index extends string> {
   /** Ask the server for metadata only. */
   metadataOnly?: boolean;
   /**
-   * What is kept of an object: pure, and must not throw. The rest is let go at once, so memory follows what is used.
-   * `held` is what is kept of it so far: what did not change may be taken over from there, or `held` itself given back.
+   * Trims an object: pure, and must not throw. The rest is freed at once, so memory holds only used fields.
+   * `held` is the trimmed object so far: unchanged parts may be taken from there, or `held` itself given back.
    */
   trim: (object: O, held: T | undefined) => T;
   /**
    * Called after the store has changed, in the order of the server's events; `next` undefined is a deletion, `previous`
-   * undefined an addition; with different uids the object was replaced by another of its name. Not called for objects that a new list shows unchanged. What it throws is logged, no more.
+   * undefined an addition; with different uids the object was replaced by another of its name. Not called for objects that a new list shows unchanged. An exception of it is logged, and has no other effect.
    */
   onChange?: (key: string, next: T | undefined, previous: T | undefined) => void;
   indexes?: Indexes<T, Index>;
-  /** Ends the reflection; what was seen stays readable. */
+  /** Ends the reflection. The store stays readable. */
   signal: AbortSignal;
   log: Log;
   clock?: Clock;

@@ -1,4 +1,4 @@
-/** What a store answers to those who read it. Values are shared, not copied: treat them as read-only. */
+/** The reading side of a store. Values are shared, not copied: treat them as read-only. */
 export interface StoreReader<T, Index extends string = string> {
   readonly size: number;
   get(key: string): T | undefined;

@@ -41,7 +41,7 @@ export type JsonPatch = {
 }[];
 
 export interface ObjectVerbs extends ApplyVerbs {
-  /** `undefined` when there is none. */
+  /** `undefined` when the object does not exist. */
   get<T = KubeObject>(resource: Resource, name: string, namespace?: string): Promise<T | undefined>;
   /** Everything, page by page underneath. Built-in kinds come without `apiVersion` and `kind`. */
   list<T = KubeObject>(resource: Resource, options?: ListOptions): Promise<Page<T>>;
@@ -71,7 +71,7 @@ export interface ObjectVerbs extends ApplyVerbs {
     namespace: string | undefined,
     status: object,
   ): Promise<T>;
-  /** False when there was none. Throws `Conflict` when a precondition does not hold. True does not mean gone: finalizers. */
+  /** False when the object did not exist. Throws `Conflict` when a precondition does not hold. True does not mean gone: finalizers. */
   delete(resource: Resource, name: string, namespace?: string, options?: DeleteOptions): Promise<boolean>;
 }
 
@@ -102,7 +102,7 @@ export function objectVerbs(
       const raw: RawList<T> = (await request<RawList<T> | undefined>('GET', path, { query, accept, signal })) ?? {};
       token = raw.metadata?.continue || undefined;
       const resourceVersion = raw.metadata?.resourceVersion;
-      // Without it the answer is no list, whatever its status says: and no list must ever pass for an empty one.
+      // An answer without it is not a list, even with status 200. It must not pass for an empty list.
       if (!resourceVersion) throw errorOfTransport(`GET ${path}`, 'BadResponse', 'the answer is not a list');
       yield { items: raw.items ?? [], resourceVersion };
     } while (token);

@@ -14,7 +14,7 @@ export const defaultMaxLineBytes = 8 * 1024 * 1024;
 
 /**
  * The events of a watch body, in order, as soon as each is whole. An event cut short by the end of the stream is left
- * out: it comes again from the last version seen. Throws KubeError `BadResponse` for a line that is no event.
+ * out: it comes again from the last version seen. Throws KubeError `BadResponse` for a line that does not hold an event.
  */
 export async function* watchEvents(
   chunks: AsyncIterable<Uint8Array>,

@@ -14,7 +14,7 @@ export interface WatchOptions {
   metadataOnly?: boolean;
   /** The server ends the watch by itself after this long. */
   timeoutSeconds: number;
-  /** No byte for this long, the opening included: the connection is taken for dead. */
+  /** A connection without a byte for this long, its opening included, counts as dead. */
   idleTimeoutMs: number;
   maxLineBytes?: number;
   /** Called when the server has accepted the watch. */

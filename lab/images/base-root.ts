@@ -11,7 +11,7 @@ const packages = ['libc6', 'libstdc++6', 'zlib1g', 'ca-certificates'];
 
 /** Where Debian and Ubuntu keep libraries; with merged /usr both are one. */
 const libraries = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'];
-/** What Envoy (only the first line), Node and Java load. */
+/** The libraries that Envoy (only the first line), Node and Java load. */
 const loaded = [
   ...['ld-linux-x86-64', 'libc', 'libm', 'libdl', 'libpthread', 'librt', 'libresolv', 'libnss_dns', 'libnss_files'],
   ...['libmvec', 'libstdc++', 'libgcc_s', 'libz'],

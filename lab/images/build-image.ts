@@ -25,7 +25,7 @@ export async function buildImage(engine: Engine, image: Image, known?: KnownDige
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  // The one before has no name any more. It stays while a container or another image stands on it.
+  // The earlier image has lost its name. It stays while a container or another image stands on it.
   if (before !== '') await engine.docker(['rmi', before]).catch(() => undefined);
   return true;
 }

@@ -12,7 +12,7 @@ import { buildImage } from './build-image.ts';
 import type { Image, KnownDigests } from './image.ts';
 import type { Sample } from './sample.ts';
 
-/** What images are made from beside the pinned parts. */
+/** The sources of images beside the pinned parts. */
 export interface ImageParts {
   /** The `landbridge` program, one ESM file. */
   bundle: string;

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 
 /** An image and what `docker build` makes it from. */
 export interface Image {
-  /** What manifests call it. It is the same for every content, so `imagePullPolicy: IfNotPresent` finds it. */
+  /** Its name in manifests. The name is the same for every content, so `imagePullPolicy: IfNotPresent` finds it. */
   tag: string;
   /** Text of the Dockerfile. */
   dockerfile: string;

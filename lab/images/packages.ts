@@ -2,7 +2,7 @@ import { debianRelease } from '../debian-release.ts';
 import { run } from '../exec.ts';
 import type { Task } from '../progress.ts';
 
-/** What nobody reads in a root without people. */
+/** Files that nobody reads in a root without people. */
 const omitted = ['doc', 'man', 'locale', 'info', 'lintian'].map((name) => `/usr/share/${name}/*`);
 
 /**

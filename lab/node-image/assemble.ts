@@ -102,7 +102,7 @@ async function copyKindFiles(root: string, files: string): Promise<void> {
   writeFileSync(config, changed);
 }
 
-/** In namespaces of its own: what it mounts and starts is gone when it ends, whatever way it ends. */
+/** In namespaces of its own, so its mounts and processes end with it. */
 async function prepareRoot(root: string, layers: string[]): Promise<void> {
   const script = readFileSync(join(sources, 'prepare-root.sh'), 'utf8');
   await run('unshare', [

@@ -5,15 +5,14 @@ import { isAlive, thisProcess, type ProcessId } from '../process-id.ts';
 const pollMs = 500;
 
 /**
- * Runs `work` while holding the lock file at `path`; waits for whoever holds it, after calling `waiting` once. A lock whose holder is no more is
- * taken over, so a killed process never blocks the next.
+ * Runs `work` while holding the lock file at `path`; waits for the holder, after calling `waiting` once. A lock whose holder has ended is taken over, so a killed process never blocks the next.
  */
 export async function withLock<T>(path: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
   let said = false;
   while (!take(path)) {
     const holder = holderOf(path);
     if (holder !== undefined && !isAlive(holder)) {
-      // Of several that see the dead holder only one moves its file away.
+      // When several see the dead holder only one moves its file away.
       const grave = `${path}.${process.pid}`;
       try {
         renameSync(path, grave);

@@ -4,7 +4,7 @@ import { run } from '../exec.ts';
 import type { Task } from '../progress.ts';
 import type { DebianSource } from './part.ts';
 
-/** What nobody reads in a root that nobody logs in to. */
+/** Files that nobody reads in a root without logins. */
 const omitted = ['doc', 'man', 'locale', 'info', 'lintian'].map((name) => `/usr/share/${name}/*`);
 
 /** Makes root.tar: packages of the host's own release, from the host's own sources, installed into an empty root. */

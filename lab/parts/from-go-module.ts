@@ -10,6 +10,6 @@ export async function makeFromGoModule(source: GoModuleSource, folder: string): 
   const said = await output('go', ['mod', 'download', '-json', source.module], { cwd: folder, env });
   const { Dir, Sum } = JSON.parse(said) as { Dir: string; Sum: string };
   if (Sum !== source.sum) throw new Error(`${source.module} has the sum ${Sum}, pinned is ${source.sum}`);
-  // What lies in Go's cache is read-only, and a part is to be thrown away like any other folder.
+  // Files in Go's cache are read-only. A part must be removable like any other folder.
   cpSync(join(Dir, source.folder), folder, { recursive: true, mode: 0 });
 }

@@ -1,11 +1,11 @@
-/** A thing the lab does not build from its own sources: what it is, which version, and where it comes from. */
+/** A thing that the lab does not build from its own sources: its name, version and origin. */
 export interface Part {
   name: string;
   version: string;
   source: GoSource | GoModuleSource | WheelSource | NpmSource | DebianSource;
   /** The files that callers ask for by name, each relative to the part's folder. */
   files: Record<string, string>;
-  /** What it takes on two cores with nothing cached, in seconds; only said. */
+  /** Seconds on two cores with nothing cached; only shown. */
   coldSeconds: number;
   /** Said on the progress line. */
   doing: string;
@@ -24,7 +24,7 @@ export interface GoSource {
   copies?: { dependency: string; folder: string; to: string }[];
 }
 
-/** A folder out of a Go module as the Go proxy has it; nothing is compiled, and what the module requires is not had. */
+/** A folder out of a Go module as the Go proxy has it; nothing is compiled, and the modules that it requires are not fetched. */
 export interface GoModuleSource {
   from: 'go-module';
   /** Path and version: `k8s.io/kubernetes@v1.29.6`. */
@@ -63,7 +63,7 @@ export interface NpmSource {
 /** A root file system of the host's own Debian (or Ubuntu) release, as root.tar. */
 export interface DebianSource {
   from: 'debian';
-  /** What is there beside the packages: as mmdebstrap calls it. */
+  /** The variant, as mmdebstrap calls it: the base beside the packages. */
   variant: 'minbase' | 'essential';
   packages: string[];
 }

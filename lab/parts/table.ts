@@ -4,7 +4,7 @@ export const kubernetesVersion = '1.34.2';
 
 const component = 'k8s.io/component-base/version';
 
-/** Every part, pinned. A change here, or in the folders below lab/go, makes a part anew under another name. */
+/** Every part, pinned. A change here, or in the folders below lab/go, makes a part again under another name. */
 export const parts: readonly Part[] = [
   {
     name: 'kubernetes',
@@ -49,9 +49,9 @@ export const parts: readonly Part[] = [
   goCommand('crictl', '1.34.0', 59, 'sigs.k8s.io/cri-tools/cmd/crictl'),
   goCommand('pause', '1', 2, '.'),
   goCommand('runc-capwrap', '1', 2, '.'),
-  // For a test: what Flux makes of an object.
+  // For a test: how Flux judges an object.
   goCommand('kstatus', '0.37.2', 40, '.'),
-  // For a test: what Nomad makes of the example of a job. The last of its versions under the MPL.
+  // For a test: how Nomad reads the example of a job. The last of its versions under the MPL.
   goCommand('nomad-jobspec', '1.6.1', 30, '.'),
   {
     name: 'kind',
@@ -67,7 +67,7 @@ export const parts: readonly Part[] = [
     files: { ...binaries('kind'), 'kind-node-files': 'node-files' },
   },
   envoy('envoy', '1.40.0', 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884'),
-  // What machines are upgraded from, where an upgrade is tested.
+  // The version from which tests upgrade machines.
   envoy('envoy-before', '1.39.0', '57db4b10a409c4e81109560f9c03b58cda93f29438c6e431dea0e573446d11de'),
   {
     name: 'node',
@@ -97,11 +97,11 @@ export const parts: readonly Part[] = [
     // This kubectl is had in seconds; the one built with Kubernetes goes into the node image.
     files: binaries('helm', 'kubectl'),
   },
-  // What the API server itself says of its kinds: of the oldest Kubernetes that the chart takes, and of the newest that is had.
+  // The schemas that the API server publishes: for the oldest Kubernetes that the chart takes, and for the newest.
   kubernetesSchemas('1.29.6', 'h1:jn8kA/oVOAWZOeoorx6xZ4d+KgGp+Evgi90x9bEI/DE='),
   kubernetesSchemas('1.37.2', 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE='),
   debianRoot('node-root', 'minbase', [
-    // What kind's own base image installs, less the file systems nobody mounts here.
+    // The packages of kind's own base image, without the file systems that nobody mounts here.
     'systemd',
     'systemd-sysv',
     'dbus',
@@ -121,7 +121,7 @@ export const parts: readonly Part[] = [
     'curl',
     'jq',
     'procps',
-    // What that image compiles itself.
+    // The programs that this image compiles itself.
     'containerd',
     'runc',
     'containernetworking-plugins',
@@ -161,7 +161,7 @@ function envoy(name: string, version: string, sha256: string): Part {
   };
 }
 
-/** `builtAs`: what the Go tool calls the command, where that is not the part's name. */
+/** `builtAs`: the name that the Go tool gives the command, where it differs from the part's name. */
 function goCommand(name: string, version: string, coldSeconds: number, command: string, builtAs = name): Part {
   return {
     name,

@@ -4,7 +4,7 @@ import https from 'node:https';
 /** The seed's expression: thirteen additions, ten subtractions. */
 export const EXPRESSION = '1+1+2+3+4+5+6-1-2-3-4-5-6+9+8-4-5';
 
-/** Who answered: a hop of the chain or one of the calls behind it. */
+/** The process that answered: a hop of the chain or one of the calls behind it. */
 export interface Served {
   service: string;
   instance: string;

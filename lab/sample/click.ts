@@ -20,7 +20,7 @@ export async function firstClick(edge: Edge, deadlineMs: number): Promise<Answer
   }
 }
 
-/** `npm run click`: `count` clicks, and who served how many of the calls. */
+/** `npm run click`: `count` clicks, and the number of calls that each instance served. */
 export async function click(edge: Edge, say: (text: string) => void, count = 10): Promise<void> {
   const answers: Answer[] = [await firstClick(edge, 60_000)];
   while (answers.length < count) {

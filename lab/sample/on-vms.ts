@@ -80,7 +80,7 @@ export async function startUnits(
 const unitFile = (unit: string, folders: string[]): string =>
   join(repositoryRoot, 'services', folders.at(-1)!, `${unit.replace('%', '')}.service`);
 
-/** `landbridge vm invite` on the host, `landbridge vm join` inside the VM: what a person would type. Gives what the VM said. */
+/** `landbridge vm invite` on the host, `landbridge vm join` inside the VM: as a person would type them. Gives the output of the VM. */
 async function joinOne(vm: Vm, { service, ports, check }: Placed): Promise<string> {
   const invite = JSON.parse(await landbridge(['vm', 'invite', service, '--site', SITE, '-o', 'json'])) as {
     invite: string;
@@ -91,8 +91,7 @@ async function joinOne(vm: Vm, { service, ports, check }: Placed): Promise<strin
 }
 
 /**
- * Starts and joins everything that runs on VMs, VM by VM side by side; nginx among them is told where the edge gateway
- * answers. `say` gets one line a member.
+ * Starts and joins everything that runs on VMs, VM by VM side by side; nginx among them gets the address of the edge gateway. `say` gets one line a member.
  */
 export async function joinVms(
   vms: Vm[],

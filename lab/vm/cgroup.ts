@@ -9,7 +9,7 @@ import { until } from './until.ts';
 /** A VM's own group in one of the kernel's cgroup hierarchies. */
 export interface VmCgroup {
   path: string;
-  /** A version 1 cpuset takes no process until it is told its cpus and memory nodes. */
+  /** A version 1 cpuset takes no process until its cpus and memory nodes are set. */
   cpuset: boolean;
 }
 
@@ -40,7 +40,7 @@ export async function namesInCgroups(): Promise<string[]> {
   return [...new Set(found.flat())];
 }
 
-/** Kills everything in the groups of VM `name` and removes them; whoever is about to enter one finds it gone, and ends. */
+/** Kills everything in the groups of VM `name` and removes them; a process that is about to enter one finds it gone, and ends. */
 export async function removeCgroups(name: string): Promise<void> {
   const groups = vmCgroups(name, await mountTable());
   await until(`${name}: its processes end`, 20_000, async () => {

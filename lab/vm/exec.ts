@@ -5,7 +5,7 @@ import { isAlive } from '../process-id.ts';
 import { readRecord } from './record.ts';
 import type { Vm } from './vm.ts';
 
-/** What a root login has; nothing of the host's environment gets in. */
+/** The environment of a root login, without the host's variables. */
 const environment = [
   'HOME=/root',
   'LANG=C.UTF-8',
@@ -28,7 +28,7 @@ export async function vmExec(
   command: readonly string[],
   { input, timeoutMs }: Pick<RunOptions, 'input' | 'timeoutMs'> = {},
 ): Promise<{ stdout: string; stderr: string }> {
-  // nsenter passes no signal on, so the limit is kept inside; the one outside is for a VM that answers no more.
+  // nsenter passes no signal on, so the limit is kept inside; the one outside is for a VM that does not answer.
   const limited = timeoutMs === undefined ? command : ['timeout', '--kill-after=2', `${timeoutMs / 1000}`, ...command];
   const [file, args] = enter(await leaderOf(vm.name), limited);
   const { stdout, stderr } = await run(file, args, {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { vmExec } from './exec.ts';
 import type { Vm } from './vm.ts';
 
-/** Writes what each VM has logged to `folder`/NAME.log, for who looks after the VMs are gone. One that is off is left out. */
+/** Writes the log of each VM to `folder`/NAME.log, to be read after the VMs are gone. A VM that is off is left out. */
 export async function saveJournals(vms: readonly Vm[], folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await Promise.all(

@@ -3,7 +3,7 @@ import type { Progress } from '../progress.ts';
 import { ensureVmRoot } from './root.ts';
 import type { VmParts } from './vm.ts';
 
-/** What VMs are made of, from the cache; `bundle` is the path of the `landbridge` program, one ESM file. */
+/** The parts of VMs, from the cache; `bundle` is the path of the `landbridge` program, one ESM file. */
 export async function ensureVmParts(bundle: string, progress: Progress): Promise<VmParts> {
   const [root, node, envoy] = await Promise.all([
     ensureVmRoot(progress),

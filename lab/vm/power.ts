@@ -8,7 +8,7 @@ import { until } from './until.ts';
 import type { Vm } from './vm.ts';
 
 /**
- * A power cut: every process of the VM is gone at once, none is told, and no connection is closed.
+ * A power cut: every process of the VM is gone at once without a signal, and no connection is closed.
  * The disk stays. Ends when all are gone.
  */
 export async function cutPower({ name }: Pick<Vm, 'name'>): Promise<void> {
@@ -32,7 +32,7 @@ export async function bootVm({ name }: Pick<Vm, 'name'>): Promise<Vm> {
   return vmOf(await boot(record));
 }
 
-/** Pulls the network cable: nothing comes or goes, nobody is told. */
+/** Pulls the network cable: no packet passes, and no connection is closed. */
 export async function cutNetwork({ name }: Pick<Vm, 'name'>): Promise<void> {
   await setLink(name, (await readRecord(name)).network, 'down');
 }

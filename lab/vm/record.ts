@@ -5,7 +5,7 @@ import { stateDirectory } from '../paths.ts';
 import type { ProcessId } from '../process-id.ts';
 import { netnsPath, type Vm, type VmSpec } from './vm.ts';
 
-/** What is remembered of a VM from its first start to its removal. */
+/** The facts about a VM that are kept from its first start to its removal. */
 export interface VmRecord extends VmSpec {
   /** Its systemd and the nspawn process that holds it; undefined while its power is cut. */
   running?: { leader: ProcessId; supervisor: ProcessId };
@@ -30,7 +30,7 @@ export async function findRecord(name: string): Promise<VmRecord | undefined> {
   }
 }
 
-/** As `findRecord`; throws when there is none. */
+/** As `findRecord`; throws without a record. */
 export async function readRecord(name: string): Promise<VmRecord> {
   const record = await findRecord(name);
   if (record === undefined) throw new Error(`${name}: there is no such VM; \`npm start\` brings them up`);

@@ -21,7 +21,7 @@ const packages = [
   'ca-certificates',
   // Node's.
   'libstdc++6',
-  // The sample's: its edge, and what a Java runtime needs.
+  // The sample's packages: its edge, and the libraries of a Java runtime.
   'nginx-light',
   'zlib1g',
 ];

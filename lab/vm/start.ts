@@ -28,7 +28,7 @@ export async function startVms(network: LabNetwork, parts: VmParts, progress: Pr
   return started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
 
-/** One VM. What an earlier start left of it half made is removed first; so is all of it when it does not come up. */
+/** One VM. Leftovers of an earlier start are removed first. When the VM does not come up all of it is removed. */
 export async function startVm(spec: VmSpec): Promise<Vm> {
   const before = await findRecord(spec.name);
   if (before?.running !== undefined && isAlive(before.running.leader)) return vmOf(before);
@@ -43,7 +43,7 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
   }
 }
 
-/** The VMs that are powered on, whoever started them. */
+/** All VMs that are powered on. */
 export async function findVms(): Promise<Vm[]> {
   const records = await Promise.all((await namesInRecords()).sort().map(readRecord));
   return records.filter(({ running }) => running !== undefined && isAlive(running.leader)).map(vmOf);

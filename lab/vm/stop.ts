@@ -30,7 +30,7 @@ export async function stopVm(name: string): Promise<void> {
   await removeRecord(name);
 }
 
-/** What is left of any VM, one line each; empty when nothing is. */
+/** The leftovers of VMs, one line each; empty without leftovers. */
 export async function vmsLeft(): Promise<string[]> {
   const [records, cgroups, namespaces, disks, mounts] = await Promise.all([
     namesInRecords(),

@@ -14,7 +14,7 @@ export interface Vm {
   netns: string;
 }
 
-/** What a VM is made of: absolute paths on the host. */
+/** The parts of a VM: absolute paths on the host. */
 export interface VmParts {
   /** The Debian all VMs share; never written to. */
   root: string;

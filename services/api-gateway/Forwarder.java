@@ -23,7 +23,7 @@ final class Forwarder {
     private static final int MAX_BODY_BYTES = 64 * 1024;
     private static final String HOP = "api-gateway -> frontend";
 
-    /** RFC 9110 section 7.6.1, and what the HTTP client and server here set for themselves. */
+    /** RFC 9110 section 7.6.1, and the headers that the HTTP client and server here set themselves. */
     private static final Set<String> PER_CONNECTION = Set.of(
             "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "host",
             "content-length", "expect", "date");

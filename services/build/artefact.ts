@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-/** One folder of the output: what it is made from, and how. */
+/** One folder of the output: its sources, and the way it is made. */
 export interface Artefact {
   /** Its folder in the output. */
   readonly name: string;
   /** Files whose content decides whether it is up to date. */
   readonly sources: readonly string[];
-  /** What else decides: versions of tools and of artefacts it contains, flags. */
+  /** Other inputs: versions of tools and of the artefacts inside, flags. */
   readonly recipe: readonly string[];
   /** Fills an empty folder. */
   readonly make: (folder: string) => Promise<void>;

@@ -16,7 +16,7 @@ import (
 const (
 	maxConnections = 1024
 	maxAge         = time.Hour   // of a connection
-	lastWords      = time.Second // what a connection still gets once the drain is over
+	lastWords      = time.Second // the time that a connection still gets once the drain is over
 )
 
 // connections are the open ones, so that a stop can end those that would stay open for ever.

@@ -41,7 +41,7 @@ export async function compute(expression: string, how: Compute): Promise<Reply> 
     const upstream = how.upstreams[operator];
     const outcome = await execute(upstream, { l, r, headers: how.headers, signal: how.signal });
     if (outcome.kind === 'failed') throw new Answered(hopReply(upstream.service, outcome.cause, outcome.timedOut));
-    // The operands were checked here, so what is left to refuse is a result out of range.
+    // The operands were checked here, so the service can only refuse a result out of range.
     if (outcome.kind === 'refused') throw new Answered(badExpression(expression, outcome.error, position));
     calls.push(outcome.servedBy);
     return outcome.result;

@@ -3,7 +3,7 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** Whether the time ran out; false when it was the parent that fired. */
   readonly passed: () => boolean;
-  /** To be called once nobody waits any more. */
+  /** To be called when nobody waits any longer. */
   readonly clear: () => void;
 }
 

@@ -26,7 +26,7 @@ export type Parsed = { readonly program: readonly Step[] } | Problem;
 /** Parentheses and signs within each other; a bound on the parser's recursion. */
 export const maxDepth = 100;
 
-/** Never throws: what is wrong with the text comes back as a problem. */
+/** Never throws: an error in the text comes back as a problem. */
 export function parseExpression(text: string): Parsed {
   const state: State = { text, at: 0, program: [] };
   const problem = expression(state, 0);
@@ -90,7 +90,7 @@ function literal(state: State, text: string): Problem | undefined {
   return undefined;
 }
 
-/** There is no service that negates: -(x) is 0 - (x). */
+/** No service negates, so -(x) is 0 - (x). */
 function negation(state: State, position: number, depth: number): Problem | undefined {
   state.program.push({ push: 0 });
   advance(state, 1);

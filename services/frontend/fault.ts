@@ -48,7 +48,7 @@ export async function tryFault(
   while (calls.length < order.count && !signal.aborted) {
     calls.push(await report(upstream, { ...headers, ...fault }, signal));
   }
-  // An exit is followed by a restart, so the clean call comes at once: what it finds is what a user would.
+  // An exit is followed by a restart, so the clean call comes at once, as a user's call would.
   const after = signal.aborted ? undefined : await report(upstream, headers, signal);
   return { status: 200, body: { ...order, ...summary(calls), after, calls } };
 }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 
-/** Who answers: one running process of a service, and where it runs. */
+/** One running process of a service, and its place. */
 export interface Instance {
   readonly service: string;
   readonly instance: string;
@@ -10,7 +10,7 @@ export interface Instance {
   readonly address: string;
 }
 
-/** INSTANCE_NAME (default: the host name), PLATFORM, HOST_NAME, HOST_ADDRESS; what is not given is "unknown". */
+/** INSTANCE_NAME (default: the host name), PLATFORM, HOST_NAME, HOST_ADDRESS; a missing variable is "unknown". */
 export function instanceFromEnv(service: string, env: NodeJS.ProcessEnv): Instance {
   return {
     service,
@@ -26,7 +26,7 @@ export function formatServedBy(of: Instance): string {
   return [of.service, of.instance, of.platform, of.host, of.address].join(';');
 }
 
-/** The last signature of an X-Served-By header, which is that of the nearest hop; undefined when there is none. */
+/** The last signature of an X-Served-By header, which the nearest hop wrote; undefined without a signature. */
 export function parseServedBy(header: string | undefined): Instance | undefined {
   const fields = header?.split(',').at(-1)?.trim().split(';');
   if (fields?.length !== 5) return undefined;

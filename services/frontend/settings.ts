@@ -1,4 +1,4 @@
-/** Everything the frontend is told, from the environment only. */
+/** All settings of the frontend, from the environment only. */
 export interface Settings {
   /** PORT, default 8080; 0 picks a free one. */
   readonly port: number;

@@ -25,7 +25,7 @@ export interface Call {
 
 export type Outcome =
   | { readonly kind: 'result'; readonly result: number; readonly servedBy: Instance; readonly attempts: number }
-  /** The service understood and refused (4xx): asking again is no use. */
+  /** The service understood and refused (4xx), so a second try cannot help. */
   | { readonly kind: 'refused'; readonly error: string; readonly servedBy: Instance; readonly attempts: number }
   | {
       readonly kind: 'failed';
@@ -40,7 +40,7 @@ const maxAnswerBytes = 16 * 1024;
 /** Shared by all calls. Idle connections go after 30 s, long before Envoy (1 h) would close them under a request. */
 const agent = new Agent({ keepAlive: true, maxSockets: 64, timeout: 30_000 });
 
-/** Never rejects: what went wrong is an outcome. */
+/** Never rejects: a failure is an outcome. */
 export async function execute(upstream: Upstream, call: Call): Promise<Outcome> {
   for (let attempts = 1; ; attempts += 1) {
     const attempt = startDeadline(upstream.timeoutMs, call.signal);

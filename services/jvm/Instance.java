@@ -5,10 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** Who answers: one running process of a service, and where it runs. */
+/** One running process of a service, and its place. */
 record Instance(String service, String name, String platform, String host, String address) {
 
-    /** INSTANCE_NAME (default: the host name), PLATFORM (pod or vm), HOST_NAME, HOST_ADDRESS; what is not given is "unknown". */
+    /** INSTANCE_NAME (default: the host name), PLATFORM (pod or vm), HOST_NAME, HOST_ADDRESS; a missing variable is "unknown". */
     static Instance fromEnv(String service, Map<String, String> env) {
         return new Instance(
                 service,

@@ -28,7 +28,7 @@ record Settings(int port, String bindAddress, Path portFile, Duration drain) {
                 Duration.ofMillis(millis("DRAIN_SECONDS", text(env, "DRAIN_SECONDS", "3"))));
     }
 
-    /** What is empty counts as not given. */
+    /** An empty variable counts as missing. */
     static String text(Map<String, String> env, String name, String otherwise) {
         String value = env.get(name);
         return value == null || value.isEmpty() ? otherwise : value;

@@ -1,4 +1,4 @@
-// Package serving is what the Go services of the sample share: who they are, what they log, how they start and stop.
+// Package serving holds the shared parts of the sample's Go services: identity, log, start and stop.
 package serving
 
 import (
@@ -14,8 +14,7 @@ type Instance struct {
 
 var notPlain = regexp.MustCompile(`[^A-Za-z0-9._:-]`)
 
-// FromEnv reads INSTANCE_NAME (default: the host name), PLATFORM (pod or vm), HOST_NAME and HOST_ADDRESS; what is not
-// given is "unknown".
+// FromEnv reads INSTANCE_NAME (default: the host name), PLATFORM (pod or vm), HOST_NAME and HOST_ADDRESS; a missing variable is "unknown".
 func FromEnv(service string) Instance {
 	name := os.Getenv("INSTANCE_NAME")
 	if name == "" {

@@ -12,7 +12,7 @@ export function setConfig(state: FakeState, { body, query, token }: FakeRequest)
   validate(state, entry);
   demand(state, token, resourceOf(entry['Kind']), String(entry['Name']), 'write');
   const held = state.config.get(key);
-  // Consul skips a write that changes nothing, whatever index it names.
+  // Consul skips a write that changes nothing, even with an old index.
   if (held !== undefined && sameBut(held, entry)) return ok(true);
   state.index++;
   if (Number(query['cas']) !== (held?.['ModifyIndex'] ?? 0)) return ok(false);
@@ -88,7 +88,7 @@ const needsHttp = (name: string): FakeRefusal =>
     `service "${name}" has protocol "tcp", which is incompatible with defined resolver, router, or splitter`,
   );
 
-/** What Consul does to an entry before it keeps it: it adds fields, sorts sources and respells durations. */
+/** Changes that Consul makes to an entry before it keeps it: it adds fields, sorts sources and respells durations. */
 function normalised(given: Raw): Raw {
   const entry = respelled(structuredClone(given)) as Raw;
   if (entry['Kind'] === 'service-defaults') {

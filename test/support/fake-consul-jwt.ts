@@ -45,14 +45,14 @@ export function selects(selector = '', claims: Raw, method: Raw): boolean {
   });
 }
 
-/** `${value.NAME}` in a binding rule's name, by way of the method's claim mappings. */
+/** `${value.NAME}` in a binding rule's name, through the method's claim mappings. */
 export function bind(name: string, claims: Raw, method: Raw): string {
   const bound = name.replace(/\$\{value\.(\w+)\}/g, (_, key: string) => mapped(key, claims, method) ?? '');
   if (bound === '') throw new FakeRefusal(500, 'invalid bind name: ""');
   return bound;
 }
 
-/** What a claim mapping gives: nothing where there is no such claim, which `!=` finds different from any text. */
+/** The result of a claim mapping: nothing for a missing claim, which `!=` finds different from any text. */
 function mapped(name: string, claims: Raw, method: Raw): string | undefined {
   const mappings = (method as unknown as Method).Config.ClaimMappings ?? {};
   const claim = Object.keys(mappings).find((key) => mappings[key] === name);

@@ -25,7 +25,7 @@ function parseRules(text: string): Rule[] {
   });
 }
 
-/** What Consul makes of a service identity, https://developer.hashicorp.com/consul/docs/security/acl#service-identities */
+/** The rules that Consul makes for a service identity, https://developer.hashicorp.com/consul/docs/security/acl#service-identities */
 const identityRules = (service: string): string => `
   service "${service}" { policy = "write" }
   service "${service}-sidecar-proxy" { policy = "write" }

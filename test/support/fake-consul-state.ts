@@ -1,4 +1,4 @@
-/** What the fake holds, in the shapes of Consul's own JSON. Also the small language its handlers share. */
+/** The state of the fake, in the shapes of Consul's own JSON. Also the small language its handlers share. */
 export type Raw = Record<string, unknown>;
 
 export interface FakeService extends Raw {
@@ -61,7 +61,7 @@ export interface FakeState {
   kv: Map<string, FakeKv>;
   sessions: Set<string>;
   bootstrapped: boolean;
-  /** By secret. */
+  /** Keyed by secret. */
   tokens: Map<string, FakeToken>;
   policies: Map<string, { ID: string; Name: string; Description: string; Rules: string }>;
   authMethods: Map<string, Raw>;
@@ -99,7 +99,7 @@ export interface FakeReply {
 
 export const ok = (body: unknown): FakeReply => ({ status: 200, body });
 
-/** An answer that is no success, thrown from anywhere in a handler. */
+/** An answer other than success, thrown from anywhere in a handler. */
 export class FakeRefusal extends Error {
   readonly status: number;
   constructor(status: number, sentence: string) {

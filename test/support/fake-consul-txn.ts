@@ -73,7 +73,7 @@ function perform({ nodes, kv }: Pick<FakeState, 'nodes' | 'kv'>, { KV, Node, Ser
     }
   }
   if (KV?.Verb === 'delete') kv.delete(KV.Key);
-  // The fake knows compare-and-set of a node as far as it is used: only if there is none.
+  // The fake knows compare-and-set of a node as far as it is used: only for a node that does not exist.
   if (Node?.Verb === 'cas' && nodes.has(Node.Node.Node)) {
     throw new FakeRefusal(500, `failed to set node "${Node.Node.Node}", index is stale`);
   }

@@ -11,7 +11,7 @@ import { FakeRefusal, type FakeReply, type FakeRequest, type FakeState, emptySta
 import { transact } from './fake-consul-txn.ts';
 
 /**
- * Consul in memory, below the client's transport: what runs above it is the client itself. It keeps Consul's rules on
+ * Consul in memory, below the client's transport, so the real client runs above it. It keeps Consul's rules on
  * compare-and-set, transactions, cascades, permissions, and what Consul adds to what it is given.
  */
 export interface FakeConsul {
@@ -19,7 +19,7 @@ export interface FakeConsul {
   consul: Consul;
   connect(token?: string | (() => string | undefined)): Consul;
   transport(token?: string | (() => string | undefined)): Transport;
-  /** Every request so far, for example `PUT /txn`; also those that failed. May be emptied. */
+  /** Every request so far, for example `PUT /txn`, failed ones included. May be emptied. */
   requests: string[];
   /** While false every request fails as when no server answers. */
   available: boolean;

@@ -22,7 +22,7 @@ export interface Exchange {
   writer: FakeWriter;
 }
 
-/** Answers one request. Never rejects: what goes wrong becomes a `Status`. */
+/** Answers one request. Never rejects: a failure becomes a `Status`. */
 export async function answerRequest(exchange: Exchange): Promise<void> {
   const { failWith, path, incoming, response } = exchange;
   try {

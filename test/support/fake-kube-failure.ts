@@ -1,6 +1,6 @@
 import type { Status } from '../../clients/kube/errors.ts';
 
-/** What the fake API server refuses, as the `Status` it answers with. */
+/** A refusal of the fake API server, as the `Status` of its answer. */
 export class Failure extends Error {
   readonly status: Status & { code: number; reason: string };
 

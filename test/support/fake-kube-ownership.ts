@@ -5,7 +5,7 @@ import { Failure } from './fake-kube-failure.ts';
 type Json = Record<string, unknown>;
 
 /**
- * Who set which field: manager -> paths, of one object. Lists are taken whole, as `listType: atomic` is; the real server
+ * The owner of each field of one object: manager -> paths. Lists are taken whole, as `listType: atomic` is; the real server
  * merges lists that are maps or sets, so what leans on that belongs in a test against the real one.
  */
 export type Owners = Map<string, Set<string>>;

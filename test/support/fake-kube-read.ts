@@ -23,7 +23,7 @@ export interface FakeReader {
 }
 
 export function createFakeReader(store: FakeStore, settings: { bookmarkMs: number }): FakeReader {
-  /** What is left of lists begun: the pages of one list are of one moment. */
+  /** The remaining pages of lists: the pages of one list show one moment. */
   const rests = new Map<string, { items: KubeObject[]; version: string }>();
 
   function page(items: KubeObject[], version: string, limit: number) {

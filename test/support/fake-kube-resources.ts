@@ -41,7 +41,7 @@ export function customResources(definition: KubeObject): Served[] {
     }));
 }
 
-/** What a path means, or undefined when nothing is served there. */
+/** The meaning of a path; undefined when nothing is served there. */
 export function routeOf(path: string, served: Served[]): Route | undefined {
   const steps = path.split('/').slice(1).map(decodeURIComponent);
   const [group, version, ...rest] = steps[0] === 'api' ? ['', ...steps.slice(1)] : steps.slice(1);

@@ -16,7 +16,7 @@ export interface Place {
 
 export interface FakeWriter {
   create(served: Served, namespace: string | undefined, body: KubeObject, manager: string): KubeObject;
-  /** Writes what `change` makes of the object; 404 when there is none. */
+  /** Writes the object that `change` gives; 404 when the object does not exist. */
   update(place: Place, manager: string, change: (current: KubeObject) => KubeObject): KubeObject;
   apply(place: Place, manager: string, wanted: KubeObject, force: boolean): KubeObject;
   delete(place: Place, options: DeleteBody): KubeObject;

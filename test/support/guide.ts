@@ -11,14 +11,14 @@ import type { RunningLab } from '../../lab/running.ts';
 /** A page of docs/. */
 export const guide = (page: string): Promise<string> => readFile(join(repositoryRoot, 'docs', page), 'utf8');
 
-/** What stands below a heading, up to the next one of its rank. Throws when there is no such heading. */
+/** The text below a heading, up to the next one of its rank. Throws without such a heading. */
 export function sectionOf(text: string, heading: string): string {
   const [, section] = text.split(`\n## ${heading}\n`);
   if (section === undefined) throw new Error(`the page has no heading "${heading}"`);
   return section.split('\n## ')[0]!;
 }
 
-/** What is fenced as `language`, in order. */
+/** The blocks that are fenced as `language`, in order. */
 export const blocksOf = (text: string, language: string): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(([, block]) => block!);
 

@@ -12,7 +12,7 @@ import type { Manifest } from '../unit/charts/objects.ts';
 const run = promisify(execFile);
 
 export interface Helm {
-  /** Of the chart as built from the sources. */
+  /** The chart as built from the sources. */
   directory: string;
   archive: string;
   /** The objects for these values. Rejects with Helm's own words. */

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { jobs, objectPath, pods } from '../../clients/kube/resources.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 
-/** What becomes of the bootstrap job: it completes, or its container ends with these lines. */
+/** The end of the bootstrap job: it completes, or its container ends with these lines. */
 export type JobEnd = 'completes' | { says: string };
 
 /**
@@ -25,7 +25,7 @@ export async function playBootstrapJob(kube: KubeClient, end: JobEnd, timeoutMs:
       await (end === 'completes' ? complete(kube, job) : refuse(kube, job, end.says));
       return job.metadata.uid!;
     }
-    if (Date.now() > deadline) throw new Error('there is no bootstrap job to play');
+    if (Date.now() > deadline) throw new Error('the bootstrap job does not exist');
     await new Promise((next) => setTimeout(next, 50));
   }
 }

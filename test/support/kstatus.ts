@@ -5,7 +5,7 @@ import { silent } from '../../lab/progress.ts';
 /** https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md */
 export type KStatus = 'InProgress' | 'Failed' | 'Current' | 'Terminating' | 'NotFound' | 'Unknown';
 
-/** What the library that Flux waits by says of each object, in their order. */
+/** The status of each object, in their order, by the library with which Flux waits. */
 export async function kstatusOf(objects: object[]): Promise<{ status: KStatus; message: string }[]> {
   const said = await output(await ensurePart('kstatus', silent), [], { input: JSON.stringify(objects) });
   return JSON.parse(said) as { status: KStatus; message: string }[];

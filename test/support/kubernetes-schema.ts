@@ -20,7 +20,7 @@ interface Schema {
 
 type Schemas = Record<string, Schema>;
 
-/** What an API server of this version, `1.29`, finds wrong with an object: a field it does not know, one that lacks, one of another kind. */
+/** The problems that an API server of this version, `1.29`, finds in an object: an unknown field, a missing one, one of another type. */
 export async function kubernetesSchema(version: string): Promise<(object: KubeObject) => string[]> {
   const folder = await ensurePart(`kubernetes-schemas-${version}`, silent);
   const read = new Map<string, Schemas>();

@@ -6,10 +6,10 @@ import { CONSUL_SERVER_NAME, CONSUL_SERVER_SERVICE, NAMESPACE, SECRETS } from '.
 const OF_THE_LAB =
   /^(Node|CSINode|Lease|Pod)\/.*landbridge-(control-plane|worker)|\/landbridge-cni|^PersistentVolume\/landbridge-consul-0$/;
 const CA_FILE = '/consul/tls/ca.crt';
-/** What happened is told for an hour, whatever became of whom it happened to. */
+/** Events live for an hour, even when their object is gone. */
 const NOT_LISTED = /^events(\.|$)|^podmetrics|^nodemetrics/;
 
-/** What of an installation the lab holds, on both sides. */
+/** The objects of an installation in the lab, on both sides. */
 export function labContents(lab: Pick<RunningLab, 'cluster'>) {
   /** Every object of any kind that the API server has and that has our mark: found without our own lists. */
   async function inKubernetes(): Promise<string[]> {

@@ -33,7 +33,7 @@ process.stdin.resume().once('end', () => (going = false));
 process.stdout.write('started\n');
 const began = performance.now();
 while (going) {
-  // By the clock: a late turn does not make the rate smaller.
+  // The clock decides, so a late turn does not lower the rate.
   const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
   while (shots.length < due) shots.push(shoot());
   await new Promise((resolve) => setTimeout(resolve, 5));

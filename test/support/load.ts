@@ -20,7 +20,7 @@ export interface Load {
   stop(): Promise<Shot[]>;
 }
 
-/** Clicks at a steady rate, whatever the answers do: a slow answer delays no other click. */
+/** Clicks at a steady rate that does not depend on the answers: a slow answer delays no other click. */
 export function startLoad(edge: Edge, perSecond = 20): Load {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 100 });
   const began = performance.now();

@@ -4,7 +4,7 @@ import { cutNetwork, restoreNetwork } from '../../lab/vm/power.ts';
 import { type Shot, failed, percentile } from './steady-load.ts';
 import { type WebStory, allFour } from './web-story.ts';
 
-/** Something that is lost while 200 requests a second come in at the edge, and what gives it back. */
+/** Something that is lost while 200 requests a second come in at the edge, and the way to give it back. */
 export interface Loss {
   what: string;
   lose(story: WebStory): Promise<() => Promise<void>>;
@@ -42,9 +42,9 @@ export interface LossFigures {
   /** Sent from the loss on, for as long as was watched. */
   sent: number;
   failed: number;
-  /** When the last of those that failed was sent, ms after the loss; 0 when none did. */
+  /** When the last failed request was sent, ms after the loss; 0 without a failure. */
   lastFailedMs: number;
-  /** Of those that were answered with 200. */
+  /** Requests that were answered with 200. */
   p99Ms: number;
   statuses: string;
 }

@@ -9,7 +9,7 @@ import { silent } from '../../lab/progress.ts';
 const exec = promisify(execFile);
 
 /**
- * Runs a Lua script as Argo CD does: `obj` is the object, and what it returns is the answer. Debian's Lua 5.1, which is the
+ * Runs a Lua script as Argo CD does: `obj` is the object, and its result is the answer. Debian's Lua 5.1, which is the
  * language of the interpreter in Argo CD.
  */
 export async function runHealthScript(script: string, obj: object): Promise<{ status: string; message: string }> {

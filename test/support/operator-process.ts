@@ -10,7 +10,7 @@ export interface OperatorProcess {
   metric(name: string): Promise<number>;
   leads(): Promise<boolean>;
   readonly running: boolean;
-  /** What it has said so far, the last 4 MB of it. */
+  /** Its output so far, the last 4 MB. */
   log(): string;
   kill(signal: NodeJS.Signals): void;
   /** Resolves with the exit code, null after a signal. */

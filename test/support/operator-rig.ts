@@ -36,7 +36,7 @@ export interface OperatorRig {
   /** `env` adds to the operator's environment. */
   start(env?: Record<string, string>, until?: 'leads' | 'serves' | 'runs'): Promise<OperatorProcess>;
   /**
-   * The state in which every story begins, whatever became of the one before: Consul and the API server answer, and one
+   * The state in which every story begins, however the one before ended: Consul and the API server answer, and one
    * operator runs, with the environment of the chart; it leads, and serves the webhook where the API server asks.
    */
   settle(): Promise<void>;
@@ -134,7 +134,7 @@ function newMaterial(server: RealConsul): Material {
   };
 }
 
-/** What the chart gives the operator, and a webhook that the API server finds on this machine. Gives the operator's kubeconfig. */
+/** The rights and the CRD of the chart, and a webhook that the API server finds on this machine. Gives the operator's kubeconfig. */
 async function install(kube: RealKube, webhookPort: number, watchNamespaces: string[]): Promise<string> {
   const objects = chart({ ...everything, watchNamespaces }) as (Manifest & KubeObject)[];
   await kube.client.create(namespaces, { metadata: { name: NAMESPACE } });
@@ -162,7 +162,7 @@ async function install(kube: RealKube, webhookPort: number, watchNamespaces: str
 /** `web-7` is at 10.0.0.7. */
 const addressOf = (pod: string): string => `10.0.0.${pod.slice(pod.lastIndexOf('-') + 1)}`;
 
-/** What a user and a kubelet do in the namespace `shop`, and what is to be seen of it. */
+/** The actions of a user and a kubelet in the namespace `shop`, and the state that they see. */
 export function shopOf({ kube, consul }: Pick<OperatorRig, 'kube' | 'consul'>) {
   const setReady = (name: string, ready: boolean, ip: string): Promise<KubeObject> =>
     kube.client.patchStatus(pods, name, 'shop', {

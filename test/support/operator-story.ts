@@ -115,7 +115,7 @@ export async function leaveBehind({ consul }: Pick<Stage, 'consul'>, name: strin
   if (refused !== undefined) throw new Error(JSON.stringify(refused));
 }
 
-/** Makes one thing happen. What cannot happen just then (a pod that is there, an API server that is away) does not. */
+/** Makes one thing happen. An impossible one (a pod that is there, an API server that is away) does not. */
 export async function happens(stage: Stage, one: Happening): Promise<void> {
   const { kube, consul } = stage;
   try {

@@ -13,8 +13,7 @@ import { silent } from '../../lab/progress.ts';
 const exec = promisify(execFile);
 
 /**
- * What upgrades begin from: the last commit before the release that is being made. To be set to its commit when a
- * version is released.
+ * The version from which upgrades begin: the last commit before the coming release. A release sets it to its own commit.
  */
 const PREVIOUS = '2877db8b7e9c1cd039d9f4446acd9f552ba25563';
 const TAGS = { landbridge: 'landbridge/landbridge:previous', bridge: 'landbridge/bridge:previous' };

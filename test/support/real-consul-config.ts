@@ -17,7 +17,7 @@ export function serverConfig(input: {
   ports: ServerPorts;
   acl: boolean;
   tls: boolean;
-  /** By which it answers DNS. */
+  /** The token with which it answers DNS. */
   dnsToken?: string;
 }): object {
   const { directory, host, ports, acl, tls, dnsToken } = input;

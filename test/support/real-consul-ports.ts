@@ -14,7 +14,7 @@ let next = first + Math.floor(Math.random() * (last - first + 1));
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   for (let tries = first; ports.length < count; tries += 1) {
-    if (tries > last) throw new Error(`${count} ports are wanted and ${first} to ${last} has no more that are free`);
+    if (tries > last) throw new Error(`${count} ports are wanted, and ${first} to ${last} has fewer free ones`);
     const port = next;
     next = next === last ? first : next + 1;
     if (await isFree(port)) ports.push(port);

@@ -21,7 +21,7 @@ export interface RealConsul {
   dns: { host: string; port: number } | undefined;
   /** Undefined without TLS. */
   caPem: string | undefined;
-  /** Its certificate and key, for what stands in front of it; undefined without TLS. */
+  /** Its certificate and key, for a proxy in front of it; undefined without TLS. */
   tls: ServerTls | undefined;
   serverName: string;
   /** Management token; undefined without ACLs, and before the first acl.bootstrap when `bootstrapped` is false. */

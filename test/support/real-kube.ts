@@ -131,7 +131,7 @@ function apiArguments(directory: string, port: number, etcdPort: number): string
   return [
     `--etcd-servers=http://127.0.0.1:${etcdPort}`,
     '--bind-address=127.0.0.1',
-    // Nobody is told of it. Without it the machine must have a default route.
+    // The server publishes it nowhere. Without it the machine must have a default route.
     '--advertise-address=192.0.2.1',
     `--secure-port=${port}`,
     `--tls-cert-file=${join(directory, 'server.pem')}`,
@@ -160,7 +160,7 @@ async function ready(client: KubeClient, ...servers: ServerProcess[]): Promise<v
       // The answer is the word `ok`, so it is read as a stream and not as JSON.
       await readWhole(await client.stream('/readyz', { accept: '*/*', signal: AbortSignal.timeout(2000) }));
       if (await client.get(namespaces, 'default')) return;
-      throw new Error('there is no namespace default');
+      throw new Error('the namespace default does not exist yet');
     } catch (error) {
       if (Date.now() > deadline)
         throw new Error(`the API server did not get ready in time: ${(error as Error).message}`);

@@ -58,7 +58,7 @@ export async function withoutRight<T>(kube: KubeClient, right: Right, work: () =
   }
 }
 
-/** Whether somebody was told by the API server that they lack this right; `said` is a log or an error. */
+/** Whether the API server refused somebody because this right was missing; `said` is a log or an error. */
 export function wasRefused(said: string, { verb, rule }: Right): boolean {
   const [resource = ''] = rule.resources;
   const [group = ''] = rule.apiGroups;

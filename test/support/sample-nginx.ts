@@ -41,7 +41,7 @@ async function find(): Promise<string> {
   return own;
 }
 
-/** nginx cannot be told to pick one itself. */
+/** nginx cannot pick one itself. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

@@ -16,7 +16,7 @@ export interface SampleProcess {
   readonly url: string;
   /** The JSON lines it has logged so far. */
   readonly log: () => Record<string, unknown>[];
-  /** Sends SIGTERM; whoever wants to know how it ends awaits `ended`. */
+  /** Sends SIGTERM. `ended` tells how it ends. */
   readonly terminate: () => void;
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }

@@ -25,7 +25,7 @@ export interface Shot {
   /** ms since the epoch. */
   sentAtMs: number;
   ms: number;
-  /** 0: there was no answer. */
+  /** 0: without an answer. */
   status: number;
   /** Instance and platform, as the sample signs its answers. */
   servedBy: string;
@@ -40,7 +40,7 @@ export interface SteadyLoad {
 const program = fileURLToPath(new URL('load-program.ts', import.meta.url));
 
 /**
- * Requests at a steady rate, whatever the answers do, from a process of its own; `netns`: from that network namespace.
+ * Requests at a steady rate that does not depend on the answers, from a process of its own; `netns`: from that network namespace.
  * Resolves when the first is sent: a program takes its time to start on a busy machine.
  */
 export async function startSteadyLoad(settings: LoadSettings, netns?: string): Promise<SteadyLoad> {

@@ -32,7 +32,7 @@ export interface Member {
   envoy: ChildProcess;
   served: number;
   hang: boolean;
-  /** What the sidecar wrote to stdout: its access log. */
+  /** The output of the sidecar: its access log. */
   accessLog(): string;
   /** The answer of Envoy's admin as text, for example to /config_dump or /stats. */
   admin(path: string): Promise<string>;
@@ -57,11 +57,11 @@ export interface TrafficRig {
   ): Promise<Member>;
   /** A pod that others reach at a port of its "node", as `spec.reach: hostPort` has it; `passed` counts connections there. */
   atItsNode(service: string): Promise<Member & { passed(): number }>;
-  /** As the operator or the bridge would: no request is sent there any more. */
+  /** As the operator or the bridge would: callers send no request there any longer. */
   setHealth(member: Member, health: 'passing' | 'critical'): Promise<void>;
   /** A pod that is there and whose address nobody knows yet: critical, and its sidecar alone is registered. */
   withoutAddress(service: string): Promise<Member>;
-  /** The address of such a pod is told, and it is ready. */
+  /** Such a pod gets its address, and is ready. */
   tellAddress(member: Member): Promise<void>;
   /** Consul, for an administrator. */
   consul: Consul;
@@ -70,7 +70,7 @@ export interface TrafficRig {
   stop(): Promise<void>;
 }
 
-/** A real Consul with ACLs and TLS, and real Envoys on loopback: what requests go through, without a cluster. */
+/** A real Consul with ACLs and TLS, and real Envoys on loopback: the way of a request, without a cluster. */
 export async function startTrafficRig(): Promise<TrafficRig> {
   const [server, binary] = await Promise.all([startConsul({ acl: true, tls: true }), ensurePart('envoy', silent)]);
   const consul = server.connect();
@@ -174,7 +174,7 @@ async function newInstance(
   };
 }
 
-/** What the network plugin does with a host port: connections to another address go on to 127.0.0.1:`port`. */
+/** A host port as the network plugin makes it: connections to another address go on to 127.0.0.1:`port`. */
 async function forwarder(port: number) {
   let passed = 0;
   const open = new Set<Socket>();
@@ -360,7 +360,7 @@ export interface Steady {
   nowMs(): number;
 }
 
-/** Requests at a steady rate, whatever the answers do. */
+/** Requests at a steady rate that does not depend on the answers. */
 export function askSteadily(port: number, perSecond: number): Steady {
   const began = performance.now();
   const underWay: Promise<Answer & { sentMs: number }>[] = [];

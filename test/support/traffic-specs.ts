@@ -7,7 +7,7 @@ const workloads: MeshServiceSpecInput['workloads'] = {
   external: { sites: ['rack-1'] },
 };
 
-/** A way from one to the next in both directions: what people change while requests go on. `other` is another http service. */
+/** Changes that people make while requests go on, in both directions. `other` is another http service. */
 export const TRAFFIC_SPECS: Record<string, Spec> = {
   'plain tcp': { workloads, protocol: 'tcp' },
   'plain http': { workloads, protocol: 'http' },

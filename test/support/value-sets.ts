@@ -14,7 +14,7 @@ const external: ValuesInput = {
   },
 };
 
-/** Value sets that people have; those that no one has are made by fast-check below. */
+/** Value sets that people have. fast-check below makes the others. */
 export const valueSets: [what: string, values: ValuesInput][] = [
   ['every default', {}],
   ['machines outside', machines],
