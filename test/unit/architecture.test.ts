@@ -5,7 +5,7 @@ import { expect } from 'chai';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** docs/architecture.md: who may import whom. A folder may always import itself. */
+/** docs/architecture.md: the imports between folders. A folder may always import itself. */
 const MAY_IMPORT: Record<string, string[]> = {
   crds: [],
   mesh: ['crds'],

@@ -47,7 +47,7 @@ for (const file of FILES) {
       }
     });
 
-    it('has its prebuilt stage before those that build, since the classic builder makes all stages before one', () => {
+    it('has its prebuilt stage before the building stages, since the classic builder makes all stages before one', () => {
       const before = stages.slice(0, named('prebuilt'));
       expect(before.flatMap(({ lines }) => lines.filter((line) => line.startsWith('RUN ')))).to.deep.equal([]);
     });

@@ -33,7 +33,7 @@ function argumentsOf(line: string): string[] | undefined {
   return own?.split(/\s+/);
 }
 
-/** What is wrong with a call of `landbridge`; undefined when nothing is. */
+/** The problem of a call of `landbridge`; undefined for a correct call. */
 function fault(args: string[]): string | undefined {
   let command: Command = landbridgeProgram();
   let rest = args;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { GENERATED } from '../../docs/generate/main.ts';
 
-describe('what is generated', () => {
+describe('a generated file', () => {
   for (const { file, make } of GENERATED) {
     it(`${basename(fileURLToPath(file))} is what is checked in (else: npm run generate)`, () => {
       expect(readFileSync(file, 'utf8')).to.equal(make());

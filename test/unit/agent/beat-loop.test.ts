@@ -5,10 +5,10 @@ import { type BeatLoop, attemptLimits, startBeats } from '../../../agent/beat-lo
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 
 const LEASE_MS = 6000;
-/** Of the sums of a fake clock. */
+/** Tolerance for the sums of a fake clock. */
 const ROUNDING_MS = 1e-6;
 
-/** A bridge that takes `tookMs` to answer, and says what it is told to say. */
+/** A bridge that takes `tookMs` to answer, with the answer that the test sets. */
 function beating(options: { tookMs?: number; random?: () => number } = {}) {
   const clock: FakeClock = fakeClock();
   const seen = { starts: [] as number[], failures: [] as string[], atOnce: 0, underWay: 0 };
@@ -66,7 +66,7 @@ describe('beats', () => {
     expect(seen.starts, 'the next regular one is counted from there').to.deep.equal([0, 510, 2510]);
   });
 
-  it('are never two at a time: a change during a beat is told right after it', async () => {
+  it('come one at a time: a change during a beat goes out right after it', async () => {
     const { clock, seen, beats } = beating({ tookMs: 300 });
     await clock.advance(100);
     beats.soon();

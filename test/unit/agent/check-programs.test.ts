@@ -147,7 +147,7 @@ describe('a check by a program', () => {
     expect(stdout).to.match(/^\/bin\/sh: exit \d+: .*; the agent's unit lets no program become another user/);
   });
 
-  it('that is not there, or writes without end, is a failed check and no more', async () => {
+  it('that is missing, or writes without end, fails its check and nothing else', async () => {
     expect(await runCheck(exec(['/nowhere/check']), 1)).to.deep.equal({
       ok: false,
       output: 'there is no program /nowhere/check',

@@ -14,7 +14,7 @@ const run = (results: CheckResult[], thresholds = { failures: 1, successes: 1 })
   results.reduce((checked, result) => afterCheck(checked, result, thresholds), UNCHECKED);
 
 describe('the state of a check', () => {
-  it('is what the first result says, whatever the thresholds', () => {
+  it('follows the first result before any threshold is reached', () => {
     expect(run([ok], { failures: 3, successes: 3 }).state).to.equal('passing');
     expect(run([bad], { failures: 3, successes: 3 }).state).to.equal('critical');
   });
@@ -114,7 +114,7 @@ describe('a check of an app', () => {
   });
 
   it('by HTTP does not wait for an endless body', async () => {
-    // Who waits fails by its timeout.
+    // A test that waits fails by its timeout.
     expect((await runCheck(http('/endless'), port)).ok).to.equal(true);
   });
 

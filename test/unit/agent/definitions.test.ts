@@ -91,7 +91,7 @@ describe('the folder of definitions', () => {
     expect(read).to.deep.equal({ definitions: new Map(), problems: [] });
   });
 
-  it('is read by name, and what is not a definition is left alone', async () => {
+  it('is read by name, and other files are left alone', async () => {
     await put('b.yaml', service('b'));
     await put('a.yml', service('a'));
     for (const file of ['.a.yaml.swp', '.hidden.yaml', 'README', 'a.yaml~', 'x.yaml.1-2.tmp'])

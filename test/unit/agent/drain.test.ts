@@ -28,7 +28,7 @@ describe('a drain', () => {
     expect(afterLook({ listeners: ['100', '101'], away: false }, 'passing', ['101', '102'])).to.not.equal(undefined);
   });
 
-  it('does not end for want of knowledge: sockets that cannot be seen prove nothing', () => {
+  it('does not end while sockets cannot be seen, which proves nothing', () => {
     expect(afterLook(began, 'passing', [])).to.deep.equal(began);
     const blind: Drain = { listeners: [], away: false };
     expect(afterLook(blind, 'passing', ['200'])).to.deep.equal(blind);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../agent/clock.ts';
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that stands still until the test moves it. */
 export interface FakeClock extends Clock {
   /** Goes on by `ms`, calling back what is due, in order; between two callbacks promises get their turn. */
   advance(ms: number): Promise<void>;

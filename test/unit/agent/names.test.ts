@@ -7,7 +7,7 @@ import { fakeClock } from './fake-clock.ts';
 
 const ADD = { name: 'add-svc.service.consul', type: 'A' } as const;
 
-/** What Consul would answer. */
+/** The answer of Consul. */
 function message(addresses: string[], { ttl = 5, code = 0 } = {}): Buffer {
   return packet.encode({
     type: 'response',
@@ -196,7 +196,7 @@ describe("the agent's answer to a DNS message", () => {
     expect((await ask(sent, source, 'tcp')).answers).to.have.length(60);
   });
 
-  it('is none to what is no question', async () => {
+  it('stays away when a message holds no question', async () => {
     expect(await answerQuery(Buffer.from('hello'), consul, 'udp')).to.equal(undefined);
     expect(await answerQuery(message(['10.0.0.1']), consul, 'udp')).to.equal(undefined);
   });
@@ -224,7 +224,7 @@ describe('NAME.virtual.consul on a machine', () => {
     expect(at('add-svc.virtual.consul', 'AAAA')).to.deep.equal([]);
   });
 
-  it('does not exist for what is no upstream here, and leaves other names to Consul', () => {
+  it('does not exist for a service that is not an upstream here, and leaves other names to Consul', () => {
     expect(at('ledger.virtual.consul', 'A')).to.equal('denied');
     expect(at('add-svc.service.consul', 'A')).to.equal(undefined);
     expect(at('add-svc.virtual.dc2.consul', 'A')).to.equal(undefined);

@@ -24,7 +24,7 @@ describe('the plans of a machine after an answer of the bridge', () => {
     ]);
   });
 
-  it('lose the plan of a service that is refused, or that is not on this machine any more', () => {
+  it('lose the plan of a service that is refused, or that has left this machine', () => {
     const refused = [{ service: 'a', message: 'no' }];
     expect(plansAfter([plan('a'), plan('b')], { services: [], refused }, on('a'))).to.deep.equal([]);
   });

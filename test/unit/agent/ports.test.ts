@@ -47,7 +47,7 @@ describe('the book of ports', () => {
     const kept = { ports };
     const state: Pick<State, 'writePorts'> = { writePorts: async (written) => void (kept.ports = written) };
     const failed = (message: string) => expect.fail(message);
-    // Which ports of this machine are free is none of a unit test's business.
+    // A unit test must not depend on the free ports of this machine.
     return { kept, book: openPortBook(state, ports, failed, async () => true) };
   };
 
@@ -59,7 +59,7 @@ describe('the book of ports', () => {
     expect(await ports.choose('old', new Map([['new', { sidecarPort: port }]]))).to.equal(21000);
   });
 
-  it('remembers no more than a machine may have', async () => {
+  it('remembers at most as many ports as a machine may have', async () => {
     const { book: ports, kept } = open(Object.fromEntries(all.map((port, index) => [`i${index}`, port])));
     expect(await ports.choose('one-more', new Map())).to.be.within(21000, 21255);
     expect(Object.keys(kept.ports)).to.have.length(256);

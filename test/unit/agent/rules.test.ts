@@ -116,7 +116,7 @@ describe('the word for instances', () => {
     expect(matchTarget([], 'all')).to.deep.equal([]);
   });
 
-  it('that fits none is answered with those that are there', () => {
+  it('that fits none is answered with the names that exist', () => {
     expect(() => matchTarget(instances, 'add-svc:7003')).to.throw(
       Problem,
       'There are: add-svc:7001, add-svc:7002, edge:0.',
@@ -147,7 +147,7 @@ describe('services that share local ports', () => {
   });
 });
 
-describe('who binds the local ports of upstreams', () => {
+describe('the instance that binds the local ports of upstreams', () => {
   const at = (service: string, appPort: number) => ({ id: `${service}-${appPort}`, service, appPort });
   const plan = (service: string, localPort: number) => ({
     service,
@@ -160,7 +160,7 @@ describe('who binds the local ports of upstreams', () => {
     expect([...ids].sort()).to.deep.equal(['a-7001', 'b-7003']);
   });
 
-  it('is nobody of a service whose ports another one has, unless that one is not here any more', () => {
+  it('is missing for a service whose ports another one has, unless the other one has left', () => {
     const plans = [plan('a', 1), plan('b', 1)];
     const both = upstreamBinders([at('a', 7001), at('b', 7002)], plans);
     expect([...both.ids]).to.deep.equal(['a-7001']);

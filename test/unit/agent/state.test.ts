@@ -41,7 +41,7 @@ describe('the state of a machine', () => {
     expect(await state.readIdentity()).to.deep.equal({ key: 'KEY', certificate: 'CERT', bridgeCa: 'CA' });
   });
 
-  it('lets nobody but the owner read keys and tokens, whatever the umask', async () => {
+  it('lets only the owner read keys and tokens under any umask', async () => {
     const before = process.umask(0);
     try {
       const state = openState(folder);

@@ -25,7 +25,7 @@ async function shelf(before: Tokens = {}) {
 }
 
 describe('the tokens of a machine', () => {
-  it('are asked for when there is none, and again from half their life on', async () => {
+  it('are requested when the shelf is empty, and again from half their life on', async () => {
     const { clock, tokens, issued } = await shelf();
     expect(tokens.wants('add-svc', undefined)).to.equal(true);
     await tokens.put(issued('one'));
@@ -46,7 +46,7 @@ describe('the tokens of a machine', () => {
     expect(disk.tokens).to.deep.equal({});
   });
 
-  it('are asked for anew when Consul goes on refusing one, and not for what it said about the one before', async () => {
+  it('are requested again when Consul goes on refusing one, and not for refusals of the one before', async () => {
     const { clock, tokens, issued } = await shelf();
     const refusals = watchTokenRefusals(clock);
     const refusedTwice = async () => {
@@ -91,7 +91,7 @@ describe('the tokens of a machine', () => {
     );
   });
 
-  it('are asked for anew at the second refusal of a bad one, whatever the jitter of Envoy', async () => {
+  it('are requested again at the second refusal of a bad one, under any jitter of Envoy', async () => {
     const jitter = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 2, maxLength: 2 });
     await fc.assert(
       fc.asyncProperty(jitter, fc.integer({ min: 10_001, max: 600_000 }), async (jitters, badAfterMs) => {
@@ -113,7 +113,7 @@ describe('the tokens of a machine', () => {
     );
   });
 
-  it('are not asked for anew when Consul ends a stream for another reason', () => {
+  it('are not requested again when Consul ends a stream for another reason', () => {
     const refusals = watchTokenRefusals(fakeClock());
     for (let times = 0; times < 3; times += 1) refusals.hear(REFUSED.replace(': 16,', ': 14,'));
     expect(refusals.lastMs).to.equal(undefined);

@@ -65,7 +65,7 @@ describe('the gate in front of Consul', () => {
     expect(await ask(open(), 'again')).to.equal('one again');
   });
 
-  it('keeps connections and passes nothing while it is frozen; what was sent meanwhile arrives after', async () => {
+  it('keeps connections and passes nothing while it is frozen; bytes that were sent meanwhile arrive after', async () => {
     const old = open();
     await ask(old, 'hello');
     await gate.turn('frozen');
@@ -75,7 +75,7 @@ describe('the gate in front of Consul', () => {
       socket.on('data', (chunk: Buffer) => heard.push(chunk.toString()));
       socket.write('patience');
     }
-    // Nothing to wait for: what is asserted is that nothing comes.
+    // The test asserts that nothing comes, so it has no event to wait for.
     await delay(100);
     expect(heard).to.deep.equal([]);
     expect([old.destroyed, later.destroyed]).to.deep.equal([false, false]);
@@ -94,7 +94,7 @@ describe('the gate in front of Consul', () => {
     expect(await ask(open(), 'hello')).to.equal('two hello');
   });
 
-  it('holds what goes to Consul as long as it is told, in order', async () => {
+  it('holds the bytes for Consul as long as the test says, in order', async () => {
     const socket = open();
     await ask(socket, 'hello');
     gate.delayBy(80);

@@ -11,7 +11,7 @@ const shot = (sentAtMs: number, ms: number, status: number, servedBy = ''): Shot
   platform: 'vm',
 });
 
-describe('what a cut cost', () => {
+describe('the cost of a cut', () => {
   it('is counted from the cut to the sending of the last request that failed, whenever its answer came', () => {
     const shots = [
       shot(900, 10, 200, 'a@vm1'),
@@ -23,12 +23,12 @@ describe('what a cut cost', () => {
     expect(lostTo(shots, 1000)).to.deep.equal({ sent: 4, failed: 2, lastMs: 5900 });
   });
 
-  it('is nothing when nobody was lost, and never less: what was under way was sent before', () => {
+  it('is 0 when nothing was lost, and never less, since requests under way were sent before', () => {
     expect(lostTo([shot(1500, 5, 200)], 1000)).to.deep.equal({ sent: 1, failed: 0, lastMs: 0 });
     expect(lostTo([shot(990, 510, 504)], 1000)).to.deep.equal({ sent: 1, failed: 1, lastMs: 0 });
   });
 
-  it('is told by status, with when and how long', () => {
+  it('is shown by status, with time and duration', () => {
     const shots = [shot(1500, 500, 504), shot(3000, 1200, 504), shot(2000, 3, 0), shot(2000, 3, 200)];
     expect(failuresSaid(shots, 1000)).to.equal(
       '2 x 504, sent 0.5 s to 2.0 s, after 1.2 s at most; 1 x 0, sent 1.0 s to 1.0 s, after 0.0 s at most',

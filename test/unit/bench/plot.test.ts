@@ -33,7 +33,7 @@ describe('the plot of growth', () => {
     expect(lines[0]).to.deep.equal(lines[2]);
   });
 
-  it('leaves out what is no time or has no size, and is empty when nothing is left', () => {
+  it('leaves out figures without a time or a size, and is empty when nothing is left', () => {
     const calls: Finding = { ...flip(10, 1), unit: 'calls' };
     const bare: Finding = { ...flip(10, 1), n: undefined };
     expect(growthPlot([calls, bare], 'title')).to.equal('');

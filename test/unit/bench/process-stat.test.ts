@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { bytesOf, cpuSeconds, cpuSecondsOf, residentBytes } from '../../../bench/rig/process-stat.ts';
 
-describe('what Linux says about a process', () => {
-  it('holds its CPU time, whatever its name', () => {
+describe('the statistics of Linux about a process', () => {
+  it('hold its CPU time under any name', () => {
     const fields = 'S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0';
     expect(cpuSecondsOf(`4711 (node) ${fields}`)).to.equal(3);
     expect(cpuSecondsOf(`4711 (a) S 9 (b c) ${fields}`)).to.equal(3);

@@ -6,7 +6,7 @@ import { tableOf } from '../../../bench/table.ts';
 const oneToHundred = Array.from({ length: 100 }, (_, index) => index + 1).reverse();
 
 describe('the summary of samples', () => {
-  it('gives percentiles that were seen, whatever the order of the samples', () => {
+  it('gives percentiles that were seen, for samples in any order', () => {
     expect(summarise(oneToHundred)).to.deep.equal({ count: 100, p50: 50, p99: 99, max: 100 });
     expect(summarise([7])).to.deep.equal({ count: 1, p50: 7, p99: 7, max: 7 });
   });
@@ -30,7 +30,7 @@ describe('the verdict on a finding', () => {
     expect(verdictOf({ samples: [1, 2], bar: { max: 1 } })).to.equal('short');
   });
 
-  it('is silent where there is no bar', () => {
+  it('is silent for a measure without a bar', () => {
     expect(verdictOf({ samples: [1_000_000] })).to.equal('');
   });
 });

@@ -71,7 +71,7 @@ describe('admission', () => {
       ['none', 'no MeshService has the Consul name "none"'],
     ] as const) {
       const admission = admit(mirror([pods, going]), service, 'rack-1');
-      // Who is in the mesh already goes on when the MeshService goes.
+      // A member of the mesh goes on when the MeshService goes.
       expect(admission.kind).to.equal(service === 'web' ? 'refused' : 'orphaned');
       expect(admission).to.have.property('message').that.includes(says).and.includes('add "rack-1"');
     }

@@ -15,7 +15,7 @@ describe('the limit of failed joins', () => {
     expect(() => limit.note('10.0.0.1')).to.throw('told again in 60 s');
   });
 
-  it('remembers no more addresses than it has room for', () => {
+  it('remembers at most as many addresses as it has room for', () => {
     const limit = limitFailedJoins(fakeClock(), 1);
     for (let index = 0; index <= 10_000; index += 1) limit.note(`address-${index}`);
     expect(() => limit.note('address-0')).not.to.throw();

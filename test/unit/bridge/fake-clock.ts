@@ -1,7 +1,7 @@
 import type { Clock } from '../../../clients/kube/clock.ts';
 
 export interface FakeClock extends Clock {
-  /** Lets time pass: each wait that falls due ends in its order, and what it set going gets its turn before the next. */
+  /** Lets time pass: each wait that falls due ends in its order, and the work that it set going gets its turn before the next. */
   advance(ms: number): Promise<void>;
   /** Time passes, and nobody is woken until the next advance: as when the process was stopped. */
   freeze(ms: number): void;
@@ -12,7 +12,7 @@ interface Waiting {
   end: () => void;
 }
 
-/** A clock that stands still until it is told. It begins at today's date (certificates must be valid), and at 1 000 000 ms of steady time. */
+/** A clock that stands still until the test moves it. It begins at today's date (certificates must be valid), and at 1 000 000 ms of steady time. */
 export function fakeClock(startMs = Date.now()): FakeClock {
   let passedMs = 0;
   let waiting: Waiting[] = [];

@@ -60,7 +60,7 @@ describe('the judge of leases', () => {
     expect(lapsed).to.deep.equal(['a']);
   });
 
-  it('dates the death at the lapse, and forgets it when the host is heard', async () => {
+  it('dates the death at the lapse, and forgets it when the host beats again', async () => {
     start('a');
     await clock.advance(LEASE_MS + 10);
     expect(hosts[0]!.diedAtMs).to.be.within(clock.now() - 10, clock.now());
@@ -90,7 +90,7 @@ describe('the judge of leases', () => {
     expect(lapsed).to.deep.equal(['x', 'y']);
   });
 
-  it('lets the brake go when enough are heard, and gives the last ones one more beat', async () => {
+  it('releases the brake when enough hosts beat, and gives the last ones another beat', async () => {
     start('a', 'b', 'c', 'd', 'e');
     await clock.advance(LEASE_MS + 100);
     hear('a', 'b', 'c');
@@ -130,7 +130,7 @@ describe('the judge of leases', () => {
     expect(leases.released()).to.deep.equal([]);
   });
 
-  it('judges no more than a dozen times a lease while a brake is on', async () => {
+  it('judges at most a dozen times a lease while a brake is on', async () => {
     start('a', 'b', 'c', 'd', 'e');
     await clock.advance(LEASE_MS + 100);
     let judged = 0;

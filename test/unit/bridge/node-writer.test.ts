@@ -77,7 +77,7 @@ describe('the node writer', () => {
     expect(await writer.want(NAME, OWNER, aNode('critical'))).to.deep.equal([]);
   });
 
-  it('tries no more often than its back-off while Consul is lost', async () => {
+  it('tries at most as often as its back-off allows while Consul is lost', async () => {
     fake.available = false;
     for (let host = 0; host < 20; host += 1)
       await writer.want(`vm.rack-1.h${host}`, OWNER, aNode('passing', `vm.rack-1.h${host}`));
@@ -131,7 +131,7 @@ describe('the node writer', () => {
     const { apply } = fake.consul;
     fake.consul.apply = async (changes) => {
       fake.consul.apply = apply;
-      // As when the service went away under the check: whatever the cache says is wrong now.
+      // As when the service went away under the check: the cache is wrong now.
       await apply([{ op: 'delete-service', node: NAME, id: 'web', service: 'web' }]);
       return changes.map((change) => ({ change, ok: false, error: 'no such service' }));
     };
@@ -150,7 +150,7 @@ describe('the node writer', () => {
     expect(fake.requests).to.deep.equal([]);
   });
 
-  it('does not wait longer than it is told to', async () => {
+  it('does not wait longer than its limit', async () => {
     const slow = createNodeWriter({
       consul: { readNode: () => new Promise(() => undefined), apply: () => new Promise(() => undefined) },
       clock,

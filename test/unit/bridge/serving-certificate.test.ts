@@ -61,7 +61,7 @@ describe('the serving certificate', () => {
     expect(certificate.verify(new X509Certificate(ca.certPem).publicKey)).to.equal(true);
   });
 
-  it('resumes no session after its replacement either, so that each connection proves itself anew', async () => {
+  it('resumes no session after its replacement either, so that each connection proves itself again', async () => {
     const clock = fakeClock(Date.now() - 15 * DAY_MS);
     const ca = await createAuthority('test', { nowMs: clock.now(), days: 3650 });
     const authority = openAuthority(ca.certPem, ca.keyPem);

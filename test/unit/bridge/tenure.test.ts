@@ -38,7 +38,7 @@ describe('the tenure of a bridge', () => {
     expect([await first.holds(), ended]).to.deep.equal([true, []]);
   });
 
-  it('goes on to the next as soon as it is let go', async () => {
+  it('goes on to the next as soon as it is released', async () => {
     const [first, second] = [tenure('one'), tenure('two')];
     await first.claim();
     await first.release();

@@ -174,7 +174,7 @@ describe('the tokens of hosts', () => {
     expect(ended).to.deep.equal([web]);
   });
 
-  it('are kept sealed: who reads the KV has no token, and another key opens nothing', async () => {
+  it('are kept sealed: a reader of the KV gets no token, and another key opens nothing', async () => {
     const web = await issue('web');
     await clock.advance(0);
     const [entry] = await fake.consul.kvList('landbridge/tokens/');
@@ -185,7 +185,7 @@ describe('the tokens of hosts', () => {
     expect(await vault.list()).to.deep.equal([]);
   });
 
-  it('are taken up by the next life of the bridge, and those of hosts that are no members any more are ended', async () => {
+  it('are taken up by the next life of the bridge, which ends the tokens of hosts that have left', async () => {
     const [web, db] = [await issue('web'), await issue('db')];
     await clock.advance(0);
     const next = (mayHold: (service: string) => boolean) =>

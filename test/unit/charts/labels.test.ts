@@ -29,7 +29,7 @@ describe('the labels of the chart', () => {
     }
   });
 
-  /** What the API server refuses to change, of each kind that has such a thing. */
+  /** The fields that the API server refuses to change, for each kind that has such fields. */
   const immutable = ({ kind, spec, roleRef }: Manifest): unknown => {
     if (kind === 'StatefulSet')
       return [spec.selector, spec.serviceName, spec.podManagementPolicy, spec.volumeClaimTemplates];

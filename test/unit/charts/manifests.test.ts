@@ -13,7 +13,7 @@ describe('landbridge manifests', function () {
   before(() => void (directory = mkdtempSync(join(tmpdir(), 'landbridge-manifests-'))));
   after(() => rmSync(directory, { recursive: true }));
 
-  /** What it prints for a values file of this text; without one for undefined. */
+  /** Its output for a values file of this text; undefined: without a file. */
   async function printed(values?: string): Promise<string> {
     const file = join(directory, 'values.yaml');
     if (values !== undefined) writeFileSync(file, values);
@@ -46,7 +46,7 @@ describe('landbridge manifests', function () {
     expect(await refusal('bridge: { enabld: true }')).to.include('bridge.enabld: there is no such key');
   });
 
-  it('names the file that is no YAML', async () => {
+  it('names the file that does not hold YAML', async () => {
     expect(await refusal('a: [')).to.match(/^the values file .*values\.yaml cannot be read: /);
     expect(await refusal('{}\n---\n{}\n')).to.include('more than one YAML document');
   });

@@ -1,5 +1,5 @@
 /**
- * What breaks the Pod Security Standard `restricted` in a pod's spec, as the table of the standard has it:
+ * The violations of the Pod Security Standard `restricted` in a pod's spec, by the table of the standard:
  * https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
  */
 interface Security {

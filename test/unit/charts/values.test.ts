@@ -45,7 +45,7 @@ function outputOf(base: ValuesInput): string {
   return outputs.get(base)!;
 }
 
-/** What a value may be but for its default, where its kind does not say. */
+/** Other values than the default, where the type does not give them. */
 const special: Record<string, unknown> = {
   'consul.tokenTtl': '30m',
   'consul.servers': 3,
@@ -139,7 +139,7 @@ describe('Values of the chart', () => {
     expect(parseValues(null)).to.deep.equal(parseValues({}));
   });
 
-  it('names an unknown key and those that are known there', () => {
+  it('names an unknown key and the known keys of that place', () => {
     expect(problemsOf({ bridge: { adverise: [] } })).to.equal(
       'The values cannot be used:\n' +
         '  bridge.adverise: there is no such key; known here: enabled, replicas, exposure, nodePort, serviceAnnotations, advertise, ' +
@@ -209,7 +209,7 @@ describe('the heap of the operator', () => {
     return env.find(({ name }) => name === 'NODE_OPTIONS')!.value;
   };
 
-  it('leaves room in the default limit for what is no heap, and is what Node takes with another', () => {
+  it('leaves room in the default limit for memory outside the heap, and follows another limit', () => {
     const MIB = 2 ** 20;
     const [, old] = /--max-old-space-size=(\d+)/.exec(options())!;
     const [, semi] = /--max-semi-space-size=(\d+)/.exec(options())!;

@@ -156,7 +156,7 @@ describe('applying changes to Consul', () => {
     expect(registrations['a0-sidecar']).to.deep.equal(sidecarOf('a0', 'a'));
   });
 
-  it('makes a node that is gone anew by the first registration on it', async () => {
+  it('makes a node that is gone again by the first registration on it', async () => {
     const fake = fakeConsul();
     const other = nodeWith('n2', appOf('b0', 'b')).changes;
     const outcomes = await fake.consul.apply([...registers, ...other]);
@@ -185,7 +185,7 @@ describe('applying changes to Consul', () => {
     expect(most).to.equal(16);
   });
 
-  it('finds every bad change of a batch, those that permissions stop and those that the catalog stops', async () => {
+  it('finds every bad change of a batch, stopped by permissions or by the catalog', async () => {
     const fake = fakeConsul({ acl: true });
     const management = '11111111-1111-1111-1111-111111111111';
     await fake.connect('').acl.bootstrap(management);

@@ -4,8 +4,8 @@ import { checkEntry, serviceEntry } from '../../../clients/consul/normalise-cata
 import { configEntry } from '../../../clients/consul/normalise-config.ts';
 import { goDuration } from '../../../mesh/duration.ts';
 
-describe('what Consul adds by itself', () => {
-  it('is dropped from a service, and what is null is empty', () => {
+describe('a field that Consul adds by itself', () => {
+  it('is dropped from a service, and null counts as empty', () => {
     const raw = {
       ID: 'a',
       Service: 'a',

@@ -43,7 +43,7 @@ describe('the reachability of Consul', () => {
     for (let turn = 0; turn < 100; turn++) expect(await ask()).to.equal('ConsulUnavailable');
     expect(seen.sent, 'nothing but the first').to.deep.equal(['/x']);
     await clock.advance(60_000);
-    // 0.2, 0.4, 0.8 s, and from then on each second.
+    // 0.2, 0.4, 0.8 s, and each second after that.
     expect(seen.sent.length).to.be.within(55, 65);
     expect(new Set(seen.sent.slice(1))).to.deep.equal(new Set(['/status/leader']));
     fail(undefined);

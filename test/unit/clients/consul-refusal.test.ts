@@ -3,7 +3,7 @@ import { lackedPermission, refusal } from '../../../clients/consul/refusal.ts';
 
 const WHAT = 'PUT /v1/config';
 
-describe('what Consul says no with', () => {
+describe('a refusal of Consul', () => {
   it('tells the permission that is lacking, with and without a resource', () => {
     const cases: [string, string | undefined][] = [
       [`lacks permission 'node:write' on "k8s.lab.shop.sub-svc"`, 'node:write on "k8s.lab.shop.sub-svc"'],
@@ -43,7 +43,7 @@ describe('what Consul says no with', () => {
     expect(refusal(WHAT, 500, sentence)).to.include({ name: 'ConsulRefused' });
   });
 
-  it('is one line, whatever the layout', () => {
+  it('is one line for any layout', () => {
     const several = '2 errors occurred:\n\t* Name is required\n\t* Protocol is odd\n\n';
     expect(refusal(WHAT, 500, several).message).to.equal(`Consul refused ${WHAT}: Name is required; Protocol is odd`);
     expect(refusal(WHAT, 418, '').message).to.equal(`Consul refused ${WHAT}: status 418`);

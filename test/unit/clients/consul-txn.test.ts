@@ -27,7 +27,7 @@ const refusing = (...errors: [number, string][]) => ({
 });
 
 describe('transactions', () => {
-  it('keep order, hold at most 128 operations and stay below what Consul takes, whatever the outputs', () => {
+  it('keep order, hold at most 128 operations and stay below the limit of Consul, for any outputs', () => {
     const outputs = fc.array(fc.nat(4096), { maxLength: 400 });
     fc.assert(
       fc.property(outputs, (lengths) => {

@@ -36,7 +36,7 @@ describe('a lock', () => {
     expect(existsSync(path)).to.equal(false);
   });
 
-  it('of a process that is no more is taken over', async () => {
+  it('of a process that has ended is taken over', async () => {
     writeFileSync(path, JSON.stringify({ ...thisProcess(), started: 1 }));
     let waited = false;
     const result = await withLock(

@@ -15,7 +15,7 @@ const mountinfo = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 `;
 const roots = ['/run/landbridge-lab', '/home/me/.cache/landbridge', '/run/netns/lb-'];
 
-describe('what a lab leaves on a machine', () => {
+describe('the leftovers of a lab on a machine', () => {
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'landbridge-leftovers-'))));
   afterEach(() => rmSync(folder, { recursive: true }));
@@ -35,7 +35,7 @@ describe('what a lab leaves on a machine', () => {
     expect(labInterfaces('')).to.deep.equal([]);
   });
 
-  it('is network namespaces with its prefix; none where there is no folder of namespaces', () => {
+  it('are network namespaces with its prefix, and nothing on a machine without a folder of namespaces', () => {
     for (const name of ['lb-engine', 'blue', 'lb-vm1']) writeFileSync(join(folder, name), '');
     expect(labNamespaces(folder).sort()).to.deep.equal(['lb-engine', 'lb-vm1']);
     expect(labNamespaces(join(folder, 'none'))).to.deep.equal([]);

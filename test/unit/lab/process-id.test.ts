@@ -7,7 +7,7 @@ import { isAlive, processId, thisProcess } from '../../../lab/process-id.ts';
 import { ancestry } from '../../../lab/state.ts';
 
 describe('a process the lab started', () => {
-  it('is told from a later one with the same pid', () => {
+  it('differs from a later process with the same pid', () => {
     const own = thisProcess();
     expect(isAlive(own)).to.equal(true);
     expect(isAlive({ ...own, started: own.started - 1 })).to.equal(false);

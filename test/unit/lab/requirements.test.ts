@@ -13,7 +13,7 @@ const good: Machine = {
   docker: false,
 };
 
-describe('what the lab requires', () => {
+describe('the requirements of the lab', () => {
   it('is there on a machine that has everything', () => {
     expect(missing(good)).to.deep.equal([]);
   });

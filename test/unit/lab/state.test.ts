@@ -13,7 +13,7 @@ describe('the processes of a lab', () => {
   };
   const found = (): number[] => markedProcesses().map(({ id }) => id.pid);
 
-  it('are those that carry its mark, whoever started them', async () => {
+  it('are the processes that carry its mark, started by anybody', async () => {
     const pid = await start(labMark);
     expect(found()).to.include(pid);
   });

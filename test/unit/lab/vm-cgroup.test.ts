@@ -21,7 +21,7 @@ describe('the cgroups of a VM', () => {
     ]);
   });
 
-  it('are told cpus and memory nodes where the hierarchy is a version 1 cpuset, and nowhere else', () => {
+  it('get cpus and memory nodes in a version 1 cpuset hierarchy, and nowhere else', () => {
     const told = vmCgroups('vm2', version1).filter(({ cpuset }) => cpuset);
     expect(told.map(({ path }) => path)).to.deep.equal(['/sys/fs/cgroup/cpuset/landbridge-lab/vms/vm2']);
   });

@@ -87,7 +87,7 @@ describe('taking over what was registered by hand', () => {
     expect(refused(found({}, { 'external-source': 'nomad' }))).to.include('belongs to nomad');
   });
 
-  it('refuses what a Consul agent would register again, and what is no app', () => {
+  it('refuses a service that a Consul agent would register again, and one that is not an app', () => {
     expect(refused(found({ agent: true }))).to.include('consul services deregister -id ledger-1');
     const proxy = { ...found().service, Kind: 'connect-proxy' as const };
     expect(refused(found({ service: proxy }))).to.include('is a connect-proxy');

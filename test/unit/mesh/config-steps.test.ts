@@ -28,7 +28,7 @@ function step(state: State, change: ConfigChange): State {
   return rest;
 }
 
-/** What is wrong with a state, by Consul's rules for one service. */
+/** The problems of a state, by Consul's rules for one service. */
 function problemOf(state: State): string | undefined {
   const [defaults, resolver, splitter, router] = ['defaults', 'resolver', 'splitter', 'router'].map(
     (kind) => state[`service-${kind}/web`],
@@ -62,7 +62,7 @@ describe('the steps from config entries to others', function () {
     });
   });
 
-  it('are none when nothing differs', () => {
+  it('are empty when nothing differs', () => {
     onTheWay((from, to, steps) => {
       expect(steps.length === 0).to.equal(equal(from, to));
     });

@@ -46,7 +46,7 @@ describe('desiredState', () => {
     expect(others).to.deep.equal({});
     expect(sidecar?.service).to.include({ Kind: 'connect-proxy', Address: '', Port: 20000 });
     expect(sidecar?.checks.map(({ Status }) => Status)).to.deep.equal(['critical']);
-    // Nobody is sent to a pod without an address, whatever its readiness says.
+    // A pod without an address gets no traffic, even when it says ready.
     expect(of({ ready: true })['p-sidecar']?.checks[0]?.Status).to.equal('critical');
     expect(of({ node: undefined })).to.deep.equal({});
     expect(of({ terminating: true })).to.deep.equal({});
@@ -136,7 +136,7 @@ describe('desiredState', () => {
     );
   });
 
-  it('makes anew only what belongs to a pod that changed', () => {
+  it('makes only the parts of a changed pod again', () => {
     const meshService = aMeshService('sub-svc');
     const [a, b] = [aPodFacts('a'), aPodFacts('b')];
     const before = desired(meshService, [a, b]).node!.registrations;

@@ -91,7 +91,7 @@ describe('diff', () => {
     );
   });
 
-  it('writes only checks when only readiness changed, whatever the number of pods', () => {
+  it('writes only checks when only readiness changed, for any number of pods', () => {
     const pods = Array.from({ length: 50 }, (_, index) => aPodFacts(`pod-${index}`));
     const intent = {
       cluster: 'lab',

@@ -23,7 +23,7 @@ const stateOf = (
 ) => edgeState({ cluster: 'lab', ports: { http: 8080, https: 8443 }, exposures, certificates: new Map(certificates) });
 const pair = { certificate: 'C', privateKey: 'K' };
 
-describe('what Consul holds for the edge gateway', () => {
+describe('the state of the edge gateway in Consul', () => {
   it('is a gateway with one plain listener and a route to nowhere while nothing is exposed', () => {
     const { node, config, problems } = stateOf([]);
     expect(Object.keys(node!.registrations)).to.deep.equal(['landbridge-edge']);
@@ -134,7 +134,7 @@ describe('what Consul holds for the edge gateway', () => {
     expect(matching.filter((host) => regex.test(host))).to.deep.equal(['x.b.example', 'X.y.B.example:8443']);
   });
 
-  it('serves a host with a certificate over TLS only, and not at all while there is none', () => {
+  it('serves a host with a certificate over TLS only, and not at all while the certificate is missing', () => {
     const secure = exposure('web', { hosts: ['a.example'], tlsSecret: 'tls' });
     const served = stateOf([secure], [['shop/tls', pair]]);
     expect(served.config['http-route/web']!['Parents']).to.deep.include({
@@ -173,7 +173,7 @@ describe('what Consul holds for the edge gateway', () => {
     );
   });
 
-  it('lets the gateway call what is exposed, besides those that have access', () => {
+  it('lets the gateway call exposed services, besides the callers that have access', () => {
     const meshService = aMeshService('web', {
       protocol: 'http',
       expose: { hosts: ['a.example'] },

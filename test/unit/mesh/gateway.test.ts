@@ -30,7 +30,7 @@ const stateOf = (
 ) => gatewayState({ cluster: 'lab', pods, candidates, instances: new Map(Object.entries(found)) });
 const linkOf = (config: ReturnType<typeof stateOf>['config']) => config['terminating-gateway/landbridge-gateway'];
 
-describe('what Consul holds for the terminating gateway', () => {
+describe('the state of the terminating gateway in Consul', () => {
   it('is its pods, and no entry, while nothing has to be called through it', () => {
     const { node, config, links, verdicts } = stateOf({ db: [withSidecar('db-1', 'pod')], none: [] });
     expect(node!.Node).to.equal('k8s.lab.landbridge.landbridge-gateway');
@@ -78,7 +78,7 @@ describe('what Consul holds for the terminating gateway', () => {
     }
   });
 
-  it('names as many as a token can stand for; who came first keeps it', () => {
+  it('names as many services as a token can stand for; the first ones keep their places', () => {
     const names = Array.from({ length: GATEWAY_LINKS + 1 }, (_, index) => `db-${index}`);
     const candidates = names.map((name, index) =>
       candidate(name, `2026-01-01T00:00:${String(59 - index).padStart(2, '0')}Z`),
@@ -121,7 +121,7 @@ describe('what Consul holds for the terminating gateway', () => {
     expect(plan.conflicts).to.deep.equal([{ what: 'terminating-gateway/landbridge-gateway', owner: 'unmarked' }]);
   });
 
-  it('is in order once it is written, whatever was held before', () => {
+  it('is in order once it is written, over any earlier state', () => {
     const anyLinks = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'));
     fc.assert(
       fc.property(anyLinks, anyLinks, (before, now) => {

@@ -32,7 +32,7 @@ describe('an invite', function () {
     }
   });
 
-  it('never throws, whatever is pasted', () => {
+  it('never throws for any pasted text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (word) => {
         decodeInvite(word);

@@ -50,14 +50,14 @@ describe('leases', function () {
         const lostAtMs = 2 * TTL;
         const { lapsedAt } = play({ phases: all, lost: [host], lostAtMs, untilMs: 4 * TTL });
         expect([...lapsedAt.keys()]).to.deep.equal([`h${host}`]);
-        // The last beat was heard less than a beat before the loss.
+        // The last beat came less than a beat before the loss.
         expect(lapsedAt.get(`h${host}`)).to.be.greaterThan(lostAtMs + TTL - BEAT_MS - 1);
         expect(lapsedAt.get(`h${host}`)).to.be.at.most(lostAtMs + TTL + 50);
       }),
     );
   });
 
-  it('lapse a few lost together: three, or no more than 30 % of a site', () => {
+  it('lapse a few lost together: three, or at most 30 % of a site', () => {
     for (const { of, lost } of [
       { of: 3, lost: 3 },
       { of: 25, lost: 7 },
@@ -69,7 +69,7 @@ describe('leases', function () {
     }
   });
 
-  it('hold every one of 20 of 25 hosts lost together, whatever the phases of their beats', () => {
+  it('hold all of 20 of 25 hosts that were lost together, for any phases of their beats', () => {
     fc.assert(
       fc.property(phases(25), (all) => {
         const lost = Array.from({ length: 20 }, (_, index) => index);
@@ -93,7 +93,7 @@ describe('leases', function () {
     );
   });
 
-  it('release the brake when enough are heard again, and then lapse those that are still silent', () => {
+  it('release the brake when enough hosts beat again, and then lapse the silent ones', () => {
     fc.assert(
       fc.property(phases(25), (all) => {
         const lost = Array.from({ length: 20 }, (_, index) => index);
@@ -131,7 +131,7 @@ describe('leases', function () {
     expect(nextLapseMs(held, 5 * TTL, TTL)).to.equal(TTL / 12);
   });
 
-  it('revive a host that is heard again', () => {
+  it('revive a host that beats again', () => {
     expect(judge([aLease('a', 9000, true)], 9001, TTL).revive).to.deep.equal(['a']);
   });
 

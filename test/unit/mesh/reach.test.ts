@@ -30,7 +30,7 @@ function verdictOf(
 }
 
 describe('whether sites reach the pods', () => {
-  it('is no question where nobody outside calls it, or where there are no pods', () => {
+  it('needs no answer for a service without outside callers, or without pods', () => {
     expect(verdictOf({}, [], { calledFromSites: false })).to.equal(undefined);
     expect(verdictOf({ workloads: { external: { sites: ['rack-1'] } } }, [report('rack-1')])).to.equal(undefined);
   });

@@ -34,7 +34,7 @@ const readOf = ({ node, config }: ReturnType<typeof desiredOf>): ActualState =>
     config: Object.fromEntries(Object.entries(config).map(([key, entry]) => [key, { entry, modifyIndex: 7 }])),
   });
 
-describe('what was read, shared with what is desired', () => {
+describe('a read value that is shared with the desired one', () => {
   it('means the same, and gives the same plan', () => {
     fc.assert(
       fc.property(meshService, pods, meshService, pods, (before, had, now, has) => {

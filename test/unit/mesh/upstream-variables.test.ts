@@ -28,7 +28,7 @@ describe('the variables of upstreams', () => {
     expect(variables(upstreams)).to.deep.equal(['DATABASE=localhost:1']);
   });
 
-  it('never have one name twice: what the user named goes first', () => {
+  it('never have one name twice: the names of the user go first', () => {
     const upstreams = [
       { service: 'db', localPort: 1 },
       { service: 'other', localPort: 2, env: 'DB_ADDR' },

@@ -8,7 +8,7 @@ describe('the reader of mounted files', () => {
   const folder = mkdtempSync(join(tmpdir(), 'landbridge-files-'));
   after(() => rmSync(folder, { recursive: true }));
 
-  it('sees a changed file within five seconds, and reads it no more often', () => {
+  it('sees a changed file within five seconds, and does not read it more often', () => {
     let nowMs = 0;
     const file = fileReader(folder, () => nowMs);
     writeFileSync(join(folder, 'token'), 'one\n');

@@ -9,7 +9,7 @@ import { aPodFacts } from '../../support/builders.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fakeConsul } from '../../support/fake-consul.ts';
 
-/** What it does, in order: the token for these links, a write to Consul. */
+/** Its steps in order: the token for these links, a write to Consul. */
 describe('the walk of the terminating gateway', () => {
   let consul: Consul;
   let steps: string[];
@@ -97,7 +97,7 @@ describe('the walk of the terminating gateway', () => {
     consul.health = health;
   });
 
-  it('takes everything away when the chart deploys it no more, and says what to set', async () => {
+  it('takes everything away when the chart stops deploying it, and names the value to set', async () => {
     await register('db');
     const first = keep('one');
     await walked(3);

@@ -12,14 +12,14 @@ const raw = (metadata: object = {}, spec: object = {}, status?: object): RawMesh
 describe('a MeshService as it is held', () => {
   const held = holdMeshService(raw(), undefined);
 
-  it('keeps the spec object while the generation stays, whatever else changes', () => {
+  it('keeps the spec object while the generation stays and anything else changes', () => {
     const next = holdMeshService(raw({ resourceVersion: '2' }, {}, { pods: '1/1' }), held);
     expect(next.meshService!.spec).to.equal(held.meshService!.spec);
     expect(next.meshService!.status).to.deep.equal({ pods: '1/1' });
     expect(next.meshService!.metadata.resourceVersion).to.equal('2');
   });
 
-  it('reads the spec anew at another generation, and for another object of the name', () => {
+  it('reads the spec again at another generation, and for another object of the name', () => {
     expect(holdMeshService(raw({ generation: 2 }, { port: 9 }), held).meshService!.spec.port).to.equal(9);
     expect(holdMeshService(raw({ uid: 'u2' }, { port: 9 }), held).meshService!.spec.port).to.equal(9);
   });
@@ -30,7 +30,7 @@ describe('a MeshService as it is held', () => {
     expect(holdMeshService(raw(), broken).invalid).to.equal(undefined);
   });
 
-  it('asks anew when it comes, goes, is being deleted, or asks for something else', () => {
+  it('asks again when it comes, goes, is being deleted, or has another spec', () => {
     expect(asksAnew(held, undefined)).to.equal(true);
     expect(asksAnew(undefined, held)).to.equal(true);
     for (const change of [

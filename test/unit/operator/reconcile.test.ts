@@ -133,7 +133,7 @@ describe('reconcile', () => {
     expect(seen.released).to.equal(1);
   });
 
-  it('keeps a deleted MeshService until Consul can be told', async () => {
+  it('keeps a deleted MeshService until Consul has removed its entries', async () => {
     const { fake, seen, walk, change } = world();
     await walk();
     fake.available = false;

@@ -121,7 +121,7 @@ describe('the Secret of the sidecars', () => {
     expect(await kept.keep(targetOf(aMeshService('web')))).to.equal(true);
   });
 
-  it('gets a token for all that is linked, and ends one with a name too many once nobody uses it any more', async () => {
+  it('gets a token for all linked services, and ends one with a name too many once nobody uses it', async () => {
     const kept = keeper();
     const gateway = { ...targetOf(aMeshService('web')), streamSeconds: 30 };
     await kept.keep({ ...gateway, links: ['db', 'queue'] });

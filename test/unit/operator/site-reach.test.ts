@@ -8,7 +8,7 @@ import { fakeClock } from '../bridge/fake-clock.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-describe('what the operator knows of how sites reach pods', () => {
+describe('the knowledge of the operator about how sites reach pods', () => {
   it('is read every 10 s, and walks only services of which something else is known', async () => {
     const { consul } = fakeConsul();
     const clock = fakeClock();

@@ -49,7 +49,7 @@ describe('the survey', () => {
     });
   }
 
-  it('asks for four indexes and no more while nothing changed, whatever the number of MeshServices', async () => {
+  it('asks for just four indexes while nothing changed, for any number of MeshServices', async () => {
     const { fake, survey } = await scene();
     expect(await survey()).to.deep.equal([]);
     expect(fake.requests).to.have.length(4);

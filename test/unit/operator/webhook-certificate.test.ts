@@ -14,7 +14,7 @@ describe('the certificate of the webhook', () => {
   let kube: FakeKube;
   let nowMs: number;
   const options = () => ({ kube: kube.client, namespace: 'landbridge', nowMs: () => nowMs });
-  /** What the API server is told of both webhooks, which has to be the same. */
+  /** The CA bundle of both webhooks at the API server, which has to be the same. */
   const bundle = async (): Promise<string> => {
     const held = await kube.client.get<Configuration>(mutatingWebhookConfigurations, WEBHOOK_CONFIGURATION);
     const other = await kube.client.get<Configuration>(validatingWebhookConfigurations, VALIDATOR_CONFIGURATION);
@@ -50,7 +50,7 @@ describe('the certificate of the webhook', () => {
   });
   afterEach(() => kube.stop());
 
-  it('is one and the same for replicas that start together, and the API server is told its CA', async () => {
+  it('is one and the same for replicas that start together, and its CA goes to the API server', async () => {
     const [one, two] = await Promise.all([readCertificate(options()), readCertificate(options())]);
     expect(one).to.deep.equal(two);
     const led = await rotateCertificate(options());
@@ -59,7 +59,7 @@ describe('the certificate of the webhook', () => {
     expect(new X509Certificate(one.serving.certPem).subjectAltName).to.contain('landbridge-webhook.landbridge.svc');
   });
 
-  it('is served anew at two thirds of its life, by the same CA', async () => {
+  it('is replaced at two thirds of its life, by the same CA', async () => {
     const first = await rotateCertificate(options());
     nowMs += 59 * DAY_MS;
     expect((await rotateCertificate(options())).serving).to.deep.equal(first.serving);
@@ -76,7 +76,7 @@ describe('the certificate of the webhook', () => {
     for (let step = 0; step < 4; step++) {
       const before = await bundle();
       const now = await rotateCertificate(options());
-      // What is served from now on is trusted by what the API server knew before this step, and by what it knows after.
+      // The new certificate is trusted by the CA bundle from before this step, and by the one after.
       expect(trusted(now, before), `step ${step}, as known before`).to.equal(true);
       expect(trusted(now, await bundle()), `step ${step}, as known after`).to.equal(true);
       steps.push(now);

@@ -35,7 +35,7 @@ describe('bringUpToDate', () => {
     expect(again.made).to.equal(false);
   });
 
-  it('makes it anew when a source or the recipe changes', async () => {
+  it('makes it again when a source or the recipe changes', async () => {
     await bringUpToDate(copying(), out);
     await writeFile(source, 'two');
     expect((await bringUpToDate(copying(), out)).made).to.equal(true);

@@ -75,7 +75,7 @@ describe('parseExpression', () => {
   }
 });
 
-/** An expression as text, and what it is worth by plain arithmetic. */
+/** An expression as text, and its value by plain arithmetic. */
 const { expression } = fc.letrec<{ expression: [string, number]; term: [string, number] }>((tie) => ({
   expression: fc
     .tuple(tie('term'), fc.array(fc.tuple(fc.constantFrom('+', '-'), tie('term')), { maxLength: 4 }))
@@ -93,7 +93,7 @@ const { expression } = fc.letrec<{ expression: [string, number]; term: [string, 
 }));
 
 describe('laws of parseExpression', () => {
-  it('agrees with arithmetic, whatever the white space', async () => {
+  it('agrees with arithmetic under any white space', async () => {
     const spaced = fc.tuple(expression, fc.constantFrom('', ' ', '\t', '\n  '));
     await fc.assert(
       fc.asyncProperty(spaced, async ([[text, value], space]) => {

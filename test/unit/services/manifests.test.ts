@@ -95,7 +95,7 @@ describe('the manifests of the sample', () => {
         });
       });
 
-      it('is told who and where it is', () => {
+      it('gets its name and its place', () => {
         const names = container.env.map(({ name }: { name: string }) => name);
         expect(names).to.have.members(['PLATFORM', 'INSTANCE_NAME', 'HOST_NAME', 'HOST_ADDRESS']);
       });

@@ -209,7 +209,7 @@ describe('the file that join writes', () => {
     expect(await readFile(path, 'utf8')).to.include('prot');
   });
 
-  it('goes with its service, whatever it is called, and all go with the machine', async () => {
+  it('goes with its service under any name, and all go with the machine', async () => {
     await addInstances(folder, 'add-svc', [one(7001)]);
     await addInstances(folder, 'sub-svc', [one(7002)]);
     await writeFile(join(folder, 'other-name.yaml'), 'service: third\ninstances: [{ port: 3 }]');

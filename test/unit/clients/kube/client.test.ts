@@ -57,7 +57,7 @@ describe('kube client', () => {
     expect(error).to.include({ kind: 'retry', message: 'GET /api: 502 InternalError: <h1>bad gateway</h1>' });
   });
 
-  it('says that an answer is no JSON', async () => {
+  it('says that an answer is not JSON', async () => {
     answer = (_request, response) => response.end('<html>');
     expect(await failureOf(server.client.request('GET', '/api'))).to.include({
       code: 0,
@@ -72,7 +72,7 @@ describe('kube client', () => {
     expect(error).to.include({ reason: 'Timeout', kind: 'retry', message: 'GET /api: no answer within 50 ms' });
   });
 
-  it('waits no longer than the client was told, unless the request says otherwise', async () => {
+  it('waits at most as long as the client was set, unless the request sets a limit of its own', async () => {
     answer = () => undefined;
     const hasty = server.waiting(30);
     expect((await failureOf(hasty.request('GET', '/api'))).message).to.equal('GET /api: no answer within 30 ms');

@@ -77,7 +77,7 @@ describe('kube credentials', () => {
     expect(await called()).to.equal(2);
   });
 
-  it('says that there are no credentials when the first reading fails', async () => {
+  it('says that credentials are missing when the first reading fails', async () => {
     const credentials = readCredentials(() => tokenConfig('http://127.0.0.1:1', join(directory, 'none')), clock);
     const error = await credentials.get().catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(KubeError).and.to.include({ reason: 'NoCredentials', kind: 'fix' });

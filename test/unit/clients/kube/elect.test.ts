@@ -66,7 +66,7 @@ describe('leader election', () => {
   });
 
   it('hands over when the leader releases, without waiting for the lease to run out', async () => {
-    // Ten minutes: who waits for it fails by the deadline.
+    // Ten minutes: a test that waits for it fails by the deadline.
     const a = join('a', { leaseDurationMs: 600_000 });
     await leaderIs('a');
     join('b');

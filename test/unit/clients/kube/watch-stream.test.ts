@@ -86,7 +86,7 @@ describe('watch stream', () => {
   });
 
   for (const line of ['null', '[]', '"text"', '{}', '{"type":"ADDED"}', '{"type":1,"object":{}}']) {
-    it(`fails on the line ${line}, which is no event`, async () => {
+    it(`fails on the line ${line}, which does not hold an event`, async () => {
       const { error } = await collect([Buffer.from(`${line}\n`)]);
       expect(error).to.include({ name: 'KubeError', reason: 'BadResponse' });
     });
@@ -100,7 +100,7 @@ describe('watch stream', () => {
 });
 
 describe('line splitter', () => {
-  it('holds no more than the bound', () => {
+  it('holds at most the bound', () => {
     const splitter = createLineSplitter(4);
     expect(splitter.push(Buffer.from('abcd\nab'))).to.deep.equal(['abcd']);
     expect(splitter.push(Buffer.from('cd'))).to.deep.equal([]);

@@ -14,7 +14,7 @@ describe('the rules of a service that reach its callers', () => {
     expect(heard(limited(1, {}), holder)['payments']?.limits?.maxConnections).to.equal(100);
   });
 
-  it('are none while nobody holds the name, also when a MeshService wants it', () => {
+  it('are empty while nobody holds the name, also when a MeshService wants it', () => {
     const lost = limited(1, { conditions: [{ type: 'Synced', status: 'False', reason: 'NameOwnedByAnother' }] });
     expect(heard(lost)).to.deep.equal({});
     expect(heard(limited(1, {}))).to.deep.equal({});

@@ -19,7 +19,7 @@ const weights = (meshService: MeshService, around: Neighbourhood) =>
   trafficProblems(meshService, around, meshService).map(({ weight, reason }) => `${weight} ${reason}`);
 
 describe('the rules between MeshServices', () => {
-  it('let two files come in any order: what is not there yet is waited for, and what comes has to fit', () => {
+  it('let two files come in any order: a missing service is waited for, and has to fit when it comes', () => {
     const web = leadsTo('late');
     expect(weights(web, among(web))).to.deep.equal(['wait ReferenceMissing']);
     const late = aMeshService('late', { protocol: 'http' });
@@ -132,7 +132,7 @@ describe('a MeshService that cannot be served as it asks', () => {
     expect(changes.map(({ op }) => op)).to.deep.equal(['set-node']);
   });
 
-  it('makes only its claim, and who may call, where there is nothing', () => {
+  it('makes only its claim and its intentions for a new service', () => {
     const wanted = desiredState(
       intent({ ...leadsTo('late'), spec: { ...leadsTo('late').spec, access: [{ from: 'a' }] } }),
     );

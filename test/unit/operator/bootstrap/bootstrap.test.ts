@@ -128,7 +128,7 @@ describe('bootstrap', () => {
     expect(error.message).to.match(/^gave up on a Consul leader after [01] s: No Consul server/);
   });
 
-  it('stops at once when it is told to', async () => {
+  it('stops at once on abort', async () => {
     consul.available = false;
     const stop = new AbortController();
     const parts = bootstrapParts({ store, openConsul: (_ca, token) => consul.connect(token), signal: stop.signal });

@@ -109,7 +109,7 @@ describe('keepMaterial', () => {
     expect(certificate(SECRETS.consulServer).verify(certificate(SECRETS.consulCa, 'ca.crt').publicKey)).to.equal(true);
   });
 
-  it('follows a CA that was made anew, everywhere', async () => {
+  it('follows a new CA everywhere', async () => {
     store.all.delete(SECRETS.consulCa);
     const { consulCaPem } = await keep();
     expect(store.all.get(SECRETS.operator)!['consul-ca.crt']).to.equal(consulCaPem);

@@ -55,7 +55,7 @@ export async function allSecrets(store: SecretStore): Promise<Record<string, unk
   );
 }
 
-/** `step` is told about every write, before and after it is done; it throws to stand for a process that ends there. */
+/** `step` is called before and after every write. It throws in place of a process that ends there. */
 export interface WriteWatch {
   before?(write: string): void;
   after?(write: string): void;
@@ -95,7 +95,7 @@ export function watchedConsul(consul: Consul, watch: WriteWatch): Consul {
   return { ...consul, acl: over, apply: watched(watch, () => 'proxy-defaults', consul.apply) };
 }
 
-/** What the ACLs of an installation look like, less what Consul chooses itself. */
+/** The ACLs of an installation, without the fields that Consul chooses itself. */
 export async function aclState(acl: ConsulAcl): Promise<object> {
   const methods = ['landbridge-operator', 'landbridge-bridge'];
   const rules = await Promise.all(methods.map((name) => acl.listBindingRules(name)));

@@ -15,7 +15,7 @@ describe('Secrets of the installation', () => {
   });
   after(() => kube.stop());
 
-  it('read back as they were written, and undefined when there is none', async () => {
+  it('read back as they were written, and undefined when they are missing', async () => {
     expect(await store.create('a', { text: 'grüße', 'pem.crt': '-----\n' })).to.equal(true);
     expect(await store.read('a')).to.deep.equal({ text: 'grüße', 'pem.crt': '-----\n' });
     expect(await store.read('none')).to.equal(undefined);
