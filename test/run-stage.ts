@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
-/** What became of a command. */
+/** The end of a command. */
 export interface Ended {
   /** Exit code; 1 when a signal ended it, 124 when its time was over, 127 when it could not be started. */
   code: number;
@@ -19,7 +19,7 @@ export interface Limits {
   limitMs: number;
   /** Between SIGTERM and SIGKILL. Default 10 s. */
   graceMs?: number;
-  /** What it prints when its work is done; from then on it has `lingerMs` (default 60 s) to end. */
+  /** Its output when its work is done. It has `lingerMs` (default 60 s) to end after that. */
   done?: RegExp;
   lingerMs?: number;
   /** Its output is not shown. */

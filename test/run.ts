@@ -11,7 +11,7 @@ interface Stage {
   command: string[];
   /** After this it is stopped and counts as failed. */
   limitMinutes: number;
-  /** Who prints counts: one mocha, or lanes.ts with several. Default: nobody, and the command counts as one. */
+  /** The printer of counts: one mocha, or lanes.ts with several. Default: the command counts as one. */
   counts?: 'mocha' | 'lanes';
   /** Without this the stages after it cannot run. */
   needed?: boolean;
@@ -55,7 +55,7 @@ const STAGES: Stage[] = [
 
 const totals = { passed: 0, failed: 0 };
 const summary: string[] = [];
-/** What mocha said of failures, said again at the end, where it is found. */
+/** The words of mocha about failures. They are printed again at the end, where people look. */
 const failures: string[] = [];
 let running: Running | undefined;
 let interrupted = false;

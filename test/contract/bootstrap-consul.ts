@@ -25,7 +25,7 @@ export interface ChartConsul {
   start(secret: SecretData, podIp?: string): void;
   /** SIGTERM, as the kubelet ends a pod. */
   goDown(): Promise<void>;
-  /** What the server wrote since it was started. */
+  /** The output of the server since its start. */
   log(): string;
   /** Undefined while it runs. */
   ended(): string | undefined;

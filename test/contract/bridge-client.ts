@@ -3,7 +3,7 @@ import { Agent, request } from 'node:https';
 export interface Reply {
   status: number;
   headers: Record<string, string | string[] | undefined>;
-  /** Parsed JSON; the text when it is none. */
+  /** Parsed JSON; the text of another answer. */
   body: any; // eslint-disable-line @typescript-eslint/no-explicit-any
 }
 

@@ -101,7 +101,7 @@ describe('the API of the bridge, under nonsense', function () {
     });
   }
 
-  it('lives through bytes that are no TLS, no HTTP, or half of it, and keeps no connection of them', async () => {
+  it('lives through bytes that are not TLS, not HTTP, or half of either, and keeps no connection of them', async () => {
     const { port, connections } = bridge.running;
     const before = connections();
     const send = (bytes: Uint8Array, tls: boolean): Promise<void> =>

@@ -17,7 +17,7 @@ export function hostContract(
   const checksOf = async (host: string) =>
     Object.values((await node(host))?.registrations ?? {}).flatMap(({ checks }) => checks);
 
-  it('lets a host join with an invite: a certificate for the name it is given, whatever its request says', async () => {
+  it('lets a host join with an invite: the bridge decides the name in the certificate, not the request', async () => {
     const bridge = open();
     bridge.admit('web');
     const { answer, client } = await bridge.join('vm1', 'web');
@@ -128,7 +128,7 @@ export function hostContract(
     expect(requests).to.deep.equal([]);
   });
 
-  it('deregisters the instances of a host 72 h after its death, counted over restarts, and takes it back when it is heard', async () => {
+  it('deregisters the instances of a host 72 h after its death, counted over restarts, and takes it back when it beats', async () => {
     // Days pass for the bridge. Its clients have the real clock, to which no certificate may be from the future.
     const bridge = await openAnother({ startMs: Date.now() - 5 * 24 * 3_600_000 });
     const node = (host: string) => bridge.reader.readNode(`vm.${SITE}.${host}`);
@@ -218,7 +218,7 @@ export function hostContract(
     );
   });
 
-  it('takes a service out when its MeshService does not admit the site any more, with the sentence of what to add', async () => {
+  it('takes a service out when its MeshService stops admitting the site, and names the line to add', async () => {
     const bridge = open();
     bridge.admit('web');
     const vm = await bridge.join('vm1', 'web');
@@ -286,7 +286,7 @@ export function hostContract(
     const release = (site: string, releaseSeconds: number) => bridge.ask('POST', '/v1/brake', { site, releaseSeconds });
     expect(await release(SITE, 60)).to.deep.equal({ site: SITE, held: hosts });
     await bridge.clock.advance(5000);
-    // Consul is told by one write a machine, and the clock waits for none of them.
+    // Each machine is one write to Consul, and the clock waits for no write.
     await eventually(async () => expect(new Set(await health())).to.deep.equal(new Set(['critical'])));
     const { released } = await bridge.ask<InstancesAnswer>('GET', '/v1/instances');
     expect(released?.[0]?.forMs).to.be.within(50_000, 55_000);
@@ -295,7 +295,7 @@ export function hostContract(
     expect(await release('nowhere', 60).catch((error: Error) => error.message)).to.include('no host has joined');
   });
 
-  it('keeps 20 of 25 machines up that it does not hear any more, and lets the brake go when it hears them again', async () => {
+  it('keeps 20 of 25 silent machines up, and releases the brake when they beat again', async () => {
     const bridge = open();
     bridge.admit('web');
     const hosts = Array.from({ length: 25 }, (_, index) => `vm${index}`);
@@ -327,7 +327,7 @@ export function hostContract(
     await eventually(async () => expect(await down()).to.deep.equal(['web-vm0-8080']));
   });
 
-  it('ends the token of a service that is admitted no more', async () => {
+  it('ends the token of a service that is not admitted any longer', async () => {
     const bridge = open();
     bridge.admit('web');
     const vm = await bridge.join('vm1', 'web');

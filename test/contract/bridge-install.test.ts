@@ -331,13 +331,13 @@ describe('a machine with nothing but a shell and curl', function () {
   const which = async (name: string): Promise<string> =>
     (await promisify(execFile)('sh', ['-c', `command -v ${name}`])).stdout.trim();
 
-  it('is told by the bridge which files there are, when it asks for another', async () => {
+  it('gets the list of files from the bridge when it asks for another', async () => {
     const { status, body } = await bridge.client().send('GET', '/v1/vm/node-linux-riscv64');
     expect(status).to.equal(404);
     expect(body.message).to.include(`install.sh, envoy-linux-${ARCH}, landbridge.mjs, node-linux-${ARCH}`);
   });
 
-  it('gets no file from anywhere else, whatever it asks for', async () => {
+  it('gets no file from anywhere else by any path', async () => {
     for (const name of ['..%2f..%2fetc%2fpasswd', '%2e%2e', '.', 'install.sh%00', 'node-linux-x64%2f..'])
       expect((await bridge.client().send('GET', `/v1/vm/${name}`)).status, name).to.equal(404);
   });

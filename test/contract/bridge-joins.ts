@@ -3,7 +3,7 @@ import { makeKey } from '../../agent/certificate.ts';
 import { findInvite, spendInvite } from '../../bridge/invites.ts';
 import { type BridgeUnderTest, SITE, anInstance } from './bridge-under-test.ts';
 
-/** Who may join, and who may not and is told why. */
+/** The hosts that may join, and the refusals of all others. */
 export function joinContract(open: () => BridgeUnderTest): void {
   it('lets exactly one of 50 hosts in that spend one invite at once', async () => {
     const bridge = open();
@@ -68,7 +68,7 @@ export function joinContract(open: () => BridgeUnderTest): void {
     }
   });
 
-  it('answers a host that never got the answer to its join once more, and nobody else', async () => {
+  it('answers a host again that never got the answer to its join, and nobody else', async () => {
     const bridge = open();
     bridge.admit('web');
     const [key, invite] = [await makeKey(), await bridge.invite('web')];
@@ -114,7 +114,7 @@ export function joinContract(open: () => BridgeUnderTest): void {
     expect((await renewed.post('/v1/beat', beat)).body.refused).to.deep.equal([]);
   });
 
-  it('tells who fails to join again and again nothing any more, and lets a good invite from the same address in', async () => {
+  it('answers nothing to an address that fails to join again and again, and lets a good invite from there in', async () => {
     const bridge = open();
     bridge.admit('web');
     const [invite, key] = [await bridge.invite('web'), await makeKey()];

@@ -6,7 +6,7 @@ import { eventually } from './bridge-waiting.ts';
 
 const QUESTION: NamesRequest = { name: 'add-svc.service.consul', type: 'A' };
 
-describe('names by way of the bridge', function () {
+describe('names through the bridge', function () {
   this.timeout(60_000);
   let bridge: BridgeUnderTest;
   const asked: NamesRequest[] = [];
@@ -22,7 +22,7 @@ describe('names by way of the bridge', function () {
   });
   beforeEach(() => {
     asked.length = 0;
-    answer = () => Promise.resolve(Buffer.from('what Consul said'));
+    answer = () => Promise.resolve(Buffer.from('the words of Consul'));
   });
   after(() => bridge.stop());
 

@@ -5,7 +5,7 @@ import { registrationsOf } from '../../mesh/instance.ts';
 import { type SiteReport, readReport } from '../../mesh/reach.ts';
 import { type BridgeUnderTest, SITE } from './bridge-under-test.ts';
 
-/** The story of pods that machines call: which are tried, and what becomes of what was found. */
+/** The story of pods that machines call: the tries, and the use of their results. */
 export function podReachContract(open: () => BridgeUnderTest): void {
   const node: NodeEntry = { Node: 'k8s.lab.shop.db', Address: '127.0.0.1', Meta: {}, registrations: {} };
 
@@ -131,7 +131,7 @@ export function podReachContract(open: () => BridgeUnderTest): void {
     expect(requests.filter((request) => request.includes('PUT /kv/landbridge/reach'))).to.deep.equal([]);
   });
 
-  it('forgets a site of which no machine tries any more', async () => {
+  it('forgets a site when its last machine stops trying', async () => {
     await pod('db-1', '127.0.0.11');
     const probe = await caller();
     const { targets } = await probe();

@@ -227,7 +227,7 @@ describe('landbridge bridge, as a process', function () {
     }
   });
 
-  it('ends by itself when it is told to', async () => {
+  it('ends by itself on SIGTERM', async () => {
     const exited = new Promise<number | null>((resolve) => bridge.once('exit', resolve));
     bridge.kill('SIGTERM');
     expect(await exited).to.equal(0);

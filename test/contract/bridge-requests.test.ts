@@ -8,7 +8,7 @@ import { type Client, openClient } from './bridge-client.ts';
 import { type BridgeUnderTest, type Joined, SITE, anInstance, bridgeUnderTest } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 
-/** What the API does with requests that it should not have been sent. None of it is the bridge's fault, so none is a 5xx. */
+/** The answers of the API to bad requests. The sender is at fault, so no answer is a 5xx. */
 describe('the API of a bridge', function () {
   this.timeout(60_000);
   let bridge: BridgeUnderTest;
@@ -105,7 +105,7 @@ describe('the API of a bridge', function () {
     expect((await client.send('GET', '/v1/instances')).body.code).to.equal('certificateUnknown');
   });
 
-  it('never resumes a session, so that each connection proves itself anew', async () => {
+  it('never resumes a session, so that each connection proves itself again', async () => {
     const identity = { certificate: vm.answer.certificate, key: vm.key };
     const options = {
       host: '127.0.0.1',
@@ -348,7 +348,7 @@ describe('the API of a bridge', function () {
     }
   });
 
-  it('never fails by itself, whatever JSON it is sent', async () => {
+  it('never fails by itself on any JSON', async () => {
     const routes = ROUTES.map(({ method, path, who }) => ({ method, path: path.replace(':name', 'x'), who }));
     const bodies = fc.oneof(
       fc.json(),
@@ -381,7 +381,7 @@ describe('the API of a bridge', function () {
     );
   });
 
-  it('never fails by itself, whatever bytes it is sent, and serves on', async () => {
+  it('never fails by itself on any bytes, and serves on', async () => {
     const identity = { ca: bridge.caPem, cert: vm.answer.certificate, key: vm.key, servername: 'landbridge-bridge' };
     await fc.assert(
       fc.asyncProperty(

@@ -13,7 +13,7 @@ import { applyManifest as apply, resourceOf } from '../support/apply-manifest.ts
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
 import { type Manifest, chart, everything, named, podMakers } from '../unit/charts/objects.ts';
 
-/** Neither controllers nor kubelets run here: what is looked at is what the API server takes, and whom it lets do what. */
+/** Controllers and kubelets do not run here. The tests look at the objects that the API server takes, and at rights. */
 describe('The chart on a real API server', function () {
   this.timeout(120_000);
   const objects = chart() as Manifest[] & KubeObject[];

@@ -181,7 +181,7 @@ export function aclContract(given: () => ConsulUnderTest): void {
       expect(await mayWrite('add-svc', { link: 'sub-svc' })).to.equal(true);
       expect(await mayWrite('other', { link: 'sub-svc' })).to.equal(false);
       expect(await mayWrite('other', { service: 'sub-svc' })).to.equal(false);
-      // What is not there differs from the empty text.
+      // A missing key differs from the empty text.
       const lacking = await caught(mayWrite('add-svc', {}));
       expect(lacking.message).to.match(/invalid bind name/);
       await consul.acl.deleteBindingRule(rule.id);

@@ -74,7 +74,7 @@ export function catalogContract(given: () => ConsulUnderTest): void {
     expect(await consul.readNode('k8s.t.shop.bare')).to.deep.equal(entry);
   });
 
-  it('reads a node in at most two requests, and says undefined when there is none', async () => {
+  it('reads a node in at most two requests, and gives undefined for a missing node', async () => {
     given().requests.length = 0;
     expect(await consul.readNode('k8s.t.nobody')).to.equal(undefined);
     expect(given().requests).to.have.length.at.most(2);

@@ -110,7 +110,7 @@ export function configContract(given: () => ConsulUnderTest): void {
 
   const write = (entry: ConfigEntry, modifyIndex = 0) => consul.apply([{ op: 'set-config', entry, modifyIndex }]);
 
-  it('writes every kind in one go, whatever their order, and reads each back field for field', async () => {
+  it('writes every kind in one go, in any order, and reads each back field for field', async () => {
     const outcomes = await consul.apply(configSteps({}, byKey(everyKind)));
     expect(errorsOf(outcomes)).to.deep.equal(everyKind.map(() => undefined));
     for (const entry of everyKind) {
@@ -118,7 +118,7 @@ export function configContract(given: () => ConsulUnderTest): void {
     }
   });
 
-  it('removes every kind in one go, whatever their order', async () => {
+  it('removes every kind in one go, in any order', async () => {
     const held = await Promise.all(everyKind.toReversed().map((entry) => consul.readConfig(entry.Kind, 'all')));
     const outcomes = await consul.apply(
       configSteps(Object.fromEntries(held.map((h) => [configKey(h!.entry), h!])), {}),
@@ -146,7 +146,7 @@ export function configContract(given: () => ConsulUnderTest): void {
     expect(names.filter((name) => name.startsWith('list-'))).to.deep.equal(['list-a', 'list-b']);
   });
 
-  it('creates only what is not there: of two who claim a name one wins and the other is told', async () => {
+  it('creates only missing entries: when two claim a name one wins and the other gets a conflict', async () => {
     const [mine, yours] = await Promise.all(['me', 'you'].map((owner) => write(defaults('claim', 'http', owner))));
     const errors = errorsOf([...mine!, ...yours!]);
     expect(errors.filter((error) => error === undefined)).to.have.length(1);

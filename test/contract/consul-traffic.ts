@@ -9,7 +9,7 @@ import { TRAFFIC_SPECS } from '../support/traffic-specs.ts';
 import { errorsOf } from './consul-builders.ts';
 import type { ConsulUnderTest } from './consul-under-test.ts';
 
-/** What mesh/traffic makes of a MeshService, on Consul: taken, read back as it was written, and changed step by step. */
+/** The entries of mesh/traffic for a MeshService, on Consul: taken, read back as it was written, and changed step by step. */
 export function trafficContract(given: () => ConsulUnderTest): void {
   let consul: Consul;
 

@@ -12,7 +12,7 @@ export interface ConsulUnderTest {
   connect(token?: Token): Consul;
   /** The management token to be. */
   management: string;
-  /** Requests so far, for example `PUT /txn`, whoever made them. May be emptied. */
+  /** Requests of all senders so far, for example `PUT /txn`. May be emptied. */
   requests: string[];
   goDown(): Promise<void>;
   comeBack(): Promise<void>;

@@ -9,7 +9,7 @@ import { deployments, namespaces, pods, secrets } from '../../clients/kube/resou
 import { playBootstrapJob } from '../support/job-player.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
 
-/** The real API server; what becomes of the bootstrap job is played. */
+/** The real API server. The end of the bootstrap job is played. */
 describe('landbridge install, with Consul servers that were there before', function () {
   this.timeout(120_000);
   let kube: RealKube;
@@ -81,7 +81,7 @@ describe('landbridge install, with Consul servers that were there before', funct
     expect(await everything()).to.deep.equal([]);
   });
 
-  it('goes on once that is mended, with a job that begins anew', async () => {
+  it('goes on once that is mended, with a new job', async () => {
     const played = playBootstrapJob(kube.client, 'completes', 10_000);
     // No kubelet runs the other parts.
     expect(await run(undefined, 8000)).to.include(LATE);

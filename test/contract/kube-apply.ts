@@ -21,7 +21,7 @@ export function applyContract(scene: Scene): void {
       expect(await dataOf()).to.deep.equal({ colour: 'blue', taste: 'sour' });
     });
 
-    it('is no write when it says the same again', async () => {
+    it('does not write when nothing changes', async () => {
       const first = await kube.apply(configMaps, wanted({ colour: 'red' }));
       const second = await kube.apply(configMaps, wanted({ colour: 'red' }));
       expect(second.metadata.resourceVersion).to.equal(first.metadata.resourceVersion);
@@ -46,7 +46,7 @@ export function applyContract(scene: Scene): void {
       ).to.equal(true);
     });
 
-    it('never makes the object anew when it names the uid of one that is gone', async () => {
+    it('never makes the object again when it names the uid of one that is gone', async () => {
       const gone = await kube.create(configMaps, configMap('a', namespace));
       await kube.delete(configMaps, 'a', namespace);
       const late = kube.apply(configMaps, {

@@ -170,7 +170,7 @@ export function loopContract(scene: Scene): void {
       expect((first['regarding'] as { name: string }).name).to.equal('a');
     });
 
-    it('begins anew when the first was deleted, and never fails those who record', async () => {
+    it('begins again when the first was deleted, and never fails the recorder', async () => {
       const said = recorder();
       const fact = {
         regarding: regarding(),

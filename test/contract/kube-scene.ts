@@ -4,7 +4,7 @@ import { KubeError } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import type { Resource } from '../../clients/kube/resources.ts';
 
-/** What the suite needs of a server, fake or real. */
+/** The needs of the suite from a server, fake or real. */
 export interface Target {
   kubeconfig: string;
   client: KubeClient;

@@ -54,7 +54,7 @@ for (const version of ['1.29', '1.37']) {
       );
     });
 
-    it('would be told of a field that is misspelt, lacks or is of another kind, and of a kind that there is not', () => {
+    it('would be refused for a misspelt or missing field, a wrong type and an unknown kind', () => {
       const [operator] = (synthesize(parseValues({})) as (KubeObject & { spec: Record<string, unknown> })[]).filter(
         ({ kind }) => kind === 'Deployment',
       );

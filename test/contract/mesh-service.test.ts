@@ -33,7 +33,7 @@ const good = {
   workloads: { pods: { selector: { matchLabels: { app: 'web' } } } },
 };
 
-/** What users may get wrong, and the words of the real API server they get for it. */
+/** Mistakes of users, and the words of the real API server about them. */
 const BAD: [string, object, RegExp][] = [
   ['no workloads', { port: 1 }, /workloads.*Required/i],
   ['workloads that say nothing', { workloads: {} }, /say where instances run/],

@@ -19,7 +19,7 @@ interface Task {
   KillTimeout: number;
 }
 
-/** What Nomad's own reader of job files makes of the example. No Nomad runs: how its client starts the task is not seen. */
+/** The example as Nomad's own reader of job files takes it. No Nomad runs, so the start of the task is not tested. */
 describe('the example for Nomad', function () {
   this.timeout(600_000);
   let program: string;

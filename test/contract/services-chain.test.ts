@@ -21,7 +21,7 @@ describe('the chain of the sample', () => {
     expect(json).to.deep.equal({ result: 9 });
   });
 
-  it('takes the expression as text too, whatever curl calls it', async () => {
+  it('takes the expression as text too, under any content type of curl', async () => {
     expect((await post(compute, click)).json).to.deep.equal({ result: 9 });
     const asForm = await post(compute, click, { 'content-type': 'application/x-www-form-urlencoded' });
     expect(asForm.json).to.deep.equal({ result: 9 });

@@ -32,7 +32,7 @@ const slowFault = (ms: number): Ask => {
   return { path: '/api/v1/test/fault', method: 'POST', headers: { 'content-type': 'application/json' }, body };
 };
 
-/** Starts the one to be stopped, and what it needs behind it, which stays. */
+/** Starts the service to be stopped, and the services behind it, which stay. */
 const targets: Record<Exclude<SampleName, 'echo' | 'ledger'>, () => Promise<Target>> = {
   'add-svc': async () => {
     const service = await startSample('add-svc', drain);
@@ -77,7 +77,7 @@ function hear(agent: Agent, url: string, ask: Ask): Promise<Heard> {
   });
 }
 
-/** Asks one request after the other until `until`; what was heard, or went wrong, is added to `heard`. */
+/** Asks one request after the other until `until`; answers and errors are added to `heard`. */
 async function load(agent: Agent, target: Target, until: AbortSignal, heard: (Heard | Error)[]): Promise<void> {
   while (!until.aborted) heard.push(await hear(agent, target.service.url, target.quick).catch((error: Error) => error));
 }

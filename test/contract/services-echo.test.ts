@@ -86,7 +86,7 @@ describe('echo', () => {
 describe('ledger', () => {
   afterEach(killSamples);
 
-  it('keeps entries in the order they came, and refuses what is none', async () => {
+  it('keeps entries in the order they came, and refuses other lines', async () => {
     const { url } = await startSample('ledger');
     const add = (body: string) => fetch(`${url}/entries`, { method: 'POST', body });
     expect(await (await fetch(`${url}/entries`)).json()).to.deep.equal({ entries: [] });

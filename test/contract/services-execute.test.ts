@@ -4,7 +4,7 @@ import type { SampleProcess } from '../support/sample-process.ts';
 
 const limit = 9007199254740991;
 
-/** One API, two languages: whatever is true of one service is true of the other. */
+/** One API, two languages: both services behave alike. */
 for (const [name, apply] of [
   ['add-svc', (l: number, r: number) => l + r],
   ['sub-svc', (l: number, r: number) => l - r],

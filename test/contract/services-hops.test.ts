@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { post } from '../support/sample-chain.ts';
 import { killSamples, startSample } from '../support/sample-process.ts';
 
-/** What a mesh may put in a service's place. Closed after each test. */
+/** Servers that a mesh may put in a service's place. Closed after each test. */
 const servers: { close: () => unknown; closeAllConnections?: () => void }[] = [];
 
 async function standIn(listener: RequestListener): Promise<string> {

@@ -44,7 +44,7 @@ describe('the click', () => {
     expect(body).to.include({ position: 2 });
   });
 
-  it('names the hop that failed when a service is told to fail', async () => {
+  it('names the hop that failed when a service fails on purpose', async () => {
     const { status, body } = await post(lab.edge, '/api/v1/test/fault', {
       service: 'add-svc',
       kind: 'error',

@@ -13,8 +13,8 @@ const CALLER = 'mainframe-caller';
 const LOCAL_PORT = 9696;
 const inShop = ['--namespace', SAMPLE_NAMESPACE];
 
-/** The ledger's process on vm3 once more, under a name of its own: nothing of ours is beside it. */
-describe('a machine without a sidecar, by way of the terminating gateway', () => {
+/** A second process of the ledger on vm3 under a name of its own, with nothing of ours beside it. */
+describe('a machine without a sidecar behind the terminating gateway', () => {
   let lab: RunningLab;
   const meshService = (name: string, spec: object) => ({
     apiVersion: 'landbridge.dev/v1alpha1',
@@ -83,7 +83,7 @@ describe('a machine without a sidecar, by way of the terminating gateway', () =>
     const where = ['--address', lab.vm('vm3').address, '--port', `${LEDGER_PORT}`, '--site', SITE];
     const began = performance.now();
     await lab.landbridge(['register', INSTANCE, '--service', SERVICE, ...where, '--check', 'http:/health']);
-    // The operator looks every 10 s, Envoy opens its stream anew every 10 s, and both may just have done so.
+    // The operator looks every 10 s, Envoy opens its stream again every 10 s, and both may just have done so.
     expect(await answers('the ledger answers', '200', 60_000)).to.contain('"entries"');
     console.log(`      first answer ${((performance.now() - began) / 1000).toFixed(1)} s after the command began`);
     await eventually('it is Linked', 30_000, async () => (await linked()) === 'True');

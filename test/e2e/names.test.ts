@@ -11,7 +11,7 @@ const LOOKUPS = 1000;
 /** One every 30 ms: half a minute, in which Consul goes and is back. */
 const EVERY_MS = 30;
 
-/** By getaddrinfo, as apps ask. Prints what could not be resolved. */
+/** Asks by getaddrinfo, as apps do. Prints the names that could not be resolved. */
 const ASK = `
 const { lookup } = require('node:dns/promises');
 const [names, count, everyMs] = JSON.parse(process.argv[1]);

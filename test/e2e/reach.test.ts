@@ -87,7 +87,7 @@ describe('a site without a route to pods', () => {
     await lab.cluster.kubectl(['delete', 'namespace', OPEN, '--ignore-not-found', '--wait=false']);
   });
 
-  it('is told by the machine, by the condition and by check which address it misses and what to do', async () => {
+  it('learns from the machine, the condition and `check` the missing address and the remedy', async () => {
     const test = await vmExec({ name: 'vm6' }, ['landbridge', 'vm', 'test'], { timeoutMs: 20_000 }).then(
       ({ stdout }) => stdout,
       (error: CommandFailed) => error.result.stdout,

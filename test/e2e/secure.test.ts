@@ -15,7 +15,7 @@ const GET_SUB_SVC = [
   "fetch('http://127.0.0.1:8181/api/v1/execute?l=3&r=1').then(async (r) => console.log(r.status, await r.text()))",
 ];
 
-/** What a peer that is not of the mesh gets of a port: the bytes it answered, or how it hung up. */
+/** The answer of a port to a peer outside the mesh: its bytes, or the way it hung up. */
 function knock(socket: NodeJS.ReadWriteStream & { setTimeout(ms: number): unknown; destroy(): void }, hello: string) {
   return new Promise<string>((resolve) => {
     let got = '';
@@ -111,7 +111,7 @@ describe('the mesh is closed', () => {
       await lab.cluster.kubectl(['wait', 'pod/stranger', ...inShop, '--for=condition=Ready', '--timeout=60s']);
       const call = (pod: string): Promise<string> =>
         lab.cluster.kubectl(['exec', ...inShop, pod, '--', ...GET_SUB_SVC]);
-      // The same call from a pod that has access: what is refused below is refused for who asks, not for what is asked.
+      // The same call from a pod that has access, so the refusals below are about the caller and not about the call.
       expect(await call('deployment/frontend')).to.contain('200 {"result":2}');
       const refused = await eventually('a refusal', 30_000, async () => {
         const answer = await call('stranger');

@@ -61,7 +61,7 @@ describe('helm, with the installation of the lab', function () {
   const outside = (): Promise<string> => lab.landbridge(['vm', 'list', '--all', '-o', 'json']);
   const members = async (): Promise<string[]> =>
     (JSON.parse(await outside()) as { instances: { id: string }[] }).instances.map(({ id }) => id).sort();
-  /** By their uid. */
+  /** Pods by their uid. */
   const meshServices = async (): Promise<Record<string, unknown>> => {
     const { items } = JSON.parse(await lab.cluster.kubectl(['get', 'meshservices', '-A', '-o', 'json'])) as {
       items: { metadata: { uid: string }; spec: unknown }[];
@@ -96,7 +96,7 @@ describe('helm, with the installation of the lab', function () {
 
   it('upgrades from the previous version without a lost request; the CRD and what is stored move forward', async () => {
     const [machines, declared] = [await members(), await meshServices()];
-    // A version alone is no reason to replace Consul; another level of its log is.
+    // A new version alone does not replace Consul; a new log level does.
     const wanted = { ...values(), logLevel: 'warn' };
     await loseNothing('upgrade', () => release('upgrade', ['--wait', '--force-conflicts'], wanted));
     expect(await crdDefaults()).to.equal('{"observedGeneration":-1}');
@@ -163,7 +163,7 @@ describe('helm, with the installation of the lab', function () {
     expect(await contents.inKubernetes()).to.deep.equal([]);
   });
 
-  it('installs anew: everything can be used within 60 s, and passes helm test', async () => {
+  it('installs again: everything can be used within 60 s, and passes helm test', async () => {
     await renewDisk(lab.engine, lab.cluster);
     const start = performance.now();
     await release('install', ['--wait', '--wait-for-jobs'], { ...values(), crds: { keep: false } });

@@ -58,7 +58,7 @@ export function call(port: number): Promise<string> {
   });
 }
 
-/** Calls again and again until it is stopped; gives what was answered, and what failed. */
+/** Calls again and again until it is stopped; gives the answers and the failures. */
 export function callSteadily(
   port: number,
   everyMs: number,

@@ -97,7 +97,7 @@ describe('the way from an agent to its bridges', () => {
     to.close();
   });
 
-  it('asks once more when a kept connection ends under a request, and not when a new one does', async () => {
+  it('asks again when a kept connection ends under a request, and not when a new one does', async () => {
     const bridge = await serve();
     const to = client(bridge);
     await to.post('/v1/beat', {});
@@ -134,7 +134,7 @@ describe('the way from an agent to its bridges', () => {
     to.use(credentials);
     await to.post('/v1/beat', {});
     to.close();
-    // Whatever was closed above is told of before a later connection ends.
+    // The closing above is noticed before a later connection ends.
     const other = client(bridge);
     bridge.act = undefined;
     await other.post('/v1/beat', {});

@@ -106,7 +106,7 @@ describe('Envoy on a machine, replaced by another', function () {
     expect({ code, stdout }).to.deep.equal({ code: 0, stdout: 'every Envoy runs the installed program already\n' });
   });
 
-  it('goes on with what runs when the program that was installed is no Envoy, and says so', async () => {
+  it('goes on with the running Envoy when the installed program is not an Envoy, and says so', async () => {
     const before = await allServe();
     await writeFile(`${installed}.new`, '#!/bin/sh\necho hello\n', { mode: 0o755 });
     await rename(`${installed}.new`, installed);

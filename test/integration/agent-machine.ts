@@ -28,7 +28,7 @@ export interface Machine {
   status(): Promise<AgentStatus>;
   /** Loses files of its state. */
   forget(...files: string[]): Promise<void>;
-  /** What the agent wrote to its log. */
+  /** The log of the agent. */
   log(): string;
   /** Sends the signal, waits for the end of the agent, and gives its exit code. */
   endAgent(signal: NodeJS.Signals): Promise<number | null>;

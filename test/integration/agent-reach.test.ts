@@ -96,7 +96,7 @@ describe('an agent that cannot reach its pods', function () {
     expect(instances.map(({ status: health }) => health)).to.deep.equal(['critical']);
   });
 
-  it('and one that is revoked: its instances are gone at once, and its sidecars take no connection any more', async () => {
+  it('and one that is revoked: its instances are gone at once, and its sidecars refuse connections', async () => {
     const { instances } = await machine.status();
     const { sidecarPort = 0 } = instances.find(({ service }) => service === 'mute')!;
     const open = () =>

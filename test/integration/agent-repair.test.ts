@@ -11,7 +11,7 @@ import { type App, startApp } from './agent-app.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, startRig } from './agent-rig.ts';
 
-/** What an agent does about trouble on its own machine and with its own credentials. */
+/** An agent with trouble on its own machine and with its own credentials. */
 describe('the agent in trouble', function () {
   this.timeout(60_000);
   let rig: Rig;
@@ -142,7 +142,7 @@ describe('the agent in trouble', function () {
     expect((await tokens())['add-svc']!.token).to.not.equal(lost);
   });
 
-  it('says that there is no Envoy, or why it ends, and goes on trying', async () => {
+  it('says that Envoy is missing, or why it ends, and goes on trying', async () => {
     machine.startAgent({ LANDBRIDGE_ENVOY: '/nowhere/envoy' });
     await eventually('the missing Envoy is named', 10_000, async () =>
       (await instance())?.envoy.problem?.includes('there is no Envoy at /nowhere/envoy'),

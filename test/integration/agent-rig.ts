@@ -23,13 +23,13 @@ import { type RealConsul, startConsul } from '../support/real-consul.ts';
 
 export const SITE = 'rack-1';
 
-/** A real Consul (TLS, ACLs default deny) and a real bridge in this process: what a machine outside the cluster sees. */
+/** A real Consul (TLS, ACLs default deny) and a real bridge in this process, as a machine outside the cluster sees them. */
 export interface Rig {
   consul: RealConsul;
   /** With the management token. */
   reader: Consul;
   bridgeAddress: string;
-  /** What MeshServices say; change it while it runs. */
+  /** The facts of MeshServices. A test changes them while the bridge runs. */
   facts: Map<string, ServiceFacts>;
   admit(service: string, upstreams?: ServiceFacts['upstreams'], proxy?: Partial<ProxySettings>): void;
   invite(service: string, ttlMs?: number): Promise<string>;

@@ -256,7 +256,7 @@ describe('the agent on a machine outside the cluster', function () {
     await live(a);
   });
 
-  it('uses a new token without a restart, and needs the old one no more', async () => {
+  it('uses a new token without a restart, and does not need the old one any longer', async () => {
     const tokensFile = join(b.stateDir, 'tokens.json');
     await b.endAgent('SIGTERM');
     const old = JSON.parse(await readFile(tokensFile, 'utf8')) as Record<string, { token: string; obtainedAt: string }>;
@@ -279,7 +279,7 @@ describe('the agent on a machine outside the cluster', function () {
       (await readFile(ofEnvoy, 'utf8')).includes(fresh['caller']!.token),
     );
     await rig.endToken(old['caller']!.token);
-    // Consul's restart ends every stream: what Envoy opens next must carry the new token.
+    // Consul's restart ends every stream. The next stream of Envoy must carry the new token.
     await rig.consul.goDown();
     await rig.consul.comeBack();
     const [newPort = 0] = await freePorts(1);
@@ -324,7 +324,7 @@ describe('the agent on a machine outside the cluster', function () {
     await eventually('it finds the bridge again', 1500, async () => (await a.status()).bridge.problem === undefined);
   });
 
-  it('stops serving when no MeshService admits it any more, and returns when one does', async () => {
+  it('stops serving when the last MeshService stops admitting it, and returns when one admits it', async () => {
     await live(a);
     const facts = rig.facts.get('add-svc')!;
     rig.facts.set('add-svc', { ...facts, sites: [] });

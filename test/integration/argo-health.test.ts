@@ -7,7 +7,7 @@ const script = readFileSync(new URL('../../docs/gitops/health.lua', import.meta.
 
 type Health = 'Healthy' | 'Progressing' | 'Degraded';
 
-/** What Argo CD is to show of a MeshService that is not ready. */
+/** The health that Argo CD shows for a MeshService that is not ready. */
 const NOT_READY: Partial<Record<Reason, Health>> = {
   ConsulUnavailable: 'Progressing',
   ConsulRefused: 'Degraded',

@@ -203,7 +203,7 @@ describe('two bridges', function () {
     await eventually('it is down', LEASE_MS + 10_000, async () => (await critical()).join() === 'web-vm4');
   });
 
-  it('change over at once when the active one is told to end', async () => {
+  it('change over at once when the active one gets SIGTERM', async () => {
     await start(0);
     const startedMs = performance.now();
     bridges[1]!.kill('SIGTERM');

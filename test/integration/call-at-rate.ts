@@ -9,7 +9,7 @@ export interface Calls {
 const PATIENCE_MS = 10_000;
 
 /**
- * GET 127.0.0.1:PORT/ at a steady rate, whatever the answers do. Every other call over a connection of its own, the rest
+ * GET 127.0.0.1:PORT/ at a steady rate that does not depend on the answers. Every other call over a connection of its own, the rest
  * over connections that are kept: the two that a change of the server can break differ.
  */
 export function callAtRate(port: number, perSecond: number): Calls {

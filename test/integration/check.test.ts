@@ -32,7 +32,7 @@ import { type RealKube, startApiServer } from '../support/real-kube.ts';
 
 type Findings = Map<string, Finding>;
 
-/** The doctor on a real API server and a real Consul. There are no nodes, no CoreDNS and no storage class, and it says so. */
+/** The doctor on a real API server and a real Consul. Nodes, CoreDNS and a storage class are missing, and it says so. */
 describe('landbridge check', function () {
   this.timeout(120_000);
   let kube: RealKube;
@@ -65,7 +65,7 @@ describe('landbridge check', function () {
     Object.fromEntries([...findings].map(([check, { result }]) => [check, result]));
 
   describe('before an installation', () => {
-    it('finds what this cluster has, and what it has not', async () => {
+    it('finds the parts that this cluster has, and the missing ones', async () => {
       const findings = await lookBefore(kube.kubeconfig);
       expect(results(findings)).to.deep.equal({
         'the API server answers': 'ok',
@@ -179,7 +179,7 @@ describe('landbridge check', function () {
         expect(findings.map(({ result }) => result)).to.deep.equal(['ok', 'warning', 'failed', 'ok']);
         expect(findings[2]!.detail).to.contain('consul.example');
       });
-      it('tells a port where nobody listens, one that speaks no TLS, and what is no address', async () => {
+      it('distinguishes a closed port, a port without TLS, and text that is not an address', async () => {
         expect((await consulPart(target({ address: '127.0.0.1:1' })))[0]!.detail).to.contain('ECONNREFUSED');
         const plain = await startConsul({});
         try {
@@ -244,7 +244,7 @@ describe('landbridge check', function () {
       const consul = server.connect();
       const look = openLook({ kubeconfig: kube.kubeconfig }, { manifest: async () => [], consulTargets: [] });
       try {
-        // There is no kubelet, so no tunnel to a pod: the same Consul, asked directly.
+        // Without a kubelet a tunnel to a pod is impossible, so the same Consul is asked directly.
         return await found(afterChecks, { ...look, consul: async () => consul });
       } finally {
         consul.close();
@@ -417,7 +417,7 @@ describe('landbridge check', function () {
           (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
         );
       });
-    it('says what to do when there is no kubeconfig, and ends with 2', async () => {
+    it('says what to do without a kubeconfig, and ends with 2', async () => {
       const { code, stderr } = await run({}, 'check');
       expect(code).to.equal(2);
       expect(stderr).to.match(/^error: there is no kubeconfig: name one with --kubeconfig/m);

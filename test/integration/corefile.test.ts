@@ -46,12 +46,12 @@ describe('a CoreDNS that is asked for a name of Consul', function () {
   const others = (port: number): string => `.:${port} {\n    forward . 127.0.0.1:9\n}\n`;
   const problem = 'consul.service.consul gives SERVFAIL and no address';
 
-  it('and runs without the block is told from one whose Consul does not answer', async () => {
+  it('and runs without the block differs from one whose Consul does not answer', async () => {
     const answer = await answerAt(await serve(others));
     expect(answer).to.deep.equal({ problem, withoutBlock: true });
   });
 
-  it('and has the block is told from one that runs without', async () => {
+  it('and has the block differs from one that runs without', async () => {
     const answer = await answerAt(await serve((port) => `${others(port)}${stubDomain(['127.0.0.1:9'], port)}`));
     expect(answer).to.deep.equal({ problem, withoutBlock: false });
   });

@@ -35,7 +35,7 @@ export async function runningPod({ client }: RealKube, service: string, address:
 
 export interface RunningEnvoy {
   adminPort: number;
-  /** What it wrote. */
+  /** Its output. */
   log(): string;
   /** The Secret as it is now comes to the pod, as the kubelet brings it: each file at once. */
   sync(): Promise<void>;

@@ -77,7 +77,7 @@ describe('the edge', function () {
     gateway = await startEnvoy(rig.kube, 'landbridge', EDGE_SERVICE, EDGE_SERVICE);
   });
   after(async () => {
-    // Each of them, whatever became of the others: what stays open keeps the whole suite from its end.
+    // Stops each part even when another fails, since an open one keeps the whole suite from its end.
     app?.closeAllConnections();
     app?.close();
     const ended = await Promise.allSettled([gateway?.stop(), sidecar?.stop()]);
@@ -162,7 +162,7 @@ describe('the edge', function () {
     );
   });
 
-  it('serves it no more when expose is taken out, and then nobody may call it but who has access', async () => {
+  it('stops serving it when expose is taken out, and then only callers with access may call it', async () => {
     await web();
     await goneOverTls();
     await eventually('nothing of it is left in Consul', 15_000, async () => {
@@ -176,7 +176,7 @@ describe('the edge', function () {
     await eventually('the status has no word of it', 10_000, async () => (await exposed()) === undefined);
   });
 
-  it('serves what is exposed anew after nothing was, though its own rules changed meanwhile', async () => {
+  it('serves a newly exposed service after a time without any, though its own rules changed meanwhile', async () => {
     for (const timeout of ['7s', '8s']) {
       await web(undefined, { timeout });
       await eventually('the rules have changed', 15_000, async () => {

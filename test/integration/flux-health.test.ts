@@ -13,7 +13,7 @@ const NOW = '2026-01-01T00:00:00Z';
 /** Of a condition Ready that is False: everything that stands for a Ready that is True is left out. */
 const READY: Reason[] = ['AllInstancesReady'];
 
-/** What Flux waits for, by the library that it waits with, on objects as the real API server gives them. */
+/** The state that Flux waits for, by its own library, on objects as the real API server gives them. */
 describe('a MeshService that Flux waits for', function () {
   this.timeout(300_000);
   let kube: RealKube;

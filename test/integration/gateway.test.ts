@@ -22,7 +22,7 @@ import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
 type Annotated = KubeObject & { metadata: { annotations?: Record<string, string> } };
 
 const SITE = 'rack-1';
-/** What the callers' Envoys listen on for the service without a sidecar. */
+/** The port on which the callers' Envoys listen for the service without a sidecar. */
 const LOCAL_PORT = { caller: 19_191, stranger: 19_192, archive: 19_193 };
 
 /**
@@ -138,13 +138,13 @@ describe('the terminating gateway', function () {
     stop.abort();
     legacy?.closeAllConnections();
     legacy?.close();
-    // Each of them, whatever became of the others: what stays open keeps the whole suite from its end.
+    // Stops each part even when another fails, since an open one keeps the whole suite from its end.
     const ended = await Promise.allSettled([gateway, ...callers].map((envoy) => envoy?.stop()));
     await rig?.stop();
     for (const each of ended) if (each.status === 'rejected') throw each.reason;
   });
 
-  it('is ready before anything is linked, and is no part of Consul but its pods', async () => {
+  it('is ready before anything is linked, and has nothing in Consul but its pods', async () => {
     await eventually('it is ready', 30_000, () =>
       fetch(`http://127.0.0.1:${gateway.adminPort}/ready`).then(
         ({ ok }) => ok || undefined,
@@ -219,7 +219,7 @@ describe('the terminating gateway', function () {
     own.close();
   });
 
-  it('calls the only instance no more while its check finds it critical', async () => {
+  it('stops calling the only instance while its check finds it critical', async () => {
     healthy = false;
     await answers('nobody answers', 'caller', 503);
     const before = asked;
@@ -229,7 +229,7 @@ describe('the terminating gateway', function () {
     await answers('it answers again', 'caller', 200);
   });
 
-  it('serves a second service by a stream that is opened anew, and never stops serving the first', async () => {
+  it('serves a second service by a new stream, and never stops serving the first', async () => {
     await rig.declare('archive', {
       protocol: 'http',
       workloads: { external: { sites: [SITE] } },

@@ -19,7 +19,7 @@ import { type RealConsul, startConsul } from '../support/real-consul.ts';
 const NAME = 'web.service.consul';
 const ADDRESSES = ['10.1.2.3', '10.1.2.4'];
 
-/** The agent's DNS server over UDP and TCP, before a real Consul with ACLs on: what the bridge carries between them is left out. */
+/** The agent's DNS server over UDP and TCP, before a real Consul with ACLs on, without the bridge between them. */
 describe('names on a machine, of a real Consul', function () {
   this.timeout(120_000);
   let consul: RealConsul;

@@ -25,7 +25,7 @@ type SomePod = KubeObject & Pod;
 const DAY_MS = 86_400_000;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** What a real API server makes of the webhook's answers, whatever way a pod comes. */
+/** The pods that a real API server makes of the webhook's answers, for every way in which a pod comes. */
 describe('admissions', function () {
   this.timeout(120_000);
   let rig: OperatorRig;
@@ -244,7 +244,7 @@ describe('admissions', function () {
       await flow.more(20);
     } finally {
       await flow.stop();
-      // An API server that was started anew has no connection left from before.
+      // A restarted API server has no connection left from before.
       await rig.kube.restart();
       const last = await dryRun(shop.plainPod('last', 'web')).catch((error: Error) => error.message);
       stop.abort(new Error('the end'));
@@ -254,7 +254,7 @@ describe('admissions', function () {
     expect(flow.refused).to.deep.equal([]);
   });
 
-  /** Pods through the API server, and reviews over new connections that trust what the API server is told, without a pause. */
+  /** Pods through the API server, and reviews over new connections that trust the CA bundle of the API server, without a pause. */
   function startFlow() {
     const refused: string[] = [];
     let admitted = 0;

@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 
-/** What goes wrong around the operator, on real parts; each story ends in the right state, and no story ends in a token told. */
+/** Faults around the operator, on real parts. Each story ends in the right state, and no story leaks a token. */
 describe('the operator under faults', function () {
   this.timeout(120_000);
   let rig: OperatorRig;
@@ -112,7 +112,7 @@ describe('the operator under faults', function () {
     rig.kube.pause();
     try {
       await rig.consul.apply([{ op: 'delete-service', node: 'k8s.lab.shop.web', id: 'web-2', service: 'web' }]);
-      // From memory: what Consul should hold needs no API server.
+      // The operator repairs from memory, without the API server.
       await shop.holds('the repair', 'web', { 'web-1': 'passing', 'web-2': 'passing' });
     } finally {
       rig.kube.resume();
@@ -130,7 +130,7 @@ describe('the operator under faults', function () {
       await webhook.review('web', 'new').finally(() => webhook.close());
     }
     first.kill('SIGTERM');
-    // The lease lasts 15 s: who waits for it is too late.
+    // The lease lasts 15 s, so a wait for its end is too late.
     await eventually('the other leads', 12_000, () => second.leads());
     expect(await first.ended).to.equal(0);
     expect(await holder()).to.match(/^operator-1_/);
@@ -140,7 +140,7 @@ describe('the operator under faults', function () {
 
   it('finishes what a leader left that was killed in the middle of a write, and admits pods before another leads', async () => {
     const [leader] = rig.operators.slice(-1);
-    // What stands between this leader and Consul lets ten registrations through, and no more.
+    // The gate between this leader and Consul lets just ten registrations through.
     const { tls, address, caPem, serverName } = rig.server;
     const consulPort = Number(address.split(':')[1]);
     const counter: Counter = await startCounter({ ...tls!, consulPort, consulCaPem: caPem!, serverName });
@@ -252,7 +252,7 @@ describe('the operator under faults', function () {
     await shop.condition('old', 'Synced', 'Synced');
     await shop.pod('moved-1', 'moved', '10.0.3.1');
     await shop.holds('the pod', 'old', { 'moved-1': 'passing' });
-    // Another object of another name: the pods belong to it as soon as they are made anew.
+    // Another object of another name: the pods belong to it as soon as they are made again.
     await shop.remove('old');
     await eventually('it is gone', 20_000, async () => (await shop.status('old')) === undefined);
     expect(await shop.health('old')).to.deep.equal({});
@@ -291,5 +291,5 @@ describe('the operator under faults', function () {
   });
 });
 
-/** A line of the middle of a PEM: what would be found however the key is printed. */
+/** A line of the middle of a PEM, which is found in any print of the key. */
 const keyLine = (pem: string): string => pem.split('\n')[1]!;

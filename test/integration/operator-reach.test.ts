@@ -63,7 +63,7 @@ describe('how pods are reached', function () {
     await shop.condition('web', 'Reachable', 'NotProbed');
   });
 
-  it('tells what the sites found: who misses which address, and what to do', async () => {
+  it('tells the findings of the sites: the machines, the addresses that they miss, and the remedy', async () => {
     const write = async (unreached: object[]) => {
       const key = 'landbridge/reach/rack-1';
       const services = { web: { reached: 1, unreached } };

@@ -18,8 +18,7 @@ import { freePorts } from '../support/real-consul-ports.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
 
 /**
- * The operator on a real API server and a real Consul with ACLs and TLS. There is no kubelet: the test writes the pods
- * and their status, as one would.
+ * The operator on a real API server and a real Consul with ACLs and TLS. Without a kubelet the test writes the pods and their status, as a kubelet would.
  */
 describe('the operator', function () {
   this.timeout(120_000);
@@ -255,7 +254,7 @@ describe('the operator', function () {
     await kube.client.patchMerge(meshServices, 'old-name', 'shop', { metadata: { finalizers: null } });
   });
 
-  it('keeps a deleted MeshService until Consul, which is away, can be told', async () => {
+  it('keeps a deleted MeshService until Consul, which is away, has removed its entries', async () => {
     await server.goDown();
     await kube.client.delete(meshServices, 'web', 'shop');
     await eventually('the object waits', 5_000, async () => {

@@ -12,7 +12,7 @@ describe('a sidecar whose pod has no address yet', function () {
   });
   after(() => rig?.stop());
 
-  it('has its configuration, is sent nothing, and serves when the address is told', async () => {
+  it('has its configuration, gets no traffic, and serves when the address is known', async () => {
     await rig.declare('early', { protocol: 'http', access: [{ from: 'caller' }] });
     await rig.declare('caller', { protocol: 'http' });
     // It listens: Envoy was given all of its configuration.

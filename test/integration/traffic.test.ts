@@ -6,7 +6,7 @@ import { type Member, type TrafficRig, ask, askSteadily, startTrafficRig } from 
 
 type Spec = Partial<MeshServiceSpecInput>;
 
-/** What spec.traffic and spec.access do to requests: real Consul, real Envoys; two "VMs" and a "pod" answer as `web`. */
+/** The effect of spec.traffic and spec.access on requests: real Consul, real Envoys; two "VMs" and a "pod" answer as `web`. */
 describe('traffic through real Envoys', function () {
   this.timeout(120_000);
   let rig: TrafficRig;

@@ -70,7 +70,7 @@ describe('an installation that looks after some namespaces only', function () {
   });
 
   it('leaves every other alone: no status, no Secret, no sidecar, nothing in Consul', async () => {
-    // What the CRD itself puts there.
+    // The defaults that the CRD itself sets.
     expect(await statusOf('web', 'elsewhere')).to.deep.equal({ observedGeneration: -1 });
     expect(await rig.kube.client.get(secrets, sidecarSecret('web'), 'elsewhere')).to.equal(undefined);
     expect((await rig.consul.listNodes('k8s.lab.elsewhere.')).length).to.equal(0);

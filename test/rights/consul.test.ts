@@ -17,7 +17,7 @@ import { eventually } from '../support/eventually.ts';
 import { bootstrapParts, memoryStore } from '../unit/operator/bootstrap/parts.ts';
 import { weakerPolicies, withWeaker } from './consul-rule.ts';
 
-/** Each rule of a policy a step weaker, on a real Consul: what it is for fails, and nothing fails with all of them. */
+/** Each rule of a policy a step weaker, on a real Consul: its purpose fails, and nothing fails with all rules. */
 describe('every right in Consul', function () {
   this.timeout(120_000);
 
@@ -137,7 +137,7 @@ describe('every right in Consul', function () {
         }));
     }
 
-    /** What is behind a name in DNS. */
+    /** The addresses behind a name in DNS. */
     async function named(): Promise<number> {
       const secretId = randomUUID();
       await admin.acl.upsertToken({
@@ -158,7 +158,7 @@ describe('every right in Consul', function () {
         }));
     }
 
-    /** A pod that comes back has another address, which the server writes into its own node. What it is refused it logs. */
+    /** A pod that comes back has another address, which the server writes into its own node. It logs its refusals. */
     async function comesBack(until: RegExp): Promise<string> {
       await server.goDown();
       server.start(secret(SECRETS.consulServer), `127.0.0.${++address}`);

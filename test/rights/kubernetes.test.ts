@@ -38,7 +38,7 @@ import { type Manifest, everything, ofKind } from '../unit/charts/objects.ts';
 
 const SPEC = { port: 80, workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } };
 
-/** What the bridge, the bootstrap job and Helm's removal ask of Kubernetes, on a real API server, less each right in turn. */
+/** The requests of the bridge, the bootstrap job and Helm's removal to a real API server, without each right in turn. */
 describe('every right in Kubernetes', function () {
   this.timeout(120_000);
   const objects = synthesize(parseValues(everything), { hooks: true }) as (Manifest & KubeObject)[];

@@ -23,7 +23,7 @@ import { weakerPolicies, withWeaker } from './consul-rule.ts';
 const DEADLINE_MS = 20_000;
 /** Address of a pod whose sidecar has refused an update. */
 const REFUSING = '127.31.0.9';
-/** What refers to another entry goes before it. */
+/** An entry that refers to another one goes before it. */
 const LATE_FIRST = CONFIG_KINDS.toReversed();
 
 /**
@@ -95,7 +95,7 @@ describe('every right of the operator', function () {
     ]);
   }
 
-  /** Throws what did not come about. What it stops waiting for as soon as `enough` says so. */
+  /** Lives one life of an installation, and throws the first state that does not come. Stops as soon as `enough` is true. */
   async function live(operator: OperatorProcess, enough: () => boolean): Promise<'well' | 'enough'> {
     const { client } = rig.kube;
     const come = async (what: string, seen: () => Promise<unknown>): Promise<void> => {

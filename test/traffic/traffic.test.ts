@@ -116,7 +116,7 @@ describe('traffic on the lab, pods and VMs mixed', function () {
     await story.settled('all four answer again', 'caller', allFour);
   });
 
-  it('lets through exactly what the table of access says, whoever asks, however, for whatever', async () => {
+  it('lets through exactly the calls in the table of access, for every caller, way and path', async () => {
     await story.declare({
       protocol: 'http',
       access: [
@@ -149,7 +149,7 @@ describe('traffic on the lab, pods and VMs mixed', function () {
     for (const from of ['caller', 'stranger'] as const) {
       // Each of the four instances meets each line of the table several times.
       for (const { asked, status } of await requests(20 * asks.length, 100, { asks }, from))
-        // What the app makes of a path that it does not know is its own matter.
+        // The answer of the app to an unknown path is its own matter.
         if ((status !== 403) !== allowed(from, asked) || status === 0)
           wrong.add(`${from} ${asked.method} ${asked.path}: ${status}`);
     }

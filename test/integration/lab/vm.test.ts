@@ -26,7 +26,7 @@ const bed = 'landbridge-test-vm';
 const address = '10.78.0.109';
 const gateway = '10.78.0.1';
 const traces = async (): Promise<string[]> => (await vmsLeft()).filter((line) => line.includes(name));
-/** Of every process of this host, those in VMs too. */
+/** The command lines of every process of this host, VMs included. */
 const commandLines = async (): Promise<string[]> => {
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
   const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
