@@ -7,7 +7,7 @@ export interface Address {
   port: number;
 }
 
-/** Reads `host:port`, `1.2.3.4:port` or `[v6]:port`; undefined when it is none of these. */
+/** Reads `host:port`, `1.2.3.4:port` or `[v6]:port`; undefined for other text. */
 export function parseAddress(text: string): Address | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
   const host = match?.[1] ?? match?.[2];

@@ -4,21 +4,21 @@ import { NAME_TYPES, type NamesRequest, namesRequest } from '../mesh/bridge-api.
 
 /** Header codes, https://www.iana.org/assignments/dns-parameters */
 const RCODE = { ok: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5 };
-/** What resolvers take over UDP without saying more. */
+/** The size that resolvers take over UDP without naming one. */
 const PLAIN_UDP_BYTES = 512;
 /** Fits every path: https://www.dnsflagday.net/2020 */
 const UDP_BYTES = 1232;
 
 export interface NameSource {
-  /** What is known here: records, none of this type, or no such name. undefined: ask Consul. */
+  /** The answer that is known here: records, none of this type, or no such name. undefined: ask Consul. */
   local(name: string, type: string): Answer[] | 'denied' | undefined;
-  /** Consul's message; undefined when there is none to give. */
+  /** Consul's message; undefined without an answer. */
   consul(question: NamesRequest): Promise<Buffer | undefined>;
 }
 
 /**
  * The answer to one DNS message. Names that do not end in consul are refused, so that a resolver that asks here by mistake
- * goes on to its next server. undefined: what came is no question, and gets no answer.
+ * goes on to its next server. undefined: the message is not a question, and gets no answer.
  */
 export async function answerQuery(query: Buffer, source: NameSource, way: 'udp' | 'tcp'): Promise<Buffer | undefined> {
   const asked = decode(query);

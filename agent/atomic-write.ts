@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 
 export interface WriteOptions {
   mode: number;
-  /** Default: whoever writes. */
+  /** Default: the user of this process. */
   owner?: { uid: number; gid: number };
 }
 

@@ -2,7 +2,7 @@ import type { BeatInstance } from '../mesh/bridge-api.ts';
 
 import type { LocalInstance } from './local-instance.ts';
 
-/** What a beat says of each instance. One that has no sidecar port cannot be reached, so there is nothing to register. */
+/** The part of a beat about each instance. One that has no sidecar port cannot be reached, so there is nothing to register. */
 export function beatInstances(instances: LocalInstance[], bindsUpstreams: ReadonlySet<string>): BeatInstance[] {
   return instances.flatMap((instance) => {
     const { id, service, appPort, sidecarPort, definition } = instance;

@@ -92,7 +92,7 @@ export function startBeats({ clock, random, leaseMs, send, failed, final }: Beat
 
 /**
  * Time limits of one attempt at one bridge, in milliseconds; both under a third of a lease. A bridge that has lost
- * Consul takes up to 1.5 s to say so: with a lease of 6 s that is heard.
+ * Consul takes up to 1.5 s to say so, which is in time with a lease of 6 s.
  */
 export const attemptLimits = (leaseMs: number): { connectMs: number; answerMs: number } => ({
   connectMs: leaseMs / 12,

@@ -123,7 +123,7 @@ export function makeBridgeClient({
   };
 }
 
-/** `onClose`: a connection that was idle at least once has ended, whoever ended it. */
+/** `onClose`: a connection that was idle at least once has ended, at either side. */
 function connectionsWith({ bridgeCa, certificate, key }: Credentials, maxSockets: number, onClose: () => void): Agent {
   const agent = new Agent({
     keepAlive: true,

@@ -6,7 +6,7 @@ import { CHECK_MARK, endCheckProcesses } from './check-processes.ts';
 import { codeOf, messageOf } from './problem.ts';
 import { unitHides } from './unit-hides.ts';
 
-/** Of what it writes, as much is kept; the rest is read and dropped. */
+/** Kept characters of its output; the rest is read and dropped. */
 const MAX_OUTPUT_CHARS = 1000;
 
 /**

@@ -7,7 +7,7 @@ import type { CheckResult } from './check.ts';
 /** An answer is 7 bytes. */
 const MAX_ANSWER_BYTES = 4096;
 
-/** Asks the app on 127.0.0.1 for its health, over plain HTTP/2. Rejects when there is no answer. */
+/** Asks the app on 127.0.0.1 for its health, over plain HTTP/2. Rejects without an answer. */
 export function grpcCheck(service: string, port: number, signal: AbortSignal): Promise<CheckResult> {
   return new Promise((resolve, reject) => {
     const session = connect(`http://127.0.0.1:${port}`);

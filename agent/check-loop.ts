@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 
 export type CheckState = 'unknown' | 'passing' | 'critical';
 
-/** What an app's check has said so far. */
+/** The results of an app's check so far. */
 export interface Checked {
   state: CheckState;
   output: string;

@@ -50,7 +50,7 @@ const definition = z.strictObject({
 export type Definition = z.output<typeof definition>;
 export type InstanceDefinition = Definition['instances'][number];
 
-/** What services.d said when it was last right, by file. */
+/** The last valid content of services.d, by file. */
 export type Definitions = ReadonlyMap<string, Definition>;
 
 /** The definition in a YAML text, or one sentence for each thing that is wrong, naming file and field. */

@@ -1,6 +1,6 @@
 import type { CheckState } from './check-loop.ts';
 
-/** An instance that was taken out on purpose, and what its app looked like then. */
+/** An instance that was taken out on purpose, and the state of its app at that time. */
 export interface Drain {
   /** Sockets that listened on the app's port when the drain began, see listening.ts. */
   listeners: string[];

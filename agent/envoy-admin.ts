@@ -42,7 +42,7 @@ export async function askEnvoyVersion(socketPath: string, timeoutMs: number): Pr
   return version === undefined ? undefined : { version, hotRestart };
 }
 
-/** What a listener that the configuration asks for could not do, for example bind its port; undefined = all is well. */
+/** The failure of a configured listener, for example to bind its port; undefined: all listeners work. */
 export async function listenerProblem(socketPath: string, timeoutMs: number): Promise<string | undefined> {
   const path = '/config_dump?resource=dynamic_listeners';
   const { body } = await get(socketPath, path, AbortSignal.timeout(timeoutMs));
@@ -50,7 +50,7 @@ export async function listenerProblem(socketPath: string, timeoutMs: number): Pr
   return configs?.map((listener) => listener.error_state?.details).find(Boolean);
 }
 
-/** Whether the listener of this local port speaks HTTP, or passes bytes on; undefined: there is none. */
+/** Whether the listener of this local port speaks HTTP, or passes bytes on; undefined: without such a listener. */
 export async function isHttpListener(
   socketPath: string,
   port: number,

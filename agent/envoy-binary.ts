@@ -4,10 +4,10 @@ import { promisify } from 'node:util';
 
 import { Problem, messageOf } from './problem.ts';
 
-/** Which file a program is, whatever its path: another one after it was replaced. */
+/** The identity of a program file, apart from its path. A replaced file has another one. */
 export type Binary = string;
 
-/** Follows symbolic links. undefined: there is none. */
+/** Follows symbolic links. undefined: the file is missing. */
 export async function binaryAt(path: string): Promise<Binary | undefined> {
   const found = await stat(path).catch(() => undefined);
   return found && `${found.dev}:${found.ino}:${found.size}:${found.mtimeMs}`;
@@ -22,7 +22,7 @@ export interface EnvoyVersion {
 
 const PATIENCE_MS = 10_000;
 
-/** What the Envoy at this path says of itself. Throws a Problem when it does not run here. */
+/** The version that the Envoy at this path prints. Throws a Problem when it does not run here. */
 export async function envoyVersionAt(path: string): Promise<EnvoyVersion> {
   const ask = async (flag: string): Promise<string> => {
     const { stdout, stderr } = await promisify(execFile)(path, [flag], { timeout: PATIENCE_MS });
@@ -34,7 +34,7 @@ export async function envoyVersionAt(path: string): Promise<EnvoyVersion> {
     if (version === undefined) throw new Problem('it does not give its version as Envoy does');
     return { version, hotRestart: await ask('--hot-restart-version') };
   } catch (error) {
-    throw new Problem(`The program at ${path} is no Envoy that runs here: ${messageOf(error).split('\n')[0]}.`);
+    throw new Problem(`The program at ${path} is not an Envoy that runs here: ${messageOf(error).split('\n')[0]}.`);
   }
 }
 

@@ -32,7 +32,7 @@ export async function writeEnvoyFiles(files: EnvoyFiles): Promise<void> {
   const bootstrap = envoyBootstrap({
     consul: consul.grpc.map((text) => {
       const address = parseAddress(text);
-      if (address === undefined) throw new Problem(`The bridge names a Consul address that is none: ${text}.`);
+      if (address === undefined) throw new Problem(`The bridge names a Consul address that cannot be read: ${text}.`);
       return address;
     }),
     serverName: consul.serverName,

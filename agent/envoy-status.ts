@@ -36,6 +36,6 @@ const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|
 /** Envoy's lines start with `[time][thread][level][component] [file:line] `. */
 const withoutPrefix = (line: string): string => line.replace(/^(?:\[[^\]]*\]\s*)+/, '').slice(0, 500);
 
-/** What a line of its log complains of; undefined: of nothing. */
+/** The complaint in a line of its log; undefined without one. */
 export const complaintIn = (line: string): string | undefined =>
   COMPLAINT.test(line) ? withoutPrefix(line) : undefined;

@@ -11,7 +11,7 @@ export interface EnvoySight extends EnvoyAnswer {
 const ASK_STARTING_MS = 100;
 const ASK_LIVE_MS = 1000;
 export const HANG_MS = 5000;
-/** An answer later than this is none. */
+/** A later answer does not count. */
 export const ANSWER_MS = HANG_MS / 2;
 
 /** Asks a process that was just started at its admin socket, for as long as it is the one there. */

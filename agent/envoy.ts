@@ -43,7 +43,7 @@ export interface Prepared {
 const RESTART = { firstMs: 100, maxMs: 5000 };
 /** Up for this long, and the next crash counts as the first. */
 const STEADY_MS = 30_000;
-/** What a process gets to leave by itself beyond the time that Envoy gives it. */
+/** Time for a process to leave by itself, beyond the time that Envoy gives it. */
 const LEAVE_GRACE_MS = 3000;
 
 /** One stock Envoy, kept running: one process, or two while one takes over from the other. */
@@ -115,8 +115,7 @@ export class Envoy {
 
   /**
    * Starts another process that takes over the listening sockets of the one that runs, once it has its configuration from
-   * Consul; until then the one that runs serves. Gives why that failed, undefined = it serves. After a failure the process
-   * that runs goes on, but can hand over to none any more.
+   * Consul; until then the one that runs serves. Gives the reason of a failure; undefined: it serves. After a failure the running process goes on, but cannot hand over any longer.
    */
   async handOver(): Promise<string | undefined> {
     const [before, { id, log }] = [this.#process, this.#options];
@@ -159,7 +158,7 @@ export class Envoy {
     }
   }
 
-  /** Starts a process; it is `#process` from then on. Gives how long the one before may go on. */
+  /** Starts a process, which becomes `#process`. Gives how long the one before may go on. */
   async #begin(lineage: Lineage | undefined, before: EnvoyProcess | undefined): Promise<number> {
     const { id, folder, command, prepare, clock, log } = this.#options;
     const turn = this.#turn;
@@ -215,7 +214,7 @@ export class Envoy {
     return true;
   }
 
-  /** Starts it once more after a while, unless it is to be off. */
+  /** Starts it again after a while, unless it is to be off. */
   #again(problem: string): void {
     if (!this.#wanted) return;
     const { id, clock, random, log } = this.#options;

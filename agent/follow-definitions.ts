@@ -8,7 +8,7 @@ import { watchFolder } from './watch-folder.ts';
 export interface FollowedDefinitions {
   /** Reads them again now, and ends when they are in force. */
   read(): Promise<void>;
-  /** What is wrong in them, one sentence each. */
+  /** Their problems, one sentence each. */
   problems(): string[];
 }
 
@@ -32,7 +32,7 @@ export async function followDefinitions(options: {
     ({ definitions, problems } = said);
     await apply(definitions);
   };
-  /** One at a time: what was read first must not be put into force last. */
+  /** One at a time, since an older reading must not be put into force last. */
   const read = (): Promise<void> => {
     const turn = reading.then(readOnce);
     reading = turn.catch((error: unknown) => log.error({ error: messageOf(error) }, 'services.d was not applied'));

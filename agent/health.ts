@@ -4,20 +4,20 @@ import type { Checked } from './check-loop.ts';
 
 export type Health = Pick<BeatInstance, 'health' | 'output'>;
 
-/** What is known of one instance. xDS liveness and app health are two different things; both must be well. */
+/** The facts about one instance. xDS liveness and app health are two different things; both must be well. */
 export interface Condition {
   /** undefined: nothing to check, a member that only calls others. */
   app: Checked | undefined;
   /** Envoy says LIVE and its public listener is open. */
   sidecarReady: boolean;
-  /** What Envoy, or its start, complains of. */
+  /** The complaint of Envoy, or of its start. */
   sidecarProblem: string | undefined;
   draining: boolean;
   /** The bridge's sentence, when no MeshService admits the service. */
   refused: string | undefined;
 }
 
-/** What the mesh is told; the first reason that speaks against the instance. Output is at most 1000 characters. */
+/** The health for the mesh: the first reason that speaks against the instance. Output is at most 1000 characters. */
 export function healthOf({ app, sidecarReady, sidecarProblem, draining, refused }: Condition): Health {
   const critical = (output: string): Health => ({ health: 'critical', output: output.slice(0, 1000) });
   if (refused !== undefined) return critical(refused);

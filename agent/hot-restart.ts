@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What successive processes of one Envoy share, see docs/adr/0012-envoy-is-replaced-by-hot-restart.md. */
+/** The resources that successive processes of one Envoy share, see docs/adr/0012-envoy-is-replaced-by-hot-restart.md. */
 export interface Lineage {
   baseId: number;
   epoch: number;
@@ -16,8 +16,7 @@ const MAX_BASE_ID = 200_000_000;
 const regionOf = (baseId: number): string => join(SHARED_MEMORY, `envoy_shared_memory_${baseId * 10}`);
 
 /**
- * A base ID that no Envoy of this machine uses, ours or another's: who starts with one that is taken destroys the region of
- * the other. undefined: there is no shared memory here, so no process can take over from another.
+ * A base ID that no Envoy of this machine uses, ours or another's: a start with a taken ID destroys the region of the other. undefined: shared memory is missing here, so no process can take over from another.
  */
 export async function newLineage(random: () => number): Promise<Lineage | undefined> {
   if (!(await mayUse(SHARED_MEMORY, constants.W_OK))) return undefined;

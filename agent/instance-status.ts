@@ -15,9 +15,9 @@ export interface InstanceStatus {
   envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'connected' | 'problem'> & { version: string | undefined };
   draining: boolean;
   refused: string | undefined;
-  /** What the agent makes of it. */
+  /** The judgement of the agent. */
   now: Health;
-  /** What the bridge has taken of it; undefined: nothing yet. */
+  /** The state that the bridge has taken; undefined: nothing yet. */
   inMesh: Health['health'] | undefined;
   /** Bound on 127.0.0.1 by this instance's Envoy. */
   upstreams: ServicePlan['upstreams'];

@@ -8,7 +8,7 @@ import { messageOf } from './problem.ts';
 import type { HostState, Known, State } from './state.ts';
 import { openTokenShelf } from './token-shelf.ts';
 
-/** What the bridge has told this machine: plans, lease and tokens. Kept on disk, so that a start needs no bridge. */
+/** The answers of the bridge to this machine: plans, lease and tokens. Kept on disk, so that a start needs no bridge. */
 export interface Learnt {
   leaseMs(): number;
   plans(): ServicePlan[];
@@ -16,7 +16,7 @@ export interface Learnt {
   token(service: string): string | undefined;
   /** Whether to ask for a token; `refusedMs`: when Consul refused the one at hand, see token-refusals.ts. */
   wantsToken(service: string, refusedMs: number | undefined): boolean;
-  /** Takes an answer. Gives whether lease or plans are new; what is new is known before it is on disk. */
+  /** Takes an answer. Gives whether lease or plans are new. A new answer is in force before it is on disk. */
   take(answer: BeatAnswer, instances: { service: string }[]): Promise<{ news: boolean }>;
 }
 
@@ -51,7 +51,7 @@ export const mend =
     return empty;
   };
 
-/** A full disk takes nothing out of the mesh: what could not be written is known until the next restart. */
+/** A full disk takes nothing out of the mesh: an answer that could not be written is known until the next restart. */
 export async function keep(log: Logger, written: Promise<void>): Promise<void> {
   await written.catch((error: unknown) => {
     log.error({ error: messageOf(error) }, 'could not be written to disk; what runs goes on running');

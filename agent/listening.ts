@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 /**
  * The sockets that listen on a local TCP port now, by inode (proc(5), /proc/net/tcp). An app that was restarted has
- * another one, however quick it was: a check that looks once a second could miss that. Empty when it cannot be told.
+ * another one, even after a quick restart, which a check once a second could miss. Empty when the sockets cannot be read.
  */
 export async function listenersOn(port: number): Promise<string[]> {
   const tables = await Promise.all(

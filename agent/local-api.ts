@@ -8,7 +8,7 @@ import type { Finding } from './self-test.ts';
 import type { AgentStatus } from './status.ts';
 import type { Upgraded } from './upgrade-envoys.ts';
 
-/** What a drain came to. */
+/** The result of a drain. */
 export interface DrainAnswer {
   /** Instances. */
   drained: string[];
@@ -16,7 +16,7 @@ export interface DrainAnswer {
   told: boolean;
 }
 
-/** What the socket offers to the CLI. Whoever may write to it (root, and the agent's group) may do all of this. */
+/** The calls of the socket, for the CLI. Every user that may write to it (root, and the agent's group) may make all of them. */
 export interface LocalApi {
   status(): AgentStatus;
   drain(target: string, waitMs: number): Promise<DrainAnswer>;
@@ -26,7 +26,7 @@ export interface LocalApi {
   test(): Promise<Finding[]>;
   /** Reads services.d and the host's membership again. */
   reload(): Promise<void>;
-  /** Puts the Envoy that is installed in the place of those that run another. Throws a Problem. */
+  /** Replaces Envoys of another version by the installed one. Throws a Problem. */
   upgradeEnvoys(): Promise<Upgraded[]>;
   /** Ends the agent, as SIGTERM does. */
   stop(): void;

@@ -40,7 +40,7 @@ export interface LocalInstanceOptions {
   returned: () => void;
 }
 
-/** What a new Envoy gets until it has its configuration. */
+/** Time for a new Envoy to get its configuration. */
 const LIVE_MS = 30_000;
 
 /** One instance of a service on this machine: its app's check, its Envoy, its drain. */
@@ -58,7 +58,7 @@ export class LocalInstance {
   #check: CheckLoop | undefined;
   /** Its Envoy is about to be ended for another, which cannot take over from it. */
   #replacing = false;
-  /** What its Envoy starts from; there before it is started. */
+  /** The files from which its Envoy starts. They are there before the start. */
   #files: EnvoyFiles | undefined;
 
   constructor(options: LocalInstanceOptions) {
@@ -84,7 +84,7 @@ export class LocalInstance {
     return this.definition.port;
   }
 
-  /** Takes a new definition of the same instance; the check begins anew when it is another one. */
+  /** Takes a new definition of the same instance; another check begins from the start. */
   redefine(definition: InstanceDefinition): void {
     const same = JSON.stringify(definition.check) === JSON.stringify(this.definition.check);
     this.definition = definition;
@@ -93,7 +93,7 @@ export class LocalInstance {
     this.#startCheck();
   }
 
-  /** Starts its Envoy, or hands the running one a new token; what else is new it takes over when it starts next. */
+  /** Starts its Envoy, or hands the running one a new token. Other new files are used at the next start. */
   async serve(files: Omit<EnvoyFiles, 'folder'>): Promise<void> {
     const { folder, log } = this.#options;
     const runs = this.envoy.status.state !== 'off';
@@ -105,9 +105,7 @@ export class LocalInstance {
   }
 
   /**
-   * Puts the program that is installed now in the place of the one that its Envoy runs. Nobody notices where one can take
-   * over from the other; else the instance is out of the mesh meanwhile, and what its app calls fails for a moment. Gives
-   * why it failed.
+   * Replaces the program of its Envoy by the installed one. Calls go on where one can take over from the other. Otherwise the instance is out of the mesh meanwhile, and calls of its app fail for a moment. Gives the reason of a failure.
    */
   async replaceEnvoy(offered: EnvoyVersion): Promise<string | undefined> {
     const { clock, drainMs, changed } = this.#options;
@@ -161,7 +159,7 @@ export class LocalInstance {
   async end(): Promise<void> {
     this.#check?.stop();
     await this.envoy.stop();
-    // In /run: what cannot be removed goes with the next boot.
+    // In /run, so files that cannot be removed go with the next boot.
     await rm(this.#options.folder, { recursive: true, force: true }).catch(() => {});
   }
 

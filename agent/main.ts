@@ -223,7 +223,7 @@ async function leaveMesh(parts: {
   if (serving) await sleep(clock, settings.drainMs);
 }
 
-/** What the promise gives, or false when it takes longer. */
+/** The result of the promise, or false when it takes longer. */
 async function within(clock: Clock, promise: Promise<boolean>, ms: number): Promise<boolean> {
   const late = new AbortController();
   const outcome = await Promise.race([promise, sleep(clock, ms, late.signal).then(() => false)]);

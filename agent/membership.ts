@@ -38,17 +38,17 @@ const REACH_LIMITS = { connectMs: 3000, answerMs: 6000 };
 const NAME_LIMITS = { connectMs: 1000, answerMs: 2000 };
 const NAME_CONNECTIONS = 4;
 
-/** Consul's certificates begin a minute before they are issued; what is off by more breaks mutual TLS now and then. */
+/** Consul's certificates begin a minute before they are issued. A clock that is off by more breaks mutual TLS now and then. */
 const MAX_SKEW_MS = 30_000;
 
-/** What is wrong with this machine's clock, which is so much ahead of the bridge's; undefined: nothing. */
+/** The problem of this machine's clock, which is so much ahead of the bridge's; undefined without one. */
 export function skewProblem(skewMs: number | undefined): string | undefined {
   if (skewMs === undefined || Math.abs(skewMs) <= MAX_SKEW_MS) return undefined;
   const by = `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'}`;
   return `this machine's clock is ${by} the bridge's: certificates fail with a wrong clock, set it (timedatectl set-ntp true)`;
 }
 
-/** This machine's standing with the bridges: its certificate, its lease, and what went wrong last. */
+/** This machine's standing with the bridges: its certificate, its lease, and its last problem. */
 export class Membership {
   readonly #parts: MembershipParts;
   #host: HostState;
@@ -69,7 +69,7 @@ export class Membership {
     this.#nameClient = this.#connectForNames();
   }
 
-  /** One beat, and what the bridge answered put into force. Throws when no bridge took it. */
+  /** Sends one beat, and puts the answer of the bridge into force. Throws when no bridge took it. */
   async beat(): Promise<void> {
     const { supervisor, clock, log } = this.#parts;
     await this.#renewWhenDue();
@@ -84,7 +84,7 @@ export class Membership {
     await supervisor.learn(request, answer);
   }
 
-  /** Its instances have left the mesh already; what its Envoys still hold, a machine that obeys lets go. */
+  /** Its instances have left the mesh already. A machine that obeys ends its Envoys as well. */
   async #refused(error: unknown): Promise<never> {
     if (error instanceof BridgeRefusal && error.code === 'hostRevoked')
       await this.#parts.supervisor.shutOut(error.message);
@@ -119,18 +119,18 @@ export class Membership {
     }
   }
 
-  /** What Consul's DNS says. Throws when no bridge can tell. */
+  /** Asks Consul's DNS. Throws when no bridge answers. */
   async askName(question: NamesRequest): Promise<Buffer> {
     const { message } = await this.#nameClient.post<NamesAnswer>('/v1/names', question);
     return Buffer.from(message, 'base64');
   }
 
   failed(message: string): void {
-    if (this.#problem !== message) this.#parts.log.warn({ message }, 'beat failed; what runs goes on running');
+    if (this.#problem !== message) this.#parts.log.warn({ message }, 'beat failed; running Envoys go on');
     this.#problem = message;
   }
 
-  /** What the bridge could not do for this machine at its last beat, and tries again by itself. */
+  /** The work that the bridge could not do for this machine at its last beat. The bridge tries it again by itself. */
   problems(): string[] {
     const skew = skewProblem(this.#client.skewMs());
     return [

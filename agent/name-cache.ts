@@ -4,7 +4,7 @@ import type { NamesRequest } from '../mesh/bridge-api.ts';
 
 import { type Clock, sleep } from './clock.ts';
 
-/** What Consul's DNS said once, and until when that stands. */
+/** An answer of Consul's DNS, and the end of its validity. */
 export interface KnownName {
   /** DNS message (RFC 1035), base64. */
   message: string;
@@ -15,9 +15,9 @@ export interface KnownName {
 
 export interface NameCacheOptions {
   clock: Clock;
-  /** Asks Consul's DNS, by way of a bridge. Rejects when nobody answers. */
+  /** Asks Consul's DNS through a bridge. Rejects without an answer. */
   ask: (question: NamesRequest) => Promise<Buffer>;
-  /** What an agent before this one knew. */
+  /** The names that an agent before this one knew. */
   known: Record<string, KnownName>;
 }
 
@@ -40,7 +40,7 @@ const PATIENCE_MS = 500;
  */
 const RECHECK_MS = 1000;
 const MAX_TTL_MS = 30_000;
-/** Of a denial that names no time of its own. */
+/** The time to live of a denial that names none. */
 const DENIAL_TTL_MS = 5000;
 const MAX_NAMES = 2048;
 /** Questions at a time; any further one is answered with what is known. */
@@ -48,8 +48,7 @@ const MAX_UNDER_WAY = 64;
 const ANSWERS = new Set(['NOERROR', 'NXDOMAIN']);
 
 /**
- * Names as Consul gave them. While it answers, nothing is older than its TTL; while nobody does, what was known stands
- * for a day.
+ * Names as Consul gave them. While it answers, nothing is older than its TTL; while it does not, known names stand for a day.
  */
 export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCache {
   const names = new Map(Object.entries(known).slice(-MAX_NAMES));

@@ -42,7 +42,7 @@ export function serveNames(at: Address, answer: Answering, clock: Clock, signal:
 }
 
 interface Listening {
-  /** Resolves, with why, when it does not listen any more. */
+  /** Resolves, with the reason, when it stops listening. */
   ended: Promise<string>;
 }
 
@@ -54,7 +54,7 @@ async function listenUdp({ host, port }: Address, answer: Answering, signal: Abo
       if (message !== undefined && !signal.aborted) socket.send(message, from.port, from.address, () => undefined);
     });
   });
-  // Whoever waits is told; nobody may be there for a second one.
+  // A waiting caller gets the error. A second one may have no caller.
   socket.on('error', () => undefined);
   return new Promise((resolve, reject) => {
     socket.once('error', reject);

@@ -15,9 +15,9 @@ import { virtualName } from './virtual-name.ts';
 interface NamesParts {
   at: Address;
   state: State;
-  /** Asks Consul's DNS, by way of a bridge. */
+  /** Asks Consul's DNS through a bridge. */
   ask: (question: NamesRequest) => Promise<Buffer>;
-  /** Of the services of this machine whose sidecars listen for them. */
+  /** The upstreams of services of this machine whose sidecars listen for them. */
   upstreams: () => ServicePlan['upstreams'];
   clock: Clock;
   log: Logger;

@@ -8,10 +8,10 @@ export interface PortBook {
   choose(id: string, running: ReadonlyMap<string, { sidecarPort: number | undefined }>): Promise<number | undefined>;
 }
 
-/** As many as a machine may have instances: what has not run for long is forgotten first. */
+/** As many as a machine may have instances. The instance that has not run for longest is forgotten first. */
 const MAX_KEPT = 256;
 
-/** `kept`: what was on disk. `failed`: a choice could not be written down; it holds until the next restart. */
+/** `kept`: the ports on disk. `failed`: a choice could not be written down; it holds until the next restart. */
 export function openPortBook(
   state: Pick<State, 'writePorts'>,
   kept: Ports,

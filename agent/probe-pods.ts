@@ -58,7 +58,7 @@ export async function probeOnce(ask: Ask): Promise<{ results: ProbeResult[]; nex
   return { results, nextMs: (await ask(results)).nextMs };
 }
 
-/** Twice: one lost packet is no missing way. */
+/** Twice, since one lost packet does not prove a missing route. */
 async function tryPod(target: ProbeTarget): Promise<ProbeResult> {
   const first = await tryOnce(target);
   return first.ok ? first : tryOnce(target);

@@ -10,7 +10,7 @@ import { endLineage } from './hot-restart.ts';
 export interface ProcessRecord {
   pid: number;
   startTicks: number;
-  /** Of its shared memory, see hot-restart.ts. */
+  /** The base ID of its shared memory, see hot-restart.ts. */
   baseId?: number;
 }
 

@@ -31,7 +31,7 @@ export class Roster {
     this.#options = options;
   }
 
-  /** By service and port. Without those that are retiring. */
+  /** Keyed by service and port, without retiring ones. */
   all(): LocalInstance[] {
     const order = (a: LocalInstance, b: LocalInstance): number =>
       a.service === b.service ? a.appPort - b.appPort : a.service < b.service ? -1 : 1;
@@ -62,7 +62,7 @@ export class Roster {
     this.#options.log.warn({ instance: instance.id, before, now: instance.sidecarPort }, 'sidecar port was taken');
   }
 
-  /** Ends all Envoys, also of those that retire. */
+  /** Ends all Envoys, also those of retiring instances. */
   async stop(): Promise<void> {
     for (const { instance, cancel } of this.#retiring.values()) {
       cancel();

@@ -19,7 +19,7 @@ export interface Finding {
   envoy?: string;
 }
 
-/** The mesh to each instance of this machine, by way of the bridge; and each instance to each of its upstreams. */
+/** Tries the way from the bridge to each instance of this machine, and from each instance to each of its upstreams. */
 export async function selfTest(options: {
   instances: InstanceStatus[];
   runtimeDir: string;
@@ -32,7 +32,7 @@ export async function selfTest(options: {
   const [inward, outward, pods] = await Promise.all([
     fromMesh(instances, reach),
     Promise.all(instances.flatMap(toMesh)),
-    // A bridge that cannot be asked is told of by the other direction.
+    // The other direction reports a bridge that does not answer.
     tryPods().catch(() => []),
   ]);
   return [...inward, ...outward.map((finding) => withPods(finding, pods))];

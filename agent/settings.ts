@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { type Address, parseAddress } from './address.ts';
 import { Problem } from './problem.ts';
 
-/** Where the agent keeps things, and what it starts. Read once, from the environment. */
+/** The folders of the agent, and the programs that it starts. Read once, from the environment. */
 export interface Settings {
-  /** LANDBRIDGE_STATE_DIR, default /var/lib/landbridge: what must survive a reboot. */
+  /** LANDBRIDGE_STATE_DIR, default /var/lib/landbridge: files that must survive a reboot. */
   stateDir: string;
   /** LANDBRIDGE_CONFIG_DIR, default /etc/landbridge; its services.d holds what runs on this machine. */
   configDir: string;

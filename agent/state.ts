@@ -54,7 +54,7 @@ const known = z.object({
     }),
   ),
 });
-/** What the bridge said last, besides tokens. */
+/** The last answer of the bridge, without tokens. */
 export type Known = z.output<typeof known>;
 
 const names = z.record(
@@ -63,8 +63,7 @@ const names = z.record(
 );
 
 /**
- * What the agent keeps on disk. host.* and bridge-ca.crt are the machine's membership, written by `vm join`; without
- * them there is nothing to do. The rest is the last known good answer, so that a start needs neither bridge nor Consul.
+ * The files that the agent keeps on disk. host.* and bridge-ca.crt are the machine's membership, written by `vm join`; without them the agent has nothing to do. The rest is the last known good answer, so that a start needs neither bridge nor Consul.
  */
 export interface State {
   folder: string;

@@ -1,12 +1,11 @@
 import type { InstanceStatus } from './instance-status.ts';
 
-/** What GET /status of the agent's local API answers. */
+/** The answer to GET /status of the agent's local API. */
 export interface AgentStatus {
   host: string;
   site: string;
   /**
-   * The name by which this agent beats, see machineRun(). A sandbox may show the agent another boot id than a shell has:
-   * who speaks for this machine uses this one. undefined with an agent of an earlier version.
+   * The name by which this agent beats, see machineRun(). A sandbox may show the agent another boot id than a shell has, so a command that speaks for this machine uses this one. undefined with an agent of an earlier version.
    */
   run?: string;
   address: string;
@@ -30,7 +29,7 @@ export interface AgentStatus {
     /** Why it does not listen, or why Consul could not be asked; undefined: all is well. */
     problem: string | undefined;
   };
-  /** What is wrong in services.d, between the services of this machine, and beyond the bridge; one sentence each. */
+  /** Problems in services.d, between the services of this machine, and beyond the bridge; one sentence each. */
   problems: string[];
   instances: InstanceStatus[];
 }

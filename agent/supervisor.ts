@@ -43,7 +43,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #learnt: Learnt;
   readonly #roster: Roster;
-  /** What the bridge has taken, by instance. */
+  /** The state that the bridge has taken, by instance. */
   readonly #told = new Map<string, BeatInstance['health']>();
   /** Drains that an agent before this one began. */
   readonly #drainedBefore: Map<string, Drain>;
@@ -79,7 +79,7 @@ export class Supervisor {
     return this.#learnt.leaseMs();
   }
 
-  /** By service and port. */
+  /** Keyed by service and port. */
   instances(): LocalInstance[] {
     return this.#roster.all();
   }
@@ -157,7 +157,7 @@ export class Supervisor {
     return this.#learnt.plans().filter(({ service }) => bound.has(service));
   }
 
-  /** What stands in the way between the services of this machine, one sentence each. */
+  /** Conflicts between the services of this machine, one sentence each. */
   problems(): string[] {
     return [...this.#problems, ...this.#binders().problems];
   }

@@ -1,4 +1,4 @@
-/** What Envoy's log says about the token it goes by. */
+/** The lines of Envoy's log about its token. */
 export interface TokenRefusals {
   hear(line: string): void;
   /** When Consul last refused the token that Envoy offers now, on the agent's clock; undefined: not yet. */
@@ -11,8 +11,8 @@ const REFUSED = /gRPC config stream.*closed: (?:7|16),/;
 const AGAIN_MS = 5000;
 
 /**
- * A live stream goes on with the token it was opened with. When that one ends after a rotation, Consul closes the
- * stream as unauthenticated, up to its next look at the ACLs (5 min); Envoy comes back with the new token and is let in.
+ * A live stream keeps the token with which it was opened. When that one ends after a rotation, Consul closes the
+ * stream as unauthenticated, up to its next look at the ACLs (5 min); Envoy comes back with the new token and is admitted.
  * So one refusal says nothing about the token at hand, and only a second one soon after does:
  *
  *   new token --> old stream refused --> let in            nothing is asked for

@@ -10,7 +10,7 @@ export interface TokenShelf {
   put(tokens: BeatAnswer['tokens']): Promise<void>;
   drop(services: string[]): Promise<void>;
   /**
-   * Whether to ask the bridge for one: there is none, it is past half its life, or Consul refused it again and again
+   * Whether to ask the bridge for one: the shelf is empty, the token is past half its life, or Consul refused it again and again
    * (`refusedMs`, see token-refusals.ts) after it was handed out.
    */
   wants(service: string, refusedMs: number | undefined): boolean;
@@ -19,7 +19,7 @@ export interface TokenShelf {
 /** Refusals soon after a new token may still be about a bad one before, until Envoy has read the new one. */
 const SETTLE_MS = 10_000;
 
-/** `kept`: what was on disk. */
+/** `kept`: the tokens on disk. */
 export function openTokenShelf(state: State, kept: Tokens, clock: Clock): TokenShelf {
   const tokens = { ...kept };
   const putMs = new Map<string, number>();

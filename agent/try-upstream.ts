@@ -15,8 +15,7 @@ const PATIENCE_MS = 5000;
 const HELD_MS = 500;
 
 /**
- * Calls an upstream as the app would, at its local port: GET / where the service speaks HTTP, whatever the app answers to
- * it; else a connection that Envoy holds. Never throws.
+ * Calls an upstream as the app would, at its local port: GET / where the service speaks HTTP, and any answer of the app counts; else a connection that Envoy holds. Never throws.
  */
 export async function tryUpstream(adminSocket: string, localPort: number): Promise<Tried> {
   try {

@@ -16,7 +16,7 @@ export interface Upgraded {
 export interface EnvoyUpgrades {
   /** Puts the program that is installed now in the place of each Envoy that runs another. Throws a Problem. */
   now(): Promise<Upgraded[]>;
-  /** What is wrong with the program that is installed, while Envoys still run another. */
+  /** The problem of the installed program, while Envoys still run another. */
   problem(): string | undefined;
 }
 
@@ -45,7 +45,7 @@ export function followEnvoyBinary(options: {
 
   const upgrade = async (): Promise<Upgraded[]> => {
     const binary = await binaryAt(path);
-    if (binary === undefined) throw new Problem(`There is no Envoy at ${path}: install it there.`);
+    if (binary === undefined) throw new Problem(`Envoy is missing at ${path}: install it there.`);
     const done: Upgraded[] = [];
     try {
       const wanted = outdated(binary);

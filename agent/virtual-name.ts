@@ -8,8 +8,7 @@ const TTL = 5;
 
 /**
  * `NAME.virtual.consul` where no proxy catches a virtual address: this machine's own loopback, where its sidecar listens
- * for its upstream NAME, and as SRV the port too. Gives undefined when the name is none of these, and `denied` when it is
- * one of a service that is no upstream here.
+ * for its upstream NAME, and as SRV the port too. Gives undefined for another name, and `denied` for a service that is not an upstream here.
  */
 export function virtualName(
   name: string,

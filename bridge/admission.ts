@@ -10,7 +10,7 @@ import type { PlannedProxy, ServicePlan } from '../mesh/bridge-api.ts';
 import { type Standing, standingOf } from '../mesh/traffic/holder.ts';
 import { upstreamVariables } from '../mesh/upstream-variables.ts';
 
-/** What the bridge keeps of a MeshService. */
+/** The facts of a MeshService that the bridge keeps. */
 export interface ServiceFacts {
   namespace: string;
   name: string;
@@ -99,8 +99,7 @@ function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | u
 }
 
 /**
- * The MeshService that decides about a Consul name: the holder of the claim, whatever else its status says. Before any claim, the
- * oldest that stays, since it will make it. One that has lost the name comes last, and admits nobody.
+ * The MeshService that decides about a Consul name: the holder of the claim, even when its status says more. Before any claim, the oldest that stays, since it will make it. One that has lost the name comes last, and admits nobody.
  */
 export function deciding(meshServices: MeshServices, service: string): ServiceFacts | undefined {
   const order = (facts: ServiceFacts): string =>

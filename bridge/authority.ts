@@ -14,7 +14,7 @@ import { expiresAtMs, issue, issueForCsr } from '../clients/pki/authority.ts';
 export interface Authority {
   /** PEM of the CA certificates; the first one signs. */
   caPem: string;
-  /** SHA-256 of the signing CA certificate (DER), hex: what an invite carries. */
+  /** SHA-256 of the signing CA certificate (DER), hex, as an invite carries it. */
   caFingerprint: string;
   /** Whether one of the CA certificates signed it. Says nothing about its validity in time. */
   issued(certificate: X509Certificate): boolean;

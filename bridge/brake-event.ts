@@ -2,7 +2,7 @@ import type { EventFacts } from '../clients/kube/event-book.ts';
 
 const NAMED = 20;
 
-/** What people see with `kubectl -n landbridge get events` when the mass-loss brake of a site goes on or off. */
+/** The event in `kubectl -n landbridge get events` when the mass-loss brake of a site goes on or off. */
 export function brakeEvent(
   pod: { name: string; namespace: string },
   site: string,

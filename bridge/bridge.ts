@@ -36,10 +36,10 @@ export interface Bridge {
   failedJoins: FailedJoins;
   /** Asks Consul's DNS and gives the message; undefined where its address is not known. Throws DnsUnavailable. */
   askName?: (question: NamesRequest) => Promise<Buffer>;
-  /** What machines fetch before they join. */
+  /** The files that machines fetch before they join. */
   vmFiles: VmFiles;
   metrics: Metrics;
-  /** Whether the records have been read from Consul: before that nobody can be told from a stranger. */
+  /** Whether the records have been read from Consul. Before that every host looks like a stranger. */
   loaded: () => boolean;
   /** Whether this is the active bridge still, see tenure.ts. Asks Consul; never throws. */
   holds: () => Promise<boolean>;

@@ -2,7 +2,7 @@ import type { Peer } from './peer.ts';
 import type { Bridge } from './bridge.ts';
 import type { Host } from './hosts.ts';
 
-/** One request, authenticated and checked: what a handler gets. */
+/** One request, authenticated and checked, as a handler gets it. */
 export interface Call<Body = undefined> {
   bridge: Bridge;
   body: Body;

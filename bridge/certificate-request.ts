@@ -3,7 +3,7 @@ import { createHash, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { Refusal } from './refusal.ts';
 
-/** All that is taken over from a PKCS#10 request: the key. What it says about its subject is not even read. */
+/** The key of a PKCS#10 request. Its subject is not read. */
 export interface RequestedKey {
   /** The request itself, PEM. */
   csr: string;
@@ -13,7 +13,7 @@ export interface RequestedKey {
 
 const ADVICE = 'send a PKCS#10 request in PEM, of an ECDSA P-256 key, signed with that key';
 
-/** Refuses what is no request, another kind of key, and a request that its own key did not sign. */
+/** Refuses bytes that are not a request, another type of key, and a request that its own key did not sign. */
 export async function readCertificateRequest(pem: string): Promise<RequestedKey> {
   const request = parse(pem);
   const algorithm = request.publicKey.algorithm as { name: string; namedCurve?: string };

@@ -3,7 +3,7 @@ import type { Bridge } from './bridge.ts';
 import type { Host } from './hosts.ts';
 import { Refusal } from './refusal.ts';
 
-/** From one boot of a machine to the next: who speaks for a host, by its own word. Kept in the host's record. */
+/** The run of a machine from one boot to the next, by its own word. Kept in the host's record. */
 export interface Claim {
   id: string;
   address: string;
@@ -33,11 +33,11 @@ export function claimHost(bridge: Bridge, host: Host, run: MachineRun | undefine
     bridge.log.warn({ site: host.site, host: host.host, holder, rival: { id: run.id, address } }, 'a copy is refused');
     throw new Refusal('hostClaimed', refusalOf(bridge, host, holder, { id: run.id, address }));
   }
-  // Who leaves keeps nobody out.
+  // A host that leaves keeps no other host out.
   const claim = run.leaves ? undefined : { id: run.id, address };
   if (holder?.id === claim?.id && holder?.address === claim?.address) return;
   host.claim = claim;
-  // It outlives the bridge; what cannot be written now costs no more than that.
+  // It outlives the bridge. A failed write costs only that.
   bridge.hosts
     .change(host, (record) => ({ ...record, claim }))
     .catch((err: unknown) => bridge.log.warn({ err, site: host.site, host: host.host }, 'a claim was not written'));
@@ -55,7 +55,7 @@ function refusalOf({ clock, leaseMs }: Bridge, host: Host, holder: Claim, rival:
   );
 }
 
-/** What people should know of a host that two machines claim; undefined: nothing, for two leases at least. */
+/** The warning about a host that two machines claim; undefined: none for two leases at least. */
 export function rivalNote({ clock, leaseMs }: Bridge, { host, claim, rival }: Host): string | undefined {
   if (rival === undefined || clock.steady() - rival.atMs > 2 * leaseMs) return undefined;
   return `a copy at ${rival.address} (run ${rival.id}) claims to be ${host}, which is at ${claim?.address ?? '?'} (run ${claim?.id ?? '?'}), and is refused`;

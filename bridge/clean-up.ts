@@ -4,7 +4,7 @@ import type { Host } from './hosts.ts';
 const AT_MOST_EVERY_MS = 1000;
 
 /**
- * What goes by the clock of death: the time of death is kept in the host's record, so that it survives a restart, and
+ * Work by the time of death: the time of death is kept in the host's record, so that it survives a restart, and
  * the instances of a host dead for `deregisterAfterMs` leave the catalog. The record stays: the host may come back.
  * Call it as often as you like; it writes only what differs, and at most one record a host at a time.
  */

@@ -12,7 +12,7 @@ type Kv = Pick<Consul, 'kvGet' | 'kvList' | 'kvCas' | 'kvDelete'>;
 const PREFIX = 'landbridge/external/';
 const keyOf = (site: string, name: string): string => `${PREFIX}${site}/${name}`;
 
-/** All records; those that cannot be read are named in `unreadable` and otherwise left alone. */
+/** All records. Unreadable ones are named in `unreadable` and otherwise left alone. */
 export async function listExternalRecords(consul: Kv): Promise<{ records: ExternalRecord[]; unreadable: string[] }> {
   const records: ExternalRecord[] = [];
   const unreadable: string[] = [];

@@ -10,7 +10,7 @@ import type { Probe, ProbeResult } from './probe.ts';
 export interface External {
   name: string;
   wanted: ExternalRequest;
-  /** The newest result; what is in Consul changes only when its health does. */
+  /** The newest result. Consul is written only when the health changes. */
   latest: ProbeResult;
 }
 
@@ -58,13 +58,13 @@ export function createExternals(options: ExternalsOptions): Externals {
     if (!signal.aborted) external.latest = result;
   };
 
-  /** What Consul should say: the output of the result that last changed the health, so that a flip is the only write. */
+  /** The wanted state in Consul: the output of the result that last changed the health, so that a flip is the only write. */
   function write(external: Checked): Promise<string[]> {
     const { name, wanted, latest } = external;
     const node = externalNode(wanted.site, name);
     const before = writer.wanted(node);
     const now = before?.registrations[name]?.checks[0];
-    // What an earlier version registered says nothing of when: it is not written anew for that.
+    // A registration of an earlier version holds no time. It is not written again for that.
     const since = before === undefined ? new Date(clock.now()).toISOString() : before.Meta[SINCE_META];
     const told = now?.Status === latest.health ? { health: now.Status, output: now.Output } : latest;
     return writer.want(node, bridgeOwner(wanted.site, name), externalNodeEntry(name, wanted, told, since));
@@ -77,7 +77,7 @@ export function createExternals(options: ExternalsOptions): Externals {
       await clock.wait(external.wanted.check.intervalMs * jitter, signal);
       if (signal.aborted) return;
       await check(external);
-      // A replaced or removed registration writes nothing any more.
+      // A replaced or removed registration stops writing.
       if (!signal.aborted) await write(external);
     }
   }

@@ -2,8 +2,7 @@ import type { Clock } from '../clients/kube/clock.ts';
 import { Refusal } from './refusal.ts';
 
 /**
- * Tells whoever guesses invites nothing any more: after so many failures a minute from one address, all further ones
- * have one answer. It never stands before an invite that is good: behind a NodePort every machine has a node's address.
+ * Tells a guesser of invites nothing: after so many failures a minute from one address, all further ones get one answer. It never stands before an invite that is good: behind a NodePort every machine has a node's address.
  */
 export interface FailedJoins {
   /** Counts a failure; throws a Refusal to answer with instead, when the address has failed too often. */
@@ -13,7 +12,7 @@ export interface FailedJoins {
 const WINDOW_MS = 60_000;
 const MAX_ADDRESSES = 10_000;
 
-/** `limit`: failures a minute that are told why. Default 20. */
+/** `limit`: failures a minute that get their reason. Default 20. */
 export function limitFailedJoins(clock: Pick<Clock, 'steady'>, limit = 20): FailedJoins {
   const failed = new Map<string, { sinceMs: number; count: number }>();
 

@@ -2,7 +2,7 @@ import type { Server } from 'node:https';
 import { type Socket, connect } from 'node:net';
 
 export interface Forwarding {
-  /** Ends the connections that were handed on: whoever was there comes again. */
+  /** Ends the connections that were handed on. Their clients come again. */
   cut(): void;
 }
 
@@ -14,7 +14,7 @@ const CONNECT_MS = 1000;
  */
 export function forwardToLeader(server: Server, leader: () => string | undefined): Forwarding {
   const handedOn = new Set<Socket>();
-  // What Node itself does with a connection: the TLS handshake.
+  // The handler of Node itself for a connection: the TLS handshake.
   const accept = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {

@@ -3,7 +3,7 @@ import type { Consul } from '../clients/consul/consul.ts';
 import { name } from '../mesh/bridge-api.ts';
 import type { HostIdentity } from './authority.ts';
 
-/** What outlives the bridge of a host, in Consul KV at `landbridge/hosts/<site>/<host>`. Holds no secret. */
+/** The facts of a host that outlive the bridge, in Consul KV at `landbridge/hosts/<site>/<host>`. Holds no secret. */
 const hostRecord = z.object({
   site: name,
   host: name,
@@ -17,7 +17,7 @@ const hostRecord = z.object({
   lastInvite: z.object({ id: z.string(), secretSha256: z.string(), service: name }),
   /** Which of the machines that have its key speaks for it, see claim.ts. */
   claim: z.object({ id: z.string(), address: z.string() }).optional(),
-  /** RFC 3339, when its lease lapsed; absent while it is heard. The clean-up clock starts here and survives restarts. */
+  /** RFC 3339, when its lease lapsed; absent while it beats. The clean-up clock starts here and survives restarts. */
   diedAt: z.string().optional(),
   /** RFC 3339. Its keys may never come back; a key that joins with a later invite may. */
   revokedAt: z.string().optional(),
@@ -34,7 +34,7 @@ const keyOf = ({ site, host }: HostIdentity): string => `${PREFIX}${site}/${host
 
 type Kv = Pick<Consul, 'kvGet' | 'kvList' | 'kvCas' | 'kvDelete'>;
 
-/** All records; those that cannot be read are named in `unreadable` and otherwise left alone. */
+/** All records. Unreadable ones are named in `unreadable` and otherwise left alone. */
 export async function listHostRecords(consul: Kv): Promise<{ records: HeldRecord[]; unreadable: string[] }> {
   const records: HeldRecord[] = [];
   const unreadable: string[] = [];

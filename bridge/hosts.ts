@@ -15,7 +15,7 @@ export interface Host extends HostIdentity {
   /** undefined for a node of ours without a record (a lost KV): it can only lapse and be cleaned up. */
   held: HeldRecord | undefined;
   lease: Lease;
-  /** Milliseconds since 1970, when the lease lapsed; undefined while it is heard. */
+  /** Milliseconds since 1970, when the lease lapsed; undefined while it beats. */
   diedAtMs: number | undefined;
   claim: Claim | undefined;
   rival: Rival | undefined;
@@ -28,9 +28,9 @@ export interface Hosts {
   all(): Host[];
   add(identity: HostIdentity, heardAtMs: number, held?: HeldRecord): Host;
   remove(identity: HostIdentity): void;
-  /** Makes or changes the record, in KV and here. Throws a Refusal when others keep writing it, and what Consul throws. */
+  /** Makes or changes the record, in KV and here. Throws a Refusal when others keep writing it, and the errors of Consul. */
   save(host: Host, change: (record: HostRecord | undefined) => HostRecord): Promise<void>;
-  /** As save, but throws a Refusal when there is no record. */
+  /** As save, but throws a Refusal without a record. */
   change(host: Host, change: (record: HostRecord) => HostRecord): Promise<void>;
   erase(host: Host): Promise<void>;
 }
@@ -49,7 +49,7 @@ export function createHosts(consul: Kv): Hosts {
       const written = await writeHostRecord(consul, next, host.held?.modifyIndex ?? 0);
       if (written !== undefined) {
         host.held = written;
-        // It may have been removed while this waited for its turn: what has a record is known.
+        // It may have been removed while this waited for its turn. A host with a record is known.
         hosts.set(keyOf(host), host);
         return;
       }

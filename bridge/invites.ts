@@ -18,7 +18,7 @@ const PREFIX = 'landbridge/invites/';
 const MAX_OPEN = 1000;
 const ADVICE = 'ask for a new one (landbridge vm invite)';
 
-/** Makes an invite, and sweeps out those that have expired. The secret is in the answer and nowhere else. */
+/** Makes an invite, and sweeps out expired ones. The secret is in the answer and nowhere else. */
 export async function createInvite(
   consul: Kv,
   wanted: { service: string; site: string; ttlMs: number },
@@ -44,8 +44,7 @@ export async function createInvite(
 }
 
 /**
- * The open invite of that id and secret. Each way to fail has its own sentence; whoever does not know the id (128
- * random bits) learns nothing, and the secret is compared in constant time.
+ * The open invite of that id and secret. Each way to fail has its own sentence; a sender without the id (128 random bits) learns nothing, and the secret is compared in constant time.
  */
 export async function findInvite(
   consul: Kv,
@@ -92,7 +91,7 @@ async function earlier(consul: Kv, id: string): Promise<KvEntry | undefined> {
   return key === undefined ? undefined : consul.kvGet(key);
 }
 
-/** Of any number that try at once, exactly one gets past this. */
+/** Exactly one of several that try at once gets past this. */
 export async function spendInvite(consul: Kv, invite: OpenInvite): Promise<void> {
   if (!(await consul.kvDelete(invite.key, invite.modifyIndex))) {
     throw new Refusal('inviteSpent', `the invite was used by another host just now: ${ADVICE}`);

@@ -6,7 +6,7 @@ import type { Host } from './hosts.ts';
 
 /** The one judge of all leases of a bridge. */
 export interface Leases {
-  /** The host was heard: its lease runs anew, and a lapsed one is held again. */
+  /** The host has beaten: its lease begins again, also a lapsed one. */
   heard(host: Host): void;
   /** Judges every site now. Gives how long the judge may sleep, in milliseconds. */
   judgeNow(): number;
@@ -14,7 +14,7 @@ export interface Leases {
   brakes(): { site: string; held: string[] }[];
   /**
    * An operator knows better: no brake at this site for `ms`; 0 puts it back into force. The hosts that it holds get one
-   * more beat, and lapse. A bridge that is started anew knows nothing of it. Gives the hosts that were held.
+   * more beat, and lapse. A restarted bridge knows nothing of it. Gives the hosts that were held.
    */
   release(site: string, ms: number): string[];
   /** Sites without a brake, and for how much longer, ms. */
@@ -33,7 +33,7 @@ export interface LeasesOptions {
   onLapse: (host: Host) => void;
   /** The brake of a site went on (`held`: the silent hosts) or off. Must not throw. */
   onBrake?: (site: string, held: string[] | undefined) => void;
-  /** Called each time before the judge sleeps; for what goes by the same clock. Must not throw. */
+  /** Called each time before the judge sleeps, for work by the same clock. Must not throw. */
   onJudged: () => void;
   /**
    * Whether the host has an instance that a lapse would take out. A host without an instance does not count in a mass
@@ -47,7 +47,7 @@ const NO_BRAKE: BrakeRule = { moreThan: Infinity, share: 1 };
 export function createLeases(options: LeasesOptions): Leases {
   const { clock, leaseMs, rule, log, onLapse, inMesh = () => true } = options;
   let braked = new Map<string, string[]>();
-  /** By site, until when, on the steady clock. */
+  /** The end of the freedom of each site, on the steady clock. */
   const free = new Map<string, number>();
 
   function judgeNow(): number {
@@ -104,7 +104,7 @@ export function createLeases(options: LeasesOptions): Leases {
   function forgive(lostMs: number): void {
     for (const host of options.hosts()) {
       const { extraMs = 0 } = host.lease;
-      // Who was heard in the meantime needs no more than a lease.
+      // A host that has beaten in the meantime needs just a lease.
       const heldUpMs = Math.min(lostMs, clock.steady() - host.lease.heardAtMs);
       if (!host.lease.down) host.lease = { ...host.lease, extraMs: extraMs + heldUpMs };
     }

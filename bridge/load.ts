@@ -11,10 +11,8 @@ import { isLapsed } from './vm-node.ts';
 const PARALLEL = 8;
 
 /**
- * Takes up what an earlier life of the bridge left: records from KV, nodes from the catalog. Every host gets a full
- * lease, except one that Consul shows as lapsed, or does not show any more: that one is down already and stays so until
- * it is heard, so that machines that ended long ago are no loss of the moment after a start. All is read
- * before anything is taken over, so a failure (it throws what Consul throws) leaves nothing half loaded.
+ * Takes up the records in KV and the nodes in the catalog of an earlier life of the bridge. Every host gets a full
+ * lease, except one that Consul shows as lapsed, or has lost: that one is down already and stays so until it beats, so that machines that ended long ago do not count as a loss after a start. All is read before anything is taken over, so a failure (it throws the errors of Consul) leaves nothing half loaded.
  */
 export async function load(bridge: Bridge): Promise<void> {
   const { consul, log } = bridge;

@@ -17,7 +17,7 @@ export interface Metrics {
   externals: Gauge<'health'>;
 }
 
-/** What the gauges ask when they are scraped. */
+/** The sources of the gauges, read at each scrape. */
 export interface Observed {
   leases: () => { site: string; down: boolean }[];
   brakes: () => { site: string; held: string[] }[];

@@ -10,13 +10,13 @@ import { type Change, describeChange } from '../mesh/plan.ts';
 import { nodeAfter } from '../mesh/after.ts';
 
 /**
- * Keeps Consul nodes as they are wanted. What Consul holds of each is cached, so that wanting the same again costs no
+ * Keeps Consul nodes as they are wanted. The state in Consul is cached, so that wanting the same again costs no
  * request. The cache is believed until a doubt: a failed write, a refused one, a lost Consul, or the timer.
  *
  *   want --> differs from the cache? --no--> done, no request
  *                     | yes
  *                     v
- *          (doubt: read first) --> diff --> apply --all done--> cache = what was applied
+ *          (doubt: read first) --> diff --> apply --all done--> cache = the applied state
  *                     ^                        |
  *                     +---- back-off <= 5 s ---+ something failed: doubt
  */
@@ -29,9 +29,9 @@ export interface NodeWriter {
    * is tried again until it is wanted otherwise.
    */
   want(name: string, owner: string, desired: NodeEntry | undefined, waitMs?: number): Promise<string[]>;
-  /** What is wanted now; undefined when the node is to be gone or was never heard of. */
+  /** The wanted node; undefined when the node is to be gone, or is unknown. */
   wanted(name: string): NodeEntry | undefined;
-  /** What Consul holds as far as is known. */
+  /** The state in Consul as far as it is known. */
   held(name: string): NodeEntry | undefined;
   /** Reads everything again and mends it. */
   verifyAll(): Promise<void>;

@@ -53,7 +53,7 @@ export function openApi(): object {
           required: ['code', 'message'],
           properties: {
             code: { type: 'string', enum: Object.keys(REFUSAL_STATUS), description: 'Stable.' },
-            message: { type: 'string', description: 'What is wrong and what to do, in one sentence.' },
+            message: { type: 'string', description: 'The problem and the remedy, in one sentence.' },
           },
         },
       },

@@ -4,7 +4,7 @@ import { ADMIN_ORGANISATION, type Authority, type HostIdentity } from './authori
 import { keyFingerprint } from './certificate-request.ts';
 import { Refusal } from './refusal.ts';
 
-/** Who is at the other end of a connection, by its client certificate. */
+/** The peer of a connection, by its client certificate. */
 export type Peer =
   | { kind: 'nobody' }
   | ({ kind: 'host'; fingerprint: string; notAfterMs: number } & HostIdentity)
@@ -15,7 +15,7 @@ export type PeerReader = (socket: TLSSocket) => Peer;
 /**
  * Reads the client certificate of a connection, once for each connection. The handshake has proved that the peer holds
  * the key. Signature, time and names are judged here and not by OpenSSL, because a host whose certificate has run out
- * may still renew it (see handlers/renew.ts). Throws a Refusal for a certificate that is none of ours.
+ * may still renew it (see handlers/renew.ts). Throws a Refusal for a certificate of another authority.
  */
 export function peerReader(authority: Authority): PeerReader {
   const read = new WeakMap<TLSSocket, Peer>();

@@ -10,8 +10,7 @@ import { createPool } from './pool.ts';
 import { reachSidecar } from './reach.ts';
 
 /**
- * What machines reach of the pods that they call. The bridge is often a pod itself, so that what it reaches says little of
- * a site: it chooses what is tried, the machines try, and it writes what they found, one key a site, for the operator.
+ * Whether machines reach the pods that they call. The bridge is often a pod itself, so its own tries say little about a site: it chooses the targets, the machines try, and it writes their results, one key a site, for the operator.
  *
  *   host --POST /v1/probe--> targets --TCP by the host--> results --each 15 s--> landbridge/reach/SITE
  */
@@ -46,7 +45,7 @@ interface Found extends ProbeResult {
 }
 
 const PERIOD_MS = 30_000;
-/** Of a site's hosts together, at most two a second ask. */
+/** All hosts of a site together ask at most twice a second. */
 const PER_HOST_MS = 500;
 const PODS_A_SERVICE = 3;
 const PODS_GOOD_MS = 5000;
@@ -129,7 +128,7 @@ export function createPodReach(options: PodReachOptions): PodReach {
       const results = [...found.values()].filter((one) => one.site === site);
       await tell(await report(site, results));
     }
-    // A bridge that has just begun has heard of nobody yet; what was written before stands until everybody had a turn.
+    // A bridge that has just begun knows no result yet. The earlier report stands until every host had a turn.
     for (const { key } of await consul.kvList(REACH_KEYS)) {
       const site = key.slice(REACH_KEYS.length);
       if (sites.has(site) || now - startedMs < GOOD_PERIODS * periodMs(site)) continue;
@@ -147,7 +146,7 @@ export function createPodReach(options: PodReachOptions): PodReach {
     async note(host, results) {
       const called = calledBy(host);
       for (const result of results.filter(({ service }) => called.includes(service))) {
-        // What nobody was asked to try is not kept.
+        // Results without a request are not kept.
         if (!(await podsOf(result.service)).some((pod) => isOf(pod, result))) continue;
         const key = [host.site, host.host, result.service, target(result.address, result.port)].join(' ');
         found.set(key, { ...result, site: host.site, host: host.host, atMs: clock.steady() });

@@ -5,7 +5,7 @@ import type { ProbeResult } from './probe.ts';
 /** An answer is 7 bytes. */
 const MAX_ANSWER_BYTES = 4096;
 
-/** Asks for the app's health over plain HTTP/2. Rejects when there is no answer. */
+/** Asks for the app's health over plain HTTP/2. Rejects without an answer. */
 export function grpcProbe(
   { address, port, service }: { address: string; port: number; service: string },
   signal: AbortSignal,

@@ -39,7 +39,7 @@ export const probe: Probe = async (target, signal) => {
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
-    // Whatever is left of the connection goes with it.
+    // The rest of the connection goes with it.
     stop();
   }
 };

@@ -3,7 +3,7 @@ import { admit } from './admission.ts';
 import type { Bridge } from './bridge.ts';
 import { Refusal } from './refusal.ts';
 
-/** What the MeshService says about `service`. Throws a Refusal when none admits the site, or none is known yet. */
+/** The facts of the MeshService about `service`. Throws a Refusal when no MeshService admits the site, or none is known yet. */
 export function requireAdmitted(bridge: Pick<Bridge, 'meshServices'>, service: string, site: string): ServicePlan {
   const admission = admit(bridge.meshServices, service, site);
   if (admission.kind === 'admitted') return admission.plan;

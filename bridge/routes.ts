@@ -100,7 +100,7 @@ function hostRoute<Body>(
   return { method, path, who, schema, decides: !READS.has(path), handle: handle as Route['handle'] };
 }
 
-/** The route of a request, the methods its path knows, and what stands for `:name`. */
+/** The route of a request, the methods that its path knows, and the value of `:name`. */
 export function findRoute(method: string, path: string): { route: Route | undefined; methods: string[]; name: string } {
   const slash = path.lastIndexOf('/');
   const fits = ROUTES.filter((one) => one.path === path || one.path === `${path.slice(0, slash)}/:name`);

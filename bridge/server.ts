@@ -94,7 +94,7 @@ async function answer(
   const known = identify(bridge, route.who, peer);
   if (known !== undefined) bridge.connections.note(known, socket);
   const body = route.schema === undefined ? undefined : await readJson(request, route.schema);
-  // The body may have come slowly: a host that left or was revoked meanwhile has no more to say.
+  // The body may have come slowly. A host that left or was revoked meanwhile is refused.
   const host = identify(bridge, route.who, peer);
   if (route.decides) await requireTenure(bridge);
   const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
@@ -124,7 +124,7 @@ function refusalOf(bridge: Bridge, error: unknown): Refusal {
   return new Refusal('internal', 'the bridge failed at this: look at its log');
 }
 
-/** What is no HTTP never reaches a route; it gets the same shape of answer. */
+/** Bytes that are not HTTP never reach a route. They get the same shape of answer. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const body = JSON.stringify(new Refusal('badHttp', 'the request cannot be read as HTTP/1.1').answer());
@@ -134,7 +134,7 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 function send(response: ServerResponse, status: number, body: unknown, unread?: IncomingMessage): void {
   if (response.destroyed) return;
-  // What was not read of a refused request is not read any more: the connection ends with the answer.
+  // The rest of a refused request is not read. The connection ends with the answer.
   if (unread !== undefined && !unread.complete) response.setHeader('connection', 'close');
   const text = JSON.stringify(body ?? {});
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });

@@ -9,7 +9,7 @@ const DAY_MS = 24 * 3_600_000;
 const HALF_LIFE_MS = (SERVING_CERTIFICATE_DAYS * DAY_MS) / 2;
 const RETRY_MS = 60_000;
 
-/** Every name under which a bridge is reached: what it advertises, its Kubernetes Service, and loopback. */
+/** Every name under which a bridge is reached: its advertised addresses, its Kubernetes Service, and loopback. */
 export function servingNames(advertise: string[], namespace: string): string[] {
   const hosts = advertise.map((address) => address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, ''));
   const service = 'landbridge-bridge';
@@ -17,7 +17,7 @@ export function servingNames(advertise: string[], namespace: string): string[] {
   return [...new Set([...hosts, ...inside])];
 }
 
-/** All of it each time: what a new context does not name goes back to Node's default. */
+/** All options each time, since a new context sets missing ones back to Node's default. */
 export const servingContext = (authority: Pick<Authority, 'caPem'>, { cert, key }: ServingCertificate) =>
   ({
     cert,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { BOOTSTRAP_AGAIN } from '../mesh/installation.ts';
 import { DEFAULT_LEASE_MS } from '../mesh/lease.ts';
 
-/** What a bridge is told by its environment. Every duration is in milliseconds. */
+/** The settings of a bridge, from its environment. Every duration is in milliseconds. */
 export interface BridgeSettings {
   consul: { addresses: string[]; serverName: string; datacenter: string };
   /** Folder with consul-token, consul-ca.crt, signing.key, ca.crt and ca.key. */

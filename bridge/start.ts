@@ -52,7 +52,7 @@ export interface BridgeParts {
   /** 0 <= random() < 1. */
   random: () => number;
   askName?: Bridge['askName'];
-  /** What machines fetch before they join. Default: nothing. */
+  /** The files that machines fetch before they join. Default: no files. */
   vmFiles?: VmFiles;
   /** The mass-loss brake of a site went on, with the hosts that it holds, or off. Must not throw. */
   onBrake?: (site: string, held: string[] | undefined) => void;
@@ -100,7 +100,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
 
   const loaded = loadUntilDone(bridge, tenure, parts.random, signal).then(() => {
     isLoaded = !signal.aborted;
-    // Whoever was handed on to the bridge before comes here now.
+    // Clients that were handed on to the earlier bridge come here now.
     forwarding.cut();
   });
   const loops = Promise.all([

@@ -28,7 +28,7 @@ export interface Tenure {
 
 export interface TenureOptions {
   consul: Pick<Consul, 'kvGet' | 'kvAcquire' | 'kvRelease' | 'createSession' | 'renewSession' | 'destroySession'>;
-  /** Of this process, new with each start. */
+  /** The id of this process, new with each start. */
   id: string;
   /** A later process of the same pod is its successor, and need not wait. */
   pod: string;
@@ -83,7 +83,7 @@ export function createTenure({ consul, id, pod, address, clock, log, onLost }: T
     return true;
   }
 
-  /** The session ran out: while Consul was away, or this process stood still. Whoever came in between has the lock. */
+  /** The session ran out: while Consul was away, or this process stood still. Another bridge may have taken the lock in between. */
   async function claimAgain(): Promise<void> {
     const signed = signatureOf(await consul.kvGet(KEY));
     if (signed !== undefined && signed.id !== id) lose(signed.id);
@@ -95,7 +95,7 @@ export function createTenure({ consul, id, pod, address, clock, log, onLost }: T
     async holds() {
       if (lost) return false;
       const signed = signatureOf(await consul.kvGet(KEY).catch(() => undefined));
-      // A KV without the key was emptied by somebody; there is no successor.
+      // A KV without the key was emptied by somebody, so there cannot be a successor.
       return signed === undefined || signed.id === id || lost ? !lost : lose(signed.id);
     },
     leader: () => leader,

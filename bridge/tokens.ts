@@ -14,7 +14,7 @@ export const AUTH_METHOD = 'landbridge-bridge';
 /**
  * Consul tokens of the hosts' sidecars, each for one service. A rotation ends none: a live stream goes on with the token
  * it was opened with, and Consul closes it when that one ends. So a replaced token lives out the half of its life that is
- * left, and ends sooner only with what it is for: when the host leaves the service, is revoked, or is no more admitted.
+ * left, and ends sooner only with its purpose: when the host leaves the service, is revoked, or is not admitted any longer.
  */
 export interface Tokens {
   /** Logs in. Asked again within 8 s, because the answer was lost, gives the same token. Throws what Consul throws. */
@@ -45,7 +45,7 @@ const DEFAULT_TTL_MS = 3_600_000;
 const PROVE_EVERY_MS = 30_000;
 /** Questions at a time when every token is in doubt. */
 const PROOFS_AT_A_TIME = 8;
-/** Live ones of a host for one service. One in use and its successor are two; what a host gone wrong asks for is bounded. */
+/** Live ones of a host for one service. One in use and its successor are two. The limit bounds the requests of a faulty host. */
 const MAX_LIVE = 4;
 
 export function createTokens(options: {
@@ -58,7 +58,7 @@ export function createTokens(options: {
   mayHold: (host: HostIdentity, service: string) => boolean;
 }): Tokens {
   const { consul, vault, signingKeyPem, clock, log, mayHold } = options;
-  /** By host, oldest first. */
+  /** Keyed by host, oldest first. */
   const issued = new Map<string, Issued[]>();
   const underWay = new Map<string, Promise<Issued>>();
   let ending: Issued[] = [];
@@ -135,7 +135,7 @@ export function createTokens(options: {
     pay(token, service);
     const surplus = issued.get(keyOf(token))!.filter((held) => held.service === service);
     drop(token, (held) => surplus.slice(0, -MAX_LIVE).includes(held));
-    // Not waited for: what is lost with it is that a restarted bridge could end this token before it expires.
+    // Not awaited: without the record a restarted bridge cannot end this token before it expires, and that is all.
     void vault.keep(token).catch((error: unknown) => log.warn({ err: error, host, service }, 'sealing a token failed'));
     return token;
   }

@@ -15,7 +15,7 @@ export interface VmFile {
 }
 
 export interface VmFiles {
-  /** By name; empty when no architecture is whole. Read once: the files of an image never change. */
+  /** Keyed by name; empty when no architecture is whole. Read once: the files of an image never change. */
   list(): Promise<VmFile[]>;
 }
 
@@ -30,7 +30,7 @@ export interface VmFilesOptions {
 
 const PROGRAM = 'landbridge.mjs';
 
-/** What a machine needs to join, for each architecture of which there are both Node and Envoy. */
+/** The files that a machine needs to join, for each architecture that has both Node and Envoy. */
 export function openVmFiles(options: VmFilesOptions): VmFiles {
   let listed: Promise<VmFile[]> | undefined;
   return {

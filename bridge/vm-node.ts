@@ -4,7 +4,7 @@ import { type Instance, registrationsOf } from '../mesh/instance.ts';
 import { bridgeOwner, sidecarId, vmNode } from '../mesh/names.ts';
 import type { HostIdentity } from './authority.ts';
 
-/** The Consul node of a host: its admitted instances as the host's beat says. undefined when there are none. */
+/** The Consul node of a host: its admitted instances as the host's beat says. undefined without instances. */
 export function vmNodeEntry(
   identity: HostIdentity,
   beat: BeatRequest,
@@ -23,8 +23,7 @@ export function vmNodeEntry(
 }
 
 /**
- * What services without a MeshService go on with, as far as it is in the catalog: their upstreams. Their protocol is no
- * part of a registration. A service that has no instance in the catalog has nothing to go on with.
+ * The upstreams of services without a MeshService, as far as the catalog holds them. A registration does not hold the protocol. A service that has no instance in the catalog has nothing to go on with.
  */
 export function orphanPlans(
   services: ReadonlyMap<string, string>,
@@ -70,7 +69,7 @@ const vmInstance = (
   accessLog: plan.proxy?.accessLog ?? 'none',
 });
 
-/** "200 in 3 ms" and then "200 in 4 ms" is no news: while a check stays passing its first output stays, unwritten. */
+/** A change from "200 in 3 ms" to "200 in 4 ms" is not worth a write: while a check stays passing its first output stays. */
 function keepOutput(wanted: Registration, held: NodeEntry | undefined): Registration {
   const before = held?.registrations[wanted.service.ID]?.checks ?? [];
   const checks = wanted.checks.map((check) => {
@@ -82,7 +81,7 @@ function keepOutput(wanted: Registration, held: NodeEntry | undefined): Registra
 
 const LEASE_LOST = 'lease lost: ';
 
-/** What every check of a host says when nothing was heard from it for a whole lease. */
+/** The output of every check of a host that was silent for a whole lease. */
 export const leaseLostOutput = (host: string, leaseMs: number): string =>
   `${LEASE_LOST}nothing heard from ${host} for ${Math.round(leaseMs / 100) / 10} s`;
 

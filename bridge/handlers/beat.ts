@@ -49,7 +49,7 @@ async function answerBeat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   const patienceMs = bridge.leaseMs * PATIENCE_SHARE;
   const { plans, orphaned, refused, unknown } = judgeServices(call);
   if (unknown) {
-    // Nobody may be refused or admitted for want of news; what is registered already still turns up or down.
+    // Missing news must not refuse or admit an instance. Registered instances still turn up or down.
     const known = bridge.writer.wanted(host.node);
     if (known !== undefined) await bridge.writer.want(host.node, host.owner, flippedNode(known, body), patienceMs);
     throw new Refusal(
@@ -76,7 +76,7 @@ async function answerBeat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   };
 }
 
-/** What MeshServices say now about the services that the host has joined, and those it speaks of without having. */
+/** The present facts of MeshServices about the services that the host has joined, and about others in its beat. */
 function judgeServices({ bridge, host, body }: HostCall<BeatRequest>) {
   const joined = host.held?.record.services ?? [];
   const plans = new Map<string, ServicePlan>();

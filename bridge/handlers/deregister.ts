@@ -5,7 +5,7 @@ import { Refusal } from '../refusal.ts';
 import { refuseUnwritten } from '../refuse-unwritten.ts';
 import { requireName } from './register.ts';
 
-/** What DELETE /v1/external/:name answers. */
+/** The answer to DELETE /v1/external/:name. */
 export interface DeregisterAnswer {
   name: string;
   site: string;

@@ -10,7 +10,7 @@ import { SINCE_META } from '../external-node.ts';
 import type { External } from '../externals.ts';
 import type { Host } from '../hosts.ts';
 
-/** GET /v1/instances: all off-cluster instances, by site, host and id; with `?others` those that others registered, too. */
+/** GET /v1/instances: all off-cluster instances, by site, host and id; with `?others` the instances of other registrars, too. */
 export async function instances({ bridge, query }: Call): Promise<InstancesAnswer> {
   const rows = [
     ...bridge.hosts.all().flatMap((host) => vmRows(bridge, host)),
@@ -68,7 +68,7 @@ const externalRow = (bridge: Bridge, { name, wanted, latest }: External): Instan
 
 const PARALLEL = 8;
 
-/** What else is in the catalog and no pod: registered by hand, by an agent, by another tool or an earlier installation. */
+/** Other instances in the catalog that are not pods: registered by hand, by an agent, by another tool or an earlier installation. */
 async function otherRows(bridge: Bridge): Promise<InstanceRow[]> {
   const rows: InstanceRow[] = [];
   const nodes = (await bridge.consul.listNodes('')).filter(({ name }) => !name.startsWith('k8s.'));

@@ -60,7 +60,7 @@ interface Attempt {
   key: RequestedKey;
 }
 
-/** Two machines of one name can come this far at once: whose record is there first has the name, and the other is told. */
+/** Two machines of one name can come this far at once. The first record gets the name, and the other machine gets a refusal. */
 async function saveJoin(bridge: Bridge, attempt: Attempt): Promise<Host> {
   const { identity, invite } = attempt;
   const known = bridge.hosts.get(identity);
@@ -80,7 +80,7 @@ async function saveJoin(bridge: Bridge, attempt: Attempt): Promise<Host> {
     if (known === undefined && host.held === undefined) bridge.hosts.remove(host);
     throw error;
   }
-  // A name that was given anew belongs to no machine yet.
+  // A name that was given again belongs to no machine yet.
   host.claim = host.held?.record.claim;
   return host;
 }

@@ -5,7 +5,7 @@ import { claimHost } from '../claim.ts';
 import { refuseUnwritten } from '../refuse-unwritten.ts';
 import { withoutServices } from '../vm-node.ts';
 
-/** What POST /v1/leave answers: the services that are left. None: the host is forgotten. */
+/** The answer to POST /v1/leave: the services that remain. Empty: the host is forgotten. */
 export interface LeaveAnswer {
   services: string[];
 }
@@ -26,8 +26,7 @@ export async function leave({ bridge, host, body }: HostCall<z.output<typeof lea
   if (left.length === 0) {
     await bridge.hosts.erase(host);
     bridge.hosts.remove(host);
-    // A beat that was taken while the record went has written the node again; none is taken from here on. What Consul
-    // does not take now, the writer goes on trying: the host is forgotten and cannot ask again.
+    // A beat that came while the record went has written the node again. Later beats are refused. The writer goes on trying, since the host is forgotten and cannot ask again.
     await bridge.writer.want(node, owner, undefined);
   } else {
     await bridge.hosts.change(host, (record) => ({ ...record, services: left }));

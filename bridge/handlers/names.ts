@@ -12,8 +12,7 @@ const MAX_UNDER_WAY = 256;
 const MAX_OF_ONE = 32;
 
 /**
- * POST /v1/names: what Consul's DNS says, word for word. That port knows no clients, so it is open to the cluster alone,
- * and machines ask by way of the bridge, which knows them.
+ * POST /v1/names: the answer of Consul's DNS, word for word. That port knows no clients, so it is open to the cluster alone, and machines ask through the bridge, which knows them.
  */
 export async function names({ bridge, body, peer }: Call<NamesRequest>): Promise<NamesAnswer> {
   if (bridge.askName === undefined)

@@ -10,14 +10,14 @@ import { writeExternalRecord } from '../external-record.ts';
 import { Refusal } from '../refusal.ts';
 import { requireAdmitted } from '../require-admitted.ts';
 
-/** What PUT /v1/external/:name answers. */
+/** The answer to PUT /v1/external/:name. */
 export interface RegisterAnswer {
   name: string;
   site: string;
-  /** Of the first check. */
+  /** The result of the first check. */
   health: 'passing' | 'critical';
   output: string;
-  /** What Consul has not taken yet; it is tried until it has. */
+  /** The part that Consul has not taken yet. It is tried until Consul takes it. */
   problems: string[];
 }
 
@@ -43,7 +43,7 @@ export async function register({ bridge, body, name }: Call<ExternalRequest>): P
   return { name, site: body.site, health, output, problems };
 }
 
-/** Throws a Refusal when it may not be registered, whatever there is of it. */
+/** Throws a Refusal when the registration is forbidden, even where a part of it exists. */
 export async function requireRegistration(bridge: Bridge, name: string, wanted: ExternalRequest): Promise<void> {
   requireName(name);
   requireMeta(wanted.meta);

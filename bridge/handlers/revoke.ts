@@ -3,13 +3,13 @@ import type { revokeRequest } from '../../mesh/bridge-api.ts';
 import type { Call } from '../call.ts';
 import { Refusal } from '../refusal.ts';
 
-/** What POST /v1/revoke answers. */
+/** The answer to POST /v1/revoke. */
 export interface RevokeAnswer {
   site: string;
   host: string;
   /** Connections of the host that were cut. */
   connections: number;
-  /** What Consul has not taken yet; it is tried until it has. */
+  /** The part that Consul has not taken yet. It is tried until Consul takes it. */
   problems: string[];
 }
 

@@ -5,8 +5,7 @@ import { installOf } from '../install.ts';
 import { Refusal } from '../refusal.ts';
 
 /**
- * GET /v1/vm/:name: what a machine needs before it can prove anything, so anyone may have it; none of it is secret.
- * What it costs is bounded by download.ts.
+ * GET /v1/vm/:name: a file that a machine needs before it can prove anything, so anyone may have it. The files hold no secret. download.ts bounds their cost.
  */
 export async function vmFile({ bridge, name }: Call): Promise<Download> {
   if (name === INSTALL_SCRIPT) {

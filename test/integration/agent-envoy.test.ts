@@ -111,7 +111,7 @@ describe('Envoy on a machine, replaced by another', function () {
     await writeFile(`${installed}.new`, '#!/bin/sh\necho hello\n', { mode: 0o755 });
     await rename(`${installed}.new`, installed);
     await eventually('it is named', 20_000, async () =>
-      (await machine.status()).problems.some((problem) => problem.includes('is no Envoy that runs here')),
+      (await machine.status()).problems.some((problem) => problem.includes('is not an Envoy that runs here')),
     );
     expect((await allServe()).map(({ envoy }) => envoy.pid)).to.deep.equal(before.map(({ envoy }) => envoy.pid));
   });
