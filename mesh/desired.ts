@@ -28,8 +28,8 @@ export interface Intent {
   holds?: string | undefined;
   /** Owner marks of other MeshServices of the cluster that want the name. Default: not known. */
   rivals?: string[];
-  /** Which other MeshService selects the same pods, in a sentence. */
-  overlap?: string | undefined;
+  /** Which other MeshService selects the same pods, in a sentence; `yields`: the other is older, and has them. */
+  overlap?: { message: string; yields: boolean } | undefined;
   /** What the rules between MeshServices say of it (mesh/traffic/problems.ts). */
   problems?: TrafficProblem[] | undefined;
 }

@@ -1,5 +1,6 @@
 import type { Pod } from '../crds/kubernetes.ts';
 import { SIDECAR_CONTAINER } from './inject/sidecar.ts';
+import { podTrouble } from './pod-trouble.ts';
 import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, LABEL_VERSION, LABEL_ZONE } from './names.ts';
 
 /** What of a pod we keep in memory: the fields that are read, and no more. */
@@ -27,6 +28,8 @@ export interface PodFacts {
   finished: boolean;
   /** Why it is not ready, in one line. */
   notReadyBecause: string;
+  /** Why it will not be ready by itself (mesh/pod-trouble.ts). */
+  trouble?: string | undefined;
   /** Named ports of its containers and native sidecars. */
   ports: Record<string, number>;
 }
@@ -53,6 +56,7 @@ export function podFacts(pod: Pod): PodFacts {
     terminating: metadata.deletionTimestamp !== undefined,
     finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
     notReadyBecause: ready?.message || ready?.reason || `pod is ${status?.phase ?? 'Pending'}`,
+    trouble: podTrouble(pod),
     ports: namedPorts(spec),
   };
 }

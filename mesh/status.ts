@@ -4,8 +4,8 @@ import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
 import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
 import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
-import { selectorQuery } from './selector.ts';
 import { type ReachSeen, reachVerdict } from './reach.ts';
+import { noInstance, notReady } from './not-ready.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 
 /** What was seen beside the plan: all of it facts that somebody else gathered. */
@@ -172,15 +172,16 @@ function readyVerdict(
   // What nobody could look up is not known to be gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
   if (ready === 0 && podsRefused !== undefined) return verdict('False', 'PodsRefused', podsRefused);
-  if (total === 0) return verdict('False', 'NoInstances', nobody(intent));
+  if (total === 0) return verdict('False', 'NoInstances', noInstance(intent));
   const silent = proxies && silentMessage(proxies);
   if (silent !== undefined) {
     if (ready === 0) return verdict('False', 'AppNotListening', silent);
     return verdict('True', 'SomeInstancesNotReady', `${REASONS.SomeInstancesNotReady} ${silent}`);
   }
-  if (ready === 0) return verdict('False', 'NoReadyInstances');
+  if (ready === 0) return verdict('False', 'NoReadyInstances', notReady(intent, 'NoReadyInstances'));
   // One that takes traffic is enough for the name to answer; the counts say the rest.
-  return verdict('True', ready === total ? 'AllInstancesReady' : 'SomeInstancesNotReady');
+  if (ready === total) return verdict('True', 'AllInstancesReady');
+  return verdict('True', 'SomeInstancesNotReady', notReady(intent, 'SomeInstancesNotReady'));
 }
 
 /** Only once a proxy has answered. The earlier verdict stays after a start until all were asked, or no proxy has it. */
@@ -190,16 +191,6 @@ function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undef
   const said = previous?.conditions?.find(({ type }) => type === 'ProxiesAccept');
   if (said === undefined || (proxies?.over && said.status === 'False')) return [];
   return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
-}
-
-/** Names the selector and the sites that have no instance, so that a slip in a label or a site can be seen. */
-function nobody({ meshService, namespace }: Intent): string {
-  const { pods, external } = meshService?.spec.workloads ?? {};
-  const looked = [
-    pods && `no pod of namespace ${namespace} has ${selectorQuery(pods.selector)}`,
-    external && `no machine of ${external.sites.join(', ')} has joined`,
-  ].filter((each) => each !== undefined);
-  return `${REASONS.NoInstances.replace(/\.$/, ':')} ${looked.join(', and ')}.`;
 }
 
 /** Only of those that ask for it. */
@@ -237,7 +228,7 @@ function injectedVerdict(intent: Intent, seen: Seen): Verdict {
     );
   }
   if (seen.podsRefused !== undefined) return verdict('False', 'PodsRefused', seen.podsRefused);
-  if (intent.overlap !== undefined) return verdict('False', 'SelectorsOverlap', intent.overlap);
+  if (intent.overlap !== undefined) return verdict('False', 'SelectorsOverlap', intent.overlap.message);
   const [first] = seen.podsWithoutSidecar;
   if (first === undefined) return verdict('True', 'AllPodsInjected');
   return verdict(

@@ -154,11 +154,11 @@ export function watchWorld({
     podMirror.by('meshService', `${metadata.namespace}/${metadata.name}`).map(({ labels }) => labels);
   const rivals = (meshService: MeshService): MeshService[] =>
     rivalsOf(meshService, candidates.of(meshService), labelsOf);
-  const overlapOf = (meshService: MeshService): string | undefined => {
+  const overlapOf = (meshService: MeshService): Intent['overlap'] => {
     const [rival] = rivals(meshService);
     if (rival === undefined) return undefined;
     const [older, younger] = [meshService, rival].sort(olderFirst);
-    return overlapMessage(older!, younger!);
+    return { message: overlapMessage(older!, younger!), yields: older === rival };
   };
 
   return {
