@@ -20,10 +20,13 @@ describe('a stream of ten minutes, a silence of six, and an answer that takes fi
   let app: StreamingApp;
   const stops: (() => unknown)[] = [];
 
-  after(async () => {
-    for (const stop of stops.reverse()) await stop();
-    app?.close();
+  before(async () => {
+    app = await startStreamingApp();
   });
+  afterEach(async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  });
+  after(() => app?.close());
 
   /** All three at once, at one local port. */
   async function tryAll(port: number, headers: Record<string, string> = {}): Promise<unknown> {
@@ -40,8 +43,34 @@ describe('a stream of ten minutes, a silence of six, and an answer that takes fi
   }
   const WHOLE = [200, 'done', 200, true, 601, 'open', 'after the silence'];
 
+  /** The app behind an edge gateway of its own. */
+  async function startEdge(http: number, https: number, limits: object): Promise<void> {
+    const ports = { LANDBRIDGE_EDGE_HTTP_PORT: `${http}`, LANDBRIDGE_EDGE_HTTPS_PORT: `${https}` };
+    const edge = await startOperatorRig({ LANDBRIDGE_EDGE: 'enabled', ...ports });
+    stops.push(() => edge.stop());
+    await edge.declare('web', {
+      port: app.port,
+      protocol: 'http',
+      expose: { hosts: [HOST], paths: ['/'] },
+      traffic: limits,
+    });
+    await runningPod(edge.kube, 'web', '127.0.0.1');
+    const sidecar = await startEnvoy(edge.kube, 'shop', 'web', 'web-1-sidecar');
+    stops.push(() => sidecar.stop());
+    const gateway = await startEnvoy(edge.kube, 'landbridge', EDGE_SERVICE, EDGE_SERVICE);
+    stops.push(() => gateway.stop());
+  }
+
+  it('has its answer of fifty seconds whole at the edge under a timeout of sixty, and no longer one', async () => {
+    const [http = 0, https = 0] = await freePorts(2);
+    await startEdge(http, https, { timeout: '60s' });
+    const headers = { host: HOST };
+    await eventually('it answers', 60_000, async () => (await get(http, '/', headers)).status === 200);
+    expect(await get(http, '/slow?ms=50000', headers)).to.include({ status: 200, body: 'done', whole: true });
+    expect(await get(http, '/slow?ms=70000', headers)).to.include({ status: 504 });
+  });
+
   it('are whole for pods, for machines and at the edge', async () => {
-    app = await startStreamingApp();
     const [vm = 0, pod = 0, http = 0, https = 0] = await freePorts(4);
     const rig = await startTrafficRig();
     stops.push(() => rig.stop());
@@ -58,20 +87,7 @@ describe('a stream of ten minutes, a silence of six, and an answer that takes fi
     await rig.member('caller', 'pod', upstreams.slice(0, 1));
     await rig.member('caller', 'vm', upstreams.slice(1));
 
-    const ports = { LANDBRIDGE_EDGE_HTTP_PORT: `${http}`, LANDBRIDGE_EDGE_HTTPS_PORT: `${https}` };
-    const edge = await startOperatorRig({ LANDBRIDGE_EDGE: 'enabled', ...ports });
-    stops.push(() => edge.stop());
-    await edge.declare('web', {
-      port: app.port,
-      protocol: 'http',
-      expose: { hosts: [HOST], paths: ['/'] },
-      traffic: { timeout: '0s', idleTimeout: '0s' },
-    });
-    await runningPod(edge.kube, 'web', '127.0.0.1');
-    const sidecar = await startEnvoy(edge.kube, 'shop', 'web', 'web-1-sidecar');
-    stops.push(() => sidecar.stop());
-    const gateway = await startEnvoy(edge.kube, 'landbridge', EDGE_SERVICE, EDGE_SERVICE);
-    stops.push(() => gateway.stop());
+    await startEdge(http, https, { timeout: '0s', idleTimeout: '0s' });
 
     const headers = { host: HOST };
     for (const [port, sent] of [
