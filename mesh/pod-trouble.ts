@@ -29,7 +29,7 @@ export function podTrouble({ spec, status }: Pod): string | undefined {
   const statuses = ['initContainerStatuses', 'containerStatuses'].flatMap(
     (field) => (status[field] ?? []) as ContainerStatus[],
   );
-  // What cannot start says more than what ended: an app may end because its sidecar is not there.
+  // An app may end because its sidecar cannot start, so the sidecar comes first.
   const found = firstOf(statuses, cannotStart(spec)) ?? firstOf(statuses, hasEnded);
   if (found !== undefined) return found;
   const placed = conditions.find(({ type }) => type === 'PodScheduled');
