@@ -65,6 +65,17 @@ export async function isHttpListener(
   return found && JSON.stringify(found).includes('envoy.filters.network.http_connection_manager');
 }
 
+/**
+ * Connections to an upstream's local port that were ended because the client spoke HTTP/1.0 or no HTTP, since the process
+ * began. Envoy answers HTTP/1.0 with 426, and Consul has no place to change that.
+ */
+export async function protocolErrors(socketPath: string, service: string, timeoutMs: number): Promise<number> {
+  const name = `^http\\.upstream\\.${service}\\..*downstream_cx_protocol_error$`;
+  const path = `/stats?usedonly&filter=${encodeURIComponent(name)}`;
+  const { body } = await get(socketPath, path, AbortSignal.timeout(timeoutMs));
+  return body.split('\n').reduce((sum, line) => sum + Number(/: (\d+)$/.exec(line)?.[1] ?? 0), 0);
+}
+
 interface DumpedListener {
   address?: { socket_address?: { port_value?: number } };
 }

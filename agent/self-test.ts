@@ -40,7 +40,7 @@ export async function selfTest(options: {
   function toMesh({ id, upstreams, envoy }: InstanceStatus): Promise<Finding>[] {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
     return upstreams.map(async (upstream) => {
-      const { ok, output } = await tryUpstream(socket, upstream.localPort);
+      const { ok, output } = await tryUpstream(socket, upstream);
       const finding = { instance: id, upstream, ok, output };
       // Envoy's own words (a port that is taken) explain more than "nobody answers".
       return ok || envoy.problem === undefined

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 
-import { isHttpListener } from './envoy-admin.ts';
+import { isHttpListener, protocolErrors } from './envoy-admin.ts';
 import { messageOf } from './problem.ts';
 
 export interface Tried {
@@ -17,15 +17,24 @@ const HELD_MS = 500;
 /**
  * Calls an upstream as the app would, at its local port: GET / where the service speaks HTTP, and any answer of the app counts; else a connection that Envoy holds. Never throws.
  */
-export async function tryUpstream(adminSocket: string, localPort: number): Promise<Tried> {
+export async function tryUpstream(
+  adminSocket: string,
+  { service, localPort }: { service: string; localPort: number },
+): Promise<Tried> {
   try {
     const http = await isHttpListener(adminSocket, localPort, PATIENCE_MS);
     if (http === undefined) return { ok: false, output: 'its Envoy has not got it from Consul yet' };
-    return http ? await overHttp(localPort) : await overTcp(localPort);
+    if (!http) return await overTcp(localPort);
+    const tried = await overHttp(localPort);
+    const unheard = await protocolErrors(adminSocket, service, PATIENCE_MS).catch(() => 0);
+    return unheard === 0 ? tried : { ...tried, output: `${tried.output}; ${oldClients(unheard)}` };
   } catch (error) {
     return { ok: false, output: messageOf(error) };
   }
 }
+
+const oldClients = (count: number): string =>
+  `since its Envoy began, ${count} connection(s) to this port spoke HTTP/1.0, which is answered with 426, or no HTTP at all: let the client speak HTTP/1.1 (nginx: proxy_http_version 1.1)`;
 
 /** Envoy's own words, for 503 and 403 (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/rbac_filter). */
 const UNREACHED = /no healthy upstream|upstream connect error/;

@@ -34,6 +34,8 @@ export interface Member {
   hang: boolean;
   /** The output of the sidecar: its access log. */
   accessLog(): string;
+  /** Path of Envoy's admin socket. */
+  adminSocket: string;
   /** The answer of Envoy's admin as text, for example to /config_dump or /stats. */
   admin(path: string): Promise<string>;
   stop(): Promise<void>;
@@ -277,6 +279,7 @@ async function startProxy({ binary, directory, server, at }: ProxyOptions) {
   return {
     envoy,
     accessLog: () => written,
+    adminSocket: join(folder, 'admin.sock'),
     admin: (path: string) => askSocket(join(folder, 'admin.sock'), path),
     async stop() {
       process.off('exit', killWithUs);
@@ -296,6 +299,7 @@ async function startMember({ instance, withApp, ...options }: MemberOptions): Pr
     served: 0,
     hang: false,
     accessLog: proxy.accessLog,
+    adminSocket: proxy.adminSocket,
     admin: proxy.admin,
     async stop() {
       app.closeAllConnections();
