@@ -52,25 +52,28 @@ function operatorContainer(): Parts<k8s.Container> {
     name: 'operator',
     image: imageOf('landbridge'),
     args: ['operator'],
-    env: processEnv({
-      LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
-      LANDBRIDGE_DEFAULT_ACCESS: values.defaultAccess,
-      LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
-      LANDBRIDGE_EDGE_HTTP_PORT: asText(values.edge.httpNodePort),
-      LANDBRIDGE_EDGE_HTTPS_PORT: asText(values.edge.httpsNodePort),
-      LANDBRIDGE_GATEWAY: when<string>(values.gateway.enabled, 'enabled', 'disabled'),
-      LANDBRIDGE_SECRETS: OPERATOR_SECRETS_DIRECTORY,
-      LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
-      LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,
-      LANDBRIDGE_VERIFY_SECONDS: asText(values.operator.verifySeconds),
-      ...watchEnv,
-      // Of another limit only Node itself knows what it is: no arithmetic is done in a chart.
-      NODE_OPTIONS: when<string>(
-        equal(values.operator.resources.limits.memory, OPERATOR_MEMORY_LIMIT),
-        `${OPERATOR_NODE_OPTIONS} ${OPERATOR_HEAP_OPTION}`,
-        OPERATOR_NODE_OPTIONS,
-      ),
-    }),
+    env: [
+      { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      ...processEnv({
+        LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
+        LANDBRIDGE_DEFAULT_ACCESS: values.defaultAccess,
+        LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
+        LANDBRIDGE_EDGE_HTTP_PORT: asText(values.edge.httpNodePort),
+        LANDBRIDGE_EDGE_HTTPS_PORT: asText(values.edge.httpsNodePort),
+        LANDBRIDGE_GATEWAY: when<string>(values.gateway.enabled, 'enabled', 'disabled'),
+        LANDBRIDGE_SECRETS: OPERATOR_SECRETS_DIRECTORY,
+        LANDBRIDGE_SIDECAR_IMAGE: imageOf('envoy'),
+        LANDBRIDGE_SIDECAR_PULL_POLICY: values.imagePullPolicy,
+        LANDBRIDGE_VERIFY_SECONDS: asText(values.operator.verifySeconds),
+        ...watchEnv,
+        // Of another limit only Node itself knows what it is: no arithmetic is done in a chart.
+        NODE_OPTIONS: when<string>(
+          equal(values.operator.resources.limits.memory, OPERATOR_MEMORY_LIMIT),
+          `${OPERATOR_NODE_OPTIONS} ${OPERATOR_HEAP_OPTION}`,
+          OPERATOR_NODE_OPTIONS,
+        ),
+      }),
+    ],
     ports: [
       { name: 'webhook', containerPort: WEBHOOK_PORT },
       { name: 'observe', containerPort: OBSERVE_PORT },

@@ -26,7 +26,7 @@ export interface BootstrapInput {
   readyPort: number | undefined;
   /** Where the app should listen, on loopback: whether it does is tried. Default: it is not tried. */
   appPort?: number | undefined;
-  /** Where that port is open. `::`, the default, takes IPv4 too; a kernel without IPv6 has 0.0.0.0 alone. */
+  /** Where that port is open; see readyHostOf. `::`, the default, takes IPv4 too. */
   readyHost?: '::' | '0.0.0.0' | undefined;
   stats: ProxySettings['stats'];
   /** Envoy's runtime keys, beside the one that every proxy has. */
@@ -36,6 +36,12 @@ export interface BootstrapInput {
   /** Namespace for the stats tags; default `default`. */
   namespace?: string;
 }
+
+/**
+ * Where sidecars answer the kubelet, which asks a pod at its first address. The family of that is one for a whole cluster, so any pod of it
+ * tells. Kernels are not: one node may be without IPv6 where another has it, and there Envoy ends at once when it is told to listen at `::`.
+ */
+export const readyHostOf = (podIp: string): '::' | '0.0.0.0' => (podIp.includes(':') ? '::' : '0.0.0.0');
 
 export const BOOTSTRAP_FILE = 'bootstrap.json';
 

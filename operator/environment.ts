@@ -45,6 +45,8 @@ const environment = z.object({
   LANDBRIDGE_PROBE_PORT: z.coerce.number().int().default(8080),
   POD_NAME: z.string(),
   POD_NAMESPACE: z.string(),
+  /** The first address of its pod; empty: not known. */
+  POD_IP: z.string().default(''),
 });
 
 /** The operator's settings. */

@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns/promises';
 import { setMaxListeners } from 'node:events';
-import { existsSync } from 'node:fs';
 import { consulOver } from '../clients/consul/connect.ts';
 import { watchReachability } from '../clients/consul/reachability.ts';
 import type { Transport } from '../clients/consul/transport.ts';
@@ -11,6 +10,7 @@ import type { Log } from '../clients/kube/log.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { namespaces } from '../clients/kube/resources.ts';
 import { API_VERSION } from '../crds/mesh-service.ts';
+import { readyHostOf } from '../mesh/bootstrap.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { rememberingCatalog } from './catalog.ts';
 import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
@@ -97,7 +97,7 @@ export function lead(options: LeadOptions): Led {
       signal,
       log,
     }),
-    readyHost: existsSync('/proc/net/if_inet6') ? '::' : '0.0.0.0',
+    readyHost: readyHostOf(settings.POD_IP),
     serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
     consulCaPem: () => `${file('consul-ca.crt')}\n`,
     signingKeyPem: () => `${file('signing.key')}\n`,

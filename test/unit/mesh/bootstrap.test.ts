@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type BootstrapInput, envoyBootstrap } from '../../../mesh/bootstrap.ts';
+import { type BootstrapInput, envoyBootstrap, readyHostOf } from '../../../mesh/bootstrap.ts';
 import { caSecret, tokenSecret } from '../../../mesh/consul-cluster.ts';
 
 const input: BootstrapInput = {
@@ -33,6 +33,12 @@ describe('envoyBootstrap', () => {
     expect(listensAt(envoyBootstrap({ ...input, readyHost: '0.0.0.0' }))).to.deep.equal([
       { address: '0.0.0.0', port_value: 20200 },
     ]);
+  });
+
+  it('answers /ready where the kubelet asks, whatever the kernel of the operator has', () => {
+    expect(readyHostOf('10.244.1.7')).to.equal('0.0.0.0');
+    expect(readyHostOf('fd00::7')).to.equal('::');
+    expect(readyHostOf('')).to.equal('0.0.0.0');
   });
 
   it('finds Consul by address only where no name leads to it', () => {
