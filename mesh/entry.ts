@@ -88,7 +88,9 @@ export interface ConfigEntry {
     | (typeof EDGE_KINDS)[number]
     | (typeof GATEWAY_KINDS)[number]
     /** The settings of the whole mesh; its name is `global`. */
-    | 'proxy-defaults';
+    | 'proxy-defaults'
+    /** The same for TLS and paths; its name is `mesh`, and Landbridge writes none. */
+    | 'mesh';
   Name: string;
   Meta: Record<string, string>;
   [field: string]: unknown;

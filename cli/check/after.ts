@@ -14,6 +14,7 @@ import { type Check, type Verdict, failed, ok, warning } from './check.ts';
 import type { Look } from './look.ts';
 import { machineChecks } from './machines.ts';
 import { nameChecks } from './names.ts';
+import { meshWideChecks } from './mesh-wide.ts';
 import { openAccessChecks } from './open-access.ts';
 import { residueChecks } from './residue.ts';
 import { tokenChecks } from './tokens.ts';
@@ -112,6 +113,7 @@ export const afterChecks: Check[] = [
   ...residueChecks,
   ...tokenChecks,
   ...openAccessChecks,
+  ...meshWideChecks,
   ...machineChecks,
   ...nameChecks,
 ];

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -377,6 +380,31 @@ describe('landbridge check', function () {
       }
     });
 
+    it('tells of entries of another hand that change the whole mesh', async () => {
+      const check = 'no entry for the whole mesh changes what MeshServices ask for';
+      expect((await looked()).get(check)).to.deep.equal({ check, result: 'ok', detail: '' });
+      const consul = server.connect();
+      const MergeSlashes = { Incoming: { RequestNormalization: { MergeSlashes: true } } };
+      await writeByHand(server, { Kind: 'mesh', HTTP: MergeSlashes });
+      await writeByHand(server, {
+        ...{ Kind: 'proxy-defaults', Name: 'global', Config: { local_idle_timeout_ms: 0 }, Expose: { Checks: true } },
+      });
+      expect((await looked()).get(check)).to.include({
+        result: 'warning',
+        hint: 'mesh-wide-entries',
+        detail:
+          'proxy-defaults/global: Expose opens paths of every service in plain text, past spec.access; mesh/mesh: MergeSlashes makes one slash of several in a path before the app sees it',
+      });
+      for (const [kind, name] of [
+        ['mesh', 'mesh'],
+        ['proxy-defaults', 'global'],
+      ] as const) {
+        const { modifyIndex } = (await consul.readConfig(kind, name))!;
+        await consul.apply([{ op: 'delete-config', kind, name, modifyIndex }]);
+      }
+      consul.close();
+    });
+
     it('counts a Ready condition only when it is of the present generation', async () => {
       const condition = (type: string) => ({
         type,
@@ -441,3 +469,14 @@ describe('landbridge check', function () {
     }
   });
 });
+
+/** As another program would: an entry of a kind that Landbridge does not write. */
+async function writeByHand({ address, serverName, caPem, token }: RealConsul, entry: object): Promise<void> {
+  const [host, port] = address.split(':');
+  const headers = { 'x-consul-token': token };
+  const asked = request({ host, port, servername: serverName, ca: caPem, path: '/v1/config', method: 'PUT', headers });
+  asked.end(JSON.stringify(entry));
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  answer.resume();
+  expect(answer.statusCode).to.equal(200);
+}
