@@ -15,7 +15,7 @@ export const REASONS = {
   SomeInstancesNotReady: 'At least one instance takes traffic, and at least one does not.',
   NoReadyInstances: 'No instance takes traffic.',
   AppNotListening: 'Nothing accepts connections where the sidecars pass calls on to the app.',
-  NoInstances: 'No instance exists yet.',
+  NoInstances: 'No instance exists.',
   AllPodsInjected: 'Every matching pod has its sidecar.',
   PodsWithoutSidecar: 'Pods that were there before this MeshService run without a sidecar.',
   PodsRefused: 'Pods that it selects cannot be made: the API server refuses them.',

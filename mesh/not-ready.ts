@@ -4,15 +4,21 @@ import type { Intent } from './desired.ts';
 import { selectorQuery } from './selector.ts';
 
 /** Names the selector and the sites that have no instance, so that a slip in a label or a site can be seen. */
-export function noInstance({ meshService, namespace, overlap }: Intent): string {
+export function noInstance({ meshService, namespace, overlap, pods: found }: Intent): string {
   const { pods, external } = meshService?.spec.workloads ?? {};
-  const none = (selector: LabelSelector): string => `no pod of namespace ${namespace} has ${selectorQuery(selector)}`;
+  const finished = found.filter((pod) => pod.finished).length;
+  const none = (selector: LabelSelector): string =>
+    finished > 0
+      ? `each pod of namespace ${namespace} with ${selectorQuery(selector)} has finished (${finished})`
+      : `no pod of namespace ${namespace} has ${selectorQuery(selector)}`;
   const looked = [
-    // Of a rival's pods it has none, though their labels are the right ones.
+    // The labels of a rival's pods are right, and still this MeshService has none of them.
     pods && (overlap?.yields ? overlap.message : none(pods.selector)),
     external && `no machine of ${external.sites.join(', ')} has joined`,
   ].filter((each) => each !== undefined);
-  return `${REASONS.NoInstances.replace(/\.$/, ':')} ${looked.join(', and ')}.`;
+  const uncalled =
+    meshService?.spec.port === undefined ? ' It has no spec.port, so nobody calls it and it is ready without one.' : '';
+  return `${REASONS.NoInstances.replace(/\.$/, ':')} ${looked.join(', and ')}.${uncalled}`;
 }
 
 /** The reason's sentence, and the trouble of the first pod by name that has one. */

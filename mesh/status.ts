@@ -7,11 +7,12 @@ import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdi
 import { type ReachSeen, reachVerdict } from './reach.ts';
 import { noInstance, notReady } from './not-ready.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
+import { type PodWithoutSidecar, withoutSidecarMessage } from './without-sidecar.ts';
 
 /** What was seen beside the plan: all of it facts that somebody else gathered. */
 export interface Seen {
   /** Pods that the selector matches and that have no sidecar; undefined = not looked up yet. */
-  podsWithoutSidecar: string[];
+  podsWithoutSidecar: PodWithoutSidecar[];
   namespaceEnabled: boolean;
   /** Why pods that it selects cannot be made; undefined: nobody says so. */
   podsRefused?: string | undefined;
@@ -161,18 +162,19 @@ function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: O
   return verdict('True', 'Synced');
 }
 
-function readyVerdict(
-  intent: Intent,
-  synced: Verdict,
-  { podsRefused, proxies }: Seen,
-  ready: number,
-  total: number,
-): Verdict {
+function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number, total: number): Verdict {
+  const { podsRefused, proxies } = seen;
   if (synced.status === 'False') return synced;
   // What nobody could look up is not known to be gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
   if (ready === 0 && podsRefused !== undefined) return verdict('False', 'PodsRefused', podsRefused);
-  if (total === 0) return verdict('False', 'NoInstances', noInstance(intent));
+  // Nobody calls a workload without a port, so nothing waits for an instance of it: a Job that has finished, a CronJob between its runs.
+  if (total === 0) {
+    const isCalled = intent.meshService?.spec.port !== undefined;
+    return verdict(isCalled ? 'False' : 'True', 'NoInstances', noInstance(intent));
+  }
+  const injected = injectedVerdict(intent, seen);
+  if (ready === 0 && injected.status === 'False' && total === seen.podsWithoutSidecar.length) return injected;
   const silent = proxies && silentMessage(proxies);
   if (silent !== undefined) {
     if (ready === 0) return verdict('False', 'AppNotListening', silent);
@@ -229,11 +231,6 @@ function injectedVerdict(intent: Intent, seen: Seen): Verdict {
   }
   if (seen.podsRefused !== undefined) return verdict('False', 'PodsRefused', seen.podsRefused);
   if (intent.overlap !== undefined) return verdict('False', 'SelectorsOverlap', intent.overlap.message);
-  const [first] = seen.podsWithoutSidecar;
-  if (first === undefined) return verdict('True', 'AllPodsInjected');
-  return verdict(
-    'False',
-    'PodsWithoutSidecar',
-    `${seen.podsWithoutSidecar.length} pod(s) run without a sidecar, for example ${first}. Delete them, or restart their workload: kubectl -n ${intent.namespace} rollout restart deployment`,
-  );
+  if (seen.podsWithoutSidecar.length === 0) return verdict('True', 'AllPodsInjected');
+  return verdict('False', 'PodsWithoutSidecar', withoutSidecarMessage(seen.podsWithoutSidecar, intent.namespace));
 }

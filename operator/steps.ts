@@ -23,6 +23,7 @@ import type { SidecarSecrets } from './sidecar-secret.ts';
 import type { ProxyWatch } from './proxy-watch.ts';
 import type { SiteReach } from './site-reach.ts';
 import type { StatusWriter } from './status-writer.ts';
+import { type PodWithoutSidecar, podWithoutSidecar } from '../mesh/without-sidecar.ts';
 import type { World } from './world.ts';
 
 export interface StepsOptions {
@@ -54,7 +55,7 @@ export interface StepsOptions {
 const LOOK_GOOD_MS = 30_000;
 
 interface Look {
-  podsWithoutSidecar: string[];
+  podsWithoutSidecar: PodWithoutSidecar[];
   external: { ready: number; total: number };
   atMs: number;
 }
@@ -214,17 +215,12 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
   };
 }
 
-/** Names of live pods that the selector matches and that no injection has marked. */
-async function podsWithout(kube: KubeClient, namespace: string, selector: LabelSelector): Promise<string[]> {
+/** Live pods that the selector matches and that no injection has marked, by name. */
+async function podsWithout(kube: KubeClient, namespace: string, selector: LabelSelector): Promise<PodWithoutSidecar[]> {
   const labelSelector = [selectorQuery(selector), `!${LABEL_MESH_SERVICE}`, `${LABEL_INJECT}!=false`].join(',');
   const fieldSelector = 'status.phase!=Succeeded,status.phase!=Failed';
-  const { items } = await kube.list<{ metadata: { name: string } }>(pods, {
-    namespace,
-    labelSelector,
-    fieldSelector,
-    metadataOnly: true,
-  });
-  return items.map((pod) => pod.metadata.name).sort();
+  const { items } = await kube.list(pods, { namespace, labelSelector, fieldSelector, metadataOnly: true });
+  return items.map(({ metadata }) => podWithoutSidecar(metadata)).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 async function countExternal(consul: Pick<Consul, 'health'>, intent: Intent) {

@@ -85,7 +85,7 @@ describe('pods with a sidecar', () => {
         (await status('early')).conditions?.find(({ type, status }) => type === 'Injected' && status === 'False'),
       );
       expect(injected).to.include({ reason: 'PodsWithoutSidecar' });
-      expect(injected.message).to.contain('early').and.to.contain('rollout restart');
+      expect(injected.message).to.contain('delete pod/early and apply it again');
       expect((await status('early')).instances?.pods?.withoutSidecar).to.equal(1);
     } finally {
       await remove('pod/early', 'meshservice/early');

@@ -114,11 +114,11 @@ describe('Ready', () => {
   it('does not say that no pod has the labels where an older MeshService has the pods', () => {
     const overlap = { message: 'MeshServices old and web select the same pods', yields: true };
     expect(conditionOf('Ready', { overlap })).to.equal(
-      'No instance exists yet: MeshServices old and web select the same pods.',
+      'No instance exists: MeshServices old and web select the same pods.',
     );
     expect(conditionOf('Injected', { overlap })).to.equal(overlap.message);
     expect(conditionOf('Ready', { overlap: { ...overlap, yields: false } })).to.equal(
-      'No instance exists yet: no pod of namespace shop has app=web.',
+      'No instance exists: no pod of namespace shop has app=web.',
     );
   });
 });

@@ -1,12 +1,15 @@
 import { expect } from 'chai';
 import { type Intent, desiredState } from '../../../mesh/desired.ts';
-import { statusOf } from '../../../mesh/status.ts';
+import { type Seen, statusOf } from '../../../mesh/status.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 
 const SEEN = {
   ...{ podsWithoutSidecar: [], namespaceEnabled: true, external: { ready: 0, total: 0 } },
   ...{ consulDown: undefined, tokenProblem: undefined },
 };
+
+const statusFor = (intent: Intent, seen: Partial<Seen> = {}) =>
+  statusOf(intent, desiredState(intent), { changes: [], conflicts: [] }, [], { ...SEEN, ...seen }, 'now');
 
 function conditionsOf(intent: Partial<Intent>): Record<string, string> {
   const meshService = aMeshService('web', {
@@ -16,14 +19,14 @@ function conditionsOf(intent: Partial<Intent>): Record<string, string> {
     ...{ cluster: 'c', namespace: 'shop', name: 'web', meshService, pods: [], formerServices: [] },
     ...intent,
   };
-  const status = statusOf(whole, desiredState(whole), { changes: [], conflicts: [] }, [], SEEN, 'now');
+  const status = statusFor(whole);
   return Object.fromEntries(status.conditions!.map(({ type, status: is, message }) => [type, `${is}: ${message}`]));
 }
 
 describe('the status of a MeshService', () => {
   it('names the selector and the sites when nothing matches', () => {
     expect(conditionsOf({})['Ready']).to.equal(
-      'False: No instance exists yet: no pod of namespace shop has app=wbe, and no machine of rack-1 has joined.',
+      'False: No instance exists: no pod of namespace shop has app=wbe, and no machine of rack-1 has joined.',
     );
   });
 
@@ -37,5 +40,40 @@ describe('the status of a MeshService', () => {
     expect(unmet['Synced']).to.match(/^True/);
     expect(unmet['Ready']).to.match(/^True/);
     expect(conditionsOf({ pods })).not.to.have.property('NamesMet');
+  });
+
+  describe('of pods alone', () => {
+    const job = (port: number | undefined, finished: boolean): Intent => ({
+      ...{ cluster: 'c', namespace: 'shop', name: 'web', formerServices: [] },
+      meshService: aMeshService('web', {
+        port,
+        workloads: { pods: { selector: { matchLabels: { app: 'migrate' } } } },
+      }),
+      pods: finished ? [aPodFacts('p', { injected: true, ready: false, finished: true })] : [],
+    });
+    const ready = (intent: Intent, seen?: Partial<Seen>) =>
+      statusFor(intent, seen).conditions?.find(({ type }) => type === 'Ready');
+
+    it('is ready without an instance when it has no port, since nobody calls it', () => {
+      for (const finished of [true, false])
+        expect(ready(job(undefined, finished))).to.include({ status: 'True', reason: 'NoInstances' });
+      expect(ready(job(undefined, true))?.message).to.equal(
+        'No instance exists: each pod of namespace shop with app=migrate has finished (1). It has no spec.port, so nobody calls it and it is ready without one.',
+      );
+    });
+
+    it('is not ready when the pods of its port have finished', () => {
+      expect(ready(job(8080, true))).to.include({ status: 'False', reason: 'NoInstances' });
+    });
+
+    it('has the cause as the reason of Ready when each pod lacks a sidecar', () => {
+      const podsWithoutSidecar = [{ name: 'db-0', workload: 'statefulset/db' }];
+      const found = ready(job(8080, false), { podsWithoutSidecar });
+      expect(found).to.include({ status: 'False', reason: 'PodsWithoutSidecar' });
+      expect(found?.message).to.contain('rollout restart statefulset/db');
+      expect(ready(job(8080, false), { podsWithoutSidecar, namespaceEnabled: false })?.reason).to.equal(
+        'NamespaceNotEnabled',
+      );
+    });
   });
 });
