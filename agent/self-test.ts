@@ -6,6 +6,7 @@ import { ADMIN_SOCKET, instanceFolder } from './instance-id.ts';
 import type { InstanceStatus } from './instance-status.ts';
 import { messageOf } from './problem.ts';
 import { tryUpstream } from './try-upstream.ts';
+import { takenPort } from './upstream-answer.ts';
 
 /** One direction of one instance. */
 export interface Finding {
@@ -40,6 +41,8 @@ export async function selfTest(options: {
   function toMesh({ id, upstreams, envoy }: InstanceStatus): Promise<Finding>[] {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
     return upstreams.map(async (upstream) => {
+      const taken = takenPort(upstream, envoy.problem);
+      if (taken !== undefined) return { instance: id, upstream, ok: false, output: taken, envoy: envoy.problem! };
       const { ok, output } = await tryUpstream(socket, upstream);
       const finding = { instance: id, upstream, ok, output };
       // Envoy's own words (a port that is taken) explain more than "nobody answers".

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 
 import { isHttpListener, protocolErrors } from './envoy-admin.ts';
 import { messageOf } from './problem.ts';
+import { judgeAnswer } from './upstream-answer.ts';
 
 export interface Tried {
   ok: boolean;
@@ -25,7 +26,7 @@ export async function tryUpstream(
     const http = await isHttpListener(adminSocket, localPort, PATIENCE_MS);
     if (http === undefined) return { ok: false, output: 'its Envoy has not got it from Consul yet' };
     if (!http) return await overTcp(localPort);
-    const tried = await overHttp(localPort);
+    const tried = await overHttp(service, localPort);
     const unheard = await protocolErrors(adminSocket, service, PATIENCE_MS).catch(() => 0);
     return unheard === 0 ? tried : { ...tried, output: `${tried.output}; ${oldClients(unheard)}` };
   } catch (error) {
@@ -36,37 +37,30 @@ export async function tryUpstream(
 const oldClients = (count: number): string =>
   `since its Envoy began, ${count} connection(s) to this port spoke HTTP/1.0, which is answered with 426, or no HTTP at all: let the client speak HTTP/1.1 (nginx: proxy_http_version 1.1)`;
 
-/** Envoy's own words, for 503 and 403 (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/rbac_filter). */
-const UNREACHED = /no healthy upstream|upstream connect error/;
-const DENIED = /RBAC: access denied/;
+const MAX_BODY = 1000;
 
-function overHttp(port: number): Promise<Tried> {
+function overHttp(service: string, port: number): Promise<Tried> {
   const startedMs = performance.now();
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const asked = request({ host: '127.0.0.1', port, path: '/', signal, agent: false }, (response) => {
-      const status = response.statusCode ?? 0;
+      const { statusCode: status = 0, headers } = response;
+      const fromCallee = headers['x-envoy-upstream-service-time'] !== undefined;
       let body = '';
+      const judge = (): void => {
+        asked.destroy();
+        resolve(judgeAnswer(service, { status, body, fromCallee, tookMs: performance.now() - startedMs }));
+      };
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
         body += part;
-        if (body.length > 1000) judge();
+        if (body.length > MAX_BODY) judge();
       });
-      response.on('end', () => judge());
-      const judge = (): void => {
-        asked.destroy();
-        const took = `GET / answered ${status} in ${Math.round(performance.now() - startedMs)} ms`;
-        if (status === 503 && UNREACHED.test(body))
-          resolve({ ok: false, output: `no instance can be reached (${took})` });
-        else if (status === 403 && DENIED.test(body))
-          resolve({
-            ok: false,
-            output: `it may not be called: name this service in spec.access of its MeshService (${took})`,
-          });
-        else resolve({ ok: true, output: took });
-      };
+      response.on('end', judge);
     });
-    asked.once('error', reject);
+    asked.once('error', (error) =>
+      signal.aborted ? resolve({ ok: false, output: `no answer within ${PATIENCE_MS / 1000} s` }) : reject(error),
+    );
     asked.end();
   });
 }
