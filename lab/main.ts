@@ -15,6 +15,7 @@ import { checkMachine, checkRoot } from './requirements.ts';
 import { labIsUp, prepare, readyFile, start } from './start.ts';
 import { labMark, marker, rememberedProcesses } from './state.ts';
 import { stop } from './stop.ts';
+import { vmTerminal } from './vm/exec.ts';
 
 interface LabCommand {
   /** Changes the lab: one at a time on a machine. Throws before any work where that cannot be. */
@@ -55,16 +56,27 @@ const commands: Record<string, LabCommand> = {
     },
   },
   fault: { run: async ({ say }) => fault((await runningLab()).edge, say) },
+  vm: {
+    async run(_, [name = '', ...command]) {
+      const { vms } = await runningLab();
+      const names = vms.map((vm) => vm.name);
+      if (!names.includes(name)) throw new Error(`usage: ${USAGE_VM} ${names.join(', ')}`);
+      process.exitCode = await vmTerminal(name, command);
+    },
+  },
   benchmark: {
     run: async (progress, [seconds = '10']) => benchmark((await runningLab()).edge, wholeSeconds(seconds), progress),
   },
 };
+
+const USAGE_VM = 'npm run vm -- NAME [COMMAND...], where NAME is one of';
 
 const whatNext = `
 Try next:
   npm run click                                  the same again
   npm run edge                                   the doors of the edge gateway: HTTP, HTTPS, and nginx before it
   npm run echo                                   raw TCP, pod to VM and VM to pod
+  npm run vm -- vm1                              a shell on a machine; npm run vm -- vm1 landbridge vm status
   export KUBECONFIG=${kubeconfigFile}
   npm run landbridge -- status -n shop           every service, pods and VMs
   npm run landbridge -- vm list --all            what runs outside the cluster

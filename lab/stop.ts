@@ -5,5 +5,7 @@ import { step } from './step.ts';
 /** Takes the lab away and makes sure of it. Throws naming what is left. Parts and images stay in the cache. */
 export async function stop(progress: Progress): Promise<void> {
   await step(progress, 'stop the lab', cleanUp);
-  progress.say('Nothing is left: no process, namespace, interface, mount, cgroup, firewall rule, container or file.');
+  progress.say(
+    'Nothing is left: no process, namespace, interface, mount, cgroup, firewall rule, or container. Logs are in .lab.',
+  );
 }

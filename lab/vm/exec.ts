@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { basename, dirname } from 'node:path';
 
 import { run, type RunOptions } from '../exec.ts';
@@ -46,6 +48,14 @@ export async function vmCopy(vm: Pick<Vm, 'name'>, paths: readonly string[], int
   // Not through /proc/PID/root: an absolute symbolic link in the VM would lead to the host's file there.
   const script = 'count=$1; shift; tar -c "${@:1:count}" | "${@:count+1}"';
   await run('bash', ['-euo', 'pipefail', '-c', script, 'bash', `${sources.length}`, ...sources, file, ...args]);
+}
+
+/** Runs `command` (default: a shell) in the VM at this terminal, and gives its exit code. Throws when the VM is powered off. */
+export async function vmTerminal(name: string, command: readonly string[]): Promise<number> {
+  const [file, args] = enter(await leaderOf(name), command.length === 0 ? ['bash', '-l'] : command);
+  const child = spawn(file, args, { stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code ?? 1;
 }
 
 async function leaderOf(name: string): Promise<number> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import type { CommandFailed } from '../../lab/exec.ts';
+import { type CommandFailed, attempt } from '../../lab/exec.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { LEDGER_PORT, SITE } from '../../lab/sample/on-vms.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
@@ -31,6 +31,15 @@ describe('the commands', () => {
     const text = await eventually('everything is ready', 60_000, () => lab.landbridge(['status', ...inShop]));
     expect(text).to.match(/sub-svc\s+http\s+2\/2\s+1\/1\s+True/);
     expect(text).to.match(/add-svc\s+http\s+0\/0\s+2\/2\s+True/);
+  });
+
+  it('npm run vm runs a command in a machine, and ends with its exit code', async () => {
+    const vm = (...args: string[]) => attempt(process.execPath, ['--import', 'tsx', 'lab/main.ts', 'vm', ...args]);
+    expect(await vm('vm1', 'hostname')).to.include({ code: 0, stdout: 'vm1\n' });
+    expect((await vm('vm1', 'sh', '-c', 'exit 7')).code).to.equal(7);
+    const unknown = await vm('vm77', 'true');
+    expect(unknown.code).to.equal(1);
+    expect(unknown.stderr).to.contain('NAME is one of vm1, vm2, vm3');
   });
 
   it('status NAME lists its instances wherever they run', async () => {
