@@ -1,6 +1,6 @@
 # The one image of Landbridge: Node and one file.
 #
-#     docker build -t landbridge/landbridge:0.1.0 .
+#     docker build -t landbridge/landbridge:0.2.0 .
 #
 # makes all of it with BuildKit, with the list of what is in it (CycloneDX) beside the program. After `npm run build`,
 # `docker build --target prebuilt .` takes the program from dist/, as the lab does. The base needs libc and libstdc++.

@@ -62,6 +62,9 @@ export interface Judgement {
 
 /** The values allow up to three servers. */
 export const MOST_SERVERS = 3;
+
+/** Exit code of the chart's hook when the values are refused: another try gives the same. */
+export const UPGRADE_REFUSED = 2;
 export const consulServer = (ordinal: number): string => `${CONSUL_SERVER_SERVICE}-${ordinal}`;
 export const consulClaim = (ordinal: number): string => `data-${consulServer(ordinal)}`;
 

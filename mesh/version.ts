@@ -1,2 +1,4 @@
-/** Of the program, its image and its chart. */
-export const VERSION_OF_PRODUCT = '0.1.0';
+import manifest from '../package.json' with { type: 'json' };
+
+/** Of the program, its images and its chart. package.json is the one place that says it. */
+export const VERSION_OF_PRODUCT = manifest.version;

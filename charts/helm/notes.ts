@@ -4,6 +4,13 @@ export const NOTES = `Landbridge {{ .Chart.AppVersion }} is being started in the
   kubectl -n landbridge rollout status deployment/landbridge-operator
   helm test {{ .Release.Name }}{{ if ne .Release.Namespace "default" }} -n {{ .Release.Namespace }}{{ end }}
 
+{{- if .Release.IsUpgrade }}
+
+A pod is replaced where its part changes, or the name of its image. Where an image was built again under its name:
+
+  kubectl -n landbridge rollout restart deployment
+{{- end }}
+
 To bring a namespace into the mesh:
 
   kubectl label namespace NAME landbridge.dev/mesh=enabled

@@ -1,7 +1,7 @@
 import { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../../crds/mesh-service.ts';
 import { CONSUL_SERVER_SERVICE, NAMESPACE, SECRETS, UPGRADE_SECRETS_DIRECTORY } from '../../mesh/installation.ts';
-import { MOST_SERVERS, consulClaim, consulServer } from '../../mesh/reshape.ts';
+import { MOST_SERVERS, UPGRADE_REFUSED, consulClaim, consulServer } from '../../mesh/reshape.ts';
 import { type Component, labels, podLabels } from '../labels.ts';
 import { imageOf, podSpec, serviceAccountName } from '../pod.ts';
 import { asText, type Parts } from '../template/expression.ts';
@@ -10,6 +10,7 @@ import type { Target } from '../template/target.ts';
 import { values } from '../values/tree.ts';
 
 const component: Component = 'upgrade';
+const CONTAINER = 'upgrade';
 const ORDINALS = [...Array(MOST_SERVERS).keys()];
 
 /**
@@ -35,7 +36,18 @@ export function addUpgradeHook(target: Target): void {
     metadata: { ...own, annotations: { ...hook('0'), 'helm.sh/hook-output-log-policy': 'hook-failed' } },
     // Argo CD runs it before the first sync too, and the class does not exist yet then.
     spec: {
-      backoffLimit: 0,
+      // A refusal stays one. A node that goes, or an API server that is away, says nothing of the values.
+      backoffLimit: 3,
+      podFailurePolicy: {
+        rules: [
+          {
+            action: 'FailJob',
+            onExitCodes: { containerName: CONTAINER, operator: 'In', values: [UPGRADE_REFUSED] },
+            onPodConditions: [],
+          },
+          { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+        ],
+      },
       template: { metadata: { labels: podLabels(component) }, spec: { ...upgradePod(), priorityClassName: undefined } },
     },
   });
@@ -81,7 +93,7 @@ const upgradePod = (): Parts<k8s.PodSpec> =>
     talksToKubernetes: true,
     restartPolicy: 'Never',
     container: {
-      name: 'upgrade',
+      name: CONTAINER,
       image: imageOf('landbridge'),
       args: ['prepare-upgrade'],
       env: Object.entries({

@@ -10,13 +10,17 @@ import {
   NAMESPACE,
   UPGRADE_SECRETS_DIRECTORY,
 } from '../../mesh/installation.ts';
-import { consulServer } from '../../mesh/reshape.ts';
-import { prepareUpgrade } from '../install/prepare-upgrade.ts';
+import { UPGRADE_REFUSED, consulServer } from '../../mesh/reshape.ts';
+import { UpgradeRefused, prepareUpgrade } from '../install/prepare-upgrade.ts';
 
 /** `landbridge prepare-upgrade`: the chart's hook runs it before Helm upgrades or rolls back. */
 export function prepareUpgradeCommand(): Command {
   return new Command('prepare-upgrade')
     .description('refuse values that an installation cannot go over to, and do what Helm cannot (run by the chart)')
+    .addHelpText(
+      'after',
+      `\nExit codes: ${UPGRADE_REFUSED} the values are refused and nothing was changed, 1 it could not be done: try again.`,
+    )
     .action(() =>
       prepareUpgrade({
         kube: connectKube(),
@@ -24,6 +28,9 @@ export function prepareUpgradeCommand(): Command {
         openServers: async () => firstServer(process.env['LANDBRIDGE_SECRETS'] ?? UPGRADE_SECRETS_DIRECTORY),
         clock: systemClock,
         say: (line) => void process.stdout.write(`${line}\n`),
+      }).catch((error: unknown) => {
+        if (error instanceof UpgradeRefused) process.exitCode = UPGRADE_REFUSED;
+        throw error;
       }),
     );
 }

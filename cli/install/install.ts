@@ -11,6 +11,7 @@ import { heldShape } from './held-shape.ts';
 import { planInstall } from './plan-install.ts';
 import { describeReshaping, reshape } from './reshape.ts';
 import { rollOut } from './roll-out.ts';
+import { sameImages } from './same-images.ts';
 import { describeStep, nameOf, summary } from './step.ts';
 import { shapeOf } from './wanted-shape.ts';
 
@@ -42,6 +43,8 @@ export async function install(options: InstallOptions): Promise<number> {
   say(`${summary(steps)}:`);
   for (const step of changes) say(describeStep(step));
   for (const step of before) say(`  ! ${describeReshaping(step)}`);
+  const same = sameImages(steps);
+  if (same !== undefined) say(`  ${same}`);
   if (planOnly) return changes.length;
 
   for (const step of steps)
