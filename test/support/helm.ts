@@ -7,6 +7,7 @@ import { loadAll } from 'js-yaml';
 import { buildChart } from '../../build-chart.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
+import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
 import type { Manifest } from '../unit/charts/objects.ts';
 
 const run = promisify(execFile);
@@ -24,7 +25,7 @@ export interface Helm {
 }
 
 /** The real Helm, and our chart in a folder of its own. */
-export async function helmWithChart(version = '0.1.0'): Promise<Helm> {
+export async function helmWithChart(version = VERSION_OF_PRODUCT): Promise<Helm> {
   const binary = await ensurePart('helm', silent);
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-chart-'));
   const { directory, archive } = await buildChart(folder, version);
