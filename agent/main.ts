@@ -12,6 +12,7 @@ import { machineRun } from './machine-run.ts';
 import { Membership } from './membership.ts';
 import { type Names, startNames } from './names.ts';
 import { Problem } from './problem.ts';
+import { programDigest } from './program-digest.ts';
 import { endStrays } from './process-record.ts';
 import { probeOnce, probePods } from './probe-pods.ts';
 import { selfTest } from './self-test.ts';
@@ -30,6 +31,8 @@ const TELL_MS = 10_000;
  */
 export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   const settings = readSettings(env);
+  // Before anybody can put another program in its place.
+  const program = programDigest();
   const log = pino({ level: settings.logLevel });
   const [clock, random] = [systemClock, Math.random];
   const state = openState(settings.stateDir);
@@ -101,6 +104,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     const parts = {
       settings,
       run,
+      program,
       supervisor,
       member,
       names,
@@ -147,6 +151,7 @@ async function mustBeAlone(settings: Settings): Promise<void> {
 function makeApi(parts: {
   settings: Settings;
   run: string;
+  program: string | undefined;
   supervisor: Supervisor;
   member: Membership;
   names: Names | undefined;
@@ -158,11 +163,13 @@ function makeApi(parts: {
   stop: AbortController;
   left: AbortSignal;
 }): LocalApi {
-  const { settings, run, supervisor, member, names, definitions, upgrades, clock, told, urgent, stop, left } = parts;
+  const { run, program, supervisor, member, names, definitions, upgrades } = parts;
+  const { settings, clock, told, urgent, stop, left } = parts;
   return {
     status: () => ({
       ...member.status(),
       run,
+      program,
       names: names?.status(),
       problems: [
         ...definitions.problems(),

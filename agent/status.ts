@@ -8,6 +8,8 @@ export interface AgentStatus {
    * The name by which this agent beats, see machineRun(). A sandbox may show the agent another boot id than a shell has, so a command that speaks for this machine uses this one. undefined with an agent of an earlier version.
    */
   run?: string;
+  /** See programDigest(): the program that the agent was started from; undefined with an agent of an earlier version. */
+  program?: string | undefined;
   address: string;
   leaseMs: number;
   bridge: {

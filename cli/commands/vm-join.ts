@@ -5,14 +5,16 @@ import { Command } from 'commander';
 import { instanceId } from '../../agent/instance-id.ts';
 import { type LocalClient, localClient } from '../../agent/local-client.ts';
 import { Problem } from '../../agent/problem.ts';
+import { programDigest } from '../../agent/program-digest.ts';
 import type { Finding } from '../../agent/self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
 import { decodeInvite } from '../../mesh/invite.ts';
-import { agentOwner, hasSystemd, installAgentUnit, thisProgram } from '../vm/agent-unit.ts';
+import { agentOwner, hasSystemd, installAgentUnit, restartAgentUnit, thisProgram } from '../vm/agent-unit.ts';
 import { awaitPassing } from '../vm/await-passing.ts';
 import { addInstances } from '../vm/definition-file.ts';
 import { type InstanceFlags, withInstanceFlags } from '../vm/instance-flags.ts';
 import { joinHost } from '../vm/join-host.ts';
+import { replaceAgent } from '../vm/replaced-program.ts';
 import { resolverAdvice, setResolved } from '../vm/resolved.ts';
 import { selfTestText } from '../vm/self-test-text.ts';
 import { wantedAddress, wantedHostName, wantedInstances } from '../vm/wanted-instances.ts';
@@ -59,7 +61,9 @@ async function join(argument: string, flags: JoinFlags): Promise<void> {
   const joined = process.env['LANDBRIDGE_JOINED'];
   if (joined) await writeFile(joined, '');
   const agent = localClient(apiSocket(settings));
+  const replacing = { status: () => agent.status(), restart: withSystemd ? restartAgentUnit : undefined, say };
   if (withSystemd) await installAgentUnit(agentEnvironment());
+  await replaceAgent(replacing, programDigest());
   if (withSystemd && flags.dns && settings.dns !== undefined && !(await setResolved(settings.dns)))
     process.stdout.write(`${resolverAdvice(settings.dns)}\n`);
   const runs = await agent.reload().then(
@@ -95,6 +99,8 @@ async function join(argument: string, flags: JoinFlags): Promise<void> {
     `This machine has joined, but not all is healthy after ${seconds} s: ${reasons}. The agent goes on trying; landbridge vm status shows how it is.`,
   );
 }
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const MAX_INVITE_CHARS = 16_384;
 

@@ -122,6 +122,11 @@ export async function installAgentUnit(environment: Record<string, string>): Pro
   await run('systemctl', ['enable', '--now', AGENT_UNIT]);
 }
 
+/** Ends the agent, which drains, and starts it again. */
+export async function restartAgentUnit(): Promise<void> {
+  await run('systemctl', ['restart', AGENT_UNIT]);
+}
+
 /** Stops the agent, which drains, and takes its unit away. */
 export async function removeAgentUnit(): Promise<void> {
   if (!existsSync(UNIT_PATH)) return;
