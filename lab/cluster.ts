@@ -79,6 +79,20 @@ export async function waitForDns(cluster: Cluster): Promise<void> {
   });
 }
 
+/**
+ * Waits until NetworkPolicies are enforced on every node. kind's own node image has no engine beside its pod network:
+ * there kindnet enforces them, without which no node is Ready.
+ */
+export async function waitForPolicyEngine(cluster: Cluster): Promise<void> {
+  const daemon = ['--namespace=kube-system', 'get', 'daemonset', 'kube-router', '--ignore-not-found', '-o', 'name'];
+  const name = await cluster.kubectl(daemon);
+  if (name === '') return;
+  const args = ['--namespace=kube-system', 'rollout', 'status', name, `--timeout=${readyMs}ms`];
+  await cluster.kubectl(args).catch(async (error: unknown) => {
+    throw new Error(`kube-router does not run on every node:\n${await whatIsWrong(cluster)}`, { cause: error });
+  });
+}
+
 /** Removes the cluster's containers from the engine; fine without any. */
 export async function deleteCluster(engine: Engine): Promise<void> {
   const label = `label=io.x-k8s.kind.cluster=${clusterName}`;

@@ -1,5 +1,5 @@
 import { buildBundle } from '../build.ts';
-import { type Cluster, waitForDns } from './cluster.ts';
+import { type Cluster, waitForDns, waitForPolicyEngine } from './cluster.ts';
 import type { Engine } from './engine.ts';
 import { buildImages } from './images/build-images.ts';
 import { ensureSample } from './images/sample.ts';
@@ -35,7 +35,10 @@ export async function makeProduct(engine: Engine, network: LabNetwork, progress:
 /** Puts Landbridge and the sample on a cluster that is up and has the images: the chart, MeshServices, members. */
 export async function bringIn(engine: Engine, cluster: Cluster, product: Product, progress: Progress): Promise<void> {
   await setPodRoutes(product.vms, await cluster.nodes());
-  await step(progress, 'CoreDNS', () => waitForDns(cluster));
+  await Promise.all([
+    step(progress, 'CoreDNS', () => waitForDns(cluster)),
+    step(progress, 'network policies', () => waitForPolicyEngine(cluster)),
+  ]);
   await install(engine, cluster, progress);
   // Not waited for: CoreDNS takes it over within two minutes, and the sample needs none of these names.
   await step(progress, 'DNS for *.consul', () => landbridge(['dns', 'enable', '--timeout', '0s']));

@@ -77,9 +77,15 @@ async function fillRoot(root: string, progress: Progress): Promise<void> {
     copyFileSync(join(kubernetes, 'bin', name), join(root, 'usr/bin', name));
   copyFileSync(await ensurePart('crictl', progress), join(root, 'usr/local/bin/crictl'));
   mkdirSync(join(root, 'kind/manifests'), { recursive: true });
-  for (const name of ['default-cni.yaml', 'default-storage.yaml'])
-    copyFileSync(join(sources, name), join(root, 'kind/manifests', name));
+  writeFileSync(join(root, 'kind/manifests/default-cni.yaml'), podNetworkManifest());
+  copyFileSync(join(sources, 'default-storage.yaml'), join(root, 'kind/manifests/default-storage.yaml'));
   writeFileSync(join(root, 'kind/version'), `v${kubernetesVersion}`);
+}
+
+/** kind applies one file for the pod network: ours holds the daemon that makes it and the one that enforces policies. */
+export function podNetworkManifest(): string {
+  const texts = ['default-cni.yaml', 'network-policies.yaml'].map((name) => readFileSync(join(sources, name), 'utf8'));
+  return texts.join('---\n');
 }
 
 /** The files of kind's own base image, which are part of the kind module. */

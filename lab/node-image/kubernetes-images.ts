@@ -6,8 +6,9 @@ import { kubernetesVersion } from '../parts/table.ts';
 import type { Progress } from '../progress.ts';
 import type { ImageSource } from './image-archive.ts';
 
-/** The pod network daemon's image; manifests/default-cni.yaml names it. */
+/** The images of the pod network; default-cni.yaml and network-policies.yaml name them. */
 const cniImage = 'localhost/landbridge/cni:v1';
+const policyImage = 'localhost/landbridge/kube-router:v2.1.0';
 
 interface Recipe {
   names: string[];
@@ -35,6 +36,12 @@ const recipes: readonly Recipe[] = [
     entrypoint: ['/usr/local/bin/cni'],
     base: 'proxy-root',
   },
+  {
+    names: [policyImage],
+    files: { 'kube-router': 'usr/local/bin/kube-router' },
+    entrypoint: ['/usr/local/bin/kube-router'],
+    base: 'proxy-root',
+  },
   { names: ['registry.k8s.io/etcd:3.6.5-0'], files: { etcd: 'usr/local/bin/etcd' } },
   {
     names: ['registry.k8s.io/coredns/coredns:v1.12.1'],
@@ -53,6 +60,9 @@ const recipes: readonly Recipe[] = [
 export const imageParts: readonly string[] = [
   ...new Set(recipes.flatMap((recipe) => [...Object.keys(recipe.files), recipe.base ?? []].flat())),
 ];
+
+/** The names of all images of a node. */
+export const imageNames: readonly string[] = recipes.flatMap(({ names }) => names);
 
 /** Makes the layers below `scratch`. */
 export async function kubernetesImages(scratch: string, progress: Progress): Promise<ImageSource[]> {

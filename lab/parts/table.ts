@@ -47,6 +47,8 @@ export const parts: readonly Part[] = [
   goCommand('etcd', '3.6.5', 27, 'go.etcd.io/etcd/server/v3', 'server'),
   goCommand('coredns', '1.12.1', 70, '.'),
   goCommand('crictl', '1.34.0', 59, 'sigs.k8s.io/cri-tools/cmd/crictl'),
+  // Its network policy controller only. Built after Kubernetes it compiles little: its module names the same versions.
+  goCommand('kube-router', '2.1.0', 5, '.'),
   goCommand('pause', '1', 2, '.'),
   goCommand('runc-capwrap', '1', 2, '.'),
   // For a test: how Flux judges an object.
@@ -126,7 +128,7 @@ export const parts: readonly Part[] = [
     'runc',
     'containernetworking-plugins',
   ]),
-  debianRoot('proxy-root', 'essential', ['iptables', 'nftables', 'conntrack', 'kmod', 'iproute2']),
+  debianRoot('proxy-root', 'essential', ['iptables', 'ipset', 'nftables', 'conntrack', 'kmod', 'iproute2']),
 ];
 
 /** The part that holds a file, by the part's own name or the file's. Throws for a name that is in no part. */
