@@ -42,6 +42,8 @@ export function nspawnArguments({ name, parts }: VmSpec): string[] {
     // The host need not run systemd: no machined, and the cgroup is the one it is started in.
     '--register=no',
     '--keep-unit',
+    // Its network is its own, so its root may set rules of a firewall there, as on any machine.
+    '--capability=CAP_NET_ADMIN',
     '--resolv-conf=off',
     '--timezone=off',
     '--link-journal=no',

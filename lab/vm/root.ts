@@ -15,6 +15,7 @@ const packages = [
   'systemd-resolved',
   'libnss-resolve',
   'iproute2',
+  'nftables',
   'iputils-ping',
   'procps',
   'curl',

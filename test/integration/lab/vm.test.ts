@@ -84,6 +84,18 @@ describe('a VM of the lab', function () {
       .and.include('10.244.1.0/24 via 10.78.0.11');
   });
 
+  it('lets its root refuse connections from outside by nftables, and only there', async () => {
+    await inside('systemctl start nginx');
+    const port = 'tcp dport 80 iif != lo reject with tcp reset';
+    await inside(
+      `nft 'add table inet t; add chain inet t in { type filter hook input priority 0; }; add rule inet t in ${port}'`,
+    );
+    expect(await answers()).to.equal(false);
+    expect(await inside('curl --silent --output /dev/null --write-out %{http_code} http://127.0.0.1')).to.equal('200');
+    await inside('nft delete table inet t');
+    expect(await answers()).to.equal(true);
+  });
+
   it('lets units shut themselves in as tightly as on any machine', async () => {
     const properties = '-p DynamicUser=yes -p ProtectSystem=strict -p StateDirectory=shut-in -p NoNewPrivileges=yes';
     const said = await inside(`systemd-run -q --wait --pipe ${properties} sh -c 'id -u; touch /etc/x || echo refused'`);
