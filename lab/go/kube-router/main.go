@@ -1,5 +1,5 @@
-// Command kube-router is the network policy controller of kube-router and nothing else: neither its router nor its
-// service proxy is linked, so what they listen on and set up is not there. It takes kube-router's own flags.
+// Command kube-router is the network policy controller of kube-router and nothing else: its router and its service proxy
+// are not linked, so none of their ports and settings exist. It takes kube-router's own flags.
 package main
 
 import (
@@ -60,7 +60,7 @@ func configuration(args []string) (*options.KubeRouterConfig, error) {
 	return config, logging.Set("v", config.VLevel)
 }
 
-// serve returns nil once ctx is done. The rules stay: what they refused is refused while no controller runs.
+// serve returns nil once ctx is done. The rules stay, so closed ports are closed while no controller runs.
 func serve(ctx context.Context, config *options.KubeRouterConfig) error {
 	access, err := accessTo(config.Master, config.Kubeconfig)
 	if err != nil {
@@ -96,7 +96,7 @@ func serve(ctx context.Context, config *options.KubeRouterConfig) error {
 	running.Add(3)
 	go health.RunCheck(beats, ctx.Done(), &running)
 	go controller.Run(beats, ctx.Done(), &running)
-	// Last, so that whoever is told that this pod is ready finds policies enforced on its node.
+	// Last: a pod that is ready enforces the policies of its node.
 	go health.RunServer(ctx.Done(), &running)
 	<-ctx.Done()
 	running.Wait()
