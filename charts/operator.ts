@@ -13,7 +13,7 @@ import { labels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';
 import { CONSUL_GRPC, processEnv, watchEnv } from './process-env.ts';
-import { asText, equal, every, moreThan, type Parts, when } from './template/expression.ts';
+import { asText, equal, every, jsonOf, moreThan, type Parts, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';
 
@@ -58,6 +58,7 @@ function operatorContainer(): Parts<k8s.Container> {
         LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
         LANDBRIDGE_DEFAULT_ACCESS: values.defaultAccess,
         LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
+        LANDBRIDGE_EDGE_HOSTS: jsonOf({ hosts: values.edge.hosts }),
         LANDBRIDGE_EDGE_HTTP_PORT: asText(values.edge.httpNodePort),
         LANDBRIDGE_EDGE_HTTPS_PORT: asText(values.edge.httpsNodePort),
         LANDBRIDGE_GATEWAY: when<string>(values.gateway.enabled, 'enabled', 'disabled'),

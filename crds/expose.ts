@@ -27,9 +27,23 @@ export const exposeSettings = z
       .array(path)
       .min(1)
       .max(32)
+      // A set would keep the default beside what is applied later: all would go on being served.
       .default(['/'])
       .describe(
         'Paths that are served, each with everything below it: /api serves /api and /api/x, not /apis. Default: /.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
+    sharedWith: z
+      .array(
+        z
+          .string()
+          .max(63)
+          .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/),
+      )
+      .max(32)
+      .optional()
+      .describe(
+        'Namespaces whose MeshServices may serve these hosts too, under other paths, and hosts below them where one begins with a star. Default: none; a host belongs to the namespace that was the first to expose it.',
       )
       .meta({ 'x-kubernetes-list-type': 'set' }),
     tlsSecret: z

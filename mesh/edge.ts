@@ -1,12 +1,14 @@
 import { EDGE_SERVICE, type ExposeSettings } from '../crds/expose.ts';
 import type { MeshServiceSpec } from '../crds/mesh-service.ts';
 import type { Traffic } from '../crds/traffic.ts';
+import type { HostRecords, HostRules } from './edge-hosts.ts';
 import { FIRST_ROUTE, type Unowned, httpRoutes } from './edge-routes.ts';
+import { type ServedCertificate, served } from './edge-served.ts';
 import type { CatalogState, ConfigEntry } from './entry.ts';
 import { OWNER_META, configKey } from './entry.ts';
 import { NAMESPACE } from './installation.ts';
 import { podsNode } from './names.ts';
-import { withoutSlash } from './served-paths.ts';
+import { serverNames } from './server-names.ts';
 import { MAX_EJECTED_PERCENT } from './traffic/upstream-config.ts';
 
 /** A MeshService that holds its name in Consul and asks to be exposed. */
@@ -18,15 +20,18 @@ export interface Exposure {
   protocol: MeshServiceSpec['protocol'];
   /** RFC 3339. */
   createdAt: string;
+  uid: string;
   expose: ExposeSettings;
   /** Timeout and retries hold at the gateway too. */
   traffic: Traffic | undefined;
 }
 
-/** PEM. Its host names and its key were looked at by whoever read it. */
+/** PEM. Its key and form were looked at by whoever read it. */
 export interface Certificate {
   certificate: string;
   privateKey: string;
+  /** Lower-case. */
+  names: readonly string[];
 }
 
 /** Where the gateway listens. */
@@ -41,10 +46,17 @@ export interface EdgeInput {
   exposures: Exposure[];
   /** By `namespace/secret`; or the sentence of why there is none. */
   certificates: Map<string, Certificate | string>;
+  /** Which namespace has which host, as it was before. Default: none has any. */
+  hosts?: HostRecords;
+  /** Default: who comes first has a host. */
+  rules?: HostRules;
+  nowMs: number;
 }
 
 export interface DesiredEdge extends CatalogState {
   owner: string;
+  /** Which namespace has which host from now on: to be remembered before any of it is served. */
+  hosts: HostRecords;
   /** Why a MeshService is not exposed, by `namespace/name`. */
   problems: Map<string, string>;
 }
@@ -57,62 +69,25 @@ export const EDGE_RUNTIME = { 'outlier_detection.max_ejection_percent': MAX_EJEC
 
 export const edgeOwner = (cluster: string): string => `edge/${cluster}`;
 export const edgeNode = (cluster: string): string => podsNode(cluster, NAMESPACE, EDGE_SERVICE);
-export const secretKey = ({ namespace, expose }: Exposure): string => `${namespace}/${expose.tlsSecret}`;
 
 /** What Consul shall hold for the edge gateway: its registration, and all that is exposed through it. */
-export function edgeState({ cluster, ports, exposures, certificates }: EdgeInput): DesiredEdge {
+export function edgeState(input: EdgeInput): DesiredEdge {
+  const { cluster, ports } = input;
   const owner = edgeOwner(cluster);
-  const problems = new Map<string, string>();
-  const used = new Map<string, Certificate>();
-  const routes: Unowned[] = [];
-  const claims = new Map<string, Exposure>();
-  for (const exposure of [...exposures].sort(byAge)) {
-    const problem = exposureProblem(exposure, certificates, claims);
-    if (problem !== undefined) {
-      problems.set(keyOf(exposure), problem);
-      continue;
-    }
-    for (const claim of claimsOf(exposure)) claims.set(claim, exposure);
-    const certificate = certificates.get(secretKey(exposure));
-    if (typeof certificate === 'object') used.set(secretKey(exposure), certificate);
-    routes.push(...httpRoutes(exposure));
-  }
-  const entries = inlineCertificates(used);
+  const { exposures, certificates, problems, hosts } = served(input);
+  const entries = certificates.map(inlineCertificate);
+  const routes = exposures.flatMap(httpRoutes);
   const config = [...entries, apiGateway(ports, entries), ...FIRST_ROUTE, ...routes].map((entry): ConfigEntry => ({
     ...entry,
     Meta: { [OWNER_META]: owner },
   }));
   return {
     owner,
+    hosts,
     problems,
     node: registration(cluster, ports, owner),
     config: Object.fromEntries(config.map((entry) => [configKey(entry), entry])),
   };
-}
-
-/** Who came first keeps a host and path: a later MeshService takes no traffic from it. */
-const byAge = (a: Exposure, b: Exposure): number =>
-  [a.createdAt, keyOf(a)].join(' ') < [b.createdAt, keyOf(b)].join(' ') ? -1 : 1;
-const keyOf = ({ namespace, name }: Exposure): string => `${namespace}/${name}`;
-const claimsOf = ({ expose }: Exposure): string[] =>
-  expose.hosts.flatMap((host) => expose.paths.map((path) => `${host}${withoutSlash(path) || '/'}`));
-
-function exposureProblem(
-  exposure: Exposure,
-  certificates: EdgeInput['certificates'],
-  claims: Map<string, Exposure>,
-): string | undefined {
-  // Refused at admission as well; one that came in before that must not take the others' routes along.
-  if (exposure.protocol !== 'http')
-    return `expose is for protocol http and not ${exposure.protocol}: Consul's api-gateway leads to no other; set protocol to http or take expose out`;
-  const taken = claimsOf(exposure).find((claim) => claims.has(claim));
-  if (taken !== undefined)
-    return `${taken} is exposed by MeshService ${keyOf(claims.get(taken)!)} already: choose another host or path`;
-  if (exposure.expose.tlsSecret === undefined) return undefined;
-  const certificate = certificates.get(secretKey(exposure));
-  return typeof certificate === 'object'
-    ? undefined
-    : (certificate ?? `Secret ${secretKey(exposure)} was not read yet`);
 }
 
 /**
@@ -138,17 +113,12 @@ function registration(cluster: string, ports: EdgePorts, owner: string): Catalog
   };
 }
 
-/** One entry a certificate: Consul drops the hosts that two entries have in common. */
-function inlineCertificates(used: Map<string, Certificate>): Unowned[] {
-  const seen = new Set<string>();
-  return [...used].flatMap(([key, { certificate, privateKey }]) => {
-    if (seen.has(certificate)) return [];
-    seen.add(certificate);
-    return [
-      { Kind: 'inline-certificate', Name: key.replace('/', '.'), Certificate: certificate, PrivateKey: privateKey },
-    ];
-  });
-}
+const inlineCertificate = ({ key, hosts, certificate, privateKey }: ServedCertificate): Unowned => ({
+  Kind: 'inline-certificate',
+  Name: key.replace('/', '.'),
+  Certificate: `${serverNames(hosts)}${certificate}`,
+  PrivateKey: privateKey,
+});
 
 function apiGateway(ports: EdgePorts, certificates: Unowned[]): Unowned {
   const references = certificates.map(({ Kind, Name }) => ({ Kind, Name }));

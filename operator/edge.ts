@@ -1,16 +1,20 @@
 import type { Consul } from '../clients/consul/consul.ts';
+import { ConsulDenied } from '../clients/consul/errors.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { EDGE_SERVICE } from '../crds/expose.ts';
 import { coveredBy } from '../mesh/covers.ts';
 import { type ActualState, diff } from '../mesh/diff.ts';
 import { type Certificate, type DesiredEdge, EDGE_RUNTIME, type EdgePorts, type Exposure } from '../mesh/edge.ts';
-import { edgeNode, edgeState, secretKey } from '../mesh/edge.ts';
+import { edgeNode, edgeState } from '../mesh/edge.ts';
+import type { HostRules } from '../mesh/edge-hosts.ts';
+import { secretKey } from '../mesh/edge-served.ts';
 import { EDGE_KINDS, OWNER_META, configKey } from '../mesh/entry.ts';
 import { NAMESPACE } from '../mesh/installation.ts';
 import { describeChange } from '../mesh/plan.ts';
 import { applyEdge, edgeFailure, refusedRoute } from './apply-edge.ts';
 import { readCertificate } from './edge-certificate.ts';
+import { type HeldHosts, readHosts, writeHosts } from './host-records.ts';
 import { GATEWAY_STATS, type Gateway, type Walked, keepGateway } from './keep-gateway.ts';
 import type { SidecarSecrets } from './sidecar-secret.ts';
 
@@ -18,10 +22,12 @@ export interface EdgeOptions {
   /** Whether the chart deploys the gateway. Without it everything of it is removed, and nothing is exposed. */
   enabled: boolean;
   kube: Pick<KubeClient, 'get'>;
-  consul: Pick<Consul, 'readNode' | 'readConfig' | 'listConfig' | 'apply'>;
+  consul: Pick<Consul, 'readNode' | 'readConfig' | 'listConfig' | 'apply' | 'kvList' | 'kvCas' | 'kvDelete'>;
   sidecarSecrets: Pick<SidecarSecrets, 'keep' | 'remove' | 'forget'>;
   cluster: string;
   ports: EdgePorts;
+  /** Which namespaces may have which hosts, by the values of the chart. */
+  rules: HostRules;
   /** MeshServices that hold their name and ask to be exposed. */
   exposures: () => Exposure[];
   /** Why a MeshService is not exposed has come, gone or changed. */
@@ -53,7 +59,23 @@ async function walk(options: EdgeOptions): Promise<Walked> {
   const { enabled, kube, consul, sidecarSecrets, cluster, ports, nowMs, log } = options;
   const exposures = options.exposures();
   const certificates = enabled ? await readCertificates(kube, exposures, nowMs()) : new Map<string, string>();
-  const wanted = edgeState({ cluster, ports, exposures: enabled ? exposures : [], certificates });
+  const heldHosts = await readHosts(consul, cluster).catch((error: unknown) => withoutRecords(error, options));
+  const hosts = heldHosts?.records ?? new Map();
+  const asked = enabled ? exposures : [];
+  const wanted = edgeState({
+    cluster,
+    ports,
+    exposures: asked,
+    certificates,
+    hosts,
+    rules: options.rules,
+    nowMs: nowMs(),
+  });
+  // A host is a namespace's before it is served: whoever leads next has to know.
+  if (heldHosts !== undefined)
+    await writeHosts(consul, cluster, wanted.hosts, heldHosts).catch((error: unknown) =>
+      withoutRecords(error, options),
+    );
   const held = await readHeld(consul, cluster);
   const foreign = enabled ? foreignRoutes(held, wanted) : new Map<string, string>();
   const served = Object.entries(wanted.config).filter(([key]) => !foreign.has(key));
@@ -82,6 +104,16 @@ async function walk(options: EdgeOptions): Promise<Walked> {
   for (const outcome of outcomes)
     if (!outcome.ok) tell(verdicts, exposures, refusedRoute(outcome), `Consul refuses its route: ${outcome.error}`);
   return { verdicts, lost: changes.some(({ op }) => op === 'register') };
+}
+
+/** Policies that somebody else keeps may be older than this program: then nothing is remembered, and the oldest MeshService has a host. */
+function withoutRecords(error: unknown, { log }: EdgeOptions): HeldHosts | undefined {
+  if (!(error instanceof ConsulDenied)) throw error;
+  log.warn(
+    { err: error },
+    'which namespace has which host cannot be remembered: give the operator the policy of docs/rights.md',
+  );
+  return undefined;
 }
 
 /** Routes of another hand in the place of wanted ones, with their owners: each costs its own exposure alone. */

@@ -9,6 +9,18 @@ const hostPort = z.string().transform((text, context) => {
   return parsed ?? z.NEVER;
 });
 
+const rules = z.strictObject({ hosts: z.record(z.string(), z.array(z.string())).default({}) });
+
+/** `edge.hosts` of the values, in JSON. */
+const hostRules = z.string().transform((text, context) => {
+  try {
+    return new Map(Object.entries(rules.parse(JSON.parse(text)).hosts));
+  } catch {
+    context.addIssue({ code: 'custom', message: 'want {"hosts": {HOST: [NAMESPACE, ...]}}' });
+    return z.NEVER;
+  }
+});
+
 const environment = z.object({
   LANDBRIDGE_CLUSTER: z
     .string()
@@ -31,6 +43,7 @@ const environment = z.object({
   LANDBRIDGE_EDGE: z.enum(['enabled', 'disabled']).default('disabled'),
   LANDBRIDGE_EDGE_HTTP_PORT: z.coerce.number().int().default(EDGE_HTTP_PORT),
   LANDBRIDGE_EDGE_HTTPS_PORT: z.coerce.number().int().default(EDGE_HTTPS_PORT),
+  LANDBRIDGE_EDGE_HOSTS: hostRules.prefault('{}'),
   /** Whether the chart deploys the terminating gateway. */
   LANDBRIDGE_GATEWAY: z.enum(['enabled', 'disabled']).default('disabled'),
   LANDBRIDGE_GATEWAY_PORT: z.coerce.number().int().default(GATEWAY_PORT),

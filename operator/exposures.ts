@@ -11,8 +11,8 @@ export function exposuresOf({ meshServices }: Pick<World, 'meshServices'>): Expo
     if (expose === undefined || metadata.deletionTimestamp !== undefined) continue;
     const service = consulName(meshService!);
     if (status?.consul?.service !== service) continue;
-    const { namespace = '', name, creationTimestamp = '' } = metadata;
-    found.push({ namespace, name, service, protocol, createdAt: creationTimestamp, expose, traffic });
+    const { namespace = '', name, uid = '', creationTimestamp = '' } = metadata;
+    found.push({ namespace, name, uid, service, protocol, createdAt: creationTimestamp, expose, traffic });
   }
   return found;
 }

@@ -116,6 +116,7 @@ export function lead(options: LeadOptions): Led {
     sidecarSecrets: secretsOfSidecars,
     cluster: settings.LANDBRIDGE_CLUSTER,
     ports: { http: settings.LANDBRIDGE_EDGE_HTTP_PORT, https: settings.LANDBRIDGE_EDGE_HTTPS_PORT },
+    rules: settings.LANDBRIDGE_EDGE_HOSTS,
     exposures: () => exposuresOf(world),
     onVerdict: (key) => controller.queue.add(key),
     nowMs: Date.now,

@@ -95,6 +95,11 @@ export const namespaceName = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is no name of a namespace: lower-case letters, digits and dashes');
 
+/** A host, all below one, or all that is not named. */
+export const hostPattern = z
+  .string()
+  .regex(/^(\*|(\*\.)?[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?)$/, 'is no host such as shop.example, *.shop.example or *');
+
 export const texts = z.record(z.string(), z.string());
 
 export const toleration = z.strictObject({

@@ -2,7 +2,18 @@ import { z } from 'zod';
 import { OPERATOR_MEMORY_LIMIT } from '../../mesh/installation.ts';
 import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
 import { consul, externalConsul } from './consul.ts';
-import { exposure, hostPort, name, namespaceName, nodePort, resources, sidecar, texts, toleration } from './fields.ts';
+import {
+  exposure,
+  hostPattern,
+  hostPort,
+  name,
+  namespaceName,
+  nodePort,
+  resources,
+  sidecar,
+  texts,
+  toleration,
+} from './fields.ts';
 
 /** The keys of a values file, each with its default and its purpose. */
 
@@ -108,6 +119,12 @@ const edge = z
     httpNodePort: nodePort.default(30800).describe('Port on every node for plain HTTP, with edge.exposure NodePort.'),
     httpsNodePort: nodePort.default(30843).describe('Port on every node for HTTPS, with edge.exposure NodePort.'),
     serviceAnnotations: texts.default({}).describe('Annotations of the Service, for a load balancer for instance.'),
+    hosts: z
+      .record(hostPattern, z.array(namespaceName))
+      .default({})
+      .describe(
+        'Which namespaces may expose a host: a map from shop.example, *.shop.example or * (all else) to lists of namespaces. Default: a host is of the namespace that was the first to expose it.',
+      ),
     resources: resources('50m', '64Mi', '256Mi'),
   })
   .prefault({});

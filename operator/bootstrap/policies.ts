@@ -29,7 +29,7 @@ service_prefix "" { policy = "read" }
 /**
  * | who      | nodes it writes        | services       | intentions | keys          |
  * |----------|------------------------|----------------|------------|---------------|
- * | operator | `k8s.<cluster>.` only  | all, write     | write      | none          |
+ * | operator | `k8s.<cluster>.` only  | all, write     | write      | of its edge   |
  * | bridge   | `vm.` and `ext.` only  | all, write     | none       | `landbridge/` |
  * The bridge makes a session, for the lock by which one bridge is active; Consul counts sessions to the server that made them.
  * The operator writes the gateway, its routes and certificates as well, which Consul counts to `mesh`.
@@ -50,6 +50,7 @@ service_prefix "" {
 mesh = "write"
 key_prefix "landbridge/reach/" { policy = "read" }
 key_prefix "landbridge/proxies/" { policy = "read" }
+key_prefix "landbridge/edge/${cluster}/" { policy = "write" }
 `,
 });
 

@@ -15,17 +15,22 @@ import { freePorts } from '../support/real-consul-ports.ts';
 import type { RealKube } from '../support/real-kube.ts';
 
 /** The pod SERVICE-1 of a MeshService, injected and ready; Envoy is whatever the test starts at that address. */
-export async function runningPod({ client }: RealKube, service: string, address: string): Promise<void> {
+export async function runningPod(
+  { client }: RealKube,
+  service: string,
+  address: string,
+  namespace = 'shop',
+): Promise<void> {
   await client.create(pods, {
     metadata: {
       name: `${service}-1`,
-      namespace: 'shop',
+      namespace,
       labels: { app: service, 'landbridge.dev/mesh-service': service },
       annotations: { 'landbridge.dev/injected': 'true' },
     },
     spec: { containers: [{ name: 'app', image: 'app:1' }] },
   } as KubeObject);
-  await client.patchStatus(pods, `${service}-1`, 'shop', {
+  await client.patchStatus(pods, `${service}-1`, namespace, {
     phase: 'Running',
     podIP: address,
     podIPs: [{ ip: address }],

@@ -139,9 +139,10 @@ describe('access by path, under attack', function () {
       service: 'web',
       protocol: 'http' as const,
       createdAt: '2026-01-01T00:00:00Z',
+      uid: 'web',
     };
     const exposures = [{ ...exposure, expose: spec.expose!, traffic: undefined }];
-    await put(edgeState({ cluster: 'lab', ports: { http, https }, exposures, certificates: new Map() }));
+    await put(edgeState({ cluster: 'lab', ports: { http, https }, exposures, certificates: new Map(), nowMs: 0 }));
     await rig.proxy({ service: EDGE_SERVICE, consulNode: edgeNode('lab'), node: EDGE_SERVICE });
   }
 

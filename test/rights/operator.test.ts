@@ -85,6 +85,7 @@ describe('every right of the operator', function () {
       await client.delete(secrets, sidecarSecret(name), 'shop');
     }
     await forgetOwners(client, 'api-5d8');
+    await rig.consul.kvDelete('landbridge/edge/lab/shop');
     const nodes = await rig.consul.listNodes('k8s.');
     const entries = (
       await Promise.all([...EDGE_KINDS, ...LATE_FIRST].map((kind) => rig.consul.listConfig(kind)))
@@ -153,6 +154,7 @@ describe('every right of the operator', function () {
       return true;
     });
     await come('web is ready', says('web', 'Ready', 'AllInstancesReady'));
+    await come('its host is remembered', async () => rig.consul.kvGet('landbridge/edge/lab/shop'));
     await come(
       'the instance on a machine is counted',
       async () => (await shop.status('web'))?.instances?.external?.ready === 1,

@@ -41,7 +41,12 @@ function arbitraryOf(schema: z.ZodType): fc.Arbitrary<unknown> {
     return list(arbitraryOf(inner.element as z.ZodType), { maxLength: 3 });
   }
   if (inner instanceof z.ZodRecord) {
-    // The one map with more than texts: a class of cdk8s knows its fields, and drops others.
+    // edge.hosts.
+    if (inner.valueType instanceof z.ZodArray)
+      return fc.dictionary(fc.constantFrom('*', 'shop.example', '*.shop.example'), arbitraryOf(inner.valueType), {
+        noNullPrototype: true,
+      });
+    // The one map with more than texts and lists: a class of cdk8s knows its fields, and drops others.
     if (!(inner.valueType instanceof z.ZodString)) return fc.constantFrom(...affinities);
     return fc.dictionary(labelKey, anyText, { maxKeys: 3, noNullPrototype: true });
   }

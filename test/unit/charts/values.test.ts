@@ -76,7 +76,8 @@ function another(schema: z.ZodType, key: string, old: unknown): unknown {
   if (schema instanceof z.ZodBoolean) return !old;
   if (schema instanceof z.ZodNumber) return (old as number) + 1;
   if (schema instanceof z.ZodEnum) return schema.options.find((option) => option !== old);
-  if (schema instanceof z.ZodRecord) return { other: 'value' };
+  if (schema instanceof z.ZodRecord)
+    return [{ other: 'value' }, { other: ['value'] }].find((map) => schema.safeParse(map).success);
   const texts = ['other', '99Mi', 'other.example:99'].filter((text) => schema.safeParse(text).success);
   if (texts.length > 0) return texts[0];
   return [['other'], ['other.example:99']].find((list) => schema.safeParse(list).success);

@@ -3,13 +3,14 @@ import { exposeSettings } from '../../../crds/expose.ts';
 import type { Traffic } from '../../../crds/traffic.ts';
 import { coveredBy, covers } from '../../../mesh/covers.ts';
 import { diff } from '../../../mesh/diff.ts';
-import { type Exposure, edgeState } from '../../../mesh/edge.ts';
+import { type Certificate, type Exposure, edgeState } from '../../../mesh/edge.ts';
 import type { ConfigEntry } from '../../../mesh/entry.ts';
+import { serverNames } from '../../../mesh/server-names.ts';
 import { desiredState } from '../../../mesh/desired.ts';
 import { aMeshService } from '../../support/builders.ts';
 
 const exposure = (name: string, expose: object, createdAt = '2026-01-01T00:00:00Z', traffic?: Traffic): Exposure => ({
-  ...{ namespace: 'shop', name, service: name, protocol: 'http', createdAt, traffic },
+  ...{ namespace: 'shop', name, service: name, protocol: 'http', createdAt, uid: name, traffic },
   expose: exposeSettings.parse(expose),
 });
 interface Rule {
@@ -17,11 +18,11 @@ interface Rule {
   Filters: { URLRewrite: object; TimeoutFilter: object; RetryFilter?: object };
 }
 const rulesOf = (entry: ConfigEntry | undefined) => entry!['Rules'] as Rule[];
-const stateOf = (
-  exposures: Exposure[],
-  certificates: [string, { certificate: string; privateKey: string } | string][] = [],
-) => edgeState({ cluster: 'lab', ports: { http: 8080, https: 8443 }, exposures, certificates: new Map(certificates) });
-const pair = { certificate: 'C', privateKey: 'K' };
+const stateOf = (exposures: Exposure[], certificates: [string, Certificate | string][] = []) => {
+  const ports = { http: 8080, https: 8443 };
+  return edgeState({ cluster: 'lab', ports, exposures, certificates: new Map(certificates), nowMs: 0 });
+};
+const pair = { certificate: 'C', privateKey: 'K', names: [] };
 
 describe('the state of the edge gateway in Consul', () => {
   it('is a gateway with one plain listener and a route to nowhere while nothing is exposed', () => {
@@ -140,7 +141,8 @@ describe('the state of the edge gateway in Consul', () => {
     expect(served.config['http-route/web']!['Parents']).to.deep.include({
       ...{ Kind: 'api-gateway', Name: 'landbridge-edge', SectionName: 'https' },
     });
-    expect(served.config['inline-certificate/shop.tls']).to.include({ Certificate: 'C', PrivateKey: 'K' });
+    const Certificate = `${serverNames(['a.example'])}C`;
+    expect(served.config['inline-certificate/shop.tls']).to.include({ Certificate, PrivateKey: 'K' });
     const broken = stateOf([secure], [['shop/tls', 'there is no Secret shop/tls']]);
     expect([...broken.problems]).to.deep.equal([['shop/web', 'there is no Secret shop/tls']]);
     expect(broken.config).not.to.have.property('http-route/web');
