@@ -2,6 +2,7 @@ import { k8s } from 'cdk8s-plus-27';
 import { GROUP, VERSION } from '../crds/mesh-service.ts';
 import {
   NAMESPACE,
+  OPERATOR_USER,
   VALIDATOR_CONFIGURATION,
   VALIDATOR_PATH,
   WEBHOOK_CONFIGURATION,
@@ -74,6 +75,27 @@ export function addWebhook(target: Target): void {
         // The reconciler judges by the same function, and leaves Consul as it is: while no operator answers, people must
         // still be able to change and take out MeshServices.
         failurePolicy: 'Ignore',
+        sideEffects: 'None',
+        timeoutSeconds: 3,
+      },
+      {
+        // Bridge and gateways believe the status, so rights on `meshservices/status`, which `*` of a role includes, must not be enough.
+        name: 'status.landbridge.dev',
+        admissionReviewVersions: ['v1'],
+        clientConfig: { service: { name: WEBHOOK_SERVICE, namespace: NAMESPACE, path: VALIDATOR_PATH, port: 443 } },
+        rules: [
+          {
+            operations: ['UPDATE'],
+            apiGroups: [GROUP],
+            apiVersions: [VERSION],
+            resources: ['meshservices/status'],
+            scope: 'Namespaced',
+          },
+        ],
+        namespaceSelector: when<k8s.LabelSelector>(given(values.watchNamespaces), { matchExpressions: [watched] }),
+        // The operator is asked about all writers but itself, and nobody else has a reason to write while it is away.
+        matchConditions: [{ name: 'not-the-operator', expression: `request.userInfo.username != "${OPERATOR_USER}"` }],
+        failurePolicy: 'Fail',
         sideEffects: 'None',
         timeoutSeconds: 3,
       },

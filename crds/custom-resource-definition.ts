@@ -91,6 +91,11 @@ export function meshServiceCrd() {
                   message:
                     'the name in Consul may not be "consul", "landbridge-edge" or "landbridge-gateway", nor end in "-sidecar-proxy": give spec.service another name',
                 },
+                {
+                  // A Secret and a Consul node are called after it: in one namespace those of a gateway are the same.
+                  rule: `!(self.metadata.name in ['${EDGE_SERVICE}', '${GATEWAY_SERVICE}'])`,
+                  message: 'metadata.name may not be "landbridge-edge" or "landbridge-gateway": the gateways go by them',
+                },
               ],
               properties: {
                 apiVersion: { type: 'string' },

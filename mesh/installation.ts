@@ -38,6 +38,8 @@ export const WEBHOOK_PATH = '/mutate';
 export const VALIDATOR_CONFIGURATION = 'landbridge-validator';
 export const VALIDATOR_PATH = '/validate';
 export const OPERATOR_LEASE = 'landbridge-operator';
+/** As the API server calls its service account. */
+export const OPERATOR_USER = `system:serviceaccount:${NAMESPACE}:landbridge-operator`;
 
 /** Secrets that the bootstrap job makes once, and their keys. */
 export const SECRETS = {
@@ -49,11 +51,14 @@ export const SECRETS = {
   consulManagement: 'landbridge-consul-management',
   /** consul-accessor, consul-token, consul-ca.crt, signing.key. */
   operator: 'landbridge-operator',
-  /** The same, and ca.crt, ca.key: the bridge's CA for the certificates of hosts and its own. */
+  /** The same; ca.crt, ca.key: the bridge's CA for the certificates of hosts and its own; admin-keys. */
   bridge: 'landbridge-bridge',
   /** tls.crt, tls.key, ca.crt, addresses: whoever reads it may invite. */
   bridgeAdmin: 'landbridge-bridge-admin',
 } as const;
+
+/** Beside the bridge's own secrets: SHA-256 of the keys of those who may invite, one a line. */
+export const ADMIN_KEYS_FILE = 'admin-keys';
 
 /** The webhook's certificate and its CA. The operator makes it. */
 export const WEBHOOK_SECRET = 'landbridge-webhook-cert';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type MeshService, parseMeshService } from '../crds/mesh-service.ts';
 import { hostPortProblems } from '../mesh/host-port.ts';
+import { OPERATOR_USER } from '../mesh/installation.ts';
 import { olderFirst, overlapMessage } from '../mesh/overlap.ts';
 import { type Neighbourhood, type TrafficProblem, trafficProblems } from '../mesh/traffic/problems.ts';
 import type { AdmissionResponse } from './review.ts';
@@ -11,6 +12,9 @@ export interface ValidationRequest {
   kind: { kind: string };
   namespace?: string;
   operation: string;
+  /** Default: none. */
+  subResource?: string;
+  userInfo?: { username?: string };
   object?: object | null;
   oldObject?: object | null;
 }
@@ -28,6 +32,7 @@ export function validate(
   rivals: (meshService: MeshService) => MeshService[] = () => [],
 ): AdmissionResponse {
   const { uid } = request;
+  if (request.subResource === 'status') return validateStatus(request);
   const meshService = readable(request.object);
   // The schema is the API server's to check; an object on its way out is let go whatever it says.
   if (meshService === undefined || meshService.metadata.deletionTimestamp !== undefined) return { uid, allowed: true };
@@ -40,6 +45,14 @@ export function validate(
   const warnings = problems.filter(({ weight }) => weight !== 'refuse').map(({ message }) => message);
   if (refused.length === 0) return { uid, allowed: true, ...(warnings.length === 0 ? {} : { warnings }) };
   return { uid, allowed: false, status: { code: 422, message: refused.join('; ') } };
+}
+
+/** `status.consul.service` says who holds a name, and machines and gateways act on it. */
+function validateStatus({ uid, userInfo }: ValidationRequest): AdmissionResponse {
+  if (userInfo?.username === OPERATOR_USER) return { uid, allowed: true };
+  const message =
+    "the status of a MeshService is written by Landbridge's operator alone, since it says who holds a name: change spec, and take meshservices/status out of the role";
+  return { uid, allowed: false, status: { code: 403, message } };
 }
 
 /** Running pods go on, so nothing is refused. */
