@@ -3,6 +3,7 @@ import type { Log } from '../clients/kube/log.ts';
 import type { Consul } from '../clients/consul/consul.ts';
 import type { ConsulAccess, NamesRequest } from '../mesh/bridge-api.ts';
 import type { MeshServices } from './admission.ts';
+import type { AdminKeys } from './admin-keys.ts';
 import type { Authority } from './authority.ts';
 import type { Connections } from './connections.ts';
 import type { Externals } from './externals.ts';
@@ -25,6 +26,8 @@ export interface Bridge {
   clock: Clock;
   log: Log;
   authority: Authority;
+  /** Default: whoever has an admin's certificate of this CA is one. */
+  adminKeys?: AdminKeys | undefined;
   meshServices: MeshServices;
   hosts: Hosts;
   leases: Leases;

@@ -17,6 +17,12 @@ export function identify(bridge: Bridge, who: Who, peer: Peer): Host | undefined
       peer.kind === 'host' ? 'renew it (POST /v1/renew)' : 'docs/troubleshooting.md, "Run the bootstrap job again"';
     throw new Refusal('certificateExpired', `the client certificate has run out: ${remedy}`);
   }
+  if (peer.kind === 'admin' && bridge.adminKeys?.()?.includes(peer.fingerprint) === false) {
+    throw new Refusal(
+      'certificateUnknown',
+      'this certificate of an admin was replaced: use that of the Secret landbridge-bridge-admin as it is now',
+    );
+  }
   if (who === 'member' && peer.kind === 'admin') return undefined;
   if (who === 'admin') {
     if (peer.kind === 'admin') return undefined;

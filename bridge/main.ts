@@ -10,6 +10,7 @@ import { meshServices as meshServiceResource } from '../clients/kube/resources.t
 import type { KubeObject } from '../clients/kube/object.ts';
 import type { MeshService } from '../crds/mesh-service.ts';
 import { type ServiceFacts, serviceFacts } from './admission.ts';
+import { adminKeyReader } from './admin-keys.ts';
 import { openAuthority } from './authority.ts';
 import type { Bridge } from './bridge.ts';
 import { brakeEvent } from './brake-event.ts';
@@ -68,6 +69,7 @@ export async function runBridge(env: Record<string, string | undefined>, outer: 
       random: Math.random,
       onBrake: (site, held) => events.record(brakeEvent(settings.pod, site, held)),
       askName: askNameOf(settings),
+      adminKeys: adminKeyReader(settings.secrets),
       vmFiles: openVmFiles({
         folder: settings.vmFiles,
         node: { path: process.execPath, arch: process.arch },

@@ -8,7 +8,7 @@ import { Refusal } from './refusal.ts';
 export type Peer =
   | { kind: 'nobody' }
   | ({ kind: 'host'; fingerprint: string; notAfterMs: number } & HostIdentity)
-  | { kind: 'admin'; notAfterMs: number };
+  | { kind: 'admin'; fingerprint: string; notAfterMs: number };
 
 export type PeerReader = (socket: TLSSocket) => Peer;
 
@@ -39,12 +39,12 @@ function peerOf(certificate: X509Certificate, authority: Authority): Peer {
     );
   }
   const notAfterMs = Date.parse(certificate.validTo);
+  const fingerprint = keyFingerprint(certificate.publicKey.export({ type: 'spki', format: 'der' }));
   const uri = HOST_URI.exec(certificate.subjectAltName ?? '');
-  if (uri !== null) {
-    const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-    return { kind: 'host', site: uri[1]!, host: uri[2]!, fingerprint: keyFingerprint(spki), notAfterMs };
+  if (uri !== null) return { kind: 'host', site: uri[1]!, host: uri[2]!, fingerprint, notAfterMs };
+  if (certificate.subject.split('\n').includes(`O=${ADMIN_ORGANISATION}`)) {
+    return { kind: 'admin', fingerprint, notAfterMs };
   }
-  if (certificate.subject.split('\n').includes(`O=${ADMIN_ORGANISATION}`)) return { kind: 'admin', notAfterMs };
   throw new Refusal(
     'certificateUnknown',
     'the client certificate names neither a host nor an admin: use the one that join gave, or that of the Secret landbridge-bridge-admin',

@@ -52,6 +52,7 @@ export interface BridgeParts {
   /** 0 <= random() < 1. */
   random: () => number;
   askName?: Bridge['askName'];
+  adminKeys?: Bridge['adminKeys'];
   /** The files that machines fetch before they join. Default: no files. */
   vmFiles?: VmFiles;
   /** The mass-loss brake of a site went on, with the hosts that it holds, or off. Must not throw. */
@@ -183,6 +184,7 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     connections: trackConnections(),
     failedJoins: limitFailedJoins(clock),
     askName: parts.askName,
+    adminKeys: parts.adminKeys,
     vmFiles: parts.vmFiles ?? { list: () => Promise.resolve([]) },
     metrics: createMetrics({
       leases: () => judged().map(({ site, lease }) => ({ site, down: lease.down })),

@@ -1,6 +1,7 @@
-import { X509Certificate, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { X509Certificate, createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { type KeyPair, createAuthority, isDue, issue } from '../../clients/pki/authority.ts';
 import {
+  ADMIN_KEYS_FILE,
   CONSUL_SERVER_NAME,
   CONSUL_SERVER_SERVICE,
   CONSUL_SERVICE,
@@ -73,7 +74,13 @@ export async function keepMaterial(input: MaterialInput): Promise<Material> {
     name: SECRETS.bridge,
     ...holder(servers.consulCaPem, () => newAuthority('Landbridge bridge CA', nowMs)),
   });
-  await keep(bridgeAdmin(keyPairOf('ca', bridge), input.bridgeAddresses, nowMs));
+  const admin = await keep(bridgeAdmin(keyPairOf('ca', bridge), input.bridgeAddresses, nowMs));
+  // The bridge knows the one at hand, so an earlier one, or a stolen one after this Secret was made again, ends.
+  await keep({
+    name: SECRETS.bridge,
+    make: () => bridge,
+    mend: () => ({ [ADMIN_KEYS_FILE]: keyDigest(admin['tls.crt']!) }),
+  });
   return { ...servers, operator: holderOf(operator), bridge: holderOf(bridge) };
 }
 
@@ -181,6 +188,12 @@ function bridgeAdmin(authority: KeyPair, addresses: string, nowMs: number): Kept
 /** Issued by another CA than the one at hand, or in the last third of its life. */
 const stale = (found: SecretData, authority: KeyPair, nowMs: number): boolean =>
   found['ca.crt'] !== authority.certPem || found['tls.crt'] === undefined || isDue(found['tls.crt'], nowMs);
+
+/** As the bridge tells keys apart (bridge/certificate-request.ts). */
+const keyDigest = (certificatePem: string): string =>
+  createHash('sha256')
+    .update(new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
 
 const keyPairOf = (prefix: string, data: SecretData): KeyPair => ({
   certPem: data[`${prefix}.crt`]!,

@@ -1,3 +1,4 @@
+import { X509Certificate, createHash } from 'node:crypto';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -103,6 +104,28 @@ describe('the API of a bridge', function () {
     const serving = await bridge.running.bridge.authority.issueServing(['localhost'], Date.now());
     const client = bridge.client({ certificate: serving.cert, key: serving.key });
     expect((await client.send('GET', '/v1/instances')).body.code).to.equal('certificateUnknown');
+  });
+
+  it('refuses the certificate of an admin whose key was replaced, also over a connection that is open', async () => {
+    let keys: string[] | undefined;
+    const strict = await bridgeUnderTest('the fake', { adminKeys: () => keys });
+    try {
+      const { certificatePem, keyPem } = strict.admin;
+      const thief = strict.client({ certificate: certificatePem, key: keyPem });
+      const spki = new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' });
+      const ask = async () => (await thief.send('GET', '/v1/instances')).body.code;
+      expect(await ask(), 'a bootstrap job that names no keys').to.equal(undefined);
+      keys = [createHash('sha256').update(spki).digest('hex')];
+      expect(await ask(), 'its own key').to.equal(undefined);
+      keys = ['0'.repeat(64)];
+      const refused = await thief.send('GET', '/v1/instances');
+      expect(refused).to.include({ status: 401 });
+      expect(refused.body.message).to.include(
+        'was replaced: use that of the Secret landbridge-bridge-admin as it is now',
+      );
+    } finally {
+      await strict.stop();
+    }
   });
 
   it('never resumes a session, so that each connection proves itself again', async () => {

@@ -64,6 +64,7 @@ export interface BridgeOptions {
   probe?: Probe;
   startMs?: number;
   askName?: Bridge['askName'];
+  adminKeys?: Bridge['adminKeys'];
   /** It serves these to machines, at the address that it advertises. */
   vmFiles?: VmFiles;
 }
@@ -128,6 +129,7 @@ async function openOn(consul: ConsulUnderTest, options: BridgeOptions): Promise<
         probe: options.probe,
         vmFiles: options.vmFiles,
         askName: options.askName,
+        adminKeys: options.adminKeys,
       },
       stop.signal,
     );

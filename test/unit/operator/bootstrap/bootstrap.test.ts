@@ -72,7 +72,8 @@ describe('bootstrap', () => {
         await run();
         const secrets = await allSecrets(store);
         for (const [name, data] of Object.entries(stored)) {
-          if (data !== undefined) expect(secrets[name], name).to.deep.equal(data);
+          // The keys of admins come beside what the bridge has.
+          if (data !== undefined) expect(secrets[name], name).to.include(data);
         }
         const whole = (await state()) as { policies: string[]; tokens: object[]; rules: object[] };
         expect(whole.policies).to.deep.equal([

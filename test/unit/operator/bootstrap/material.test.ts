@@ -1,4 +1,4 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { X509Certificate, createHash, createPrivateKey } from 'node:crypto';
 import { expect } from 'chai';
 import { SECRETS } from '../../../../mesh/installation.ts';
 import { keepMaterial } from '../../../../operator/bootstrap/material.ts';
@@ -34,7 +34,15 @@ describe('keepMaterial', () => {
       ],
       'landbridge-consul-management': ['token'],
       'landbridge-operator': ['consul-accessor', 'consul-ca.crt', 'consul-token', 'signing.key'],
-      'landbridge-bridge': ['ca.crt', 'ca.key', 'consul-accessor', 'consul-ca.crt', 'consul-token', 'signing.key'],
+      'landbridge-bridge': [
+        'admin-keys',
+        'ca.crt',
+        'ca.key',
+        'consul-accessor',
+        'consul-ca.crt',
+        'consul-token',
+        'signing.key',
+      ],
       'landbridge-bridge-admin': ['addresses', 'ca.crt', 'tls.crt', 'tls.key'],
     });
   });
@@ -104,9 +112,23 @@ describe('keepMaterial', () => {
     for (const [name, data] of before) {
       const renewed = [SECRETS.consulServer, SECRETS.bridgeAdmin].includes(name as never);
       const changed = Object.keys(data).filter((key) => store.all.get(name)![key] !== data[key]);
-      expect(changed.sort(), name).to.deep.equal(renewed ? ['tls.crt', 'tls.key'] : []);
+      const told = name === SECRETS.bridge ? ['admin-keys'] : [];
+      expect(changed.sort(), name).to.deep.equal(renewed ? ['tls.crt', 'tls.key'] : told);
     }
     expect(certificate(SECRETS.consulServer).verify(certificate(SECRETS.consulCa, 'ca.crt').publicKey)).to.equal(true);
+  });
+
+  it('tells the bridge of the key of the admin at hand alone, also when the Secret was deleted after a theft', async () => {
+    const digest = () =>
+      createHash('sha256')
+        .update(certificate(SECRETS.bridgeAdmin).publicKey.export({ type: 'spki', format: 'der' }))
+        .digest('hex');
+    const stolen = digest();
+    expect(store.all.get(SECRETS.bridge)!['admin-keys']).to.equal(stolen);
+    store.all.delete(SECRETS.bridgeAdmin);
+    await keep();
+    expect(digest()).not.to.equal(stolen);
+    expect(store.all.get(SECRETS.bridge)!['admin-keys']).to.equal(digest());
   });
 
   it('follows a new CA everywhere', async () => {

@@ -120,6 +120,8 @@ export const ALL_WRITES = [
     SECRETS.bridge,
     SECRETS.bridgeAdmin,
   ].map((name) => `create ${name}`),
+  // The key of the admin.
+  `patch ${SECRETS.bridge}`,
   'acl bootstrap',
   'policy landbridge-consul-server',
   'token landbridge-consul-server',
