@@ -3,17 +3,17 @@ import type { Bridge } from './bridge.ts';
 import type { Host } from './hosts.ts';
 
 /** One request, authenticated and checked, as a handler gets it. */
-export interface Call<Body = undefined> {
+export interface Call<Body = undefined, Query = undefined> {
   bridge: Bridge;
   body: Body;
   peer: Peer;
   /** The last segment of the path, for routes with `:name`; else empty. */
   name: string;
-  query: URLSearchParams;
+  query: Query;
   remoteAddress: string;
 }
 
 /** A request of a known host that is not revoked, proved by its certificate. */
-export interface HostCall<Body> extends Call<Body> {
+export interface HostCall<Body, Query = undefined> extends Call<Body, Query> {
   host: Host;
 }

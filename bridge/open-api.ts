@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { REFUSAL_STATUS } from './refusal.ts';
+import { AGAIN, type RefusalCode } from './refusal.ts';
+import { refusalsOf } from './refusals.ts';
 import { ROUTES, type Route, type Who } from './routes.ts';
 
 /** One sentence a route; a test holds that each has one. */
@@ -31,6 +32,53 @@ const WHO: Record<Who, string> = {
   admin: 'Needs the client certificate of the Secret landbridge-bridge-admin.',
 };
 
+/** Which certificates do; `{}`: none is needed. */
+const SECURITY: Record<Who, object[]> = {
+  anyone: [{}, { host: [] }, { admin: [] }],
+  host: [{ host: [] }],
+  'host+': [{ host: [] }],
+  member: [{ host: [] }, { admin: [] }],
+  admin: [{ admin: [] }],
+};
+
+/** What a route's answer is good for: a route, and where its parameters (or fields of its body) are. */
+const LINKS: Record<string, { to: string; parameters?: Record<string, string>; body?: Record<string, string> }[]> = {
+  'POST /v1/join': ['POST /v1/revoke', 'POST /v1/brake'].map((to) => ({
+    to,
+    body: { site: '$response.body#/site', ...(to.endsWith('revoke') ? { host: '$response.body#/host' } : {}) },
+  })),
+  'PUT /v1/external/:name': [
+    { to: 'PUT /v1/external/:name', parameters: { 'path.name': '$response.body#/name' } },
+    {
+      to: 'DELETE /v1/external/:name',
+      parameters: { 'path.name': '$response.body#/name', 'query.site': '$response.body#/site' },
+    },
+  ],
+  'DELETE /v1/external/:name': [
+    {
+      to: 'DELETE /v1/external/:name',
+      parameters: { 'path.name': '$response.body#/name', 'query.site': '$response.body#/site' },
+    },
+    { to: 'PUT /v1/external/:name', parameters: { 'path.name': '$response.body#/name' } },
+  ],
+  'GET /v1/instances': [
+    {
+      to: 'DELETE /v1/external/:name',
+      parameters: { 'path.name': '$response.body#/instances/0/id', 'query.site': '$response.body#/instances/0/site' },
+    },
+    {
+      to: 'POST /v1/revoke',
+      body: { site: '$response.body#/instances/0/site', host: '$response.body#/instances/0/host' },
+    },
+  ],
+  'POST /v1/adopt': [
+    {
+      to: 'DELETE /v1/external/:name',
+      parameters: { 'path.name': '$response.body#/name', 'query.site': '$response.body#/site' },
+    },
+  ],
+};
+
 /** The API as an OpenAPI 3.1 document, made from the routes and from the very schemas that requests are checked with. */
 export function openApi(): object {
   const paths: Record<string, Record<string, object>> = {};
@@ -47,44 +95,78 @@ export function openApi(): object {
     },
     paths,
     components: {
-      schemas: {
-        Refusal: {
-          type: 'object',
-          required: ['code', 'message'],
-          properties: {
-            code: { type: 'string', enum: Object.keys(REFUSAL_STATUS), description: 'Stable.' },
-            message: { type: 'string', description: 'The problem and the remedy, in one sentence.' },
-          },
-        },
+      securitySchemes: {
+        host: { type: 'mutualTLS', description: 'The certificate that POST /v1/join gives to a host.' },
+        admin: { type: 'mutualTLS', description: 'The certificate of the Secret landbridge-bridge-admin.' },
       },
-      securitySchemes: { certificate: { type: 'mutualTLS' } },
     },
   };
 }
 
-function operation({ method, path, who, schema }: Route): object {
-  const named = path.endsWith('/:name');
-  const site = method === 'DELETE' ? [{ name: 'site', in: 'query', schema: { type: 'string' } }] : [];
-  const name = named ? [{ name: 'name', in: 'path', required: true, schema: { type: 'string' } }] : [];
+const operationId = (key: string): string => key.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+
+function operation(route: Route): object {
+  const { method, path, who, body, name, query } = route;
+  const parameters = [
+    ...(name === undefined ? [] : [{ name: 'name', in: 'path', required: true, schema: jsonSchema(name, 'input') }]),
+    ...Object.entries(query?.shape ?? {}).map(([key, schema]) => ({
+      name: key,
+      in: 'query',
+      schema: jsonSchema(schema, 'input'),
+    })),
+  ];
+  const refused = [...refusalsOf(route)].map(([status, codes]) => [status, refusal(status, codes)] as const);
   return {
+    operationId: operationId(`${method} ${path}`),
     summary: SUMMARIES[`${method} ${path}`],
     description: WHO[who],
-    security: who === 'anyone' ? [{}, { certificate: [] }] : [{ certificate: [] }],
-    ...(named ? { parameters: [...name, ...site] } : {}),
-    ...(schema === undefined
+    security: SECURITY[who],
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(schema) } } } }),
-    responses: {
-      200: { description: 'Done.' },
-      default: {
-        description: 'Refused; nothing was done.',
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } },
-      },
-    },
+      : { requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(body, 'input') } } } }),
+    responses: { 200: done(route), ...Object.fromEntries(refused) },
   };
 }
 
-function jsonSchema(schema: z.ZodType): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+function done({ method, path, answer }: Route): object {
+  const links = (LINKS[`${method} ${path}`] ?? []).map(({ to, parameters, body }) => [
+    operationId(to),
+    { operationId: operationId(to), ...(parameters && { parameters }), ...(body && { requestBody: body }) },
+  ]);
+  const binary = { schema: { type: 'string', format: 'binary' } };
+  return {
+    description: 'Done.',
+    content:
+      answer === 'file'
+        ? { 'application/octet-stream': binary, 'text/plain': { schema: { type: 'string' } } }
+        : { 'application/json': { schema: jsonSchema(answer, 'output') } },
+    ...(links.length === 0 ? {} : { links: Object.fromEntries(links) as object }),
+  };
+}
+
+const refusal = (status: number, codes: RefusalCode[]): object => ({
+  description:
+    status >= 500 ? 'Not done, or only in part: ask again where the code says so.' : 'Refused; nothing was done.',
+  ...(AGAIN.has(status)
+    ? { headers: { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds.' } } }
+    : {}),
+  content: {
+    'application/json': {
+      schema: {
+        type: 'object',
+        required: ['code', 'message'],
+        properties: {
+          code: { type: 'string', enum: codes, description: 'Stable.' },
+          message: { type: 'string', description: 'The problem and the remedy, in one sentence.' },
+        },
+        additionalProperties: false,
+      },
+    },
+  },
+});
+
+function jsonSchema(schema: z.core.$ZodType, io: 'input' | 'output'): object {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
   return rest;
 }

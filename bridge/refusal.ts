@@ -42,6 +42,9 @@ export const REFUSAL_STATUS = {
   noConsulDns: 501,
 } as const;
 
+/** Statuses that come with Retry-After. */
+export const AGAIN = new Set([429, 503]);
+
 export type RefusalCode = keyof typeof REFUSAL_STATUS;
 
 /** A request that is answered with no. `message` says in one line what is wrong and what to do. */

@@ -1,12 +1,16 @@
-import type { z } from 'zod';
+import { z } from 'zod';
+import * as answers from '../mesh/bridge-answers.ts';
 import {
   adoptRequest,
   beatRequest,
   brakeRequest,
+  deregisterQuery,
   externalRequest,
+  instancesQuery,
   inviteRequest,
   joinRequest,
   leaveRequest,
+  name,
   namesRequest,
   probeRequest,
   reachRequest,
@@ -15,6 +19,7 @@ import {
   revokeRequest,
 } from '../mesh/bridge-api.ts';
 import type { Call, HostCall } from './call.ts';
+import type { Download } from './download.ts';
 import { adopt } from './handlers/adopt.ts';
 import { beat } from './handlers/beat.ts';
 import { brake } from './handlers/brake.ts';
@@ -32,21 +37,34 @@ import { register } from './handlers/register.ts';
 import { renew } from './handlers/renew.ts';
 import { revoke } from './handlers/revoke.ts';
 import { vmFile } from './handlers/vm-file.ts';
+import type { RefusalCode } from './refusal.ts';
+import { CONSUL, REFUSALS } from './refusals.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 /** `host+` also takes a host's certificate that has run out; `member` is a host or an admin. */
 export type Who = 'anyone' | 'host' | 'host+' | 'member' | 'admin';
 
-export interface Route {
+/** What is said of a route once: requests are checked by it, the handler has its types, and the OpenAPI document is made from it. */
+export interface Shape<Body, Query, Answer> {
+  /** undefined: the request has no body. */
+  body?: z.ZodType<Body>;
+  query?: z.ZodObject & z.ZodType<Query>;
+  /** What stands for `:name`. */
+  name?: z.ZodType<string>;
+  /** `file`: no JSON. */
+  answer: z.ZodType<Answer> | 'file';
+  /** Beside those that come with who may call it, with a body and with a path, see refusals.ts. */
+  refusals: RefusalCode[];
+}
+
+export interface Route extends Shape<unknown, unknown, unknown> {
   method: Method;
   /** With at most one `:name`, at the end. */
   path: string;
   who: Who;
-  /** undefined: the request has no body. */
-  schema: z.ZodType | undefined;
   /** It writes a record, or says something that only the active bridge may say: see requireTenure in server.ts. */
   decides: boolean;
-  handle: (call: HostCall<unknown>) => Promise<unknown>;
+  handle: (call: HostCall<unknown, unknown>) => Promise<unknown>;
 }
 
 /** Beats are frequent, and their effect ends with the lease; the other paths change nothing. */
@@ -61,43 +79,101 @@ const READS = new Set([
 ]);
 
 export const ROUTES: Route[] = [
-  route('POST', '/v1/join', 'anyone', joinRequest, join),
-  hostRoute('POST', '/v1/renew', 'host+', renewRequest, renew),
-  hostRoute('POST', '/v1/beat', 'host', beatRequest, beat),
-  hostRoute('POST', '/v1/leave', 'host', leaveRequest, leave),
-  hostRoute('POST', '/v1/reach', 'host', reachRequest, reach),
-  hostRoute('POST', '/v1/probe', 'host', probeRequest, probe),
-  hostRoute('POST', '/v1/refusals', 'host', refusalsRequest, refusals),
-  route('POST', '/v1/names', 'member', namesRequest, names),
-  route('POST', '/v1/invites', 'admin', inviteRequest, invite),
-  route('GET', '/v1/instances', 'admin', undefined, instances),
-  route('PUT', '/v1/external/:name', 'admin', externalRequest, register),
-  route('DELETE', '/v1/external/:name', 'admin', undefined, deregister),
-  route('POST', '/v1/adopt', 'admin', adoptRequest, adopt),
-  route('POST', '/v1/revoke', 'admin', revokeRequest, revoke),
-  route('POST', '/v1/brake', 'admin', brakeRequest, brake),
-  route('GET', '/v1/vm/:name', 'anyone', undefined, vmFile),
-  route('GET', '/v1/openapi.json', 'anyone', undefined, describeApi),
+  route('POST', '/v1/join', 'anyone', { body: joinRequest, answer: answers.joinAnswer, refusals: REFUSALS.join }, join),
+  hostRoute('/v1/renew', 'host+', { body: renewRequest, answer: answers.renewAnswer, refusals: REFUSALS.renew }, renew),
+  hostRoute('/v1/beat', 'host', { body: beatRequest, answer: answers.beatAnswer, refusals: REFUSALS.beat }, beat),
+  hostRoute('/v1/leave', 'host', { body: leaveRequest, answer: answers.leaveAnswer, refusals: REFUSALS.leave }, leave),
+  hostRoute('/v1/reach', 'host', { body: reachRequest, answer: answers.reachAnswer, refusals: ['tooMany'] }, reach),
+  hostRoute('/v1/probe', 'host', { body: probeRequest, answer: answers.probeAnswer, refusals: CONSUL }, probe),
+  hostRoute(
+    '/v1/refusals',
+    'host',
+    { body: refusalsRequest, answer: answers.nothing, refusals: ['changedMeanwhile', ...CONSUL] },
+    refusals,
+  ),
+  route(
+    'POST',
+    '/v1/names',
+    'member',
+    { body: namesRequest, answer: answers.namesAnswer, refusals: REFUSALS.names },
+    names,
+  ),
+  route(
+    'POST',
+    '/v1/invites',
+    'admin',
+    { body: inviteRequest, answer: answers.inviteAnswer, refusals: REFUSALS.invite },
+    invite,
+  ),
+  route(
+    'GET',
+    '/v1/instances',
+    'admin',
+    { query: instancesQuery, answer: answers.instancesAnswer, refusals: CONSUL },
+    instances,
+  ),
+  route(
+    'PUT',
+    '/v1/external/:name',
+    'admin',
+    { name, body: externalRequest, answer: answers.registerAnswer, refusals: REFUSALS.register },
+    register,
+  ),
+  route(
+    'DELETE',
+    '/v1/external/:name',
+    'admin',
+    { name, query: deregisterQuery, answer: answers.deregisterAnswer, refusals: ['notFound', ...CONSUL] },
+    deregister,
+  ),
+  route(
+    'POST',
+    '/v1/adopt',
+    'admin',
+    { body: adoptRequest, answer: answers.adoptAnswer, refusals: REFUSALS.adopt },
+    adopt,
+  ),
+  route(
+    'POST',
+    '/v1/revoke',
+    'admin',
+    { body: revokeRequest, answer: answers.revokeAnswer, refusals: ['notFound', 'changedMeanwhile', ...CONSUL] },
+    revoke,
+  ),
+  route(
+    'POST',
+    '/v1/brake',
+    'admin',
+    { body: brakeRequest, answer: answers.brakeAnswer, refusals: ['notFound'] },
+    brake,
+  ),
+  route(
+    'GET',
+    '/v1/vm/:name',
+    'anyone',
+    { name: z.string(), answer: 'file', refusals: ['notFound', 'tooMany'] },
+    vmFile,
+  ),
+  route('GET', '/v1/openapi.json', 'anyone', { answer: z.looseObject({}), refusals: [] }, describeApi),
 ];
 
-function route<Body>(
+function route<Body = undefined, Query = undefined, Answer = unknown>(
   method: Method,
   path: string,
   who: 'anyone' | 'member' | 'admin',
-  schema: z.ZodType<Body> | undefined,
-  handle: (call: Call<Body>) => Promise<unknown>,
+  shape: Shape<Body, Query, Answer>,
+  handle: (call: Call<Body, Query>) => Promise<Answer | Download>,
 ): Route {
-  return { method, path, who, schema, decides: !READS.has(path), handle: handle as Route['handle'] };
+  return { method, path, who, ...shape, decides: !READS.has(path), handle: handle as Route['handle'] };
 }
 
-function hostRoute<Body>(
-  method: Method,
+function hostRoute<Body, Answer>(
   path: string,
   who: 'host' | 'host+',
-  schema: z.ZodType<Body>,
-  handle: (call: HostCall<Body>) => Promise<unknown>,
+  shape: Shape<Body, undefined, Answer>,
+  handle: (call: HostCall<Body>) => Promise<Answer>,
 ): Route {
-  return { method, path, who, schema, decides: !READS.has(path), handle: handle as Route['handle'] };
+  return { method: 'POST', path, who, ...shape, decides: !READS.has(path), handle: handle as Route['handle'] };
 }
 
 /** The route of a request, the methods that its path knows, and the value of `:name`. */
@@ -107,6 +183,15 @@ export function findRoute(method: string, path: string): { route: Route | undefi
   return {
     route: fits.find((one) => one.method === method),
     methods: fits.map((one) => one.method),
-    name: fits.some((one) => one.path.endsWith('/:name')) ? path.slice(slash + 1) : '',
+    name: fits.some((one) => one.path.endsWith('/:name')) ? decoded(path.slice(slash + 1)) : '',
   };
+}
+
+/** As it was meant; what cannot be decoded is no name that anything has. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }

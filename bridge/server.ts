@@ -8,8 +8,8 @@ import type { Bridge } from './bridge.ts';
 import { Download, type SendDownload, limitDownloads } from './download.ts';
 import { identify } from './identify.ts';
 import { type PeerReader, peerReader } from './peer.ts';
-import { readJson } from './read-json.ts';
-import { Refusal } from './refusal.ts';
+import { checked, readJson, readQuery } from './read-json.ts';
+import { AGAIN, Refusal } from './refusal.ts';
 import { findRoute } from './routes.ts';
 import { servingContext } from './serving-certificate.ts';
 import { limitStrangers } from './strangers.ts';
@@ -71,7 +71,7 @@ async function serve(
     const refusal = refusalOf(bridge, error);
     bridge.log.info({ route: found.route?.path, code: refusal.code, from }, 'refused');
     if (refusal.status === 405) response.setHeader('allow', found.methods.join(', '));
-    if (refusal.status === 503 || refusal.status === 429) response.setHeader('retry-after', '1');
+    if (AGAIN.has(refusal.status)) response.setHeader('retry-after', '1');
     send(response, refusal.status, refusal.answer(), request);
   }
   ended({ status: response.statusCode });
@@ -93,11 +93,12 @@ async function answer(
   const peer = readPeer(socket);
   const known = identify(bridge, route.who, peer);
   if (known !== undefined) bridge.connections.note(known, socket);
-  const body = route.schema === undefined ? undefined : await readJson(request, route.schema);
+  const body = route.body === undefined ? undefined : await readJson(request, route.body);
   // The body may have come slowly. A host that left or was revoked meanwhile is refused.
   const host = identify(bridge, route.who, peer);
   if (route.decides) await requireTenure(bridge);
-  const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
+  if (route.name !== undefined) checked(route.name, name, 'the name of the instance');
+  const query = route.query === undefined ? undefined : readQuery(request.url ?? '', route.query);
   const remoteAddress = socket.remoteAddress ?? 'unknown';
   const answered = await route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });
   // Another bridge may have read the records before this write. It finds the write later, see reread.ts.

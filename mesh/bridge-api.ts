@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import type { ProxySettings } from '../crds/proxy.ts';
-import type { Variable } from './upstream-variables.ts';
 import { checkSpec } from './check-spec.ts';
 import { UPDATE_KINDS } from './proxies/counters.ts';
 
@@ -29,6 +27,8 @@ import { UPDATE_KINDS } from './proxies/counters.ts';
  * | GET  /v1/openapi.json       | anyone                    | this table and the schemas below, as OpenAPI       |
  */
 
+export type * from './bridge-answers.ts';
+
 export const name = z
   .string()
   .max(63)
@@ -43,40 +43,6 @@ export const joinRequest = z.strictObject({
   csr: z.string().max(8192),
 });
 export type JoinRequest = z.output<typeof joinRequest>;
-
-/** How the host's Envoys reach Consul. */
-export interface ConsulAccess {
-  /** gRPC TLS (xDS), `host:port`. */
-  grpc: string[];
-  serverName: string;
-  datacenter: string;
-  caPem: string;
-}
-
-/** What the MeshService says about one service of the host. */
-export interface ServicePlan {
-  service: string;
-  protocol: 'tcp' | 'http' | 'http2' | 'grpc';
-  /** `variable`: by which the app finds it, unless the MeshService says that there be none. */
-  upstreams: { service: string; localPort: number; variable?: Variable }[];
-  /** A bridge of an earlier version leaves it out. */
-  proxy?: PlannedProxy;
-}
-
-/** On a machine the service manager limits resources, and the agent drains an instance before it ends. */
-export type PlannedProxy = Omit<ProxySettings, 'resources' | 'stopDelay'>;
-
-export interface JoinAnswer {
-  host: string;
-  site: string;
-  service: string;
-  /** PEM, with the chain. */
-  certificate: string;
-  bridgeCa: string;
-  bridges: string[];
-  leaseMs: number;
-  consul: ConsulAccess;
-}
 
 export const beatInstance = z.strictObject({
   /** Unique within the datacenter: SERVICE-HOST-PORT. */
@@ -115,17 +81,6 @@ export const beatRequest = z.strictObject({
 });
 export type BeatRequest = z.output<typeof beatRequest>;
 
-export interface BeatAnswer {
-  leaseMs: number;
-  /** What the MeshServices of the host's services say now. */
-  services: ServicePlan[];
-  tokens: { service: string; token: string; expiresAt: string }[];
-  /** Services of the host that no MeshService admits (any more), each with the sentence to show. */
-  refused: { service: string; message: string }[];
-  /** What could not be written or issued just now, one sentence each. It is tried again without being asked. */
-  problems: string[];
-}
-
 export const leaveRequest = z.strictObject({
   /** Leave these out of the mesh for good; empty = all, and the host is forgotten. */
   services: z.array(name).max(256),
@@ -133,9 +88,6 @@ export const leaveRequest = z.strictObject({
 });
 
 export const reachRequest = z.strictObject({});
-export interface ReachAnswer {
-  instances: { id: string; ok: boolean; output: string }[];
-}
 
 /** Sidecars of pods at a time. */
 export const MAX_PROBES = 32;
@@ -156,12 +108,6 @@ export const probeRequest = z.strictObject({
 });
 export type ProbeResult = z.output<typeof probeRequest>['results'][number];
 export type ProbeTarget = Pick<ProbeResult, 'service' | 'address' | 'port'>;
-export interface ProbeAnswer {
-  /** A sample of the sidecars of pods that services of the host call: to be tried with a TCP connection. */
-  targets: ProbeTarget[];
-  /** When to ask again. */
-  nextMs: number;
-}
 
 /** Updates from Consul that Envoys of the host refuse. An earlier bridge does not know the path, an earlier agent says nothing. */
 export const refusalsRequest = z.strictObject({
@@ -201,10 +147,6 @@ export const namesRequest = z.strictObject({
   type: z.enum(NAME_TYPES),
 });
 export type NamesRequest = z.output<typeof namesRequest>;
-export interface NamesAnswer {
-  /** The DNS message (RFC 1035) that Consul answered, base64. */
-  message: string;
-}
 
 export const inviteRequest = z.strictObject({
   service: name,
@@ -212,23 +154,8 @@ export const inviteRequest = z.strictObject({
   ttlSeconds: z.int().min(60).max(86_400).default(900),
 });
 export type InviteRequest = z.output<typeof inviteRequest>;
-export interface InviteAnswer {
-  invite: string;
-  expiresAt: string;
-  /** Where a machine without `landbridge` gets it; absent when the bridge serves no files. See install-script.ts. */
-  install?: {
-    bridges: string[];
-    sha256: string;
-    /** Its script finds the invite in a file; that of a bridge of an earlier version wants it as an argument. */
-    inviteInFile?: boolean;
-  };
-}
 
 export const renewRequest = z.strictObject({ csr: z.string().max(8192) });
-export interface RenewAnswer {
-  certificate: string;
-  bridgeCa: string;
-}
 
 export const revokeRequest = z.strictObject({ site: name, host: name });
 
@@ -237,11 +164,6 @@ export const brakeRequest = z.strictObject({
   /** For how long the site has no brake; 0 puts it back into force. */
   releaseSeconds: z.int().min(0).max(3600),
 });
-export interface BrakeAnswer {
-  site: string;
-  /** Silent hosts that the brake kept up. */
-  held: string[];
-}
 
 export const externalRequest = z.strictObject({
   site: name.default('external'),
@@ -253,6 +175,12 @@ export const externalRequest = z.strictObject({
   meta: z.record(z.string().max(128), z.string().max(512)).default({}),
 });
 export type ExternalRequest = z.output<typeof externalRequest>;
+
+/** `site` of DELETE /v1/external/:name. */
+export const deregisterQuery = z.object({ site: name.default('external') });
+
+/** Whatever `others` says, GET /v1/instances names the instances that others registered, too. */
+export const instancesQuery = z.object({ others: z.string().optional() });
 
 export const adoptRequest = z.strictObject({
   /** Of the registration that is there. */
@@ -267,42 +195,6 @@ export const adoptRequest = z.strictObject({
   planOnly: z.boolean().default(false),
 });
 export type AdoptRequest = z.output<typeof adoptRequest>;
-export interface AdoptAnswer {
-  name: string;
-  site: string;
-  /** One line a step. */
-  plan: string[];
-  done: boolean;
-  health: 'passing' | 'critical';
-  output: string;
-}
-
-export interface InstanceRow {
-  id: string;
-  service: string;
-  /** `other`: in the catalog by somebody else's hand. */
-  platform: 'vm' | 'external' | 'other';
-  site: string;
-  host: string;
-  address: string;
-  port: number;
-  health: 'passing' | 'critical';
-  output: string;
-  /** The mark on it; `-` when there is none. A bridge of an earlier version leaves it out. */
-  owner?: string;
-  /** RFC 3339, since when it is known; undefined: nobody wrote it down. */
-  since?: string;
-  /** What else people should know; undefined: nothing. */
-  note?: string;
-  /** Since the lease was last held, ms; undefined for sidecar-less ones. */
-  silentMs?: number;
-}
-export interface InstancesAnswer {
-  instances: InstanceRow[];
-  brakes: { site: string; held: string[] }[];
-  /** Sites whose brake an operator has released; a bridge of an earlier version leaves it out. */
-  released?: { site: string; forMs: number }[];
-}
 
 /** Every refusal: what is wrong and what to do, in one sentence. */
 export interface ErrorAnswer {

@@ -1,4 +1,5 @@
-import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
+import type { z } from 'zod';
+import type { InstanceRow, InstancesAnswer, instancesQuery } from '../../mesh/bridge-api.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { ownerOfFound } from '../../mesh/adoption.ts';
 import { bridgeOwner, externalNode } from '../../mesh/names.ts';
@@ -11,11 +12,14 @@ import type { External } from '../externals.ts';
 import type { Host } from '../hosts.ts';
 
 /** GET /v1/instances: all off-cluster instances, by site, host and id; with `?others` the instances of other registrars, too. */
-export async function instances({ bridge, query }: Call): Promise<InstancesAnswer> {
+export async function instances({
+  bridge,
+  query,
+}: Call<undefined, z.output<typeof instancesQuery>>): Promise<InstancesAnswer> {
   const rows = [
     ...bridge.hosts.all().flatMap((host) => vmRows(bridge, host)),
     ...bridge.externals.all().map((external) => externalRow(bridge, external)),
-    ...(query.has('others') ? await otherRows(bridge) : []),
+    ...(query.others !== undefined ? await otherRows(bridge) : []),
   ];
   const order = ({ site, host, id }: InstanceRow): string => [site, host, id].join(' ');
   return {

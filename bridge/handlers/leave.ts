@@ -1,14 +1,9 @@
 import type { z } from 'zod';
-import type { leaveRequest } from '../../mesh/bridge-api.ts';
+import type { LeaveAnswer, leaveRequest } from '../../mesh/bridge-api.ts';
 import type { HostCall } from '../call.ts';
 import { claimHost } from '../claim.ts';
 import { refuseUnwritten } from '../refuse-unwritten.ts';
 import { withoutServices } from '../vm-node.ts';
-
-/** The answer to POST /v1/leave: the services that remain. Empty: the host is forgotten. */
-export interface LeaveAnswer {
-  services: string[];
-}
 
 /**
  * POST /v1/leave: first the instances leave Consul, so that traffic stops; then the record. Doing it twice is doing it

@@ -1,6 +1,6 @@
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
-import type { ExternalRequest } from '../../mesh/bridge-api.ts';
+import type { ExternalRequest, RegisterAnswer } from '../../mesh/bridge-api.ts';
 import { name as nameSchema } from '../../mesh/bridge-api.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
 import { deciding } from '../admission.ts';
@@ -9,17 +9,6 @@ import type { Call } from '../call.ts';
 import { writeExternalRecord } from '../external-record.ts';
 import { Refusal } from '../refusal.ts';
 import { requireAdmitted } from '../require-admitted.ts';
-
-/** The answer to PUT /v1/external/:name. */
-export interface RegisterAnswer {
-  name: string;
-  site: string;
-  /** The result of the first check. */
-  health: 'passing' | 'critical';
-  output: string;
-  /** The part that Consul has not taken yet. It is tried until Consul takes it. */
-  problems: string[];
-}
 
 const MAX_EXTERNALS = 2000;
 const OWN_NAMES = ['consul', EDGE_SERVICE, GATEWAY_SERVICE];

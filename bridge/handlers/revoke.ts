@@ -1,17 +1,7 @@
 import type { z } from 'zod';
-import type { revokeRequest } from '../../mesh/bridge-api.ts';
+import type { RevokeAnswer, revokeRequest } from '../../mesh/bridge-api.ts';
 import type { Call } from '../call.ts';
 import { Refusal } from '../refusal.ts';
-
-/** The answer to POST /v1/revoke. */
-export interface RevokeAnswer {
-  site: string;
-  host: string;
-  /** Connections of the host that were cut. */
-  connections: number;
-  /** The part that Consul has not taken yet. It is tried until Consul takes it. */
-  problems: string[];
-}
 
 /** POST /v1/revoke: the record first, so that the host's next word is refused whatever happens then. */
 export async function revoke({ bridge, body }: Call<z.output<typeof revokeRequest>>): Promise<RevokeAnswer> {

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
-import type { DeregisterAnswer } from '../../bridge/handlers/deregister.ts';
-import type { RegisterAnswer } from '../../bridge/handlers/register.ts';
+import type { DeregisterAnswer, RegisterAnswer } from '../../mesh/bridge-api.ts';
 import { checkFlag } from '../vm/check-flag.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 

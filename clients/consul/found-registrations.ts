@@ -1,4 +1,5 @@
 import type { FoundRegistration } from '../../mesh/adoption.ts';
+import { ConsulRefused } from './errors.ts';
 import { healthOf, serviceEntry } from './normalise-catalog.ts';
 import type { RawCheck, RawService } from './normalise-catalog.ts';
 import { readAll } from './read.ts';
@@ -10,11 +11,17 @@ interface RawFoundCheck extends RawCheck {
 
 /** Every registration on a node, with how it is checked; empty when there is no such node. */
 export async function readFoundRegistrations(transport: Transport, node: string): Promise<FoundRegistration[]> {
+  // Dots would lead to another path.
+  if (/^\.{1,2}$/.test(node)) return [];
   const name = encodeURIComponent(node);
   const [held, health] = await Promise.all([
     readAll(transport, `/catalog/node-services/${name}`),
     readAll(transport, `/health/node/${name}`),
-  ]);
+  ]).catch((error: unknown) => {
+    // A name that Consul takes in no path is the name of no node.
+    if (error instanceof ConsulRefused && error.status === 400) return [{ body: {} }, { body: [] }] as const;
+    throw error;
+  });
   const { Node, Services } = (held.body ?? {}) as {
     Node?: { Node: string; Address: string; Meta?: Record<string, string> | null } | null;
     Services?: RawService[] | null;

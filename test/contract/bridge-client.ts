@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:https';
+import { conforms } from '../support/conforms.ts';
 
 export interface Reply {
   status: number;
@@ -7,7 +8,7 @@ export interface Reply {
   body: any; // eslint-disable-line @typescript-eslint/no-explicit-any
 }
 
-/** One kept-alive connection to a bridge, as an agent has it. */
+/** One kept-alive connection to a bridge, as an agent has it. An answer that the OpenAPI document does not allow is an error. */
 export interface Client {
   send(method: string, path: string, body?: object | string, headers?: Record<string, string>): Promise<Reply>;
   post(path: string, body: object | string): Promise<Reply>;
@@ -39,7 +40,13 @@ export function openClient(to: { port: number; caPem: string; certificate?: stri
           response.once('error', reject);
           response.once('end', () => {
             const said = Buffer.concat(chunks).toString('utf8');
-            resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed(said) });
+            const reply = { status: response.statusCode ?? 0, headers: response.headers, body: parsed(said) };
+            try {
+              conforms(method, path, reply.status, reply.body);
+            } catch (error) {
+              return reject(error as Error);
+            }
+            resolve(reply);
           });
         });
         asked.once('socket', (socket) => {

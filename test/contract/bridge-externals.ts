@@ -1,7 +1,7 @@
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import type { RegisterAnswer } from '../../bridge/handlers/register.ts';
+import type { RegisterAnswer } from '../../mesh/bridge-api.ts';
 import type { AdoptAnswer, InstancesAnswer } from '../../mesh/bridge-api.ts';
 import { type BridgeUnderTest, SITE } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
@@ -203,6 +203,11 @@ export function externalContract(open: () => BridgeUnderTest): void {
       'belongs to bridge/rack-9/ledger-1',
     );
     expect(await adopt({ id: 'x', check }).catch((error: Error) => error.message)).to.include('no registration "x"');
+    // Consul takes no such name in a path.
+    for (const node of ['\u{71c38}e', 'a\u0000b', 'a\nb', '..', 'a/b'])
+      expect(await adopt({ node, check }).catch((error: Error) => error.message), JSON.stringify(node)).to.include(
+        'no registration "ledger-1" on node',
+      );
     expect((await open().reader.health('ledger'))[0]!.node).to.equal('legacy-1');
   });
 

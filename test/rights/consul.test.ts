@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import type { RegisterAnswer } from '../../bridge/handlers/register.ts';
+import type { RegisterAnswer } from '../../mesh/bridge-api.ts';
 import { connectConsul } from '../../clients/consul/connect.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { serviceJwt } from '../../clients/consul/service-token.ts';

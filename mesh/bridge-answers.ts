@@ -1,0 +1,187 @@
+import { z } from 'zod';
+import { proxySettings } from '../crds/proxy.ts';
+import { MAX_PROBES, name, probeRequest } from './bridge-api.ts';
+
+/**
+ * What the bridge answers. The OpenAPI document is made from these, and the handlers' types are theirs. A bridge of an
+ * earlier version leaves out what is optional here; whoever reads an answer passes over fields that it does not know.
+ */
+
+const port = z.int().min(0).max(65535);
+const health = z.enum(['passing', 'critical']);
+/** RFC 3339. */
+const time = z.iso.datetime();
+const milliseconds = z.int().min(0);
+
+/** How the host's Envoys reach Consul. */
+export const consulAccess = z.strictObject({
+  /** gRPC TLS (xDS), `host:port`. */
+  grpc: z.array(z.string()),
+  serverName: z.string(),
+  datacenter: z.string(),
+  caPem: z.string(),
+});
+
+/** On a machine the service manager limits resources, and the agent drains an instance before it ends. */
+export const plannedProxy = proxySettings.unwrap().omit({ resources: true, stopDelay: true });
+
+/** What the MeshService says about one service of the host. */
+export const servicePlan = z.strictObject({
+  service: z.string(),
+  protocol: z.enum(['tcp', 'http', 'http2', 'grpc']),
+  upstreams: z.array(
+    z.strictObject({
+      service: z.string(),
+      localPort: port,
+      /** By which the app finds it, unless the MeshService says that there be none. */
+      variable: z.strictObject({ name: z.string(), value: z.string() }).optional(),
+    }),
+  ),
+  proxy: plannedProxy.optional(),
+});
+
+export const joinAnswer = z.strictObject({
+  host: name,
+  site: name,
+  service: name,
+  /** PEM, with the chain. */
+  certificate: z.string(),
+  bridgeCa: z.string(),
+  bridges: z.array(z.string()),
+  leaseMs: milliseconds,
+  consul: consulAccess,
+});
+
+export const renewAnswer = z.strictObject({ certificate: z.string(), bridgeCa: z.string() });
+
+export const beatAnswer = z.strictObject({
+  leaseMs: milliseconds,
+  /** What the MeshServices of the host's services say now. */
+  services: z.array(servicePlan),
+  tokens: z.array(z.strictObject({ service: z.string(), token: z.string(), expiresAt: time })),
+  /** Services of the host that no MeshService admits (any more), each with the sentence to show. */
+  refused: z.array(z.strictObject({ service: z.string(), message: z.string() })),
+  /** What could not be written or issued just now, one sentence each. It is tried again without being asked. */
+  problems: z.array(z.string()),
+});
+
+/** The services that are left. None: the host is forgotten. */
+export const leaveAnswer = z.strictObject({ services: z.array(name) });
+
+export const reachAnswer = z.strictObject({
+  instances: z.array(z.strictObject({ id: z.string(), ok: z.boolean(), output: z.string() })),
+});
+
+export const probeAnswer = z.strictObject({
+  /** A sample of the sidecars of pods that services of the host call: to be tried with a TCP connection. */
+  targets: z
+    .array(probeRequest.shape.results.element.pick({ service: true, address: true, port: true }))
+    .max(MAX_PROBES),
+  /** When to ask again. */
+  nextMs: milliseconds,
+});
+
+export const nothing = z.strictObject({});
+
+export const namesAnswer = z.strictObject({
+  /** The DNS message (RFC 1035) that Consul answered, base64. */
+  message: z.base64(),
+});
+
+export const inviteAnswer = z.strictObject({
+  invite: z.string(),
+  expiresAt: time,
+  /** Where a machine without `landbridge` gets it; absent when the bridge serves no files. See install-script.ts. */
+  install: z
+    .strictObject({
+      bridges: z.array(z.string()),
+      sha256: z.string(),
+      /** Its script finds the invite in a file; that of a bridge of an earlier version wants it as an argument. */
+      inviteInFile: z.boolean().optional(),
+    })
+    .optional(),
+});
+
+const instanceRow = z.strictObject({
+  id: z.string(),
+  service: z.string(),
+  /** `other`: in the catalog by somebody else's hand. */
+  platform: z.enum(['vm', 'external', 'other']),
+  site: z.string(),
+  host: z.string(),
+  address: z.string(),
+  port,
+  health,
+  output: z.string(),
+  /** The mark on it; `-` when there is none. */
+  owner: z.string().optional(),
+  /** RFC 3339, since when it is known; undefined: nobody wrote it down. */
+  since: z.string().optional(),
+  /** What else people should know; undefined: nothing. */
+  note: z.string().optional(),
+  /** Since the lease was last held, ms; undefined for sidecar-less ones. */
+  silentMs: milliseconds.optional(),
+});
+export type InstanceRow = z.output<typeof instanceRow>;
+
+export const instancesAnswer = z.strictObject({
+  instances: z.array(instanceRow),
+  brakes: z.array(z.strictObject({ site: z.string(), held: z.array(z.string()) })),
+  /** Sites whose brake an operator has released. */
+  released: z.array(z.strictObject({ site: z.string(), forMs: milliseconds })).optional(),
+});
+
+export const registerAnswer = z.strictObject({
+  name,
+  site: name,
+  /** Of the first check. */
+  health,
+  output: z.string(),
+  /** What Consul has not taken yet; it is tried until it has. */
+  problems: z.array(z.string()),
+});
+
+export const deregisterAnswer = z.strictObject({ name, site: name });
+
+export const adoptAnswer = z.strictObject({
+  name,
+  site: name,
+  /** One line a step. */
+  plan: z.array(z.string()),
+  done: z.boolean(),
+  health,
+  output: z.string(),
+});
+
+export const revokeAnswer = z.strictObject({
+  site: name,
+  host: name,
+  /** Connections of the host that were cut. */
+  connections: z.int().min(0),
+  /** What Consul has not taken yet; it is tried until it has. */
+  problems: z.array(z.string()),
+});
+
+export const brakeAnswer = z.strictObject({
+  site: name,
+  /** Silent hosts that the brake kept up. */
+  held: z.array(z.string()),
+});
+
+export type ConsulAccess = z.output<typeof consulAccess>;
+export type PlannedProxy = z.output<typeof plannedProxy>;
+export type ServicePlan = z.output<typeof servicePlan>;
+export type JoinAnswer = z.output<typeof joinAnswer>;
+export type RenewAnswer = z.output<typeof renewAnswer>;
+export type BeatAnswer = z.output<typeof beatAnswer>;
+export type LeaveAnswer = z.output<typeof leaveAnswer>;
+export type ReachAnswer = z.output<typeof reachAnswer>;
+export type ProbeAnswer = z.output<typeof probeAnswer>;
+export type NamesAnswer = z.output<typeof namesAnswer>;
+export type InviteAnswer = z.output<typeof inviteAnswer>;
+export type InstancesAnswer = z.output<typeof instancesAnswer>;
+export type RegisterAnswer = z.output<typeof registerAnswer>;
+export type DeregisterAnswer = z.output<typeof deregisterAnswer>;
+export type AdoptAnswer = z.output<typeof adoptAnswer>;
+export type RevokeAnswer = z.output<typeof revokeAnswer>;
+export type BrakeAnswer = z.output<typeof brakeAnswer>;
