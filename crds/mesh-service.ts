@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACCESS_RULES, access } from './access.ts';
+import { mutualTLS, plaintextPorts } from './doors.ts';
 import { exposeSettings } from './expose.ts';
 import type { Condition, ObjectMeta } from './kubernetes.ts';
 import { proxySettings } from './proxy.ts';
@@ -106,6 +107,8 @@ export const meshServiceSpec = z
       .describe('Services this one calls. Default: none.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['service'] }),
     access,
+    mutualTLS,
+    plaintextPorts,
     traffic: traffic.optional(),
     expose: exposeSettings.optional(),
     reach: z
@@ -147,6 +150,10 @@ export const meshServiceSpec = z
       {
         rule: "!has(self.port) || type(self.port) != string || self.port.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?)$')",
         message: 'spec.port as a string is the name of a container port: lower-case letters, digits and dashes',
+      },
+      {
+        rule: `!has(self.plaintextPorts) || self.plaintextPorts.all(p, type(p) != int || !(p in [${RESERVED_PORTS.join(', ')}]))`,
+        message: `spec.plaintextPorts must not name ${RESERVED_PORTS.join(', ')}, which the sidecar uses`,
       },
       ...ACCESS_RULES,
       ...TRAFFIC_RULES,

@@ -47,6 +47,25 @@ const BAD: [string, object, RegExp][] = [
   ['a site twice', { workloads: { external: { sites: ['a', 'a'] } } }, /Duplicate/i],
   ['a site with capitals', { workloads: { external: { sites: ['Rack'] } } }, /sites/],
   ['an unknown protocol', { ...good, protocol: 'udp' }, /Unsupported value.*tcp/],
+  ['an unknown mode of mutual TLS', { ...good, mutualTLS: 'None' }, /Unsupported value.*Strict/],
+  ['plaintext port 0', { ...good, plaintextPorts: [0] }, /plaintextPorts\[0\].*greater than or equal to 1/],
+  ['plaintext port 70000', { ...good, plaintextPorts: [70000] }, /plaintextPorts\[0\].*less than or equal to 65535/],
+  ['a plaintext port twice', { ...good, plaintextPorts: [9090, 9090] }, /Duplicate/i],
+  ['a plaintext port name twice', { ...good, plaintextPorts: ['metrics', 'metrics'] }, /Duplicate/i],
+  [
+    'a plaintext port name with capitals',
+    { ...good, plaintextPorts: ['Metrics'] },
+    /plaintextPorts\[0\].*should match/,
+  ],
+  ['a plaintext port name that is too long', { ...good, plaintextPorts: ['a'.repeat(16)] }, /plaintextPorts\[0\].*15/],
+  [
+    'a plaintext port that is a number in quotes',
+    { ...good, plaintextPorts: ['9090'] },
+    /plaintextPorts\[0\].*should match/,
+  ],
+  ['an empty plaintext port name', { ...good, plaintextPorts: [''] }, /plaintextPorts\[0\].*should match/],
+  ['the port of the sidecar in plain text', { ...good, plaintextPorts: [20000] }, /which the sidecar uses/],
+  ['33 plaintext ports', { ...good, plaintextPorts: Array.from({ length: 33 }, (_, i) => 9000 + i) }, /32 items/],
   ['port 0', { ...good, port: 0 }, /1-65535/],
   ['port 70000', { ...good, port: 70000 }, /1-65535/],
   ["the sidecar's own port", { ...good, port: 20000 }, /which the sidecar uses/],
@@ -243,5 +262,12 @@ describe('a MeshService on the real API server', function () {
   it('may name its port, and say who may call', async () => {
     const spec = { ...good, port: 'http', protocol: 'grpc', access: [{ from: '*' }, { from: 'web' }] };
     expect((await create('named', spec)).spec).to.deep.include({ port: 'http' });
+  });
+
+  it('may say its mode of mutual TLS, and plaintext ports by number and by name', async () => {
+    const doors = { mutualTLS: 'Strict', plaintextPorts: [9090, 'metrics', 'h2-9', '0a', 65535] };
+    const created = await create('doors', { ...good, ...doors });
+    expect(created.spec).to.deep.include(doors);
+    expect(parseMeshService(created as never).spec).to.deep.include(doors);
   });
 });
