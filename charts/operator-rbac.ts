@@ -32,6 +32,15 @@ export function addOperatorRbac(target: Target): void {
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'list', 'watch'] },
     { apiGroups: ['apps'], resources: ['replicasets', 'statefulsets', 'daemonsets'], verbs: ['get'] },
     { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },
+    // One policy for each MeshService under Strict, and a look at those of others, which may open what it closes.
+    {
+      apiGroups: ['networking.k8s.io'],
+      resources: ['networkpolicies'],
+      verbs: ['list', 'watch', 'create', 'patch', 'delete'],
+    },
+    // By which callers come past the sidecars, for the status of Permissive MeshServices.
+    { apiGroups: [''], resources: ['services'], verbs: ['list'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: ['list'] },
   ]);
   addClusterRole(target, 'operator', [
     // Which of them are in the mesh, and the uid of kube-system, by which Consul knows this cluster.

@@ -57,6 +57,7 @@ function operatorContainer(): Parts<k8s.Container> {
       ...processEnv({
         LANDBRIDGE_CONSUL_GRPC: CONSUL_GRPC,
         LANDBRIDGE_DEFAULT_ACCESS: values.defaultAccess,
+        LANDBRIDGE_DEFAULT_MUTUAL_TLS: values.defaultMutualTLS,
         LANDBRIDGE_EDGE: when<string>(values.edge.enabled, 'enabled', 'disabled'),
         LANDBRIDGE_EDGE_HOSTS: jsonOf({ hosts: values.edge.hosts }),
         LANDBRIDGE_EDGE_HTTP_PORT: asText(values.edge.httpNodePort),

@@ -66,6 +66,19 @@ export interface Pod {
   };
 }
 
+export interface NetworkPolicyPort {
+  protocol?: string;
+  port?: number | string;
+  endPort?: number;
+}
+
+export interface NetworkPolicySpec {
+  podSelector?: LabelSelector;
+  policyTypes?: string[];
+  ingress?: { from?: object[]; ports?: NetworkPolicyPort[] }[];
+  [field: string]: unknown;
+}
+
 /** metav1.Condition, https://github.com/kubernetes/community API conventions: kstatus reads observedGeneration. */
 export interface Condition {
   type: string;

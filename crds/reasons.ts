@@ -36,6 +36,13 @@ export const REASONS = {
   NotProbed: 'No machine outside the cluster that calls it has tried to reach its pods yet.',
   PodsWithoutHostPort: 'Pods that were made before spec.reach asked for it have no port of their node.',
   HostPortForbidden: 'Pod Security forbids host ports in the namespace, so pods are made without one.',
+  Enforced: 'No connection past the sidecars got through to the pods that were tried.',
+  DoorOpen: 'A port of the app takes connections past the sidecar.',
+  OpenedByPolicy: 'Another NetworkPolicy lets connections in past the sidecars.',
+  PolicyOfAnother: 'A NetworkPolicy of another hand has the name of the one to keep; nothing of it was touched.',
+  PolicyNotKept: 'The NetworkPolicy that closes the ports of the app could not be written.',
+  DoorsNotTried: 'Whether the NetworkPolicy is enforced has not been tried yet.',
+  Permissive: 'The ports of the app are open to everybody, past spec.access.',
   Linked: 'Its instances without a sidecar can be called by way of the terminating gateway.',
   NotLinked: 'Its instances without a sidecar cannot be called from the mesh.',
   InvalidSpec: 'This version of Landbridge cannot read the MeshService; what Consul holds for it is left as it is.',
@@ -46,4 +53,4 @@ export type Reason = keyof typeof REASONS;
 
 /** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
 export type ConditionType =
-  'Ready' | 'Synced' | 'Injected' | 'ProxiesAccept' | 'Exposed' | 'Reachable' | 'Linked' | 'NamesMet';
+  'Ready' | 'Synced' | 'Injected' | 'ProxiesAccept' | 'Exposed' | 'Reachable' | 'Linked' | 'NamesMet' | 'Enforced';

@@ -60,6 +60,9 @@ export const SECRETS = {
 /** Beside the bridge's own secrets: SHA-256 of the keys of those who may invite, one a line. */
 export const ADMIN_KEYS_FILE = 'admin-keys';
 
+/** Key of the Secrets of operator and bridge: the mode of MeshServices that do not say it, where the values leave it open. */
+export const DEFAULT_MUTUAL_TLS_KEY = 'default-mutual-tls';
+
 /** The webhook's certificate and its CA. The operator makes it. */
 export const WEBHOOK_SECRET = 'landbridge-webhook-cert';
 

@@ -9,6 +9,9 @@ export const ANNOTATION_INJECTED = 'landbridge.dev/injected';
 export const ANNOTATION_SECRET_SINCE = 'landbridge.dev/secret-since';
 export const FINALIZER = 'landbridge.dev/consul';
 
+/** Kubernetes' own label for who keeps an object. */
+export const LABEL_MANAGED_BY = 'app.kubernetes.io/managed-by';
+
 /** On a namespace: names in Consul, with commas between, or `*`, that its MeshServices may claim although they have instances. */
 export const ANNOTATION_MAY_CLAIM = 'landbridge.dev/may-claim';
 
@@ -67,6 +70,11 @@ export const sidecarService = (service: string): string => `${service}-sidecar-p
 /** Secret that the operator keeps for the sidecars of a MeshService. */
 export const sidecarSecret = (meshService: string): string => `${meshService}${SIDECAR_SECRET_END}`;
 const SIDECAR_SECRET_END = '-landbridge';
+
+/** NetworkPolicy that the operator keeps for the pods of a MeshService. */
+export const sidecarPolicy = sidecarSecret;
+/** The MeshService that a NetworkPolicy of such a name may be kept for. */
+export const meshServiceOfPolicy = (policy: string): string | undefined => meshServiceOfSecret(policy);
 
 /** The MeshService that a Secret is kept for; undefined for any other Secret. */
 export const meshServiceOfSecret = (secret: string): string | undefined =>

@@ -32,6 +32,8 @@ export interface PodFacts {
   trouble?: string | undefined;
   /** Named ports of its containers and native sidecars. */
   ports: Record<string, number>;
+  /** TCP ports that its containers and native sidecars say. Default: not known. */
+  tcpPorts?: number[];
 }
 
 /** The API server's pod -> what we keep. */
@@ -58,6 +60,7 @@ export function podFacts(pod: Pod): PodFacts {
     notReadyBecause: ready?.message || ready?.reason || `pod is ${status?.phase ?? 'Pending'}`,
     trouble: podTrouble(pod),
     ports: namedPorts(spec),
+    tcpPorts: tcpPorts(spec),
   };
 }
 
@@ -65,11 +68,22 @@ const sidecarHostPort = ({ containers }: Pod['spec']): number | undefined =>
   containers.flatMap(({ ports = [] }) => ports).find(({ name }) => name === HOST_PORT_NAME)?.hostPort;
 
 /** An app's own native sidecar may be what answers; of two ports of one name that of a container counts. */
-function namedPorts({ containers, initContainers = [] }: Pod['spec']): Record<string, number> {
+function namedPorts(spec: Pod['spec']): Record<string, number> {
+  const named = portsOf(spec).filter((port) => port.name !== undefined);
+  return Object.fromEntries(named.map((port) => [port.name, port.containerPort]));
+}
+
+function portsOf({ containers, initContainers = [] }: Pod['spec']) {
   const sidecars = initContainers.filter(
     ({ name, restartPolicy }) => restartPolicy === 'Always' && name !== SIDECAR_CONTAINER,
   );
-  const ports = [...sidecars, ...containers].flatMap((container) => container.ports ?? []);
-  const named = ports.filter((port) => port.name !== undefined);
-  return Object.fromEntries(named.map((port) => [port.name, port.containerPort]));
+  return [...sidecars, ...containers].flatMap((container) => container.ports ?? []);
+}
+
+/** Ports of one pod that are kept. */
+const MAX_TCP_PORTS = 8;
+
+function tcpPorts(spec: Pod['spec']): number[] {
+  const ports = portsOf(spec).filter(({ protocol = 'TCP', name }) => protocol === 'TCP' && name !== HOST_PORT_NAME);
+  return [...new Set(ports.map(({ containerPort }) => containerPort))].slice(0, MAX_TCP_PORTS);
 }

@@ -3,6 +3,7 @@ import { type MeshServiceStatus } from '../crds/mesh-service.ts';
 import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
 import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
+import { type DoorsSeen, doorsVerdict } from './doors/verdict.ts';
 import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
 import { type ReachSeen, reachVerdict } from './reach.ts';
 import { noInstance, notReady } from './not-ready.ts';
@@ -24,6 +25,8 @@ export interface Seen {
   reach?: ReachSeen | undefined;
   /** The state of its proxies and of its callers'; undefined: nobody looked. */
   proxies?: ProxiesSeen | undefined;
+  /** What is known of the ports that should be closed; undefined: nobody looked. */
+  doors?: DoorsSeen | undefined;
   /** Why its instances without a sidecar cannot be called; '' when they can, undefined when it has none. */
   notLinked?: string | undefined;
   /** Consul did not answer at all; the sentence says how. */
@@ -79,6 +82,7 @@ export function statusOf(
     ...exposedVerdict(intent, seen),
     ...reachableVerdict(intent, desired, seen),
     ...linkedVerdict(seen),
+    ...enforcedVerdict(intent, seen),
     ...namesVerdict(intent),
   ];
   return {
@@ -212,6 +216,12 @@ function reachableVerdict(intent: Intent, { service }: Desired, { reach }: Seen)
 function linkedVerdict({ notLinked }: Seen): [ConditionType, Verdict][] {
   if (notLinked === undefined) return [];
   return [['Linked', notLinked === '' ? verdict('True', 'Linked') : verdict('False', 'NotLinked', notLinked)]];
+}
+
+/** Only of those that have pods. */
+function enforcedVerdict({ meshService }: Intent, { doors }: Seen): [ConditionType, Verdict][] {
+  const found = meshService && doors && doorsVerdict(meshService, doors);
+  return found === undefined ? [] : [['Enforced', found]];
 }
 
 /** Only while a name is not met: it blocks nothing. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MUTUAL_TLS } from '../crds/doors.ts';
 import { DEFAULT_ACCESS } from '../mesh/default-access.ts';
 import { hostAndPort } from '../mesh/host-and-port.ts';
 import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT, GATEWAY_PORT } from '../mesh/installation.ts';
@@ -35,6 +36,8 @@ const environment = z.object({
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().default('server.dc1.consul'),
   /** Who may call services that do not say it themselves. */
   LANDBRIDGE_DEFAULT_ACCESS: z.enum(DEFAULT_ACCESS).default('None'),
+  /** The mode of MeshServices that do not say it. Auto: as the bootstrap job found the installation. */
+  LANDBRIDGE_DEFAULT_MUTUAL_TLS: z.enum(['Auto', ...MUTUAL_TLS]).default('Auto'),
   LANDBRIDGE_DATACENTER: z.string().default('dc1'),
   LANDBRIDGE_SECRETS: z.string().default('/etc/landbridge/operator'),
   LANDBRIDGE_SIDECAR_IMAGE: z.string(),

@@ -15,6 +15,8 @@ import type { Intent } from '../mesh/desired.ts';
 import { rememberingCatalog } from './catalog.ts';
 import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
 import { runController } from './controller.ts';
+import { defaultMutualTLS } from './default-mutual-tls.ts';
+import { keepDoors } from './doors.ts';
 import { keepEdge } from './edge.ts';
 import { followConsulAddresses } from './consul-addresses.ts';
 import type { Environment } from './environment.ts';
@@ -154,6 +156,16 @@ export function lead(options: LeadOptions): Led {
     signal,
     log,
   });
+  const doors = keepDoors({
+    kube,
+    world,
+    standard: defaultMutualTLS(settings.LANDBRIDGE_DEFAULT_MUTUAL_TLS, file, Date.now),
+    watched: settings.LANDBRIDGE_WATCH_NAMESPACES,
+    onChange: (key) => controller.queue.add(key),
+    clock: systemClock,
+    signal,
+    log,
+  });
   const gateway = keepTerminatingGateway({
     pods: options.gatewayPods,
     kube,
@@ -178,6 +190,7 @@ export function lead(options: LeadOptions): Led {
     siteReach,
     proxies,
     refusedPods,
+    doors,
     gateway,
     statuses,
     metrics,
@@ -210,7 +223,10 @@ export function lead(options: LeadOptions): Led {
   });
   return {
     queue: controller.queue,
-    touched: (key) => proxies.touched(key),
+    touched(key) {
+      proxies.touched(key);
+      doors.touched(key);
+    },
     nudgeGateways() {
       edge.nudge();
       gateway.nudge();

@@ -25,6 +25,8 @@ export interface Steps {
   keepSidecarSecret(intent: Intent, service: string | undefined): Promise<string | undefined>;
   /** Ends the token and removes the Secret: who does not own a name gets no token for it. Answers as the above. */
   dropSidecarSecret(intent: Intent): Promise<string | undefined>;
+  /** Keeps the NetworkPolicy that closes the ports of the app; answers as the above. */
+  keepDoors(intent: Intent): Promise<string | undefined>;
   /** Facts for the status that neither the object nor the plan holds. */
   look(intent: Intent): Promise<Seen>;
   writeStatus(intent: Intent, status: MeshServiceStatus): Promise<void>;
@@ -51,6 +53,9 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
   const leaving = intent.meshService === undefined;
   if (!leaving) await steps.holdObject(intent);
 
+  // It needs no Consul, and a name that is another's leaves no door open.
+  const doorsProblem = leaving ? undefined : await steps.keepDoors(intent);
+
   const desired = desiredState(intent);
   const place = placeOf(intent);
   const walk = await consulWalk(steps, place, desired);
@@ -73,6 +78,7 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
   if (walk.error !== undefined) throw walk.error;
   if (failed !== undefined) throw new Error(failed.error);
   if (tokenProblem !== undefined) throw new Error(tokenProblem);
+  if (doorsProblem !== undefined) throw new Error(doorsProblem);
 }
 
 /**

@@ -5,12 +5,12 @@ import { BOOTSTRAP_FILE, envoyBootstrap } from '../mesh/bootstrap.ts';
 import { CA_FILE, TOKEN_FILE, caSecret, tokenSecret } from '../mesh/consul-cluster.ts';
 import { equal } from '../mesh/equal.ts';
 import { SIDECAR_MOUNT } from '../mesh/inject/sidecar.ts';
-import { podsNode, sidecarSecret } from '../mesh/names.ts';
+import { LABEL_MANAGED_BY, podsNode, sidecarSecret } from '../mesh/names.ts';
 import type { SecretTarget } from './secret-target.ts';
 import type { SidecarSecretOptions } from './sidecar-secret.ts';
 import { TOKEN_KEY, type Token, tokenAnnotations } from './sidecar-token.ts';
 
-export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+export const MANAGED_BY = LABEL_MANAGED_BY;
 
 type SecretOptions = Pick<
   SidecarSecretOptions,

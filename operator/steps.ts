@@ -12,6 +12,7 @@ import { stillRefused } from '../mesh/pod-refusal.ts';
 import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
+import type { Doors } from './doors.ts';
 import type { Gateway } from './keep-gateway.ts';
 import { knownNames } from './known-names.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -36,6 +37,7 @@ export interface StepsOptions {
   siteReach: Pick<SiteReach, 'seen'>;
   proxies: Pick<ProxyWatch, 'seen'>;
   refusedPods: RefusedPods;
+  doors: Pick<Doors, 'keep' | 'seen'>;
   edge: Pick<Gateway, 'verdictOf'>;
   gateway: Pick<Gateway, 'verdictOf'>;
   statuses: StatusWriter;
@@ -151,6 +153,8 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       }
     },
 
+    keepDoors: (intent) => options.doors.keep(intent.meshService!),
+
     async look(intent) {
       const key = keyOf(intent);
       const namespaceEnabled = world.namespaces.get(intent.namespace) !== undefined;
@@ -179,6 +183,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
         notExposed,
         reach: options.siteReach.seen(consulName(intent.meshService!)),
         proxies: options.proxies.seen(key),
+        doors: options.doors.seen(intent.meshService!),
         notLinked: options.gateway.verdictOf(key),
         consulDown: undefined,
         tokenProblem: undefined,

@@ -104,7 +104,9 @@ const isNameInUse = (held: HeldMeshService | undefined): boolean =>
 /** Something is not as it should be, and may mend without an event of ours: a Secret, a token, pods without sidecar. */
 function isUnsettled(held: HeldMeshService | undefined): boolean {
   return (held?.status?.conditions ?? []).some(
-    ({ status, reason }) =>
-      (status !== 'True' && reason !== 'NoInstances' && reason !== 'NameUnmet') || reason === 'SomeInstancesNotReady',
+    ({ type, status, reason }) =>
+      // Whether doors are closed is looked at on its own (operator/door-trials.ts).
+      (type !== 'Enforced' && status !== 'True' && reason !== 'NoInstances' && reason !== 'NameUnmet') ||
+      reason === 'SomeInstancesNotReady',
   );
 }

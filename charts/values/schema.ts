@@ -178,6 +178,12 @@ export const valuesSchema = z.strictObject({
     .describe(
       'Who may call the services whose MeshService has no spec.access: nobody, or every service of the mesh. A MeshService with spec.access, be it empty, is not touched by it.',
     ),
+  defaultMutualTLS: z
+    .enum(['Auto', 'Strict', 'Permissive'])
+    .default('Auto')
+    .describe(
+      'The mode of MeshServices that have no spec.mutualTLS: whether the ports of their apps are closed. Auto: Strict in an installation that was new with this value, and Permissive in one that was upgraded from a version without it; landbridge check says which.',
+    ),
   createNamespace: z
     .boolean()
     .default(true)

@@ -72,6 +72,15 @@ export const events: Resource = {
   kind: 'Event',
   namespaced: true,
 };
+const networking = (plural: string, kind: string): Resource => ({
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural,
+  kind,
+  namespaced: true,
+});
+export const networkPolicies = networking('networkpolicies', 'NetworkPolicy');
+export const ingresses = networking('ingresses', 'Ingress');
 export const mutatingWebhookConfigurations: Resource = {
   group: 'admissionregistration.k8s.io',
   version: 'v1',

@@ -5,6 +5,7 @@ import {
   CONSUL_SERVER_NAME,
   CONSUL_SERVER_SERVICE,
   CONSUL_SERVICE,
+  DEFAULT_MUTUAL_TLS_KEY,
   NAMESPACE,
   SECRETS,
 } from '../../mesh/installation.ts';
@@ -69,10 +70,11 @@ export async function keepMaterial(input: MaterialInput): Promise<Material> {
   const keep = (secret: KeptSecret): Promise<SecretData> => keepSecret(store, secret);
   const servers =
     externalCaPem === undefined ? await keepServers(keep, nowMs) : { consulCaPem: externalCaPem, managementToken: '' };
-  const operator = await keep({ name: SECRETS.operator, ...holder(servers.consulCaPem) });
+  const mode = await defaultMode(store);
+  const operator = await keep({ name: SECRETS.operator, ...holder(servers.consulCaPem, mode) });
   const bridge = await keep({
     name: SECRETS.bridge,
-    ...holder(servers.consulCaPem, () => newAuthority('Landbridge bridge CA', nowMs)),
+    ...holder(servers.consulCaPem, mode, () => newAuthority('Landbridge bridge CA', nowMs)),
   });
   const admin = await keep(bridgeAdmin(keyPairOf('ca', bridge), input.bridgeAddresses, nowMs));
   // The bridge knows the one at hand, so an earlier one, or a stolen one after this Secret was made again, ends.
@@ -82,6 +84,20 @@ export async function keepMaterial(input: MaterialInput): Promise<Material> {
     mend: () => ({ [ADMIN_KEYS_FILE]: keyDigest(admin['tls.crt']!) }),
   });
   return { ...servers, operator: holderOf(operator), bridge: holderOf(bridge) };
+}
+
+/**
+ * The mark of the mode in which MeshServices are that do not say it. Only an installation that is new gets Strict: one that was
+ * there before there were modes has callers that nobody knows of, and stays without a mark. Two Secrets hold it, so that one
+ * can be made again.
+ */
+async function defaultMode(store: SecretStore): Promise<SecretData> {
+  const held = [await store.read(SECRETS.operator), await store.read(SECRETS.bridge)];
+  const isNew = held.every((secret) => secret === undefined);
+  const mode: string | undefined = isNew
+    ? 'Strict'
+    : held.flatMap((secret) => secret?.[DEFAULT_MUTUAL_TLS_KEY] ?? [])[0];
+  return mode === undefined ? {} : { [DEFAULT_MUTUAL_TLS_KEY]: mode };
 }
 
 /** What own servers need. */
@@ -142,15 +158,20 @@ const gossipKey = (): string => randomBytes(32).toString('base64');
 const nameHeld = (certificate: X509Certificate, name: string): boolean =>
   (certificate.subjectAltName ?? '').split(', ').includes(`DNS:${name}`);
 
-function holder(consulCaPem: string, more: () => Promise<SecretData> = async () => ({})): Omit<KeptSecret, 'name'> {
+function holder(
+  consulCaPem: string,
+  mode: SecretData,
+  more: () => Promise<SecretData> = async () => ({}),
+): Omit<KeptSecret, 'name'> {
   return {
     make: async () => ({
+      ...mode,
       ...newStaticToken(),
       'consul-ca.crt': consulCaPem,
       'signing.key': newSigningKey(),
       ...(await more()),
     }),
-    mend: () => ({ 'consul-ca.crt': consulCaPem }),
+    mend: () => ({ ...mode, 'consul-ca.crt': consulCaPem }),
   };
 }
 

@@ -2,14 +2,14 @@ import { type Server, createServer } from 'node:http';
 import { expect } from 'chai';
 import { selectorLabels } from '../../charts/labels.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { events, leases, meshServices, pods, secrets } from '../../clients/kube/resources.ts';
+import { events, leases, meshServices, networkPolicies, pods, secrets } from '../../clients/kube/resources.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
 import { SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
 import { CONFIG_KINDS, EDGE_KINDS } from '../../mesh/entry.ts';
 import { NAMESPACE, OPERATOR_LEASE, WEBHOOK_SECRET } from '../../mesh/installation.ts';
-import { ANNOTATION_SECRET_SINCE, sidecarSecret } from '../../mesh/names.ts';
+import { ANNOTATION_SECRET_SINCE, sidecarPolicy, sidecarSecret } from '../../mesh/names.ts';
 import { operatorPolicy } from '../../operator/bootstrap/policies.ts';
 import { appOf, nodeOf, owned } from '../contract/consul-builders.ts';
 import { eventually } from '../support/eventually.ts';
@@ -83,6 +83,7 @@ describe('every right of the operator', function () {
         await client.delete(meshServices, name, 'shop');
       }
       await client.delete(secrets, sidecarSecret(name), 'shop');
+      await client.delete(networkPolicies, sidecarPolicy(name), 'shop');
     }
     await forgetOwners(client, 'api-5d8');
     await rig.consul.kvDelete('landbridge/edge/lab/shop');
@@ -143,10 +144,23 @@ describe('every right of the operator', function () {
       access: [{ from: 'api' }],
       expose: { hosts: ['shop.example'], tlsSecret: 'shop-tls' } as never,
     });
-    await shop.declare('api', {
+    const api = {
       workloads: { pods: { selector: { matchLabels: { app: 'api' } } }, external: { sites: ['rack-1'] } },
       upstreams: [{ service: 'web', localPort: 9191 }],
+    };
+    await shop.declare('api', { ...api, mutualTLS: 'Strict' });
+    const policy = (): Promise<KubeObject | undefined> => client.get(networkPolicies, sidecarPolicy('api'), 'shop');
+    await come('a NetworkPolicy closes the ports of api', policy);
+    await client
+      .patchMerge(networkPolicies, sidecarPolicy('api'), 'shop', { metadata: { ownerReferences: null } })
+      .catch(() => undefined);
+    await come('what another hand took from it is there again', async () => {
+      const held = (await policy()) as { metadata: { ownerReferences?: unknown } } | undefined;
+      return held?.metadata.ownerReferences;
     });
+    await shop.declare('api', { ...api, mutualTLS: 'Permissive' });
+    await come('it goes with Strict', async () => (await policy()) === undefined || undefined);
+    await come('api says by which ways callers come', says('api', 'Enforced', 'Permissive'));
     await come('web is in Consul', says('web', 'Synced', 'Synced'));
     // The webhook asks only for pods of a MeshService that it knows.
     await come('a pod is injected', async () => {

@@ -28,6 +28,7 @@ function world() {
     holdObject: async () => void seen.held++,
     catalog,
     keepSidecarSecret: async () => (seen.secrets++, tokenProblem),
+    keepDoors: async () => undefined,
     dropSidecarSecret: async () => void seen.dropped++ as undefined,
     look: async () => ({
       podsWithoutSidecar: [],

@@ -33,7 +33,7 @@ describe('keepMaterial', () => {
         'tls.key',
       ],
       'landbridge-consul-management': ['token'],
-      'landbridge-operator': ['consul-accessor', 'consul-ca.crt', 'consul-token', 'signing.key'],
+      'landbridge-operator': ['consul-accessor', 'consul-ca.crt', 'consul-token', 'default-mutual-tls', 'signing.key'],
       'landbridge-bridge': [
         'admin-keys',
         'ca.crt',
@@ -41,6 +41,7 @@ describe('keepMaterial', () => {
         'consul-accessor',
         'consul-ca.crt',
         'consul-token',
+        'default-mutual-tls',
         'signing.key',
       ],
       'landbridge-bridge-admin': ['addresses', 'ca.crt', 'tls.crt', 'tls.key'],

@@ -1,0 +1,102 @@
+import type { Condition } from '../../crds/kubernetes.ts';
+import type { MutualTLS } from '../../crds/doors.ts';
+import type { MeshService } from '../../crds/mesh-service.ts';
+import { REASONS, type Reason } from '../../crds/reasons.ts';
+import { sidecarPolicy } from '../names.ts';
+import { doorsOf } from './doors.ts';
+import type { Lead } from './leads.ts';
+import type { Opener } from './openers.ts';
+
+/** What trials found at the pods that are there. */
+export interface TrialSeen {
+  open: { pod: string; node: string | undefined; port: number }[];
+  /** Pods with an open port: more than are named. */
+  openPods: number;
+  /** Pods of which the ports of the app did not answer and the sidecar did. */
+  closed: number;
+  /** Ports that were tried at those. */
+  ports: number[];
+  /** A pod whose sidecar did not answer either. */
+  unreached: string | undefined;
+}
+
+/** What is known of the doors of a MeshService. */
+export interface DoorsSeen {
+  /** What the installation says for those that do not say it. */
+  standard: MutualTLS;
+  /** A policy of another hand has the name. */
+  policyOfAnother: boolean;
+  /** Why the policy could not be kept. */
+  problem: string | undefined;
+  openers: Opener[];
+  leads: Lead[];
+  trial: TrialSeen;
+}
+
+export const NO_TRIAL: TrialSeen = { open: [], openPods: 0, closed: 0, ports: [], unreached: undefined };
+
+/** The condition Enforced of a MeshService; undefined: it has no pods. */
+export function doorsVerdict(
+  meshService: MeshService,
+  seen: DoorsSeen,
+): (Pick<Condition, 'status' | 'message'> & { reason: Reason }) | undefined {
+  const { spec, metadata } = meshService;
+  if (spec.workloads.pods === undefined) return undefined;
+  if (doorsOf(meshService, seen.standard).mode === 'Permissive')
+    return { status: 'False', reason: 'Permissive', message: permissive(meshService, seen) };
+  const policy = `NetworkPolicy ${sidecarPolicy(metadata.name)}`;
+  if (seen.policyOfAnother)
+    return no(
+      'PolicyOfAnother',
+      `${policy} is of another hand, so it was not touched and the ports of the app stay open: rename or delete it`,
+    );
+  if (seen.problem !== undefined) return no('PolicyNotKept', `${policy} could not be written: ${seen.problem}`);
+  const [open] = seen.trial.open;
+  if (seen.openers.length > 0) return no('OpenedByPolicy', opened(seen.openers));
+  if (open !== undefined) return no('DoorOpen', doorOpen(open, seen.trial.openPods, policy));
+  if (seen.trial.closed > 0) {
+    const tried = `(port ${seen.trial.ports.join(', ')})`;
+    return {
+      status: 'True',
+      reason: 'Enforced',
+      message: `No connection past the sidecars got through to the pods that were tried ${tried}. An app that listens on 127.0.0.1 alone refuses them as well.`,
+    };
+  }
+  return { status: 'Unknown', reason: 'DoorsNotTried', message: untried(seen.trial) };
+}
+
+const no = (reason: Reason, message: string) => ({ status: 'False' as const, reason, message });
+
+function permissive({ spec }: MeshService, { leads }: DoorsSeen): string {
+  const why =
+    spec.mutualTLS === undefined ? 'the installation says defaultMutualTLS Permissive' : 'spec.mutualTLS is Permissive';
+  const ways =
+    leads.length === 0
+      ? 'No Service or Ingress of the namespace is seen that leads to these ports'
+      : `Callers come in plain text by ${leads.map(({ text }) => text).join(', ')}`;
+  return `${REASONS.Permissive.replace(/\.$/, '')}, since ${why}. ${ways}; callers that use the addresses of pods are not seen. Set spec.mutualTLS: Strict once all callers are in the mesh`;
+}
+
+const opened = (openers: Opener[]): string =>
+  `${openers
+    .map(
+      ({ policy, everybody, ports }) =>
+        `NetworkPolicy ${policy} opens ${ports} to ${everybody ? 'everybody' : 'those that its "from" names'}`,
+    )
+    .join(
+      '; ',
+    )}, past the sidecars and spec.access. Policies add up, so take that out of it; or name the ports in spec.plaintextPorts`;
+
+function doorOpen({ pod, node, port }: TrialSeen['open'][number], pods: number, policy: string): string {
+  const where = `port ${port} of pod ${pod}${node === undefined ? '' : ` on node ${node}`}`;
+  const more = pods > 1 ? `, and ${pods - 1} more pod(s)` : '';
+  return `a connection to ${where} got through although ${policy} does not admit it${more}: the network plugin of the cluster does not enforce NetworkPolicies there. Install one that does, or let the app listen on 127.0.0.1 alone; a port that is meant for everybody goes into spec.plaintextPorts`;
+}
+
+function untried({ unreached }: TrialSeen): string {
+  const because =
+    unreached === undefined
+      ? 'no ready pod has a port that could be tried'
+      : `pod ${unreached} does not answer the operator at its sidecar either, so a port that is silent proves nothing`;
+  return `${REASONS.DoorsNotTried.replace(/\.$/, '')}: ${because}`;
+}
