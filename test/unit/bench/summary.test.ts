@@ -18,7 +18,7 @@ describe('the summary of samples', () => {
   });
 
   it('says nothing about nothing', () => {
-    expect(() => summarise([])).to.throw('no sample');
+    expect(() => summarise([])).to.throw('at least one sample');
   });
 });
 
