@@ -9,6 +9,7 @@ import {
   accountOf,
   standingOf,
 } from '../mesh/proxies/refusals.ts';
+import { refusingIndex } from './refusing-index.ts';
 import { type RefusingProxy, type SilentApp, isAbout } from '../mesh/proxies/verdict.ts';
 
 /** One Envoy that is looked at, or that a machine speaks for. */
@@ -30,6 +31,8 @@ interface Kept {
   account: Account | undefined;
   standing: Standing[];
   lookedMs: number;
+  /** Looks without an answer since the last that had one. */
+  misses: number;
   app: {
     connects: number;
     fails: number;
@@ -52,8 +55,8 @@ export interface ProxyBook {
   isKnown(key: string): boolean;
   /** Its app has started again. */
   restarted(key: string): void;
-  /** It did not answer. */
-  missed(proxy: Proxy, nowMs: number): void;
+  /** It did not answer. Gives how often it did not, in a row. */
+  missed(proxy: Proxy, nowMs: number): number;
   /** It has ended. Gives it when it was held. */
   forget(key: string): Proxy | undefined;
   /** Something about it is to be looked at again soon. */
@@ -82,16 +85,25 @@ const CALLS_GOOD_MS = 120_000;
 export function proxyBook(clearedAtMs: (scope: string) => number | undefined): ProxyBook {
   const held = new Map<string, Kept>();
   /** Those of `held` that refuse something. */
-  const refusing = new Map<string, Kept>();
+  const refusing = refusingIndex<Kept>();
   const changes = new Map<string, number[]>();
 
   const changesOf = (scope: string, lookedMs: number): Changes => ({ atMs: changes.get(scope) ?? [], lookedMs });
 
   function kept(proxy: Proxy): Kept {
     const app = { connects: 0, fails: 0, tries: 0, silentSinceMs: undefined, silent: undefined };
-    const record = held.get(proxy.key) ?? { proxy, account: undefined, standing: [], lookedMs: -Infinity, app };
+    const record = held.get(proxy.key) ?? {
+      proxy,
+      account: undefined,
+      standing: [],
+      lookedMs: -Infinity,
+      misses: 0,
+      app,
+    };
     record.proxy = proxy;
     held.set(proxy.key, record);
+    // It may call other services now.
+    if (refusing.has(proxy.key)) refusing.put(record);
     return record;
   }
 
@@ -104,7 +116,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       clearedMs !== undefined && one.atMs !== undefined && clearedMs > one.atMs ? { ...one, over: true } : one,
     );
     record.lookedMs = now.steadyMs;
-    if (record.standing.some(({ over }) => !over)) refusing.set(record.proxy.key, record);
+    if (record.standing.some(({ over }) => !over)) refusing.put(record);
     else refusing.delete(record.proxy.key);
   }
 
@@ -119,6 +131,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
     took(proxy, { counters, heard, port }, now) {
       const record = kept(proxy);
       const before = record.account;
+      record.misses = 0;
       record.account = accountOf(before, counters.updates, heard);
       judge(record, record.account.refusals, before === undefined, now);
       record.app = appOf(record, counters, port, before === undefined, now.steadyMs);
@@ -133,8 +146,11 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       const record = held.get(key);
       if (record !== undefined) record.app = { ...record.app, silentSinceMs: undefined, silent: undefined };
     },
-    missed: (proxy, nowMs) => {
-      kept(proxy).lookedMs = nowMs;
+    missed(proxy, nowMs) {
+      const record = kept(proxy);
+      record.lookedMs = nowMs;
+      record.misses += 1;
+      return record.misses;
     },
     forget(key) {
       const proxy = held.get(key)?.proxy;
@@ -153,7 +169,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       );
     },
     refusing: (scope, { service, served, believes }) =>
-      [...refusing.values()].flatMap(({ proxy, standing }) => {
+      refusing.about(scope, service).flatMap(({ proxy, standing }) => {
         const refusals = standing.filter(({ over }) => !over);
         const about =
           proxy.scope === scope

@@ -14,6 +14,8 @@ export interface ProxyScheduleOptions {
 export interface ProxySchedule {
   /** To be looked at after each of these, ms; looks that are due already stay so. */
   soon(key: string, afterMs: readonly number[]): void;
+  /** The same, unless a look of it is due already. */
+  again(key: string, afterMs: number): void;
 }
 
 const TICK_MS = 250;
@@ -83,5 +85,5 @@ export function proxySchedule({ all, look, limit, clock, signal }: ProxySchedule
 
   void looks();
   void round();
-  return { soon };
+  return { soon, again: (key, afterMs) => void (due.has(key) || soon(key, [afterMs])) };
 }

@@ -46,6 +46,8 @@ const AFTER_START_MS = [3000, 8000];
 const AFTER_READY_MS = [1500, 9500];
 /** While a proxy refuses an update, or its app is silent. */
 const TROUBLED_MS = 5000;
+/** Each look without an answer doubles the pause, up to this: it may be listed for long, and out of reach. */
+const UNREACHED_MS = 320_000;
 const AT_A_TIME = 16;
 const GATHER_MS = 200;
 
@@ -105,6 +107,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     if (found === undefined) return drop(key);
     const { pod, proxy, container } = found;
     const view = book.view(key);
+    let misses = 0;
     try {
       const counters = await readCounters(pod);
       const rose = risen(book.account(key), counters.updates).length > 0;
@@ -116,9 +119,10 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     } catch {
       if (proxy.scope === GATEWAYS) await gateways.list();
       if (proxyAt(key) === undefined) return drop(key);
-      book.missed(proxy, clock.steady());
+      misses = book.missed(proxy, clock.steady());
     }
-    if (book.isTroubled(key)) schedule.soon(key, [TROUBLED_MS]);
+    if (misses > 0 && book.isTroubled(key)) schedule.again(key, Math.min(TROUBLED_MS * 2 ** misses, UNREACHED_MS));
+    else if (book.isTroubled(key)) schedule.soon(key, [TROUBLED_MS]);
     if (!equal(view, book.view(key)) || !known.has(proxy.scope)) tell(concernedBy(proxy));
   }
 

@@ -56,6 +56,24 @@ describe('the refusals of proxies that are gone', () => {
       stop.abort();
     });
 
+    it('asks one that is listed and out of reach less and less often, and hears it when it is back', async () => {
+      const { clock, stop, watch, counters, names, looked } = await refusedBy([edge('edge-1')]);
+      counters.set('edge-1', 'away');
+      for (let i = 0; i < 360; i += 1) await clock.advance(10_000);
+      // 5 s without an end would be 720 looks; the slow round is 6 of these.
+      expect(looked.filter((name) => name === 'edge-1').length).to.be.within(10, 30);
+      expect(names('shop/web')).to.deep.equal(['gateway pod edge-1']);
+      counters.set('edge-1', refusing(1, 900));
+      for (let i = 0; i < 33 && names('shop/web').length > 0; i += 1) await clock.advance(10_000);
+      expect(names('shop/web'), 'the update was taken').to.deep.equal([]);
+      looked.length = 0;
+      counters.set('edge-1', refusing(2));
+      watch.changed(['web']);
+      await clock.advance(30_000);
+      expect(looked.length, 'as often as ever').to.be.at.least(5);
+      stop.abort();
+    });
+
     it('keeps what it knows while the pods of the gateways cannot be listed', async () => {
       const gateways = [edge('edge-1')];
       const made = await refusedBy(gateways);
