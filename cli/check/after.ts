@@ -12,6 +12,7 @@ import { apiServerChecks } from './api-server.ts';
 import { certificateChecks, readSecret } from './certificates.ts';
 import { type Check, type Verdict, failed, ok, warning } from './check.ts';
 import type { Look } from './look.ts';
+import { doorChecks } from './doors.ts';
 import { machineChecks } from './machines.ts';
 import { nameChecks } from './names.ts';
 import { meshWideChecks } from './mesh-wide.ts';
@@ -114,6 +115,7 @@ export const afterChecks: Check[] = [
   ...tokenChecks,
   ...openAccessChecks,
   ...meshWideChecks,
+  ...doorChecks,
   ...machineChecks,
   ...nameChecks,
 ];
@@ -164,7 +166,7 @@ export function reachVerdict(listed: Pick<Listed, 'metadata' | 'status'>[]): Ver
 }
 
 /** Checks of their own tell of these. */
-const TOLD_ELSEWHERE = ['Ready', 'Synced', 'Injected', 'Reachable'];
+const TOLD_ELSEWHERE = ['Ready', 'Synced', 'Injected', 'Reachable', 'Enforced'];
 
 /** It takes traffic, and a part of what was asked for is not there: a warning. */
 export function besideReady(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {

@@ -17,7 +17,7 @@ interface PlanFlags extends ClusterFlags {
 export function planCommand(): Command {
   return withClusterFlags(new Command('plan'))
     .description(
-      'show what the operator would write to Consul, and what would be refused; writes nothing. Exit code 2: there are changes, conflicts or refusals',
+      'show what the operator would write to Consul, which NetworkPolicy it would keep, and what would be refused; writes nothing. Exit code 2: there are changes, conflicts or refusals',
     )
     .option(
       '-f, --file <file>',
@@ -44,11 +44,15 @@ export function planCommand(): Command {
     });
 }
 
-const isClean = ({ refusals, plan }: Planned): boolean =>
-  refusals.length === 0 && plan !== undefined && plan.changes.length === 0 && plan.conflicts.length === 0;
+const isClean = ({ refusals, plan, policy }: Planned): boolean =>
+  refusals.length === 0 &&
+  plan !== undefined &&
+  plan.changes.length === 0 &&
+  plan.conflicts.length === 0 &&
+  policy === undefined;
 
 /** The plan for people; the same words as in the operator's log. */
-export function planText({ key, refusals, plan, problems }: Planned): string {
+export function planText({ key, refusals, plan, policy, problems }: Planned): string {
   if (plan === undefined)
     return [
       `${key}: ${refusals.length > 0 ? 'would be refused' : 'cannot be planned'}`,
@@ -63,6 +67,8 @@ export function planText({ key, refusals, plan, problems }: Planned): string {
     ),
     ...problems.map((problem) => `! ${problem}`),
     ...plan.changes.map(describeChange),
+    ...(policy === undefined ? [] : [policy]),
   ];
-  return `${key}: ${plan.changes.length === 0 ? 'no change' : `${plan.changes.length} change(s)`}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+  const changes = plan.changes.length + (policy === undefined ? 0 : 1);
+  return `${key}: ${changes === 0 ? 'no change' : `${changes} change(s)`}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }

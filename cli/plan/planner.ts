@@ -23,7 +23,9 @@ import { placeOf } from '../../operator/reconcile.ts';
 import { type Deployment, envOf } from '../check/look.ts';
 import { judgeApply } from '../judge-apply.ts';
 import { sentence } from '../sentence.ts';
+import { installationMode } from '../installation-mode.ts';
 import type { Asked } from './asked.ts';
+import { planDoors } from './plan-doors.ts';
 
 export interface Planned {
   /** namespace/name */
@@ -32,6 +34,8 @@ export interface Planned {
   refusals: string[];
   /** undefined: it would be refused, or cannot be read. */
   plan: Plan | undefined;
+  /** What would become of the NetworkPolicy; undefined: nothing. */
+  policy?: string | undefined;
   /** Faults to mend, and warnings. */
   problems: string[];
 }
@@ -52,6 +56,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
       `the name of this cluster cannot be read from the Deployment ${NAMESPACE}/landbridge-operator: say it with --cluster`,
     );
   const standard: DefaultAccess = envOf(operator, 'LANDBRIDGE_DEFAULT_ACCESS') === 'Mesh' ? 'Mesh' : 'None';
+  const { mode } = await installationMode(kube, operator);
   const hold = (raw: object): HeldMeshService => holdMeshService(raw as RawMeshService, undefined, standard);
   /** All MeshServices as they are when the next object of a file is applied. */
   const world = new Map<string, HeldMeshService>();
@@ -77,13 +82,15 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
     const intent = intentOf(held, { ...around, versions }, { pods: facts, podSecurity });
     const desired = desiredState(intent);
     const plan = diff(desired, await readActual(consul, placeOf(intent), mayClaimOver(kube)), desired.owner);
+    const doors = await planDoors(kube, meshService, facts, mode);
     const problems = [
       ...desired.problems,
       ...(intent.problems ?? []),
       ...hostPortProblems(meshService, podSecurity),
       ...unreached(meshService),
     ];
-    return { key, refusals: [], plan, problems: [...new Set(problems.map(({ message }) => message))] };
+    const told = [...problems.map(({ message }) => message), ...doors.warnings];
+    return { key, refusals: [], plan, policy: doors.change, problems: [...new Set(told)] };
   }
 
   return {

@@ -1,7 +1,16 @@
 import { execFile } from 'node:child_process';
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { customResourceDefinitions, deployments, meshServices, namespaces } from '../../clients/kube/resources.ts';
+import { planText } from '../../cli/commands/plan.ts';
+import {
+  customResourceDefinitions,
+  deployments,
+  ingresses,
+  meshServices,
+  namespaces,
+  networkPolicies,
+  services,
+} from '../../clients/kube/resources.ts';
 import { judgeApply } from '../../cli/judge-apply.ts';
 import { parseManifest } from '../../cli/manifest/read-manifests.ts';
 import { meshServicesAsked } from '../../cli/plan/asked.ts';
@@ -114,6 +123,37 @@ describe('landbridge plan -f', function () {
     it('plans for the cluster by its own name', async () => {
       const [one] = await planned([meshService('named', {})]);
       expect(JSON.stringify(one!.plan)).to.include('berlin').and.not.to.include('lab');
+    });
+
+    it('shows the NetworkPolicy that closes doors, and names what it cuts before it is there', async () => {
+      const port = { port: 80, targetPort: 8080 };
+      await kube.client.create(services, {
+        metadata: { name: 'closed', namespace: 'shop' },
+        spec: { selector: { app: 'web' }, ports: [port] },
+      } as never);
+      const backend = { service: { name: 'closed', port: { number: 80 } } };
+      await kube.client.create(ingresses, {
+        metadata: { name: 'front', namespace: 'shop' },
+        spec: { rules: [{ http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }] },
+      } as never);
+      const strict = meshService('closed', { mutualTLS: 'Strict', plaintextPorts: ['metrics'] });
+      const [first] = await planned([strict]);
+      expect(first!.policy).to.equal(
+        'make NetworkPolicy closed-landbridge: admits port 20000, 20200, metrics and no other',
+      );
+      expect(planText(first!))
+        .to.contain('make NetworkPolicy closed-landbridge')
+        .and.to.contain('! Ingress front (to Service closed) leads to a port of the app')
+        .and.to.contain('! Service closed (ClusterIP, to port 8080) leads to a port of the app');
+      // Without a mark, and with an operator that is told of no mode, those that say nothing are as before.
+      expect((await planned([meshService('closed', {})]))[0]!.policy).to.equal(undefined);
+      await kube.client.create(networkPolicies, {
+        metadata: { name: 'closed-landbridge', namespace: 'shop' },
+        spec: { podSelector: {} },
+      } as never);
+      const [foreign] = await planned([strict]);
+      expect(foreign!.policy).to.equal(undefined);
+      expect(foreign!.problems.join()).to.contain('NetworkPolicy closed-landbridge is of another hand');
     });
 
     it('stops at none, and hides none behind another', async () => {
