@@ -21,8 +21,11 @@ export interface NameSource {
  * goes on to its next server. undefined: the message is not a question, and gets no answer.
  */
 export async function answerQuery(query: Buffer, source: NameSource, way: 'udp' | 'tcp'): Promise<Buffer | undefined> {
+  const refused = refusedByHeader(query);
+  if (refused !== undefined) return refused === 'silently' ? undefined : withoutQuestion(query, refused);
   const asked = decode(query);
-  if (asked?.type !== 'query') return undefined;
+  if (asked === undefined) return undefined;
+  if (!asksBack(query, asked)) return withoutQuestion(query, RCODE.formErr);
   const { code, answers = [], authorities = [], additionals = [] } = await resultOf(asked, source);
   const opt = asked.additionals?.find((record) => record.type === 'OPT');
   const whole = {
@@ -41,6 +44,38 @@ export async function answerQuery(query: Buffer, source: NameSource, way: 'udp' 
   return packet.encode({ ...whole, ...cut, flags: whole.flags | packet.TRUNCATED_RESPONSE });
 }
 
+const HEADER_BYTES = 12;
+/** A plain question has at most one, for EDNS; a signature would be another one. */
+const MAX_ADDITIONALS = 4;
+
+/**
+ * Judges what costs nothing to read. Each name of a message may lead through the whole message, so decoding one with
+ * thousands of names would keep the agent from its beats.
+ */
+function refusedByHeader(query: Buffer): number | 'silently' | undefined {
+  if (query.length < HEADER_BYTES) return 'silently';
+  const flags = query.readUInt16BE(2);
+  if (flags & 0x8000) return 'silently';
+  // The opcode is in bits 11 to 14; 0 is a plain question.
+  if ((flags >> 11) & 0xf) return RCODE.notImp;
+  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => query.readUInt16BE(at));
+  const plain = questions === 1 && answers === 0 && authorities === 0 && additionals! <= MAX_ADDITIONALS;
+  return plain ? undefined : RCODE.formErr;
+}
+
+/** Whether the answer would hold the very bytes that were asked: a label may hold a dot, or what is no UTF-8. */
+function asksBack(query: Buffer, { questions = [] }: DecodedPacket): boolean {
+  const again = packet.encode({ type: 'query', questions });
+  return again.subarray(HEADER_BYTES).equals(query.subarray(HEADER_BYTES, again.length));
+}
+
+const withoutQuestion = (query: Buffer, code: number): Buffer =>
+  packet.encode({
+    type: 'response',
+    id: query.readUInt16BE(0),
+    flags: flagsOf({ flags: query.readUInt16BE(2) }, code),
+  });
+
 interface Result {
   code: number;
   answers?: Answer[];
@@ -49,10 +84,7 @@ interface Result {
 }
 
 async function resultOf(asked: DecodedPacket, source: NameSource): Promise<Result> {
-  const [question, ...more] = asked.questions ?? [];
-  // The opcode is in bits 11 to 14; 0 is a plain question.
-  if (((asked.flags ?? 0) >> 11) & 0xf) return { code: RCODE.notImp };
-  if (question === undefined || more.length > 0) return { code: RCODE.formErr };
+  const question = asked.questions![0]!;
   const name = question.name.toLowerCase();
   const { type } = question;
   if (!/(^|\.)consul$/.test(name)) return { code: RCODE.refused };
@@ -77,7 +109,7 @@ async function resultOf(asked: DecodedPacket, source: NameSource): Promise<Resul
 /** Resolvers may mix cases, and want to find the name as they wrote it. */
 const as = ({ name }: Question, answer: Answer): Answer => ({ ...answer, name });
 
-const flagsOf = (asked: DecodedPacket, code: number): number =>
+const flagsOf = (asked: Pick<DecodedPacket, 'flags'>, code: number): number =>
   packet.AUTHORITATIVE_ANSWER | packet.RECURSION_AVAILABLE | ((asked.flags ?? 0) & packet.RECURSION_DESIRED) | code;
 
 const edns = (): Answer =>

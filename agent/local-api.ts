@@ -33,13 +33,15 @@ export interface LocalApi {
 }
 
 const MAX_BODY_BYTES = 64 * 1024;
+/** For what is sent to it; an answer may take as long as it takes. */
+const PATIENCE = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
 const drainRequest = z.strictObject({ target: z.string().min(1), waitMs: z.int().min(0).max(300_000) });
 const undrainRequest = z.strictObject({ target: z.string().min(1) });
 
 /** Serves the API on a unix socket until the signal is aborted. */
 export async function serveLocalApi(path: string, api: LocalApi, signal: AbortSignal): Promise<void> {
   await rm(path, { force: true });
-  const server = createServer((request, response) => {
+  const server = createServer(PATIENCE, (request, response) => {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
       response.end(JSON.stringify(body));
@@ -88,15 +90,25 @@ async function route(api: LocalApi, request: IncomingMessage): Promise<object> {
   }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  let text = '';
-  for await (const part of request) {
-    text += String(part);
-    if (text.length > MAX_BODY_BYTES) throw new Problem('The request is too long.');
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Problem('The request is not JSON.');
-  }
+/** Not by async iteration: leaving that early destroys the connection, and the answer would never arrive. */
+function bodyOf(request: IncomingMessage): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let size = 0;
+    request.on('data', (part: Buffer) => {
+      size += part.length;
+      if (size <= MAX_BODY_BYTES) return void parts.push(part);
+      request.pause();
+      request.removeAllListeners('data');
+      reject(new Problem('The request is too long.'));
+    });
+    request.once('end', () => {
+      try {
+        resolve(JSON.parse(Buffer.concat(parts).toString('utf8')));
+      } catch {
+        reject(new Problem('The request is not JSON.'));
+      }
+    });
+    request.once('close', () => reject(new Problem('The request ended too early.')));
+  });
 }

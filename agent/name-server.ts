@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import type { EventEmitter } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 
 import { type Clock, sleep } from './clock.ts';
@@ -50,8 +50,9 @@ async function listenUdp({ host, port }: Address, answer: Answering, signal: Abo
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (query, from) => {
     void answer(query, 'udp').then((message) => {
-      // To one that is gone already nothing is sent, and the socket may be closed by now.
-      if (message !== undefined && !signal.aborted) socket.send(message, from.port, from.address, () => undefined);
+      // To one that is gone already nothing is sent, and the socket may be closed by now. Nobody is at port 0.
+      if (message === undefined || signal.aborted || from.port === 0) return;
+      socket.send(message, from.port, from.address, () => undefined);
     });
   });
   // A waiting caller gets the error. A second one may have no caller.
@@ -68,12 +69,17 @@ async function listenTcp({ host, port }: Address, answer: Answering, signal: Abo
   const server = createServer((socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
+    // Nobody can keep others out by holding many: the oldest goes.
+    for (const oldest of open) {
+      if (open.size <= MAX_CONNECTIONS) break;
+      open.delete(oldest);
+      oldest.destroy();
+    }
     socket.setTimeout(IDLE_MS, () => socket.destroy());
     socket.on('error', () => socket.destroy());
     void converse(socket, answer);
   });
   server.on('error', () => undefined);
-  server.maxConnections = MAX_CONNECTIONS;
   signal.addEventListener('abort', () => {
     server.close();
     for (const socket of open) socket.destroy();
@@ -93,6 +99,8 @@ const aborted = (signal: AbortSignal): Promise<string> =>
 /** Messages with two bytes of length before each, answered one after the other (RFC 7766). */
 async function converse(socket: Socket, answer: Answering): Promise<void> {
   let held = Buffer.alloc(0);
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
   try {
     for await (const chunk of socket) {
       held = Buffer.concat([held, chunk as Buffer]);
@@ -103,7 +111,8 @@ async function converse(socket: Socket, answer: Answering): Promise<void> {
         if (message === undefined) return void socket.destroy();
         const head = Buffer.alloc(2);
         head.writeUInt16BE(message.length);
-        socket.write(Buffer.concat([head, message]));
+        // Whoever does not read the answers gets no more of them, and is cut off when it stays so.
+        if (!socket.write(Buffer.concat([head, message]))) await once(socket, 'drain', { signal: gone.signal });
       }
     }
   } catch {
