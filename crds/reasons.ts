@@ -33,6 +33,7 @@ export const REASONS = {
   NotExposed: 'The edge gateway does not serve it.',
   ReachedFromSites: 'Every machine that calls it and has tried reaches its pods.',
   NotReachedFromSite: 'A machine outside the cluster calls it and cannot reach its pods.',
+  InstanceInDoubt: 'An instance outside the cluster is healthy by the word of its machine, and calls of it may fail.',
   NotProbed: 'No machine outside the cluster that calls it has tried to reach its pods yet.',
   PodsWithoutHostPort: 'Pods that were made before spec.reach asked for it have no port of their node.',
   HostPortForbidden: 'Pod Security forbids host ports in the namespace, so pods are made without one.',

@@ -22,9 +22,11 @@ export function noInstance({ meshService, namespace, overlap, pods: found }: Int
 }
 
 /** The reason's sentence, and the trouble of the first pod by name that has one. */
-export function notReady({ pods }: Intent, reason: Reason): string | undefined {
+export function notReady({ pods }: Intent, reason: Reason): string {
   const [first] = pods
     .filter(({ trouble, terminating, finished }) => trouble !== undefined && !terminating && !finished)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return first && `${REASONS[reason]} Pod ${first.name} does not start: ${first.trouble}.`;
+  return first === undefined
+    ? REASONS[reason]
+    : `${REASONS[reason]} Pod ${first.name} does not start: ${first.trouble}.`;
 }

@@ -85,6 +85,13 @@ export function reachVerdict(intent: Intent, service: string, seen: ReachSeen): 
   return verdict('True', 'ReachedFromSites', `${REASONS.ReachedFromSites} Tried from: ${sites.sort().join(', ')}.`);
 }
 
+/** One or none: with the sentence about instances outside the cluster of which calls may fail. */
+export function withDoubt(pods: ReachVerdict | undefined, doubt: string | undefined): ReachVerdict[] {
+  if (doubt === undefined) return pods === undefined ? [] : [pods];
+  if (pods?.status !== 'False') return [verdict('False', 'InstanceInDoubt', doubt)];
+  return [{ ...pods, message: `${pods.message}. ${doubt}` }];
+}
+
 const verdict = (status: ReachVerdict['status'], reason: Reason, message: string): ReachVerdict => ({
   status,
   reason,

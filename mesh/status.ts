@@ -5,8 +5,9 @@ import type { Desired, Intent } from './desired.ts';
 import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
 import { type DoorsSeen, doorsVerdict } from './doors/verdict.ts';
 import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
-import { type ReachSeen, reachVerdict } from './reach.ts';
 import { noInstance, notReady } from './not-ready.ts';
+import { type Outside, doubtSentence, withDown } from './outside.ts';
+import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 import { type PodWithoutSidecar, withoutSidecarMessage } from './without-sidecar.ts';
 
@@ -18,7 +19,7 @@ export interface Seen {
   /** Why pods that it selects cannot be made; undefined: nobody says so. */
   podsRefused?: string | undefined;
   /** Off-cluster instances of the name that may take part. */
-  external: { ready: number; total: number };
+  external: Outside;
   /** Why the edge gateway does not serve it although it asks for that. */
   notExposed?: string | undefined;
   /** How its pods are reached from outside; undefined: nobody looked. */
@@ -63,8 +64,7 @@ export function statusOf(
   seen: Seen,
   now: string,
 ): MeshServiceStatus {
-  const previous = intent.meshService?.status;
-  const generation = intent.meshService?.metadata.generation;
+  const { status: previous, metadata: { generation } = {} } = intent.meshService ?? {};
   const live = intent.pods.filter((pod) => !pod.finished);
   const silent = seen.proxies?.silent.length ?? 0;
   const pods = {
@@ -88,7 +88,7 @@ export function statusOf(
   return {
     observedGeneration: generation,
     conditions: conditionsOf(verdicts, previous, generation, now),
-    instances: { pods, external: seen.external },
+    instances: { pods, external: { ready: seen.external.ready, total: seen.external.total } },
     pods: `${pods.ready}/${pods.total}`,
     vms: `${seen.external.ready}/${seen.external.total}`,
     ...(consul === undefined ? {} : { consul }),
@@ -167,7 +167,7 @@ function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: O
 }
 
 function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number, total: number): Verdict {
-  const { podsRefused, proxies } = seen;
+  const { podsRefused, proxies, external } = seen;
   if (synced.status === 'False') return synced;
   // What nobody could look up is not known to be gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
@@ -184,10 +184,12 @@ function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number
     if (ready === 0) return verdict('False', 'AppNotListening', silent);
     return verdict('True', 'SomeInstancesNotReady', `${REASONS.SomeInstancesNotReady} ${silent}`);
   }
-  if (ready === 0) return verdict('False', 'NoReadyInstances', notReady(intent, 'NoReadyInstances'));
+  const because = (reason: Reason): string => withDown(notReady(intent, reason), external);
+  if (ready === 0) return verdict('False', 'NoReadyInstances', because('NoReadyInstances'));
   // One that takes traffic is enough for the name to answer; the counts say the rest.
-  if (ready === total) return verdict('True', 'AllInstancesReady');
-  return verdict('True', 'SomeInstancesNotReady', notReady(intent, 'SomeInstancesNotReady'));
+  if (ready < total) return verdict('True', 'SomeInstancesNotReady', because('SomeInstancesNotReady'));
+  const [doubt] = withDoubt(undefined, doubtSentence(external));
+  return verdict('True', doubt?.reason ?? 'AllInstancesReady', doubt?.message);
 }
 
 /** Only once a proxy has answered. The earlier verdict stays after a start until all were asked, or no proxy has it. */
@@ -207,9 +209,9 @@ function exposedVerdict({ meshService }: Intent, { notExposed }: Seen): [Conditi
   ];
 }
 
-function reachableVerdict(intent: Intent, { service }: Desired, { reach }: Seen): [ConditionType, Verdict][] {
+function reachableVerdict(intent: Intent, { service }: Desired, { reach, external }: Seen): [ConditionType, Verdict][] {
   const found = service !== undefined && reach !== undefined ? reachVerdict(intent, service, reach) : undefined;
-  return found === undefined ? [] : [['Reachable', found]];
+  return withDoubt(found, doubtSentence(external)).map((one) => ['Reachable', one]);
 }
 
 /** Only of those that have an instance without a sidecar. */

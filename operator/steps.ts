@@ -8,6 +8,7 @@ import { consulName } from '../crds/mesh-service.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE, podsNode } from '../mesh/names.ts';
+import { type Outside, outsideOf } from '../mesh/outside.ts';
 import { stillRefused } from '../mesh/pod-refusal.ts';
 import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
@@ -58,7 +59,7 @@ const LOOK_GOOD_MS = 30_000;
 
 interface Look {
   podsWithoutSidecar: PodWithoutSidecar[];
-  external: { ready: number; total: number };
+  external: Outside;
   atMs: number;
 }
 
@@ -89,7 +90,9 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     const { pods: selection, external } = intent.meshService!.spec.workloads;
     const [podsWithoutSidecar, outside] = await Promise.all([
       selection === undefined ? [] : podsWithout(kube, intent.namespace, selection.selector),
-      external === undefined ? { ready: 0, total: 0 } : countExternal(consul, intent),
+      external === undefined
+        ? { ready: 0, total: 0 }
+        : countExternal(consul, intent, looks.get(keyOf(intent))?.external),
     ]);
     return { podsWithoutSidecar, external: outside };
   }
@@ -228,8 +231,8 @@ async function podsWithout(kube: KubeClient, namespace: string, selector: LabelS
   return items.map(({ metadata }) => podWithoutSidecar(metadata)).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function countExternal(consul: Pick<Consul, 'health'>, intent: Intent) {
+async function countExternal(consul: Pick<Consul, 'health'>, intent: Intent, before: Outside | undefined) {
   const service = intent.meshService!.spec.service ?? intent.name;
   const outside = (await consul.health(service)).filter((instance) => instance.service.Meta.platform !== 'pod');
-  return { ready: outside.filter((instance) => instance.status === 'passing').length, total: outside.length };
+  return outsideOf(outside, before);
 }

@@ -71,14 +71,17 @@ export async function readHealth(transport: Transport, service: string, connect:
   const path = `/health/${connect ? 'connect' : 'service'}/${encodeURIComponent(service)}`;
   const reply = await readAll(transport, path);
   return whole<RawHealth[]>(reply, `service ${service}`, isEmpty)
-    .map((raw) => ({
-      node: raw.Node.Node,
-      address: raw.Service.Address || raw.Node.Address,
-      service: serviceEntry(raw.Service),
-      status: (raw.Checks ?? []).some((check) => healthOf(check.Status) === 'critical')
-        ? ('critical' as const)
-        : ('passing' as const),
-    }))
+    .map((raw) => {
+      const checks = raw.Checks ?? [];
+      const failing = checks.find((check) => healthOf(check.Status) === 'critical');
+      return {
+        node: raw.Node.Node,
+        address: raw.Service.Address || raw.Node.Address,
+        service: serviceEntry(raw.Service),
+        status: failing === undefined ? ('passing' as const) : ('critical' as const),
+        output: (failing ?? checks[0])?.Output ?? '',
+      };
+    })
     .sort((a, b) => compare(a.node, b.node) || compare(a.service.ID, b.service.ID));
 }
 

@@ -40,6 +40,8 @@ export interface ServiceInstance {
   service: ServiceEntry;
   /** `critical` when any check of the instance or of its node is. */
   status: Health;
+  /** Of the check that decides: the first that is critical, else the first. Empty without a check. */
+  output: string;
 }
 
 export interface KvEntry {
