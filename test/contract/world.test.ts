@@ -30,7 +30,8 @@ describe('the memory of MeshServices', () => {
     const world = watchWorld({ kube, cluster: 'lab', onChange() {}, onStatus() {}, signal, log: silent });
     await world.synced();
     const said = 'no MeshService has the name "wbe", which spec.upstreams gives: calls to it fail until there is one';
-    X;
+    const messages = (problems: { message: string }[] = []): string[] =>
+      problems.map(({ message }) => message).filter((one) => one.includes('wbe'));
     expect(messages(world.readIntent('shop/caller')?.problems)).to.deep.equal([said]);
     const [admitted] = messages(trafficProblems(caller, world.around, caller));
     expect(admitted).to.equal(`${said}; did you mean "web"?`);
