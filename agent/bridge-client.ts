@@ -97,7 +97,8 @@ export function makeBridgeClient({
         for (let tried = 0; tried < addresses.length; tried += 1) {
           const { text, address } = addresses[current]!;
           try {
-            return (await ask(address, connections, path, JSON.stringify(body), limits(), heard)) as T;
+            const sent = { path, body: JSON.stringify(body), date: new Date(now()).toUTCString() };
+            return (await ask(address, connections, sent, limits(), heard)) as T;
           } catch (error) {
             if (error instanceof BridgeRefusal && error.status < 500) throw error;
             failures.push(`${text}: ${sentence(error)}`);
@@ -148,33 +149,40 @@ export function checkBridge(host: string, certificate: PeerCertificate): Error |
   return checkServerIdentity(BRIDGE_SERVICE, certificate) && checkServerIdentity(host, certificate);
 }
 
+interface Sent {
+  path: string;
+  /** JSON. */
+  body: string;
+  /** The time here, as HTTP spells it: the bridge tells a clock that is wrong. */
+  date: string;
+}
+
 async function ask(
   to: Address,
   agent: Agent,
-  path: string,
-  body: string,
+  sent: Sent,
   limits: { connectMs: number; answerMs: number },
   heard: (date: string | undefined) => void,
 ): Promise<unknown> {
   try {
-    return await attempt(to, agent, path, body, limits, heard);
+    return await attempt(to, agent, sent, limits, heard);
   } catch (error) {
     // The bridge may close an idle connection in the moment we use it: that says nothing about the bridge.
     if (!(error instanceof Error && 'reused' in error)) throw error;
-    return attempt(to, agent, path, body, limits, heard);
+    return attempt(to, agent, sent, limits, heard);
   }
 }
 
 function attempt(
   { host, port }: Address,
   agent: Agent,
-  path: string,
-  body: string,
+  sent: Sent,
   { connectMs, answerMs }: { connectMs: number; answerMs: number },
   heard: (date: string | undefined) => void,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const { path, body, date } = sent;
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), date };
     const servername = isIP(host) ? BRIDGE_SERVICE : host;
     const asked = request({ host, port, servername, path, method: 'POST', headers, agent });
     const tooLate = (what: string) => (): void => void asked.destroy(new Error(what));

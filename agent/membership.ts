@@ -11,6 +11,8 @@ import type {
   RenewAnswer,
 } from '../mesh/bridge-api.ts';
 
+import { skewProblem } from '../mesh/call-doubt.ts';
+
 import { parseAddress, sourceAddress } from './address.ts';
 import { attemptLimits } from './beat-loop.ts';
 import { type BridgeClient, BridgeRefusal, makeBridgeClient } from './bridge-client.ts';
@@ -37,16 +39,6 @@ const REACH_LIMITS = { connectMs: 3000, answerMs: 6000 };
 /** The bridge gives Consul's DNS 1.5 s. */
 const NAME_LIMITS = { connectMs: 1000, answerMs: 2000 };
 const NAME_CONNECTIONS = 4;
-
-/** Consul's certificates begin a minute before they are issued. A clock that is off by more breaks mutual TLS now and then. */
-const MAX_SKEW_MS = 30_000;
-
-/** The problem of this machine's clock, which is so much ahead of the bridge's; undefined without one. */
-export function skewProblem(skewMs: number | undefined): string | undefined {
-  if (skewMs === undefined || Math.abs(skewMs) <= MAX_SKEW_MS) return undefined;
-  const by = `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'}`;
-  return `this machine's clock is ${by} the bridge's: certificates fail with a wrong clock, set it (timedatectl set-ntp true)`;
-}
 
 /** This machine's standing with the bridges: its certificate, its lease, and its last problem. */
 export class Membership {
@@ -130,9 +122,14 @@ export class Membership {
     this.#problem = message;
   }
 
+  /** undefined: its clock is right, as far as the bridge can tell. */
+  clockProblem(): string | undefined {
+    return skewProblem("this machine's clock", this.#client.skewMs());
+  }
+
   /** The work that the bridge could not do for this machine at its last beat. The bridge tries it again by itself. */
   problems(): string[] {
-    const skew = skewProblem(this.#client.skewMs());
+    const skew = this.clockProblem();
     return [
       ...this.#bridgeProblems.map((problem) => `the bridge says: ${problem}`),
       ...(skew === undefined ? [] : [skew]),

@@ -13,6 +13,7 @@ import type { Leases } from './leases.ts';
 import type { Metrics } from './metrics.ts';
 import type { NodeWriter } from './node-writer.ts';
 import type { PodReach } from './pod-reach.ts';
+import type { SidecarReach } from './sidecar-reach.ts';
 import type { Tokens } from './tokens.ts';
 import type { VmFiles } from './vm-files.ts';
 
@@ -35,6 +36,7 @@ export interface Bridge {
   tokens: Tokens;
   externals: Externals;
   podReach: PodReach;
+  sidecarReach: SidecarReach;
   connections: Connections;
   failedJoins: FailedJoins;
   /** Asks Consul's DNS and gives the message; undefined where its address is not known. Throws DnsUnavailable. */

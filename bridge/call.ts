@@ -11,6 +11,8 @@ export interface Call<Body = undefined, Query = undefined> {
   name: string;
   query: Query;
   remoteAddress: string;
+  /** The time of the sender (header `date`), ms since 1970; undefined: it does not say. */
+  sentAtMs?: number | undefined;
 }
 
 /** A request of a known host that is not revoked, proved by its certificate. */

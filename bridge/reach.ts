@@ -24,6 +24,13 @@ for (const [network, prefix] of [
 ] as const)
   NEVER.addSubnet(network, prefix, 'ipv6');
 
+/** An address that means another machine here than there. The bridge tries it only for a machine that calls from it. */
+const isNever = (address: string): boolean => NEVER.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+
+/** A try of it from here says nothing of others. */
+export const tellsNothing = ({ address, port }: { address: string; port: number }): boolean =>
+  port < PORTS.first || port > PORTS.last || isNever(address);
+
 /**
  * Tries a sidecar at the address and port that a machine has given. A machine can give any, and must not scan the cluster's
  * network by this: the bridge tries only the ports of sidecars, and neither loopback nor link-local addresses. When the
@@ -41,7 +48,7 @@ export async function reachMachine(
       output: `${where}: is not tried: sidecars of machines have ports ${PORTS.first} to ${PORTS.last}`,
     };
   const own = from.replace(/^::ffff:/, '') === at.address;
-  if (!own && NEVER.check(at.address, at.address.includes(':') ? 'ipv6' : 'ipv4'))
+  if (!own && isNever(at.address))
     return {
       ok: false,
       output: `${where}: is not tried: give the address by which others reach this machine (--address)`,

@@ -100,7 +100,8 @@ async function answer(
   if (route.name !== undefined) checked(route.name, name, 'the name of the instance');
   const query = route.query === undefined ? undefined : readQuery(request.url ?? '', route.query);
   const remoteAddress = socket.remoteAddress ?? 'unknown';
-  const answered = await route.handle({ bridge, body, peer, name, query, remoteAddress, host: host! });
+  const sentAtMs = Date.parse(request.headers.date ?? '') || undefined;
+  const answered = await route.handle({ bridge, body, peer, name, query, remoteAddress, sentAtMs, host: host! });
   // Another bridge may have read the records before this write. It finds the write later, see reread.ts.
   if (route.decides) await requireTenure(bridge);
   return answered;

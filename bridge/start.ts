@@ -23,6 +23,7 @@ import { createPodReach } from './pod-reach.ts';
 import { type Probe, probe as realProbe } from './probe.ts';
 import { keepRereading } from './reread.ts';
 import { createApiServer } from './server.ts';
+import { type SidecarReachOptions, createSidecarReach } from './sidecar-reach.ts';
 import { renewServing, servingNames } from './serving-certificate.ts';
 import { type Tenure, createTenure } from './tenure.ts';
 import { openTokenVault } from './token-vault.ts';
@@ -59,6 +60,8 @@ export interface BridgeParts {
   onBrake?: (site: string, held: string[] | undefined) => void;
   /** Default: real checks over the network. */
   probe?: Probe;
+  /** Default: a TLS handshake with the sidecar of a machine. */
+  reach?: SidecarReachOptions['reach'];
 }
 
 export interface RunningBridge {
@@ -107,6 +110,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
   const loops = Promise.all([
     loaded.then(() => bridge.leases.run(signal)),
     loaded.then(() => bridge.podReach.run(signal)),
+    loaded.then(() => bridge.sidecarReach.run(signal)),
     loaded.then(() => keepRereading(bridge, signal)),
     tenure.keep(signal),
     bridge.writer.run(signal),
@@ -123,7 +127,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
 }
 
 function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Bridge {
-  const { consul, clock, log, random, leaseMs } = parts;
+  const { consul, meshServices, clock, log, random, leaseMs } = parts;
   const hosts = createHosts(consul);
   const writer = createNodeWriter({
     consul,
@@ -134,15 +138,8 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     onWrite: (changes, ok) => bridge.metrics.consulWrites.inc({ result: ok ? 'ok' : 'failed' }, changes),
   });
   const externals = createExternals({ writer, probe: parts.probe ?? realProbe, clock, random });
-  const podReach = createPodReach({
-    consul,
-    meshServices: parts.meshServices,
-    hosts,
-    clock,
-    log,
-    random,
-    mayWrite: tenure.holds,
-  });
+  const podReach = createPodReach({ consul, meshServices, hosts, clock, log, random, mayWrite: tenure.holds });
+  const sidecarReach = createSidecarReach({ hosts, writer, reach: parts.reach, clock, log, random });
   const judged = () => hosts.all().filter((host) => host.held?.record.revokedAt === undefined);
   const mayHold = (identity: HostIdentity, service: string): boolean => {
     const record = hosts.get(identity)?.held?.record;
@@ -174,12 +171,13 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     clock,
     log,
     authority: parts.authority,
-    meshServices: parts.meshServices,
+    meshServices,
     hosts,
     leases,
     writer,
     externals,
     podReach,
+    sidecarReach,
     tokens: createTokens({ consul, vault, signingKeyPem: parts.signingKeyPem, clock, log, mayHold }),
     connections: trackConnections(),
     failedJoins: limitFailedJoins(clock),

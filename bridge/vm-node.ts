@@ -1,15 +1,20 @@
 import type { BeatInstance, BeatRequest, ServicePlan } from '../mesh/bridge-api.ts';
+import { doubtIn, doubtOutput } from '../mesh/call-doubt.ts';
 import { type CheckEntry, type NodeEntry, OWNER_META, type Registration } from '../mesh/entry.ts';
 import { type Instance, registrationsOf } from '../mesh/instance.ts';
 import { bridgeOwner, sidecarId, vmNode } from '../mesh/names.ts';
 import type { HostIdentity } from './authority.ts';
 
-/** The Consul node of a host: its admitted instances as the host's beat says. undefined without instances. */
+/**
+ * The Consul node of a host: its admitted instances as the host's beat says. undefined without instances.
+ * `doubtOf`: why calls of a healthy instance may fail, by the instance's id; undefined without a doubt.
+ */
 export function vmNodeEntry(
   identity: HostIdentity,
   beat: BeatRequest,
   plans: Map<string, ServicePlan>,
   held: NodeEntry | undefined,
+  doubtOf: (id: string) => string | undefined = () => undefined,
 ): NodeEntry | undefined {
   const registrations = beat.instances.flatMap((instance) => {
     const plan = plans.get(instance.service);
@@ -18,8 +23,18 @@ export function vmNodeEntry(
   if (registrations.length === 0) return undefined;
   return {
     ...vmNodeIdentity(identity, beat.address),
-    registrations: Object.fromEntries(registrations.map((wanted) => [wanted.service.ID, keepOutput(wanted, held)])),
+    registrations: Object.fromEntries(
+      registrations.map((wanted) => [wanted.service.ID, withDoubt(keepOutput(wanted, held), doubtOf)]),
+    ),
   };
+}
+
+function withDoubt(wanted: Registration, doubtOf: (id: string) => string | undefined): Registration {
+  const doubt = doubtOf(wanted.service.Proxy?.DestinationServiceID ?? wanted.service.ID);
+  if (doubt === undefined) return wanted;
+  const doubted = (check: CheckEntry): CheckEntry =>
+    check.Status === 'passing' ? { ...check, Output: doubtOutput(doubt) } : check;
+  return { ...wanted, checks: wanted.checks.map(doubted) };
 }
 
 /**
@@ -74,30 +89,39 @@ function keepOutput(wanted: Registration, held: NodeEntry | undefined): Registra
   const before = held?.registrations[wanted.service.ID]?.checks ?? [];
   const checks = wanted.checks.map((check) => {
     const was = before.find((other) => other.CheckID === check.CheckID);
-    return was?.Status === 'passing' && check.Status === 'passing' ? { ...check, Output: was.Output } : check;
+    const stays = was?.Status === 'passing' && check.Status === 'passing' && doubtIn(was.Output) === undefined;
+    return stays ? { ...check, Output: was.Output } : check;
   });
   return { ...wanted, checks };
 }
 
 const LEASE_LOST = 'lease lost: ';
+const STOPPED = 'the agent was stopped there';
+
+/** The last beat of an agent that ends on purpose: its instances are down, and for that reason. */
+export const stoppedBeat = (beat: BeatRequest): BeatRequest => ({
+  ...beat,
+  instances: beat.instances.map((instance) => ({ ...instance, health: 'critical', output: STOPPED })),
+});
 
 /** The output of every check of a host that was silent for a whole lease. */
 export const leaseLostOutput = (host: string, leaseMs: number): string =>
   `${LEASE_LOST}nothing heard from ${host} for ${Math.round(leaseMs / 100) / 10} s`;
 
-/** The same node with every check critical: a lapse writes checks only. */
+/** The same node with every check critical: a lapse writes checks only. An agent that was stopped has said why already. */
 export function lapsedNode(node: NodeEntry, output: string): NodeEntry {
-  const lost = (check: CheckEntry): CheckEntry => ({ ...check, Status: 'critical', Output: output });
+  const lost = (check: CheckEntry): CheckEntry =>
+    check.Status === 'critical' && check.Output === STOPPED ? check : { ...check, Status: 'critical', Output: output };
   const registrations = Object.entries(node.registrations).map(
     ([id, registration]) => [id, { ...registration, checks: registration.checks.map(lost) }] as const,
   );
   return { ...node, registrations: Object.fromEntries(registrations) };
 }
 
-/** Whether a node was marked down by a lapse, perhaps by an earlier life of the bridge. */
+/** Whether a node was marked down by a lapse or a stop, perhaps in an earlier life of the bridge. */
 export function isLapsed(node: NodeEntry): boolean {
   const checks = Object.values(node.registrations).flatMap((registration) => registration.checks);
-  return checks.length > 0 && checks.every((check) => check.Output.startsWith(LEASE_LOST));
+  return checks.length > 0 && checks.every(({ Output }) => Output.startsWith(LEASE_LOST) || Output === STOPPED);
 }
 
 /** The node without the instances of services that `keep` says no to; undefined when none is left. */

@@ -1,3 +1,4 @@
+import { skewProblem, toldSkew } from '../../mesh/call-doubt.ts';
 import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/bridge-api.ts';
 import { sidecarId } from '../../mesh/names.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
@@ -8,7 +9,7 @@ import { claimHost } from '../claim.ts';
 import type { Host } from '../hosts.ts';
 import { type Pace, paceHosts } from '../pace.ts';
 import { Refusal } from '../refusal.ts';
-import { flippedNode, orphanPlans, vmNodeEntry } from '../vm-node.ts';
+import { flippedNode, orphanPlans, stoppedBeat, vmNodeEntry } from '../vm-node.ts';
 
 const LOGINS_AT_A_TIME = 8;
 /** An agent sends three a lease and one for each change. A host that sends more gets its answers later, because beats are writes in Consul. */
@@ -26,8 +27,11 @@ const PATIENCE_SHARE = 1 / 8;
  */
 export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   const { bridge, host, body } = call;
+  const { leaves } = body.run ?? {};
   claimHost(bridge, host, body.run, body.address);
   bridge.leases.heard(host);
+  host.calledFrom = call.remoteAddress;
+  if (call.sentAtMs !== undefined) host.skewMs = toldSkew(host.skewMs, call.sentAtMs - bridge.clock.now());
   const others = underWay.get(host) ?? 0;
   if (others >= MAX_UNDER_WAY)
     throw new Refusal(
@@ -36,7 +40,7 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
     );
   underWay.set(host, others + 1);
   try {
-    return await answerBeat(call);
+    return await answerBeat(leaves ? { ...call, body: stoppedBeat(body) } : call);
   } finally {
     underWay.set(host, underWay.get(host)! - 1);
   }
@@ -60,7 +64,9 @@ async function answerBeat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   const held = bridge.writer.held(host.node);
   const members = new Map([...plans, ...orphanPlans(orphaned, bridge.writer.wanted(host.node))]);
   bridge.tokens.end(host, (service) => !members.has(service));
-  const desired = vmNodeEntry(host, body, members, held);
+  const skew = skewProblem(`the clock of ${host.host}`, host.skewMs);
+  const doubtOf = (id: string): string | undefined => skew ?? bridge.sidecarReach.problemOf(host, id);
+  const desired = vmNodeEntry(host, body, members, held, doubtOf);
   const written = bridge.writer.want(host.node, host.owner, desired, patienceMs);
   const pace = paces.get(bridge) ?? paceHosts(bridge.clock, PACE);
   paces.set(bridge, pace);

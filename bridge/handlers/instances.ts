@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { InstanceRow, InstancesAnswer, instancesQuery } from '../../mesh/bridge-api.ts';
+import { doubtIn } from '../../mesh/call-doubt.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { ownerOfFound } from '../../mesh/adoption.ts';
 import { bridgeOwner, externalNode } from '../../mesh/names.ts';
@@ -47,7 +48,7 @@ function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
       silentMs,
       owner: host.owner,
       since: host.held?.record.joinedAt,
-      note: rivalNote(bridge, host) ?? noteOf(bridge, service.Service, host.site),
+      note: rivalNote(bridge, host) ?? noteOf(bridge, service.Service, host.site) ?? doubtIn(checks[0]?.Output ?? ''),
     }));
 }
 

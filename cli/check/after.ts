@@ -156,7 +156,9 @@ async function all({ kube }: Look, type: ConditionType): Promise<Verdict> {
 export function reachVerdict(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {
   const asked = listed.flatMap(({ metadata, status }) => {
     const condition = status?.conditions?.find(({ type }) => type === 'Reachable');
-    return condition === undefined ? [] : [{ key: `${metadata.namespace}/${metadata.name}`, condition }];
+    // The check of machines tells of those that are called.
+    if (condition === undefined || condition.reason === 'InstanceInDoubt') return [];
+    return [{ key: `${metadata.namespace}/${metadata.name}`, condition }];
   });
   const lost = asked.filter(({ condition }) => condition.status === 'False');
   if (lost.length > 0) return warning(lost.map(({ key, condition }) => `${key} (${condition.message})`).join('; '));

@@ -1,4 +1,5 @@
 import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
+import { doubtIn } from '../../mesh/call-doubt.ts';
 import { type Check, type Verdict, ok, warning } from './check.ts';
 import { leaseMsOf } from './look.ts';
 
@@ -13,7 +14,7 @@ export const machineChecks: Check[] = [
   },
 ];
 
-/** In doubt is what has missed a beat (three fit in a lease), is critical, or is kept up by the brake alone. */
+/** In doubt is what has missed a beat (three fit in a lease), is critical, cannot be called, or is kept up by the brake alone. */
 export function machinesVerdict({ instances, brakes }: InstancesAnswer, leaseMs: number): Verdict {
   const braked = brakes.map(({ site, held }) => `site ${site}: the mass-loss brake keeps ${held.join(', ')} up`);
   const doubtful = instances.flatMap((row) => {
@@ -27,5 +28,6 @@ export function machinesVerdict({ instances, brakes }: InstancesAnswer, leaseMs:
 function doubtOf({ health, output, silentMs }: InstanceRow, leaseMs: number): string | undefined {
   if (health === 'critical') return output.split('\n')[0] || 'critical';
   if (silentMs !== undefined && silentMs > (leaseMs * 2) / 3) return `silent for ${(silentMs / 1000).toFixed(1)} s`;
-  return undefined;
+  const doubt = doubtIn(output);
+  return doubt && `calls may fail: ${doubt}`;
 }

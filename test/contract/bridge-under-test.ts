@@ -6,7 +6,7 @@ import { openAuthority } from '../../bridge/authority.ts';
 import type { Bridge } from '../../bridge/bridge.ts';
 import type { VmFiles } from '../../bridge/vm-files.ts';
 import type { Probe } from '../../bridge/probe.ts';
-import { type RunningBridge, startBridge } from '../../bridge/start.ts';
+import { type BridgeParts, type RunningBridge, startBridge } from '../../bridge/start.ts';
 import { type BridgeAccess, askBridge } from '../../cli/bridge-admin.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
@@ -62,6 +62,7 @@ export interface Joined {
 
 export interface BridgeOptions {
   probe?: Probe;
+  reach?: BridgeParts['reach'];
   startMs?: number;
   askName?: Bridge['askName'];
   adminKeys?: Bridge['adminKeys'];
@@ -127,6 +128,7 @@ async function openOn(consul: ConsulUnderTest, options: BridgeOptions): Promise<
         log: pino({ level: process.env['BRIDGE_LOG'] ?? 'silent' }),
         random: () => 0.5,
         probe: options.probe,
+        reach: options.reach,
         vmFiles: options.vmFiles,
         askName: options.askName,
         adminKeys: options.adminKeys,

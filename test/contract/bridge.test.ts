@@ -4,6 +4,7 @@ import { claimContract } from './bridge-claims.ts';
 import { hostContract } from './bridge-hosts.ts';
 import { joinContract } from './bridge-joins.ts';
 import { podReachContract } from './bridge-pod-reach.ts';
+import { reasonContract } from './bridge-reasons.ts';
 
 for (const which of ['the fake', 'the real Consul'] as const) {
   describe(`a bridge on ${which}`, function () {
@@ -27,5 +28,6 @@ for (const which of ['the fake', 'the real Consul'] as const) {
     claimContract(() => opened[0]!);
     externalContract(() => opened[0]!);
     podReachContract(() => opened[0]!);
+    reasonContract(another);
   });
 }

@@ -6,7 +6,6 @@ import { backOffMs } from '../../../agent/back-off.ts';
 import { isPastHalf } from '../../../agent/certificate.ts';
 import { type Condition, healthOf } from '../../../agent/health.ts';
 import { HOT_RESTART_SOCKET, instanceFolder, instanceId } from '../../../agent/instance-id.ts';
-import { skewProblem } from '../../../agent/membership.ts';
 import { localPortConflicts } from '../../../agent/local-port-conflicts.ts';
 import { Problem } from '../../../agent/problem.ts';
 import { readSettings } from '../../../agent/settings.ts';
@@ -226,13 +225,4 @@ describe('the settings', () => {
       expect(() => readSettings({ [variable]: value })).to.throw(Problem, variable);
     });
   }
-});
-
-describe('a clock that is wrong', () => {
-  it('is named with how much it is off, once that can break a certificate', () => {
-    expect(skewProblem(undefined)).to.equal(undefined);
-    for (const ms of [0, 30_000, -30_000]) expect(skewProblem(ms), `${ms}`).to.equal(undefined);
-    expect(skewProblem(3_600_000)).to.match(/^this machine's clock is 3600 s ahead of the bridge's: .*timedatectl/);
-    expect(skewProblem(-61_000)).to.include('61 s behind');
-  });
 });

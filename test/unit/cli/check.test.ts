@@ -31,6 +31,9 @@ describe('landbridge check', () => {
     expect(reachVerdict([meshService('a', 'True'), meshService('b', 'Unknown')])).to.deep.equal(
       ok('1 of 2 not tried yet'),
     );
+    const called = meshService('c', 'False');
+    called.status.conditions![0]!.reason = 'InstanceInDoubt';
+    expect(reachVerdict([called])).to.deep.equal(ok('they call none'));
     expect(reachVerdict([meshService('a', 'True'), meshService('b', 'False')])).to.deep.equal(
       warning('shop/b (it is False)'),
     );
@@ -128,6 +131,9 @@ describe('landbridge check', () => {
     expect(all(one('a', 'passing', 4100))).to.deep.equal(warning('a on a (silent for 4.1 s)'));
     expect(all(one('a', 'critical', 0, 'GET / answered 500\nmore'))).to.deep.equal(
       warning('a on a (GET / answered 500)'),
+    );
+    expect(all(one('a', 'passing', 0, 'calls may fail: 10.0.0.9:21000: no answer'))).to.deep.equal(
+      warning('a on a (calls may fail: 10.0.0.9:21000: no answer)'),
     );
     expect(machinesVerdict({ instances: [], brakes: [{ site: 'r1', held: ['x', 'y'] }] }, 6000).detail).to.contain(
       'keeps x, y up',
