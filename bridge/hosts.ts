@@ -19,10 +19,8 @@ export interface Host extends HostIdentity {
   diedAtMs: number | undefined;
   claim: Claim | undefined;
   rival: Rival | undefined;
-  /** The address from which its last beat came. */
-  calledFrom?: string;
-  /** How far its clock is ahead of the bridge's, ms; undefined: its agent is of an earlier version. */
-  skewMs?: number;
+  /** It has beaten to this bridge. */
+  heardHere: boolean;
   /** Writes of its record, one after the other. */
   saving: Promise<unknown>;
 }
@@ -36,6 +34,8 @@ export interface Hosts {
   save(host: Host, change: (record: HostRecord | undefined) => HostRecord): Promise<void>;
   /** As save, but throws a Refusal without a record. */
   change(host: Host, change: (record: HostRecord) => HostRecord): Promise<void>;
+  /** Writes the record that is held here over the one of that index (0: none). False: somebody wrote it meanwhile. */
+  putBack(host: Host, modifyIndex: number): Promise<boolean>;
   erase(host: Host): Promise<void>;
 }
 
@@ -83,6 +83,7 @@ export function createHosts(consul: Kv): Hosts {
         diedAtMs: undefined,
         claim: held?.record.claim,
         rival: undefined,
+        heardHere: false,
         saving: Promise.resolve(),
       };
       hosts.set(keyOf(added), added);
@@ -97,6 +98,13 @@ export function createHosts(consul: Kv): Hosts {
           throw new Refusal('hostUnknown', `host "${host.host}" of site "${host.site}" has left meanwhile`);
         }),
       ),
+    putBack: (host, modifyIndex) =>
+      queued(host, async () => {
+        if (host.held === undefined) return false;
+        const written = await writeHostRecord(consul, host.held.record, modifyIndex);
+        host.held = written ?? host.held;
+        return written !== undefined;
+      }),
     erase: (host) =>
       queued(host, async () => {
         await deleteHostRecord(consul, host);

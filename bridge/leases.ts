@@ -115,6 +115,7 @@ export function createLeases(options: LeasesOptions): Leases {
     heard(host) {
       if (host.lease.down) log.info({ site: host.site, host: host.host }, 'lease held again');
       host.lease = { host: host.host, heardAtMs: clock.steady(), down: false };
+      host.heardHere = true;
       host.diedAtMs = undefined;
     },
     judgeNow,

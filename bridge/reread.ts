@@ -4,7 +4,7 @@ import { listHostRecords, readHostRecord } from './host-record.ts';
 /**
  * Takes up changes that another bridge has made to the records of hosts. A bridge that stood still while it lost its lock
  * may write after this one has read them. A machine that was revoked there must not go on here, and a machine that has
- * joined there must be known. Throws Consul's errors.
+ * joined there must be known. What a restored backup of Consul lacks is written again. Throws Consul's errors.
  */
 export async function rereadHosts(bridge: Bridge): Promise<void> {
   const { consul, hosts, log } = bridge;
@@ -12,7 +12,9 @@ export async function rereadHosts(bridge: Bridge): Promise<void> {
   const { records, unreadable } = await listHostRecords(consul);
   for (const { record, modifyIndex } of records) {
     const known = hosts.get(record);
-    if (known !== undefined && (known.held?.modifyIndex ?? 0) >= modifyIndex) continue;
+    const index = known?.held?.modifyIndex ?? 0;
+    if (known !== undefined && index > modifyIndex && index === before.get(known)) await putBackNewer(bridge, known);
+    if (known !== undefined && index >= modifyIndex) continue;
     // It may have been written here while all were read: asked for alone, it is what it is now.
     const now = await readHostRecord(consul, record);
     const host = hosts.get(record);
@@ -29,6 +31,7 @@ export async function rereadHosts(bridge: Bridge): Promise<void> {
   if (unreadable.length > 0) return;
   for (const [host] of missing) {
     if ((await readHostRecord(consul, host)) !== undefined || hosts.get(host) !== host) continue;
+    if (await goesOnBeating(bridge, host)) continue;
     log.warn({ site: host.site, host: host.host }, 'a host has left by way of another bridge');
     shutOut(bridge, host);
     host.held = undefined;
@@ -37,6 +40,37 @@ export async function rereadHosts(bridge: Bridge): Promise<void> {
 }
 
 type Known = Parameters<Bridge['hosts']['erase']>[0];
+
+/** Consul gives an older record only after a backup was restored: a revocation or a new key may be what it lacks. */
+async function putBackNewer({ consul, hosts, log }: Bridge, host: Known): Promise<void> {
+  const held = host.held;
+  const now = await readHostRecord(consul, host);
+  if (now === undefined || held === undefined || host.held !== held || now.modifyIndex >= held.modifyIndex) return;
+  if (await hosts.putBack(host, now.modifyIndex))
+    log.warn(
+      { site: host.site, host: host.host },
+      'Consul had gone back to an older record of a host: it was put right',
+    );
+}
+
+/** Since when, on the steady clock, Consul has no record of a host that beats here. */
+const missingSince = new WeakMap<Known, number>();
+
+/**
+ * A machine that has left beats no more. One that goes on has joined after the backup to which Consul was restored: its
+ * record is written again, at the second look.
+ */
+async function goesOnBeating({ hosts, clock, log }: Bridge, host: Known): Promise<boolean> {
+  const since = missingSince.get(host);
+  if (since === undefined) {
+    if (host.heardHere) missingSince.set(host, clock.steady());
+    return host.heardHere;
+  }
+  missingSince.delete(host);
+  if (host.lease.heardAtMs <= since || !(await hosts.putBack(host, 0))) return false;
+  log.warn({ site: host.site, host: host.host }, 'Consul had lost the record of a host that beats: it was put back');
+  return true;
+}
 
 function shutOut(bridge: Bridge, host: Known): void {
   void bridge.writer.want(host.node, host.owner, undefined);

@@ -23,6 +23,7 @@ describe('the judge of leases', () => {
     diedAtMs: undefined,
     claim: undefined,
     rival: undefined,
+    heardHere: false,
     saving: Promise.resolve(),
   });
   const hear = (...names: string[]) => {
