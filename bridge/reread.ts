@@ -57,7 +57,7 @@ async function putBackNewer({ consul, hosts, log }: Bridge, host: Known): Promis
 const missingSince = new WeakMap<Known, number>();
 
 /**
- * A machine that has left beats no more. One that goes on has joined after the backup to which Consul was restored: its
+ * A machine that has left is silent. One that goes on beating has joined after the backup to which Consul was restored: its
  * record is written again, at the second look.
  */
 async function goesOnBeating({ hosts, clock, log }: Bridge, host: Known): Promise<boolean> {

@@ -38,8 +38,9 @@ export interface BootstrapInput {
 }
 
 /**
- * Where sidecars answer the kubelet, which asks a pod at its first address. The family of that is one for a whole cluster, so any pod of it
- * tells. Kernels are not: one node may be without IPv6 where another has it, and there Envoy ends at once when it is told to listen at `::`.
+ * Where sidecars answer the kubelet, which asks a pod at its first address. One family comes first in a whole cluster, so the
+ * address of any pod will do. Kernels differ: one node may be without IPv6 where another has it, and there Envoy ends at once
+ * when it is told to listen at `::`.
  */
 export const readyHostOf = (podIp: string): '::' | '0.0.0.0' => (podIp.includes(':') ? '::' : '0.0.0.0');
 

@@ -1,4 +1,4 @@
 import manifest from '../package.json' with { type: 'json' };
 
-/** Of the program, its images and its chart. package.json is the one place that says it. */
+/** The program, its images and its chart have one version. It is written in package.json and nowhere else. */
 export const VERSION_OF_PRODUCT = manifest.version;

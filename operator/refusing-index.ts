@@ -5,7 +5,7 @@ export interface RefusingIndex<T> {
   has(key: string): boolean;
   put(record: T): void;
   delete(key: string): void;
-  /** Those of a MeshService, those that call its service, and those that may call any. Each once. */
+  /** The proxies of a MeshService, the callers of its service, and the gateways, which may call any. Each once. */
   about(scope: string, service: string): T[];
 }
 
@@ -14,7 +14,7 @@ const ofScope = (scope: string): string => `of ${scope}`;
 const callersOf = (service: string): string => `callers of ${service}`;
 
 export function refusingIndex<T extends { proxy: Proxy }>(): RefusingIndex<T> {
-  /** By group, then by the key of the proxy. */
+  /** Groups, and in each the records by the key of their proxy. */
   const groups = new Map<string, Map<string, T>>();
   const groupsOf = new Map<string, string[]>();
 

@@ -8,7 +8,7 @@ export const runsAnother = (running: Pick<AgentStatus, 'program'> | undefined, o
 export interface AgentParts {
   /** Throws when none answers. */
   status(): Promise<Pick<AgentStatus, 'program'>>;
-  /** Undefined: this machine's agent is no unit. */
+  /** Undefined: the agent was started by hand. */
   restart: (() => Promise<void>) | undefined;
   say(line: string): void;
 }

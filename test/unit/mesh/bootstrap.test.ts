@@ -35,7 +35,7 @@ describe('envoyBootstrap', () => {
     ]);
   });
 
-  it('answers /ready where the kubelet asks, whatever the kernel of the operator has', () => {
+  it('answers /ready in the family of the cluster's pods', () => {
     expect(readyHostOf('10.244.1.7')).to.equal('0.0.0.0');
     expect(readyHostOf('fd00::7')).to.equal('::');
     expect(readyHostOf('')).to.equal('0.0.0.0');

@@ -10,7 +10,7 @@ describe('the proxies that refuse something', () => {
   const found = (index: ReturnType<typeof refusingIndex<{ proxy: Proxy }>>, scope: string, service: string) =>
     index.about(scope, service).map(({ proxy }) => proxy.key);
 
-  it('are found by their MeshService and by the services that they call, each once, whatever others there are', () => {
+  it('are found among 10,000 others by their MeshService and by the services that they call, each once', () => {
     const index = refusingIndex<{ proxy: Proxy }>();
     for (let i = 0; i < 10_000; i += 1) index.put(aProxy(`other-${i}`, `shop/other-${i}`, [`called-${i}`]));
     index.put(aProxy('own', 'shop/web', ['db', 'web']));

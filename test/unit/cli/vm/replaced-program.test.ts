@@ -32,7 +32,7 @@ describe('a join by another program than the one that the agent runs', () => {
     expect(await joined(undefined)).to.deep.equal([]);
   });
 
-  it('says what to do where the agent is no unit', async () => {
+  it('says how to go on where the agent was started by hand', async () => {
     expect(await joined({ program: 'old' }, false)).to.deep.equal(['end it, and start it again']);
   });
 
