@@ -21,6 +21,10 @@ export interface Host extends HostIdentity {
   rival: Rival | undefined;
   /** It has beaten to this bridge. */
   heardHere: boolean;
+  /** The address from which its last beat came. */
+  calledFrom?: string;
+  /** How far its clock is ahead of the bridge's, ms; undefined: its agent is of an earlier version. */
+  skewMs?: number;
   /** Writes of its record, one after the other. */
   saving: Promise<unknown>;
 }

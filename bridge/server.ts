@@ -7,6 +7,7 @@ import type { ServingCertificate } from './authority.ts';
 import type { Bridge } from './bridge.ts';
 import { Download, type SendDownload, limitDownloads } from './download.ts';
 import { identify } from './identify.ts';
+import { endWhenRead } from './linger.ts';
 import { type PeerReader, peerReader } from './peer.ts';
 import { checked, readJson, readQuery } from './read-json.ts';
 import { AGAIN, Refusal } from './refusal.ts';
@@ -66,13 +67,13 @@ async function serve(
   try {
     const given = await answer(bridge, readPeer, request, found);
     if (given instanceof Download) await sendDownload(response, given);
-    else send(response, 200, given);
+    else send(request, response, 200, given);
   } catch (error) {
     const refusal = refusalOf(bridge, error);
     bridge.log.info({ route: found.route?.path, code: refusal.code, from }, 'refused');
     if (refusal.status === 405) response.setHeader('allow', found.methods.join(', '));
     if (AGAIN.has(refusal.status)) response.setHeader('retry-after', '1');
-    send(response, refusal.status, refusal.answer(), request);
+    send(request, response, refusal.status, refusal.answer());
   }
   ended({ status: response.statusCode });
 }
@@ -134,11 +135,11 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(`${head}\r\nconnection: close\r\n\r\n${body}`);
 }
 
-function send(response: ServerResponse, status: number, body: unknown, unread?: IncomingMessage): void {
+function send(request: IncomingMessage, response: ServerResponse, status: number, body: unknown): void {
   if (response.destroyed) return;
-  // The rest of a refused request is not read. The connection ends with the answer.
-  if (unread !== undefined && !unread.complete) response.setHeader('connection', 'close');
+  // The unread rest of a request is dropped: the connection ends with the answer.
+  if (!request.complete) response.setHeader('connection', 'close');
   const text = JSON.stringify(body ?? {});
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  response.end(text);
+  endWhenRead(request, response, text);
 }

@@ -1,4 +1,6 @@
 import { X509Certificate, createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -126,6 +128,28 @@ describe('the API of a bridge', function () {
     } finally {
       await strict.stop();
     }
+  });
+
+  it('refuses so that whoever sends all before it reads still hears why', async () => {
+    const { port } = bridge.running;
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    const failed: string[] = [];
+    socket.on('error', (error) => failed.push(error.message));
+    await once(socket, 'secureConnect');
+    const closed = once(socket, 'close');
+    socket.pause();
+    socket.write('POST /v1/beat HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n');
+    for (let piece = 0; piece < 20; piece += 1) {
+      await delay(20);
+      socket.write('x'.repeat(10_000));
+    }
+    await delay(100);
+    let said = '';
+    socket.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    socket.resume();
+    await closed;
+    expect([said.split('\r\n')[0], failed]).to.deep.equal(['HTTP/1.1 401 Unauthorized', []]);
+    expect(said).to.include('certificateNeeded');
   });
 
   it('never resumes a session, so that each connection proves itself again', async () => {
