@@ -149,7 +149,7 @@ async function install(kube: RealKube, webhookPort: number, watchNamespaces: str
   } as KubeObject);
   for (const made of ofKind(objects, 'MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration')) {
     const configuration = structuredClone(made);
-    configuration['webhooks'][0].clientConfig.service.port = webhookPort;
+    for (const webhook of configuration['webhooks']) webhook.clientConfig.service.port = webhookPort;
     await applyManifest(kube.client, configuration as Manifest & KubeObject);
   }
   await eventually('the kind is served', 20_000, async () => (await kube.client.list(meshServices)) !== undefined);
