@@ -30,7 +30,7 @@ export function configEntries(
   owner: string,
   trafficOf: (service: string) => Traffic | undefined,
 ): ConfigEntry[] {
-  const { protocol, upstreams, traffic, expose } = meshService.spec;
+  const { protocol, upstreams, traffic, expose, proxy } = meshService.spec;
   const access = meshService.spec.access ?? [];
   const edge = expose === undefined ? undefined : { name: EDGE_SERVICE, rules: edgeAccess(expose, access) };
   const entry = (Kind: ConfigEntry['Kind'], fields: Record<string, unknown>): ConfigEntry => ({
@@ -43,7 +43,7 @@ export function configEntries(
   return [
     entry('service-defaults', {
       Protocol: protocol,
-      ...sidecarOptions(protocol),
+      ...sidecarOptions(protocol, proxy),
       ...(UpstreamConfig === undefined ? {} : { UpstreamConfig }),
     }),
     entry('service-resolver', { ...resolverFields(traffic), ...gatewayTimeout(meshService.spec) }),
