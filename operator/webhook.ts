@@ -1,8 +1,10 @@
 import { type Server, createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { KeyPair } from '../clients/pki/authority.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { VALIDATOR_PATH, WEBHOOK_PATH } from '../mesh/installation.ts';
+import { isShaped, readReview } from './admission-shape.ts';
 import type { AdmissionRequest, AdmissionResponse, Reviewed } from './review.ts';
 import type { ValidationRequest } from './validate.ts';
 import { MAX_CONNECTIONS, type Room, limitConnections, webhookRoom } from './webhook-room.ts';
@@ -104,29 +106,45 @@ async function answer(
     return refuse(response, 400, { message: 'the body is not an admission.k8s.io/v1 AdmissionReview' });
   const answered = (answer: AdmissionResponse): void =>
     held.hold(reply(response, 200, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer }));
-  if (path === VALIDATOR_PATH) return answered(options.validate(admission as ValidationRequest));
-  const reviewed = options.review(admission);
-  answered(reviewed.response);
-  options.onReview?.(reviewed, (performance.now() - started) / 1000);
+  try {
+    if (path === VALIDATOR_PATH) return answered(options.validate(admission as ValidationRequest));
+    const reviewed = options.review(admission);
+    answered(reviewed.response);
+    options.onReview?.(reviewed, (performance.now() - started) / 1000);
+  } catch (error) {
+    const { kind, object } = admission;
+    if (isShaped(kind.kind, object)) throw error;
+    refuse(response, 400, {
+      message: `the object of the AdmissionReview has not the shape of a ${kind.kind.slice(0, 63)}`,
+    });
+  }
 }
 
-async function readBody(request: IncomingMessage, hold: (bytes: number) => void): Promise<string | 'tooLarge'> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return 'tooLarge';
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) return 'tooLarge';
-    hold(chunk.length);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+/** Not by async iteration: leaving that early destroys the connection, and the refusal would never arrive. */
+function readBody(request: IncomingMessage, hold: (bytes: number) => void): Promise<string | 'tooLarge'> {
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return Promise.resolve('tooLarge');
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) {
+        request.pause();
+        request.removeAllListeners('data');
+        return resolve('tooLarge');
+      }
+      hold(chunk.length);
+      chunks.push(chunk);
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('the connection ended before the body did')));
+  });
 }
 
 function parseReview(body: string): AdmissionRequest | undefined {
   try {
-    const { request } = JSON.parse(body) as { request?: AdmissionRequest };
-    return typeof request?.uid === 'string' && typeof request.kind?.kind === 'string' ? request : undefined;
+    return readReview(JSON.parse(body)) as AdmissionRequest | undefined;
   } catch {
     return undefined;
   }
@@ -145,6 +163,7 @@ function reply(response: ServerResponse, code: number, body: object): number {
 /** No API server sends such a request, so the connection is closed, and the rest of the request is not read. */
 function refuse(response: ServerResponse, code: number, body: object): void {
   response.setHeader('connection', 'close');
-  response.once('finish', () => response.req.socket.destroySoon());
+  // A request that was not read to its end has lost its socket already, which then is closed.
+  response.once('finish', () => (response.req.socket as Socket | null)?.destroySoon());
   reply(response, code, body);
 }
