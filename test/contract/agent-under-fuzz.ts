@@ -7,7 +7,7 @@ import { freePorts } from '../support/real-consul-ports.ts';
 /** The real agent of a machine that has joined `web`, which calls `pay`; from a real bridge and Consul. */
 export interface AgentUnderFuzz {
   machine: Machine;
-  /** Of its DNS server, on 127.0.0.1. */
+  /** Its DNS server listens there, on 127.0.0.1. */
   port: number;
   /** Path of its local API. */
   socket: string;

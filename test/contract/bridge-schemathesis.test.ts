@@ -48,7 +48,7 @@ describe('the API of the bridge, as its OpenAPI document says', function () {
     };
     const { certificate } = await eventually('the bridge knows the MeshServices', 20_000, join);
     host = { certificate, key };
-    // A host that left has no more to say: it joins again, with the key that it has.
+    // A host that left is refused: it joins again, with the key that it has.
     const vm = openClient({ ...to, ...host });
     const notJoined = async (): Promise<boolean> => (await vm.post('/v1/renew', {})).body.code === 'hostUnknown';
     const rejoin = async (): Promise<unknown> => ((await notJoined()) ? join() : undefined);

@@ -56,7 +56,7 @@ describe('the agent, under nonsense on its socket', function () {
       expect(received.toString()).to.include('ünïcödé-💥');
     });
 
-    it('answers what is no request of its own with 4xx, and keeps no connection of it', async () => {
+    it('answers a foreign or broken request with 4xx, and keeps no connection of it', async () => {
       const before = await sizeOf(machine.agent().pid!);
       const asked: [string, string][] = [
         ['two lengths', 'POST /drain HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}'],

@@ -17,7 +17,7 @@ const RUNS = Number(process.env['FUZZ_RUNS'] ?? 300);
 /** Megabytes that V8 may keep by itself. */
 const ROOM = 48;
 
-/** The real agent of a machine, from a real bridge and Consul: what a local user or app can send it. */
+/** The real agent of a machine, from a real bridge and Consul, gets everything that a local user or app can send. */
 describe('the agent, under nonsense from its own machine', function () {
   this.timeout(300_000 + RUNS * 100);
   let agent: AgentUnderFuzz;
@@ -123,7 +123,7 @@ describe('the agent, under nonsense from its own machine', function () {
       }
     });
 
-    it('keeps to the size that the asker takes, whatever it says that is', async () => {
+    it('keeps to the size that the asker takes, for every size that it names', async () => {
       for (const udpPayloadSize of [0, 1, 511, 512, 65_535]) {
         const opt = { type: 'OPT', name: '.', udpPayloadSize, flags: 0, options: [] };
         const answer = await udp(query(QUESTION, { additionals: [opt] }));
@@ -217,7 +217,7 @@ describe('the agent, under nonsense from its own machine', function () {
     });
   });
 
-  /** Of the agent, user and system. */
+  /** CPU time of the agent, user and system. */
   async function cpuMs(): Promise<number> {
     const fields = (await readFile(`/proc/${machine.agent().pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
     return (Number(fields[11]) + Number(fields[12])) * 10;

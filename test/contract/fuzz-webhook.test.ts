@@ -12,7 +12,7 @@ const RUNS = Number(process.env['FUZZ_RUNS'] ?? 300);
 /** Megabytes that V8 may keep by itself. */
 const ROOM = 96;
 
-/** The real operator with a real API server and Consul: what anyone that reaches its port can send. */
+/** The real operator with a real API server and Consul gets everything that a stranger can send to its port. */
 describe('the webhook, under nonsense', function () {
   this.timeout(300_000 + RUNS * 200);
   let rig: OperatorRig;
@@ -107,7 +107,7 @@ describe('the webhook, under nonsense', function () {
     }
   });
 
-  it('refuses with 4xx what is no review, and what says two things at once', async () => {
+  it('refuses with 4xx a body that is not a review, and a request that says two things at once', async () => {
     const refused: [string, (string | Uint8Array)[]][] = [
       ['another version', [post(GOOD.replace('io/v1"', 'io/v1beta1"'))]],
       ['a version of the future', [post(GOOD.replace('io/v1"', 'io/v9"'))]],

@@ -4,7 +4,7 @@ import { refusalsOf } from '../../bridge/refusals.ts';
 import { findRoute } from '../../bridge/routes.ts';
 
 const refused = z.strictObject({ code: z.string(), message: z.string().min(1) });
-/** Of a request that is for no route. */
+/** The codes for a request without a route. */
 const NO_ROUTE = new Map([
   [400, ['badHttp']],
   [404, ['notFound']],

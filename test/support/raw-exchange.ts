@@ -8,7 +8,7 @@ export interface Exchange {
   send: (string | Uint8Array)[];
   /** Between two of them, ms. */
   pauseMs?: number;
-  /** Says no more after them, and listens on. */
+  /** Ends its own side after them, and listens on. */
   halfClose?: boolean;
   /** Ends the exchange when what came so far is enough. Default: when the other side closes. */
   until?: (received: Buffer) => boolean;
@@ -16,7 +16,7 @@ export interface Exchange {
   patienceMs?: number;
 }
 
-/** One connection with any bytes: what came back, and whether the other side closed it. */
+/** One connection with any bytes. Gives the bytes that came back, and whether the other side closed it. */
 export async function exchange(given: Exchange): Promise<{ received: Buffer; closed: boolean }> {
   const { to, tls, send, pauseMs = 0, halfClose, until, patienceMs = 30_000 } = given;
   const socket: Socket = tls
