@@ -45,7 +45,7 @@ describe('the doors of pods on a node whose policy engine has stopped', () => {
       return found?.status === status ? found : Promise.reject(new Error(JSON.stringify(found)));
     });
 
-  it('are told to be open, with the pod and what to do, and told to be closed once it runs again', async () => {
+  it('turn Enforced to False with the name of the pod, and to True once it runs again', async () => {
     await enforced('True');
     const workers = (await lab.cluster.nodes()).filter(({ role }) => role === 'worker');
     // On every worker, so that the new pod is on such a node wherever it is put.

@@ -61,7 +61,7 @@ describe('doors of Strict services', () => {
     for (const { name, namespace } of HOSTS) await remove(namespace, `pod/${name}`);
   });
 
-  /** One call of each stranger to each place, but for those that nobody can refuse: to itself, and from a node to its own pods. */
+  /** One call of each stranger to each place. Left out: itself, and pods of the node whose network it shares, since no policy refuses such calls. */
   const callAll = async (places: { ip: string; node?: string; port: number }[]): Promise<Knock[]> => {
     const all = strangers.map((stranger) => {
       const { address, sharesNode } = stranger.place;
@@ -103,7 +103,7 @@ describe('doors of Strict services', () => {
     expect(turnedAway(await callAll(sidecars))).to.deep.equal([]);
   });
 
-  it('stay open where plaintextPorts names them, and close when it does not any more', async () => {
+  it('are open while plaintextPorts names them, and closed after it', async () => {
     const service = (plaintextPorts: number[]) => ({
       apiVersion: 'landbridge.dev/v1alpha1',
       kind: 'MeshService',

@@ -39,7 +39,7 @@ describe("a NetworkPolicy on the lab's nodes", () => {
     await kubectl('delete', 'networkpolicy/walled', ...pods, '--ignore-not-found', '--timeout=60s');
   });
 
-  /** What each pod gets of the others' app port: one outcome a pair of nodes. */
+  /** Each pod calls the app ports of the others: one outcome a pair of nodes. */
   const outcomes = async (port = APP_PORT): Promise<string[]> => {
     const from = (node: string): Stranger =>
       inContainer(lab, node, { namespace: NAMESPACE, name: nameOn(node), container: 'app' });

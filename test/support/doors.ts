@@ -47,13 +47,13 @@ interface AgentSaid {
 
 export interface MachineInstance {
   service: string;
-  /** Of the machine. */
+  /** The machine's address. */
   ip: string;
   appPort: number;
   sidecarPort: number;
 }
 
-/** Instances on machines, as their agents say, but for those that only call others. */
+/** Instances on machines that serve callers, as their agents say. */
 export async function onMachines({ vms }: RunningLab): Promise<MachineInstance[]> {
   const said = vms.map(async (vm) => {
     const { stdout } = await vmExec(vm, ['landbridge', 'vm', 'status', '-o', 'json'], { timeoutMs: 20_000 });

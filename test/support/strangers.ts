@@ -3,9 +3,9 @@ import { vmExec } from '../../lab/vm/exec.ts';
 import type { Vm } from '../../lab/vm/vm.ts';
 import { podSpec } from './pods.ts';
 
-/** One connection that somebody makes who is no member of the mesh, or passes by it. */
+/** One connection that is made past the mesh. */
 export interface Knock {
-  /** Who, as a failure names it. */
+  /** The caller, as a failure names it. */
   from: string;
   /** `ADDRESS:PORT`. */
   to: string;
