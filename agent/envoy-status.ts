@@ -11,6 +11,8 @@ export interface EnvoyStatus {
   pid: number | undefined;
   version: EnvoyVersion | undefined;
   restarts: number;
+  /** How it ended last without being told to; undefined: it has not. */
+  lastEnd?: { why: string; /** RFC 3339. */ at: string };
   /** Ports of its open listeners. */
   ports: number[];
   /** It has a stream to Consul. */
@@ -29,7 +31,7 @@ export const OFF = {
   connected: false,
   refusals: [],
   problem: undefined,
-} satisfies Omit<EnvoyStatus, 'restarts'>;
+} satisfies Omit<EnvoyStatus, 'restarts' | 'lastEnd'>;
 
 const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|unauthenticated|stream.* closed/i;
 

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import { type EnvoyAnswer, askEnvoy, askEnvoyVersion } from './envoy-admin.ts';
 import type { EnvoyVersion } from './envoy-binary.ts';
+import { HANG_MS, type Silence, type Starvation, judgeSilence } from './silence.ts';
 
 export interface EnvoySight extends EnvoyAnswer {
   /** Known once it is live. */
@@ -10,7 +11,6 @@ export interface EnvoySight extends EnvoyAnswer {
 /** Asked quickly until it is live the first time, so that joining does not wait for the next full second. */
 const ASK_STARTING_MS = 100;
 const ASK_LIVE_MS = 1000;
-export const HANG_MS = 5000;
 /** A later answer does not count. */
 export const ANSWER_MS = HANG_MS / 2;
 
@@ -19,13 +19,18 @@ export async function watchEnvoy(options: {
   socket: string;
   clock: Clock;
   isCurrent: () => boolean;
+  starvation: Starvation;
+  /** Name of the process among all that are watched. */
+  name: string;
   /** Called with each answer. */
   saw: (sight: EnvoySight) => Promise<void>;
-  /** It has not answered for HANG_MS. */
-  hangs: () => Promise<void>;
+  /** It has not answered for long, see silence.ts. */
+  hangs: (silence: Silence) => Promise<void>;
+  /** It does not answer, and neither hangs. */
+  slow: (silence: Silence) => void;
 }): Promise<void> {
-  const { socket, clock, isCurrent, saw, hangs } = options;
-  let answeredMs = clock.monotonicMs();
+  const { socket, clock, isCurrent, starvation, name, saw, hangs, slow } = options;
+  starvation.answered(name);
   let settled = false;
   let version: EnvoyVersion | undefined;
   while (isCurrent()) {
@@ -33,12 +38,17 @@ export async function watchEnvoy(options: {
     try {
       const answer = await askEnvoy(socket, ANSWER_MS);
       if (answer.live) version ??= await askEnvoyVersion(socket, ANSWER_MS);
-      if (!isCurrent()) return;
+      if (!isCurrent()) break;
       await saw({ ...answer, version });
-      answeredMs = clock.monotonicMs();
+      starvation.answered(name);
       settled = answer.live && answer.ports.length > 0;
     } catch {
-      if (isCurrent() && clock.monotonicMs() - answeredMs >= HANG_MS) await hangs();
+      const silence = starvation.silenceOf(name);
+      if (!isCurrent() || silence === undefined) break;
+      const judgement = judgeSilence(silence);
+      if (judgement === 'hangs') await hangs(silence);
+      else if (judgement === 'slow') slow(silence);
     }
   }
+  starvation.forget(name);
 }

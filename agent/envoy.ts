@@ -11,11 +11,12 @@ import { listenerProblem } from './envoy-admin.ts';
 import { type Binary, type EnvoyVersion, binaryAt } from './envoy-binary.ts';
 import { type EnvoyProcess, startEnvoyProcess } from './envoy-process.ts';
 import { type EnvoyStatus, OFF, complaintIn } from './envoy-status.ts';
-import { ANSWER_MS, type EnvoySight, HANG_MS, watchEnvoy } from './envoy-watch.ts';
+import { ANSWER_MS, type EnvoySight, watchEnvoy } from './envoy-watch.ts';
 import { type Lineage, endLineage, newLineage } from './hot-restart.ts';
 import { ADMIN_SOCKET } from './instance-id.ts';
 import { listenersOn } from './listening.ts';
 import { messageOf } from './problem.ts';
+import { type Starvation, slowSentence } from './silence.ts';
 import { type TokenRefusals, watchTokenRefusals } from './token-refusals.ts';
 
 export interface EnvoyOptions {
@@ -30,6 +31,7 @@ export interface EnvoyOptions {
   clock: Clock;
   random: () => number;
   log: Logger;
+  starvation: Starvation;
   /** Called when `status` changed. */
   changed: () => void;
 }
@@ -221,7 +223,7 @@ export class Envoy {
     this.#crashes += 1;
     const waitMs = backOffMs(RESTART, this.#crashes, random);
     log.warn({ instance: id, problem, restartInMs: Math.round(waitMs) }, 'Envoy does not run, starting it again');
-    this.#set({ ...OFF, state: 'waiting', problem });
+    this.#set({ ...OFF, state: 'waiting', problem, lastEnd: { why: problem, at: clock.now().toISOString() } });
     this.#cancelRestart = clock.after(waitMs, () => {
       this.status = { ...this.status, restarts: this.status.restarts + 1 };
       void this.#launch();
@@ -229,20 +231,25 @@ export class Envoy {
   }
 
   #watch(watched: EnvoyProcess): Promise<void> {
-    const { id, clock, log } = this.#options;
+    const { id, clock, log, starvation } = this.#options;
     const isCurrent = (): boolean => watched === this.#process;
     return watchEnvoy({
-      socket: this.#socket,
-      clock,
-      isCurrent,
+      ...{ socket: this.#socket, clock, isCurrent, starvation, name: `${id} ${watched.pid}` },
       saw: async (sight) => {
         if (this.#complaint !== undefined && sight.live)
           this.#complaint = await listenerProblem(this.#socket, ANSWER_MS);
         if (isCurrent()) this.#take(watched, sight);
       },
-      hangs: async () => {
-        log.warn({ instance: id, pid: watched.pid }, 'Envoy does not answer, killing it');
-        this.#complaint = `it did not answer for ${HANG_MS / 1000} s`;
+      slow: (silence) => {
+        log.warn(
+          { instance: id, pid: watched.pid, ...silence },
+          'Envoy does not answer, and the machine is short of CPU',
+        );
+        this.#set({ problem: slowSentence(silence) });
+      },
+      hangs: async (silence) => {
+        log.warn({ instance: id, pid: watched.pid, ...silence }, 'Envoy does not answer, killing it');
+        this.#complaint = `it did not answer for ${Math.round(silence.silentMs / 1000)} s`;
         watched.kill();
         await watched.ended;
       },

@@ -12,7 +12,9 @@ export interface InstanceStatus {
   sidecarPort: number | undefined;
   /** undefined: a member that only calls others. */
   check: { state: CheckState; output: string } | undefined;
-  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'connected' | 'problem'> & { version: string | undefined };
+  envoy: Pick<EnvoyStatus, 'state' | 'pid' | 'restarts' | 'lastEnd' | 'connected' | 'problem'> & {
+    version: string | undefined;
+  };
   draining: boolean;
   refused: string | undefined;
   /** The judgement of the agent. */
@@ -29,7 +31,7 @@ export function statusOf(
   upstreams: InstanceStatus['upstreams'],
 ): InstanceStatus {
   const { id, service, appPort, sidecarPort, refused } = instance;
-  const { state, pid, version, restarts, connected } = instance.envoy.status;
+  const { state, pid, version, restarts, lastEnd, connected } = instance.envoy.status;
   const { app, sidecarProblem: problem, draining } = instance.condition();
   return {
     id,
@@ -37,7 +39,7 @@ export function statusOf(
     appPort,
     sidecarPort,
     check: app && { state: app.state, output: app.output },
-    envoy: { state, pid, version: version?.version, restarts, connected, problem },
+    envoy: { state, pid, version: version?.version, restarts, lastEnd, connected, problem },
     draining,
     refused,
     now: instance.health(),

@@ -20,6 +20,7 @@ import type { Lineage } from './hot-restart.ts';
 import { HOT_RESTART_SOCKET } from './instance-id.ts';
 import { listenersOn } from './listening.ts';
 import { messageOf } from './problem.ts';
+import type { Starvation } from './silence.ts';
 
 export interface LocalInstanceOptions {
   id: string;
@@ -34,6 +35,9 @@ export interface LocalInstanceOptions {
   clock: Clock;
   random: () => number;
   log: Logger;
+  starvation: Starvation;
+  /** Why this machine does not reach Consul; undefined: it does. */
+  consulProblem: () => string | undefined;
   /** Called when anything about it changed. */
   changed: () => void;
   /** Called when its drain ended by itself. */
@@ -62,7 +66,7 @@ export class LocalInstance {
   #files: EnvoyFiles | undefined;
 
   constructor(options: LocalInstanceOptions) {
-    const { id, service, folder, envoyCommand: command, clock, random, log, changed } = options;
+    const { id, service, folder, envoyCommand: command, clock, random, log, starvation, changed } = options;
     this.#options = options;
     this.id = id;
     this.service = service;
@@ -76,7 +80,7 @@ export class LocalInstance {
       const args = envoyArguments({ bootstrap, node: sidecarId(id), service, proxy, hotRestart });
       return { args, leaveMs: leaveSeconds(proxy) * 1000 };
     };
-    this.envoy = new Envoy({ id, folder, command, prepare, clock, random, log, changed });
+    this.envoy = new Envoy({ id, folder, command, prepare, clock, random, log, starvation, changed });
     this.#startCheck();
   }
 
@@ -138,14 +142,15 @@ export class LocalInstance {
   }
 
   condition(): Condition {
-    const { state, ports, problem } = this.envoy.status;
+    const { state, ports, connected, problem } = this.envoy.status;
     const { sidecarPort } = this;
+    const noWay = state === 'off' || connected ? undefined : this.#options.consulProblem();
     const portProblem = sidecarPort === undefined ? 'no port from 21000 to 21255 is free for its Envoy' : undefined;
     const noToken = state === 'off' ? 'waiting for a Consul token from the bridge' : undefined;
     return {
       app: this.#check === undefined ? undefined : this.#check.checked(),
       sidecarReady: !this.#replacing && state === 'live' && sidecarPort !== undefined && ports.includes(sidecarPort),
-      sidecarProblem: this.#replacing ? 'its Envoy is being replaced' : (portProblem ?? problem ?? noToken),
+      sidecarProblem: this.#replacing ? 'its Envoy is being replaced' : (portProblem ?? noWay ?? problem ?? noToken),
       draining: this.draining !== undefined,
       refused: this.refused,
     };

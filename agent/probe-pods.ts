@@ -1,14 +1,12 @@
-import { connect } from 'node:net';
-
 import type { Logger } from 'pino';
 
 import type { ProbeAnswer, ProbeResult, ProbeTarget } from '../mesh/bridge-api.ts';
 
 import { BridgeRefusal } from './bridge-client.ts';
 import { type Clock, sleep } from './clock.ts';
-import { codeOf, messageOf } from './problem.ts';
+import { messageOf } from './problem.ts';
+import { tryTcp } from './try-tcp.ts';
 
-const PATIENCE_MS = 2000;
 const AT_A_TIME = 4;
 /** After a bridge that did not answer, or that is too old to know the question. */
 const AGAIN_MS = 30_000;
@@ -64,17 +62,4 @@ async function tryPod(target: ProbeTarget): Promise<ProbeResult> {
   return first.ok ? first : tryOnce(target);
 }
 
-/** A TCP connection. Never throws. */
-function tryOnce(target: ProbeTarget): Promise<ProbeResult> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: target.address, port: target.port });
-    const end = (ok: boolean, output: string): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve({ ...target, ok, output });
-    };
-    const timer = setTimeout(() => end(false, `no answer within ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
-    socket.once('connect', () => end(true, 'connected'));
-    socket.once('error', (error) => end(false, codeOf(error) ?? messageOf(error).slice(0, 100)));
-  });
-}
+const tryOnce = async (target: ProbeTarget): Promise<ProbeResult> => ({ ...target, ...(await tryTcp(target)) });

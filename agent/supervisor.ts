@@ -5,6 +5,7 @@ import type { BeatAnswer, BeatInstance, BeatRequest, ServicePlan } from '../mesh
 
 import { beatInstances } from './beat-instances.ts';
 import { type Clock, sleep } from './clock.ts';
+import { type ConsulWay, watchConsulWay } from './consul-way.ts';
 import type { Definitions } from './definitions.ts';
 import type { Drain } from './drain.ts';
 import { readDrains, writeDrains } from './drain-file.ts';
@@ -17,6 +18,7 @@ import type { Settings } from './settings.ts';
 import type { HostState, State } from './state.ts';
 import { type InstanceStatus, statusOf } from './instance-status.ts';
 import { Roster } from './roster.ts';
+import { type Starvation, watchStarvation } from './silence.ts';
 import { matchTarget } from './target.ts';
 import { upstreamBinders } from './upstream-binders.ts';
 import { writeVariableFiles } from './variable-files.ts';
@@ -43,6 +45,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #learnt: Learnt;
   readonly #roster: Roster;
+  readonly #starvation: Starvation;
+  readonly #consulWay: ConsulWay;
   /** The state that the bridge has taken, by instance. */
   readonly #told = new Map<string, BeatInstance['health']>();
   /** Drains that an agent before this one began. */
@@ -59,6 +63,13 @@ export class Supervisor {
     this.#options = options;
     this.#learnt = parts.learnt;
     const { settings, clock, log } = options;
+    this.#starvation = watchStarvation(clock);
+    this.#consulWay = watchConsulWay({
+      addresses: options.host.consul.grpc,
+      alone: () => this.instances().some(({ envoy: { status } }) => status.state !== 'off' && !status.connected),
+      clock,
+      changed: options.urgent,
+    });
     const make = (wanted: WantedInstance, port: number | undefined): LocalInstance => this.#make(wanted, port);
     this.#roster = new Roster({ ports: parts.ports, make, drainMs: settings.drainMs, clock, log });
     this.#drainedBefore = new Map(Object.entries(parts.drains));
@@ -190,6 +201,8 @@ export class Supervisor {
   async stop(): Promise<void> {
     await this.#queue;
     await this.#roster.stop();
+    this.#starvation.end();
+    this.#consulWay.end();
   }
 
   #saveDrains(): Promise<void> {
@@ -219,6 +232,8 @@ export class Supervisor {
       clock,
       random,
       log,
+      starvation: this.#starvation,
+      consulProblem: () => this.#consulWay.problem(),
       changed: () => this.#changed(instance),
       returned: () => void this.#saveDrains(),
     });

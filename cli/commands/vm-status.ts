@@ -46,6 +46,9 @@ export function statusText(status: AgentStatus): string {
     if (now.health !== 'passing') return [`${id}: ${now.output}`];
     return envoy.problem === undefined ? [] : [`${id}: Envoy: ${envoy.problem}`];
   });
+  const ended = instances.flatMap(({ id, envoy: { lastEnd } }) =>
+    lastEnd === undefined ? [] : [`${id}: Envoy was started again, at ${lastEnd.at}: ${lastEnd.why}`],
+  );
   const variables = instances.flatMap(({ service, upstreams }) =>
     upstreams.flatMap(({ variable }) => (variable ? [`${service}: ${variable.name}=${variable.value}`] : [])),
   );
@@ -53,6 +56,7 @@ export function statusText(status: AgentStatus): string {
     ...lines,
     ...(rows.length === 0 ? ['no instances'] : ['', table(header, rows).trimEnd()]),
     ...why,
+    ...ended,
     ...variables,
     '',
   ].join('\n');

@@ -4,6 +4,8 @@ import type { Clock } from '../../../agent/clock.ts';
 export interface FakeClock extends Clock {
   /** Goes on by `ms`, calling back what is due, in order; between two callbacks promises get their turn. */
   advance(ms: number): Promise<void>;
+  /** Time passes, and nobody is called back until the next advance: as when the process was stopped. */
+  freeze(ms: number): void;
   /** How many callbacks wait. */
   pending(): number;
 }
@@ -22,6 +24,7 @@ export function fakeClock(startMs = 1_000_000): FakeClock {
       waiting.push(entry);
       return () => void (waiting = waiting.filter((other) => other !== entry));
     },
+    freeze: (ms) => void (nowMs += ms),
     pending: () => waiting.length,
     async advance(ms) {
       const endMs = nowMs + ms;
