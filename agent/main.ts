@@ -195,6 +195,7 @@ function makeApi(parts: {
         instances: supervisor.status(),
         runtimeDir: settings.runtimeDir,
         reach: () => member.reach(),
+        clockProblem: () => member.clockProblem(),
         tryPods: () => probeOnce((results) => member.probe(results)).then(({ results }) => results),
       }),
     async reload() {

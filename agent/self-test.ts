@@ -10,6 +10,7 @@ import { takenPort } from './upstream-answer.ts';
 
 /** One direction of one instance. */
 export interface Finding {
+  /** Its id; empty: it is about the whole machine. */
   instance: string;
   /** The upstream that the instance called; undefined: the mesh called the instance. */
   upstream?: { service: string; localPort: number };
@@ -28,15 +29,19 @@ export async function selfTest(options: {
   reach: () => Promise<ReachAnswer>;
   /** Tries sidecars of pods that this machine calls, without Envoy. */
   tryPods: () => Promise<ProbeResult[]>;
+  /** The problem of this machine's clock. With a wrong clock calls fail that look well from here. */
+  clockProblem: () => string | undefined;
 }): Promise<Finding[]> {
-  const { instances, runtimeDir, reach, tryPods } = options;
+  const { instances, runtimeDir, reach, tryPods, clockProblem } = options;
   const [inward, outward, pods] = await Promise.all([
     fromMesh(instances, reach),
     Promise.all(instances.flatMap(toMesh)),
     // The other direction reports a bridge that does not answer.
     tryPods().catch(() => []),
   ]);
-  return [...inward, ...outward.map((finding) => withPods(finding, pods))];
+  const clock = clockProblem();
+  const whole = clock === undefined || instances.length === 0 ? [] : [{ instance: '', ok: false, output: clock }];
+  return [...whole, ...inward, ...outward.map((finding) => withPods(finding, pods))];
 
   function toMesh({ id, upstreams, envoy }: InstanceStatus): Promise<Finding>[] {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);

@@ -5,7 +5,13 @@ export interface Reached {
   ok: boolean;
   /** One line. */
   output: string;
+  /** Nothing answered there, or nobody may know what did: a way may be missing. */
+  unanswered?: boolean;
 }
+
+/** What was met, and what to do where a way is missing. Without figures that differ from try to try. */
+export const reachSentence = ({ output, unanswered }: Reached, host: string, port: number): string =>
+  unanswered ? `${output}, tried from the cluster: let TCP port ${port} in on ${host}` : output;
 
 /** Where agents put sidecars, see agent/ports.ts: nothing else is tried at the word of a machine. */
 const PORTS = { first: 21_000, last: 21_255 };
@@ -55,7 +61,7 @@ export async function reachMachine(
     };
   const reached = await reach(at);
   if (reached.ok || own) return reached;
-  return { ok: false, output: `${where}: the sidecar of ${at.service} is not reached there` };
+  return { ok: false, unanswered: true, output: `${where}: the sidecar of ${at.service} is not reached there` };
 }
 
 const PATIENCE_MS = 3000;
@@ -72,13 +78,13 @@ export function reachSidecar(at: { address: string; port: number; service: strin
   return new Promise((resolve) => {
     // Not verified: whose certificate it is decides, and nothing is said here.
     const socket = connect({ host: address, port, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
-    const end = (ok: boolean, output: string): void => {
+    const end = (ok: boolean, output: string, unanswered = false): void => {
       clearTimeout(timer);
       socket.destroy();
-      resolve({ ok, output: `${where}: ${output}` });
+      resolve({ ok, output: `${where}: ${output}`, unanswered });
     };
-    const timer = setTimeout(() => end(false, `no answer within ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
-    socket.once('error', (error: NodeJS.ErrnoException) => end(false, error.code ?? error.message.slice(0, 200)));
+    const timer = setTimeout(() => end(false, `no answer within ${PATIENCE_MS / 1000} s`, true), PATIENCE_MS);
+    socket.once('error', (error: NodeJS.ErrnoException) => end(false, error.code ?? error.message.slice(0, 200), true));
     socket.once('secureConnect', () => {
       const names = socket.getPeerCertificate()?.subjectaltname ?? '';
       const shown = /URI:spiffe:\/\/[^,]*\/svc\/([^,/]+)/.exec(names)?.[1];

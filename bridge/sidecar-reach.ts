@@ -3,7 +3,7 @@ import type { Log } from '../clients/kube/log.ts';
 import type { Host, Hosts } from './hosts.ts';
 import type { NodeWriter } from './node-writer.ts';
 import { createPool } from './pool.ts';
-import { type Reached, reachMachine, tellsNothing } from './reach.ts';
+import { reachMachine, reachSentence, tellsNothing } from './reach.ts';
 
 /**
  * Whether the cluster reaches the sidecars of machines: the bridge, which is a pod in most installations, repeats the
@@ -88,7 +88,7 @@ export function createSidecarReach(options: SidecarReachOptions): SidecarReach {
     tried.underWay = false;
     tried.failures = reached.ok ? 0 : tried.failures + 1;
     const before = tried.problem;
-    tried.problem = tried.failures < FAILURES ? undefined : sentenceOf(reached, host.host, port);
+    tried.problem = tried.failures < FAILURES ? undefined : reachSentence(reached, host.host, port);
     const againMs = reached.ok ? AGAIN_MS.reached : tried.problem === undefined ? AGAIN_MS.doubted : AGAIN_MS.lost;
     tried.dueMs = clock.steady() + againMs * (1 - JITTER + 2 * JITTER * random());
     if (before === tried.problem) return;
@@ -121,7 +121,3 @@ function targetsOf(host: Host, writer: Pick<NodeWriter, 'held'>): Target[] {
     return checks.every(({ Status }) => Status === 'passing') && !tellsNothing(target) ? [target] : [];
   });
 }
-
-/** What was measured in milliseconds is left out: a sentence that changed with each try would be a write to Consul. */
-const sentenceOf = ({ output }: Reached, host: string, port: number): string =>
-  `${output}, tried from the cluster: let TCP port ${port} in on ${host}`;

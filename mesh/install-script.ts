@@ -158,8 +158,11 @@ export const installCommand = ({ bridges, sha256, words, inviteInFile = true }: 
     'trap "rm -rf \\"$d\\"" EXIT',
     'trap "exit 1" HUP INT TERM',
     'command -v curl >/dev/null || { echo "error: curl is not on this machine: install it first" >&2; exit 1; }',
-    `for b in ${bridges.join(' ')}; do curl -q -fsSk --noproxy "*" --connect-timeout 5 -o "$d/i" https://$b${vmFilePath(INSTALL_SCRIPT)} && break; done`,
-    `echo "${sha256}  $d/i" | sha256sum -c - >/dev/null 2>&1 || { echo "error: no bridge served the script that this line names: make a new invite, if this machine reaches ${bridges.join(' or ')} without a proxy" >&2; exit 1; }`,
+    // Curl ends with 22 when a bridge answered and refused.
+    'r=1',
+    `for b in ${bridges.join(' ')}; do if curl -q -fsSk --noproxy "*" --connect-timeout 5 -o "$d/i" https://$b${vmFilePath(INSTALL_SCRIPT)}; then r=0; break; elif [ $? = 22 ]; then r=0; fi; done`,
+    `[ $r = 0 ] || { echo "error: this machine does not reach the bridge at ${bridges.join(' or ')} (curl says why above): let it out to that TCP port there, without a proxy" >&2; exit 1; }`,
+    `echo "${sha256}  $d/i" | sha256sum -c - >/dev/null 2>&1 || { echo "error: no bridge served the script that this line names: make a new invite" >&2; exit 1; }`,
     'if [ "$1" = - ]; then cat; else printf "%s\\n" "$1"; fi >"$d/w"',
     'shift',
     // In the place of this shell, whose arguments may hold the invite. The script removes the folder.

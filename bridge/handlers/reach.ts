@@ -3,7 +3,7 @@ import type { Bridge } from '../bridge.ts';
 import type { HostCall } from '../call.ts';
 import type { Host } from '../hosts.ts';
 import { type Pace, paceHosts } from '../pace.ts';
-import { reachMachine } from '../reach.ts';
+import { reachMachine, reachSentence } from '../reach.ts';
 import { Refusal } from '../refusal.ts';
 
 const underWay = new WeakSet<Host>();
@@ -30,9 +30,11 @@ export async function reach({ bridge, host, remoteAddress }: HostCall<object>): 
         ? []
         : [{ id: Proxy.DestinationServiceID, service: Proxy.DestinationServiceName, address: Address, port: Port }],
     );
-    const instances = sidecars
-      .slice(0, MAX_INSTANCES)
-      .map(async ({ id, ...at }) => ({ id, ...(await reachMachine(at, remoteAddress)) }));
+    const instances = sidecars.slice(0, MAX_INSTANCES).map(async ({ id, ...at }) => {
+      const reached = await reachMachine(at, remoteAddress);
+      const { ok, output } = reached;
+      return { id, ok, output: ok ? output : reachSentence(reached, host.host, at.port) };
+    });
     return { instances: await Promise.all(instances) };
   } finally {
     underWay.delete(host);

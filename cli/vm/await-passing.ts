@@ -10,13 +10,29 @@ export interface Awaited {
   status: AgentStatus | undefined;
 }
 
-/** Asks the agent until each of the instances is passing in the mesh, or the deadline has come. Times in ms. */
-export async function awaitPassing(agent: LocalClient, ids: string[], deadlineMs: number): Promise<Awaited> {
+const SAY_AFTER_MS = 3000;
+
+/**
+ * Asks the agent until each of the instances is passing in the mesh, or the deadline has come. Times in ms. `say`: called
+ * after a while with what is waited for, and when that has changed.
+ */
+export async function awaitPassing(
+  agent: LocalClient,
+  ids: string[],
+  deadlineMs: number,
+  say: (sentence: string) => void = () => undefined,
+): Promise<Awaited> {
   const startedMs = performance.now();
+  let said = '';
   for (;;) {
     const asked = await agent.status().catch((error: unknown) => messageOf(error));
     const result = typeof asked === 'string' ? unanswered(ids, asked) : judge(asked, ids);
     if (result.failing.length === 0 || performance.now() - startedMs > deadlineMs) return result;
+    const waitsFor = result.failing.map(({ id, why }) => `${id}: ${why}`).join('; ');
+    if (waitsFor !== said && performance.now() - startedMs > SAY_AFTER_MS) {
+      said = waitsFor;
+      say(`waiting up to ${deadlineMs / 1000} s: ${waitsFor}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -4,6 +4,7 @@ import type { Finding } from '../../agent/self-test.ts';
 export const selfTestText = (findings: Finding[]): string =>
   findings
     .map(({ instance, upstream, ok, output }) => {
+      if (instance === '') return `  ${ok ? 'ok  ' : 'FAIL'} ${output}\n`;
       const way =
         upstream === undefined
           ? `mesh -> ${instance}`

@@ -11,6 +11,7 @@ import type { InviteAnswer } from '../../mesh/bridge-api.ts';
 import { inviteText } from '../../cli/commands/vm-invite.ts';
 import type { Format } from '../../cli/vm/invite-formats.ts';
 import { INSTALL_SCRIPT, installCommand, vmFilePath } from '../../mesh/install-script.ts';
+import { freePorts } from '../support/real-consul-ports.ts';
 import { type BridgeUnderTest, SITE, bridgeUnderTest } from './bridge-under-test.ts';
 
 const ARCH = process.arch;
@@ -141,6 +142,16 @@ describe('a machine with nothing but a shell and curl', function () {
     expect(code).to.equal(1);
     expect(stdout).to.equal('');
     expect(stderr).to.include('no bridge served the script that this line names: make a new invite');
+  });
+
+  it('names the address that this machine does not reach, and asks for no other invite', async () => {
+    const answer = await invited();
+    const [port = 0] = await freePorts(1);
+    const bridges = [`127.0.0.1:${port}`];
+    const { code, stderr } = await paste(commandOf({ ...answer, install: { ...answer.install!, bridges } }));
+    expect(code).to.equal(1);
+    expect(stderr).to.include(`error: this machine does not reach the bridge at 127.0.0.1:${port}`);
+    expect(stderr).not.to.include('new invite');
   });
 
   it('installs no file that is not the one that was promised', async () => {

@@ -36,7 +36,7 @@ export function reasonContract(another: (options: BridgeOptions) => Promise<Brid
     };
     return { bridge, vm, world, tried, health, row, beat, pass };
   }
-  const lost: Reached = { ok: false, output: `${ADDRESS}:21000: no answer within 3 s` };
+  const lost: Reached = { ok: false, unanswered: true, output: `${ADDRESS}:21000: no answer within 3 s` };
 
   it('tries the sidecar of an instance at once when it passes, then each minute, and never one that only calls', async () => {
     const { bridge, beat, tried, pass } = await machine();

@@ -317,6 +317,7 @@ describe('a bridge that others lean on', function () {
       expect(tried).to.deep.equal([]);
       expect(await ask('10.0.0.8', 21_000)).to.deep.equal({
         ok: false,
+        unanswered: true,
         output: '10.0.0.8:21000: the sidecar of web is not reached there',
       });
       expect((await ask('10.0.0.8', 21_001)).ok).to.equal(true);
