@@ -143,6 +143,8 @@ describe('the operator', function () {
       ['Ready', 'True'],
       ['Synced', 'True'],
       ['Injected', 'True'],
+      // Permissive: this installation has no mark.
+      ['Enforced', 'False'],
       // No service is called edge.
       ['NamesMet', 'False'],
     ]);
