@@ -7,6 +7,7 @@ import {
 } from '../crds/mesh-service.ts';
 import { proxySettings } from '../crds/proxy.ts';
 import type { PlannedProxy, ServicePlan } from '../mesh/bridge-api.ts';
+import { waitsForCaller } from '../mesh/traffic/banner.ts';
 import { type Standing, standingOf } from '../mesh/traffic/holder.ts';
 import { upstreamVariables } from '../mesh/upstream-variables.ts';
 
@@ -19,6 +20,8 @@ export interface ServiceFacts {
   protocol: ServicePlan['protocol'];
   upstreams: MeshServiceSpec['upstreams'];
   proxy: PlannedProxy;
+  /** Of tcp: its sidecars connect to the app with the caller's first byte. */
+  waitsForCaller?: boolean;
   /** Sites whose machines may join. */
   sites: string[];
   /** The state of its claim on the name in Consul, as its status says; it stays while Consul is away. */
@@ -59,10 +62,18 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
   const identity = { namespace, name, createdAt: creationTimestamp, deleting: deletionTimestamp !== undefined };
   const meshService = parsed(object);
   if (meshService === undefined) {
-    const raw = object.spec as { service?: unknown; protocol?: unknown } | null | undefined;
+    const raw = object.spec as { service?: unknown; protocol?: unknown; speaksFirst?: unknown } | null | undefined;
     const service = typeof raw?.service === 'string' ? raw.service : name;
     const protocol = PROTOCOLS.find((one) => one === raw?.protocol) ?? 'tcp';
-    const nothing = { protocol, upstreams: [], proxy: plannedProxy(undefined), sites: [], unreadable: true };
+    const waits = protocol === 'tcp' && raw?.speaksFirst === 'Caller';
+    const nothing = {
+      protocol,
+      upstreams: [],
+      proxy: plannedProxy(undefined),
+      waitsForCaller: waits,
+      sites: [],
+      unreadable: true,
+    };
     return { ...identity, ...nothing, service, standing: standing(object, service) };
   }
   const { protocol, upstreams, workloads, proxy } = meshService.spec;
@@ -72,6 +83,7 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
     protocol,
     upstreams,
     proxy: plannedProxy(proxy),
+    waitsForCaller: waitsForCaller(meshService.spec),
     sites: workloads.external?.sites ?? [],
     standing: standing(object, consulName(meshService)),
   };
@@ -140,12 +152,12 @@ const speaking = (meshServices: MeshServices, service: string): ServiceFacts | u
 };
 
 function planOf(meshServices: MeshServices, facts: ServiceFacts): ServicePlan {
-  const { service, protocol, proxy } = facts;
+  const { service, protocol, proxy, waitsForCaller: waits } = facts;
   const variables = upstreamVariables(facts, (name) => speaking(meshServices, name)?.protocol);
   const upstreams = facts.upstreams.map((upstream) => {
     const found = variables.find((variable) => variable.service === upstream.service);
     const variable = found && { name: found.name, value: found.value };
     return { service: upstream.service, localPort: upstream.localPort, ...(variable && { variable }) };
   });
-  return { service, protocol, upstreams, proxy };
+  return { service, protocol, upstreams, proxy, ...(waits ? { waitsForCaller: true } : {}) };
 }

@@ -1,7 +1,7 @@
 import type { BeatInstance, BeatRequest, ServicePlan } from '../mesh/bridge-api.ts';
 import { doubtIn, doubtOutput } from '../mesh/call-doubt.ts';
 import { type CheckEntry, type NodeEntry, OWNER_META, type Registration } from '../mesh/entry.ts';
-import { type Instance, registrationsOf } from '../mesh/instance.ts';
+import { type Instance, WAITING_LISTENER, registrationsOf } from '../mesh/instance.ts';
 import { bridgeOwner, sidecarId, vmNode } from '../mesh/names.ts';
 import type { HostIdentity } from './authority.ts';
 
@@ -38,7 +38,8 @@ function withDoubt(wanted: Registration, doubtOf: (id: string) => string | undef
 }
 
 /**
- * The upstreams of services without a MeshService, as far as the catalog holds them. A registration does not hold the protocol. A service that has no instance in the catalog has nothing to go on with.
+ * The upstreams of services without a MeshService, and whether they wait for callers, as far as the catalog holds them. A registration does not hold the
+ * protocol. A service that has no instance in the catalog has nothing to go on with.
  */
 export function orphanPlans(
   services: ReadonlyMap<string, string>,
@@ -52,7 +53,9 @@ export function orphanPlans(
       service: upstream.DestinationName,
       localPort: upstream.LocalBindPort,
     }));
-    if (upstreams.length > 0 || !plans.has(name)) plans.set(name, { service: name, protocol: 'tcp', upstreams });
+    const waits = service.Proxy?.Config?.[WAITING_LISTENER] === undefined ? {} : { waitsForCaller: true };
+    if (upstreams.length > 0 || !plans.has(name))
+      plans.set(name, { service: name, protocol: 'tcp', upstreams, ...waits });
   }
   return plans;
 }
@@ -82,6 +85,7 @@ const vmInstance = (
   node: host,
   upstreams: instance.bindsUpstreams ? plan.upstreams : [],
   accessLog: plan.proxy?.accessLog ?? 'none',
+  ...(plan.waitsForCaller ? { waitsForCaller: true } : {}),
 });
 
 /** A change from "200 in 3 ms" to "200 in 4 ms" is not worth a write: while a check stays passing its first output stays. */

@@ -69,6 +69,12 @@ export const meshServiceSpec = z
         'Where the app listens in a pod: a number or the name of a container port. Left out by workloads that only call others.',
       )
       .meta({ 'x-kubernetes-int-or-string': true }),
+    speaksFirst: z
+      .enum(['Caller', 'Server'])
+      .optional()
+      .describe(
+        'Of tcp: which end sends the first byte of a connection. Caller: sidecars connect to the app with that byte, once they have judged the caller, so a caller without access hears nothing; an app that speaks first would wait for ever. Server: as SMTP, FTP, MySQL and SSH do; then everybody in the mesh has to have access. Default: not known; a caller without access hears what an app says first.',
+      ),
     workloads: z
       .strictObject({
         pods: z
@@ -154,6 +160,10 @@ export const meshServiceSpec = z
       {
         rule: `!has(self.plaintextPorts) || self.plaintextPorts.all(p, type(p) != int || !(p in [${RESERVED_PORTS.join(', ')}]))`,
         message: `spec.plaintextPorts must not name ${RESERVED_PORTS.join(', ')}, which the sidecar uses`,
+      },
+      {
+        rule: "!has(self.speaksFirst) || !has(self.protocol) || self.protocol == 'tcp'",
+        message: 'speaksFirst is for protocol tcp: take it out, for in http, http2 and grpc the caller speaks first',
       },
       ...ACCESS_RULES,
       ...TRAFFIC_RULES,

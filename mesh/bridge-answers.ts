@@ -37,7 +37,10 @@ export const servicePlan = z.strictObject({
       variable: z.strictObject({ name: z.string(), value: z.string() }).optional(),
     }),
   ),
+  /** A bridge of an earlier version leaves it out. */
   proxy: plannedProxy.optional(),
+  /** For tcp: see Instance. */
+  waitsForCaller: z.boolean().optional(),
 });
 
 export const joinAnswer = z.strictObject({

@@ -6,6 +6,7 @@ import { type Instance, registrationsOf } from './instance.ts';
 import { meshServiceOwner, podsNode } from './names.ts';
 import type { PodFacts } from './pod.ts';
 import { selects } from './selector.ts';
+import { waitsForCaller } from './traffic/banner.ts';
 import type { TrafficProblem } from './traffic/problems.ts';
 import { configEntries } from './traffic/entries.ts';
 
@@ -145,6 +146,7 @@ function podInstance(
     node: pod.node,
     upstreams,
     accessLog: proxy.accessLog,
+    ...(waitsForCaller(meshService.spec) ? { waitsForCaller: true } : {}),
   };
 }
 

@@ -1,6 +1,10 @@
 import type { ProxySettings } from '../crds/proxy.ts';
 import type { CheckEntry, Health, ProxyEntry, Registration, UpstreamEntry } from './entry.ts';
 import { sidecarId, sidecarService } from './names.ts';
+import { waitingListener } from './waiting-listener.ts';
+
+/** Key of a proxy's Config in Consul: a public listener that is given to it. */
+export const WAITING_LISTENER = 'envoy_public_listener_json';
 
 /** One instance of a service, wherever it runs: what the entry builders need to know of it. */
 export interface Instance {
@@ -25,6 +29,8 @@ export interface Instance {
   node?: string;
   upstreams: { service: string; localPort: number }[];
   accessLog: ProxySettings['accessLog'];
+  /** Of tcp: the sidecar connects to the app with the caller's first byte. */
+  waitsForCaller?: boolean | undefined;
 }
 
 /** Consul keeps 4 KiB of check output by default (check_output_max_size); longer output would never read back equal. */
@@ -73,13 +79,21 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
         DestinationServiceID: instance.id,
         LocalServiceAddress: '127.0.0.1',
         LocalServicePort: instance.appPort,
-        ...listensElsewhere(instance, port),
+        ...listens(instance, port),
         ...(instance.upstreams.length === 0 ? {} : { Upstreams: instance.upstreams.map(upstreamEntry) }),
         ...(instance.accessLog === 'none' ? {} : { AccessLogs: { Enabled: true, Type: 'stdout' } }),
       },
     },
     checks: [check(instance, id, 'sidecar')],
   };
+}
+
+/** What Consul is told of the public listener; nothing: it makes one at the address of the registration. */
+function listens(instance: Instance, port: number): Pick<ProxyEntry, 'Config'> {
+  const elsewhere = listensElsewhere(instance, port);
+  if (!instance.waitsForCaller) return elsewhere;
+  const listener = waitingListener({ address: anyAddress(instance.address), port }, instance.accessLog);
+  return { Config: { ...elsewhere.Config, [WAITING_LISTENER]: listener } };
 }
 
 /** Envoy listens where the sidecar is registered, unless it is told otherwise. */

@@ -17,6 +17,7 @@ import { type ActualState, type HeldConfig, diff } from '../../mesh/diff.ts';
 import { CONFIG_KINDS, OWNER_META, configKey } from '../../mesh/entry.ts';
 import { type Instance, registrationsOf } from '../../mesh/instance.ts';
 import { sidecarId } from '../../mesh/names.ts';
+import { waitsForCaller } from '../../mesh/traffic/banner.ts';
 import { configEntries } from '../../mesh/traffic/entries.ts';
 import { keepProxyDefaults } from '../../operator/bootstrap/keep-proxy-defaults.ts';
 import { aMeshService } from './builders.ts';
@@ -120,7 +121,10 @@ export async function startTrafficRig(): Promise<TrafficRig> {
       }
     },
     member: async (service, platform, upstreams = [], own) =>
-      started(await newInstance(service, platform, upstreams, own), own === undefined),
+      started(
+        { ...(await newInstance(service, platform, upstreams, own)), waitsForCaller: waits(declared.get(service)) },
+        own === undefined,
+      ),
     async atItsNode(service) {
       const instance = await newInstance(service, 'pod', []);
       const node = await forwarder(instance.sidecarPort!);
@@ -152,6 +156,9 @@ export async function startTrafficRig(): Promise<TrafficRig> {
     },
   };
 }
+
+const waits = (meshService: MeshService | undefined): boolean =>
+  meshService !== undefined && waitsForCaller(meshService.spec);
 
 async function newInstance(
   service: string,

@@ -30,6 +30,15 @@ describe('admission', () => {
     expect(admit(mirror([facts]), 'web', 'rack-1')).to.have.property('kind', 'orphaned');
   });
 
+  it('tells that sidecars wait for callers, also of a MeshService that has a field of a newer version', () => {
+    const web = aMeshService('web', { ...external('rack-1'), protocol: 'tcp', speaksFirst: 'Caller' });
+    const plan = admit(mirror([serviceFacts(web)]), 'web', 'rack-1');
+    expect(plan.kind === 'admitted' && plan.plan.waitsForCaller).to.equal(true);
+    const newer = { ...web, spec: { ...web.spec, ofTomorrow: 1 } };
+    expect(serviceFacts(newer)).to.include({ unreadable: true, waitsForCaller: true });
+    expect(serviceFacts(aMeshService('web', { protocol: 'tcp' }))).to.include({ waitsForCaller: false });
+  });
+
   it('names an upstream by the protocol that its own MeshService says', () => {
     const upstreams = [{ service: 'db', localPort: 5432 }];
     const web = serviceFacts(aMeshService('web', { ...external('rack-1'), protocol: 'http', upstreams }));

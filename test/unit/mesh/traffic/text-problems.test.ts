@@ -67,6 +67,12 @@ describe('access of a tcp service', () => {
     expect(warned({ access: [] })).to.deep.equal(['warn']);
   });
 
+  it('is refused where the server speaks first, and brings no warning where the caller does', () => {
+    expect(warned({ access: [{ from: 'a' }], speaksFirst: 'Server' })).to.deep.equal(['refuse']);
+    expect(warned({ access: [{ from: '*' }], speaksFirst: 'Server' })).to.deep.equal([]);
+    expect(warned({ access: [{ from: 'a' }], speaksFirst: 'Caller' })).to.deep.equal([]);
+  });
+
   it('brings no warning where everybody may call, access is not given, or sidecars see requests', () => {
     expect(warned({ access: [{ from: '*' }] })).to.deep.equal([]);
     expect(warned({})).to.deep.equal([]);
