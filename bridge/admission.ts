@@ -20,7 +20,7 @@ export interface ServiceFacts {
   protocol: ServicePlan['protocol'];
   upstreams: MeshServiceSpec['upstreams'];
   proxy: PlannedProxy;
-  /** Of tcp: its sidecars connect to the app with the caller's first byte. */
+  /** Only with tcp: its sidecars connect to the app when the caller's first byte arrives. */
   waitsForCaller?: boolean;
   /** Sites whose machines may join. */
   sites: string[];

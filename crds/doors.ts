@@ -17,7 +17,7 @@ export const mutualTLS = z
   .enum(MUTUAL_TLS)
   .optional()
   .describe(
-    'Strict: from outside an instance only its sidecar can be reached, and the ports of plaintextPorts; for pods the operator keeps a NetworkPolicy, which the network plugin of the cluster has to enforce. Permissive: the ports of the app can be reached by everybody, past spec.access, for the time in which callers move over. Default: what the value defaultMutualTLS of the installation says.',
+    'Strict: from outside an instance only its sidecar can be reached, and the ports of plaintextPorts; for pods the operator keeps a NetworkPolicy, which the network plugin of the cluster has to enforce. Permissive: the ports of the app can be reached by everybody, past spec.access, for the time in which callers move over. Default: the mode that the value defaultMutualTLS of the installation gives.',
   );
 
 export const plaintextPorts = z
@@ -29,6 +29,6 @@ export const plaintextPorts = z
   .max(MAX_PLAINTEXT_PORTS)
   .default([])
   .describe(
-    'Ports that everybody reaches under Strict as well, by TCP and UDP, without the mesh: metrics for instance, or a port for callers that are no members. A number, or the name of a container port (pods only). Default: none.',
+    'Ports that everybody reaches under Strict as well, by TCP and UDP, without the mesh: metrics for instance, or a port for callers outside the mesh. A number, or the name of a container port (pods only). Default: none.',
   )
   .meta({ 'x-kubernetes-list-type': 'set' });

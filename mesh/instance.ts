@@ -29,7 +29,7 @@ export interface Instance {
   node?: string;
   upstreams: { service: string; localPort: number }[];
   accessLog: ProxySettings['accessLog'];
-  /** Of tcp: the sidecar connects to the app with the caller's first byte. */
+  /** Only with tcp: the sidecar connects to the app when the caller's first byte arrives. */
   waitsForCaller?: boolean | undefined;
 }
 
@@ -88,7 +88,7 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
   };
 }
 
-/** What Consul is told of the public listener; nothing: it makes one at the address of the registration. */
+/** Settings of the public listener. Without any, Consul makes a listener at the address of the registration. */
 function listens(instance: Instance, port: number): Pick<ProxyEntry, 'Config'> {
   const elsewhere = listensElsewhere(instance, port);
   if (!instance.waitsForCaller) return elsewhere;

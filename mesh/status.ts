@@ -26,7 +26,7 @@ export interface Seen {
   reach?: ReachSeen | undefined;
   /** The state of its proxies and of its callers'; undefined: nobody looked. */
   proxies?: ProxiesSeen | undefined;
-  /** What is known of the ports that should be closed; undefined: nobody looked. */
+  /** Facts about the ports that should be closed; undefined: nobody looked. */
   doors?: DoorsSeen | undefined;
   /** Why its instances without a sidecar cannot be called; '' when they can, undefined when it has none. */
   notLinked?: string | undefined;
@@ -220,7 +220,7 @@ function linkedVerdict({ notLinked }: Seen): [ConditionType, Verdict][] {
   return [['Linked', notLinked === '' ? verdict('True', 'Linked') : verdict('False', 'NotLinked', notLinked)]];
 }
 
-/** Only of those that have pods. */
+/** Only for a MeshService with pods. */
 function enforcedVerdict({ meshService }: Intent, { doors }: Seen): [ConditionType, Verdict][] {
   const found = meshService && doors && doorsVerdict(meshService, doors);
   return found === undefined ? [] : [['Enforced', found]];

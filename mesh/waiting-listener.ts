@@ -1,11 +1,11 @@
 import type { ProxySettings } from '../crds/proxy.ts';
 
-/** What a sidecar keeps of a caller's first bytes until the app has taken the connection. */
+/** A sidecar keeps so many first bytes of a caller until the app has accepted the connection. */
 const MAX_EARLY_BYTES = 65_536;
 
 /**
- * The public listener of a tcp sidecar that connects to the app with the caller's first byte, and not before: by then the sidecar
- * has judged the caller, so who may not call reaches nothing and hears nothing. Consul adds TLS and its rules to a listener
+ * The public listener of a tcp sidecar that connects to the app when the caller's first byte arrives, and not before: by then the sidecar
+ * has judged the caller, so a caller without access reaches nothing and hears nothing. Consul adds TLS and its rules to a listener
  * that is given to it. It would refuse the field by which Envoy waits, which is newer than what it knows of Envoy: a TypedStruct
  * passes unread.
  */

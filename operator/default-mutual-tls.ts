@@ -5,7 +5,7 @@ import { DEFAULT_MUTUAL_TLS_KEY } from '../mesh/installation.ts';
 const FRESH_MS = 5000;
 
 /**
- * The mode of MeshServices that do not say it: what the values say, else the mark that the bootstrap job left in the operator's
+ * The mode of MeshServices that do not set one: the mode in the values, else the mark that the bootstrap job left in the operator's
  * Secret. An installation from before there were modes has no mark, and is Permissive until somebody decides.
  */
 export function defaultMutualTLS(

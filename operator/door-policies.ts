@@ -13,7 +13,7 @@ import { meshServiceOfPolicy, sidecarPolicy } from '../mesh/names.ts';
 
 export interface DoorPoliciesOptions {
   kube: Pick<KubeClient, 'pages' | 'stream' | 'create' | 'patchJson' | 'delete'>;
-  /** Of MeshServices that do not say their mode. */
+  /** The mode of MeshServices that do not set one. */
   standard: () => MutualTLS;
   /** Namespaces. Default: all. */
   watched: readonly string[];
@@ -39,9 +39,9 @@ export interface DoorPolicies {
   unread(): string | undefined;
 }
 
-/** What was written is believed for so long until the watch tells of it. */
+/** Our own write counts as the stored state for so long, unless the watch shows another one before. */
 const BELIEVED_MS = 5000;
-/** Two hands that change one policy in turns do so ever more slowly. */
+/** If somebody else keeps changing a policy back, each repair waits longer. */
 const GAPS_MS = [0, 0, 1000, 5000, 30_000];
 const PEACE_MS = 300_000;
 

@@ -28,7 +28,7 @@ export interface DoorTrialsOptions {
   signal: AbortSignal;
 }
 
-/** What looks found; nothing yet where it is empty. */
+/** The results of looks; empty before the first look. */
 export interface DoorsLooked {
   openers: Opener[];
   leads: Lead[];
@@ -39,7 +39,7 @@ export interface DoorTrials {
   found(key: string): DoorsLooked;
   /** Its pods or its spec changed. */
   touched(key: string): void;
-  /** What holds its pods changed. */
+  /** A NetworkPolicy that may select its pods changed. */
   policyChanged(key: string): void;
 }
 
@@ -49,9 +49,9 @@ const LOOKS_AT_A_TIME = 8;
 /** After a change the plugins on the nodes take a moment. */
 const SOON_MS = [3000];
 const AFTER_A_POLICY_MS = [3000, 15_000];
-/** A port that took a connection may be one whose policy is on its way: it is told of when it does so again. */
+/** A port that took a connection may be one whose policy is on its way: it is reported after a second connection. */
 const AGAIN_MS = 5000;
-/** What is open is tried more often than once a round, so that a remedy is seen. */
+/** An open port is tried more often than once a round, so that the status soon shows a remedy. */
 const WHILE_OPEN_MS = 30_000;
 const NOTHING: DoorsLooked = { openers: [], leads: [], trial: NO_TRIAL };
 
@@ -139,7 +139,7 @@ const isUnsettled = ({ trial }: DoorsLooked, mode: MutualTLS): boolean =>
 const hasPods = (meshService: MeshService | undefined): meshService is MeshService =>
   meshService?.spec.workloads.pods !== undefined;
 
-/** The number of pods that were found closed is no news. */
+/** The status does not give the number of closed pods, so that number is left out. */
 const told = ({ openers, leads, trial }: DoorsLooked): unknown => ({
   openers,
   leads,

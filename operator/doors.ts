@@ -14,7 +14,7 @@ import type { World } from './world.ts';
 export interface DoorsOptions {
   kube: Pick<KubeClient, 'pages' | 'stream' | 'create' | 'patchJson' | 'delete' | 'list'>;
   world: Pick<World, 'meshServices' | 'pods'>;
-  /** Of MeshServices that do not say their mode. */
+  /** The mode of MeshServices that do not set one. */
   standard: () => MutualTLS;
   /** Namespaces. Default: all. */
   watched: readonly string[];
@@ -101,7 +101,7 @@ export function keepDoors(options: DoorsOptions): Doors {
 
 type Entrances = { services: ServiceFacts[]; ingresses: IngressFacts[] };
 
-/** What cannot be read leads nowhere that is seen: the condition says no more than that. */
+/** If Services or Ingresses cannot be listed, the condition names none of them. */
 function entrancesOf(kube: Pick<KubeClient, 'list'>, clock: Clock, log: Log) {
   const known = new Map<string, { read: Promise<Entrances>; atMs: number }>();
   let isTold = false;

@@ -36,7 +36,7 @@ const environment = z.object({
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().default('server.dc1.consul'),
   /** Who may call services that do not say it themselves. */
   LANDBRIDGE_DEFAULT_ACCESS: z.enum(DEFAULT_ACCESS).default('None'),
-  /** The mode of MeshServices that do not say it. Auto: as the bootstrap job found the installation. */
+  /** The mode of MeshServices that do not set one. Auto: as the bootstrap job found the installation. */
   LANDBRIDGE_DEFAULT_MUTUAL_TLS: z.enum(['Auto', ...MUTUAL_TLS]).default('Auto'),
   LANDBRIDGE_DATACENTER: z.string().default('dc1'),
   LANDBRIDGE_SECRETS: z.string().default('/etc/landbridge/operator'),

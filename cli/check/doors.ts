@@ -9,7 +9,7 @@ import { type Check, type Verdict, ok, warning } from './check.ts';
 type Listed = Pick<MeshService, 'metadata' | 'status'>;
 type Placed<T> = T & { metadata: { namespace?: string } };
 
-/** Under Strict nobody reaches an app past its sidecar: whether that is so, and what it cuts. */
+/** Strict lets nobody reach an app past its sidecar: these checks say whether that holds, and name the ways that it cuts. */
 export const doorChecks: Check[] = [
   {
     name: 'nobody reaches the pods of MeshServices past their sidecars',

@@ -11,13 +11,13 @@ import { sidecarPolicy } from '../../mesh/names.ts';
 import type { PodFacts } from '../../mesh/pod.ts';
 
 export interface PlannedDoors {
-  /** What the operator would do to the NetworkPolicy, in a line; undefined: nothing. */
+  /** One line about the change that the operator would make to the NetworkPolicy; undefined: none. */
   change: string | undefined;
-  /** What would be cut, or could not be looked at. */
+  /** Sentences about ways that would be cut, and about objects that could not be read. */
   warnings: string[];
 }
 
-/** The NetworkPolicy of a MeshService, and what it cuts: all ways before it is there, and those from outside the cluster afterwards. */
+/** Plans the NetworkPolicy of a MeshService. Before the policy exists all ways that it cuts are named, afterwards only ways from outside the cluster. */
 export async function planDoors(
   kube: KubeClient,
   meshService: MeshService,

@@ -34,7 +34,7 @@ export interface Planned {
   refusals: string[];
   /** undefined: it would be refused, or cannot be read. */
   plan: Plan | undefined;
-  /** What would become of the NetworkPolicy; undefined: nothing. */
+  /** The change of the NetworkPolicy; undefined: none. */
   policy?: string | undefined;
   /** Faults to mend, and warnings. */
   problems: string[];

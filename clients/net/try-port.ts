@@ -1,9 +1,9 @@
 import { createConnection } from 'node:net';
 
-/** What a try found: `unknown` when the fault is on this side. */
+/** The result of a try. `unknown`: the fault is on this side. */
 export type Tried = 'open' | 'closed' | 'unknown';
 
-/** Errors that say nothing of the other side. */
+/** Errors that say nothing about the other side. */
 const OWN_FAULTS = ['EMFILE', 'ENFILE', 'ENOBUFS', 'EADDRNOTAVAIL', 'ENETUNREACH', 'EACCES', 'EPERM'];
 
 /** Makes a connection and ends it at once, without a byte. Never rejects. A host that is said to be unreachable may be a policy's answer. */

@@ -16,10 +16,10 @@ export interface Opener {
 
 /** Pods whose labels are looked at: those of one workload have the same but for names and hashes. */
 const MAX_PODS = 32;
-/** Openers that are told of. */
+/** Openers that are named. */
 const MAX_OPENERS = 3;
 
-/** `policies` are those of the namespace, but for our own. */
+/** `policies`: all policies of the namespace except our own. */
 export function openersOf(doors: Doors, pods: readonly PodFacts[], policies: readonly PolicyFacts[]): Opener[] {
   const looked = pods.slice(0, MAX_PODS);
   const openers: Opener[] = [];

@@ -1,7 +1,7 @@
 import type { PodFacts } from '../pod.ts';
 import type { Doors } from './doors.ts';
 
-/** What of a pod says which of its ports lead past the sidecar. */
+/** The fields of a pod that show which ports lead past the sidecar. */
 export type PodPorts = Pick<PodFacts, 'ports'> & Pick<Partial<PodFacts>, 'tcpPorts'>;
 
 /** Names of the container ports of the sidecar (mesh/inject/sidecar.ts). */

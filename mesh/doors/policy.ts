@@ -11,7 +11,7 @@ export interface PolicyObject {
   spec: NetworkPolicySpec;
 }
 
-/** What is kept in memory of a NetworkPolicy. */
+/** The fields of a NetworkPolicy that are kept in memory. */
 export interface PolicyFacts {
   namespace: string;
   name: string;
@@ -23,7 +23,7 @@ export interface PolicyFacts {
   /** MeshServices that own it: name and uid. */
   owners: { name: string; uid: string }[];
   podSelector: LabelSelector;
-  /** undefined: it says nothing of who may come in. */
+  /** undefined: the policy does not limit incoming connections. */
   ingress: PolicyRule[] | undefined;
 }
 
@@ -34,14 +34,14 @@ export interface PolicyRule {
   ports: NetworkPolicyPort[] | undefined;
 }
 
-/** What is kept of one policy; rules and ports beyond that count as open. */
+/** So many rules and ports of one policy are kept; a policy with more counts as open. */
 const MAX_RULES = 64;
 const MAX_PORTS = 128;
 
 /**
  * The policy of a MeshService; undefined when none is to be kept. It selects the pods by the label that injection gave them,
  * so a pod is held by the policy of the one MeshService that it is an instance of, however selectors change. All fields that
- * the API server would fill in are given, so that what is read compares with what is wanted.
+ * the API server would fill in are given, so that the stored policy compares equal with the wanted policy.
  */
 export function policyOf(meshService: MeshService, standard: MutualTLS): PolicyObject | undefined {
   const { mode, sidecarPorts, plaintextPorts } = doorsOf(meshService, standard);
@@ -69,7 +69,7 @@ export function policyOf(meshService: MeshService, standard: MutualTLS): PolicyO
   };
 }
 
-/** The API server's object -> what is kept. Must not throw. */
+/** Keeps some fields of the API server's object. Must not throw. */
 export function policyFacts({ metadata, spec = {} }: { metadata: ObjectMeta; spec?: NetworkPolicySpec }): PolicyFacts {
   // A policy without policyTypes is one for ingress.
   const types = spec.policyTypes ?? ['Ingress'];

@@ -1,7 +1,7 @@
 import type { PodFacts } from '../pod.ts';
 import type { TrialSeen } from './verdict.ts';
 
-/** What one trial of a pod found. */
+/** The result of one trial of a pod. */
 export interface PodTrial {
   uid: string;
   node: string | undefined;
@@ -9,7 +9,7 @@ export interface PodTrial {
   open: number[];
   /** Ports that were tried. */
   ports: number[];
-  /** Whether its sidecar answered: where it does not, silence proves nothing. */
+  /** Whether its sidecar answered: where it does not, a port that does not answer proves nothing. */
   reached: boolean;
   atMs: number;
 }
@@ -17,7 +17,7 @@ export interface PodTrial {
 /** Trials of the pods of one MeshService, by name of the pod. */
 export type TrialBook = Map<string, PodTrial>;
 
-/** Open ports that are told of. */
+/** Open ports that are named. */
 const MAX_OPEN = 3;
 
 /** Pods that a look tries, those first that were open, then those never tried, then the ones tried longest ago. Only ready ones: before that their apps may not listen yet. */
@@ -43,7 +43,7 @@ const trialOf = (book: TrialBook, { name, uid }: PodFacts): PodTrial | undefined
   return trial?.uid === uid ? trial : undefined;
 };
 
-/** Forgets pods that are gone, and tells what is known of those that are there. */
+/** Forgets pods that are gone, and sums up the results of the other pods. */
 export function trialsOf(pods: readonly PodFacts[], book: TrialBook): TrialSeen {
   const there = new Map(pods.map((pod) => [pod.name, pod.uid]));
   for (const [name, { uid }] of book) if (there.get(name) !== uid) book.delete(name);

@@ -7,7 +7,7 @@ import { doorsOf } from './doors.ts';
 import type { Lead } from './leads.ts';
 import type { Opener } from './openers.ts';
 
-/** What trials found at the pods that are there. */
+/** The results of trials, for the pods that exist. */
 export interface TrialSeen {
   open: { pod: string; node: string | undefined; port: number }[];
   /** Pods with an open port: more than are named. */
@@ -20,11 +20,11 @@ export interface TrialSeen {
   unreached: string | undefined;
 }
 
-/** What is known of the doors of a MeshService. */
+/** All facts about the doors of a MeshService. */
 export interface DoorsSeen {
-  /** What the installation says for those that do not say it. */
+  /** The mode of the installation, for a MeshService that does not set one. */
   standard: MutualTLS;
-  /** A policy of another hand has the name. */
+  /** A policy that somebody else made has the name. */
   policyOfAnother: boolean;
   /** Why the policy could not be kept. */
   problem: string | undefined;

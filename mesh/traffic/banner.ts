@@ -7,8 +7,8 @@ export const waitsForCaller = ({ protocol, speaksFirst }: MeshService['spec']): 
 
 /**
  * Envoy's RBAC filter for tcp decides with the first byte of the caller, and by then the connection to the app is open, unless
- * the sidecar waits for that byte (https://github.com/envoyproxy/envoy/issues/9023). Where the server speaks first there is
- * none to wait for, and a caller without access hears what it says.
+ * the sidecar waits for that byte (https://github.com/envoyproxy/envoy/issues/9023). Where the server speaks first the
+ * caller sends no such byte, and a caller without access hears the greeting.
  */
 export function bannerHeard({ spec }: MeshService): TrafficProblem[] {
   const { protocol, port, workloads, access, speaksFirst } = spec;

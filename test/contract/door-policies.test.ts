@@ -165,7 +165,7 @@ describe('the NetworkPolicies of MeshServices', function () {
     }),
   );
 
-  it('of another hand are not touched, and the door that they leave open is told', async () => {
+  it('that somebody else made stay untouched, and the status reports the open door', async () => {
     const theirs = {
       metadata: { name: 'taken-landbridge', namespace: 'shop' },
       spec: { podSelector: {}, ingress: [{}] },

@@ -51,7 +51,7 @@ describe('a tcp service in which the caller speaks first', function () {
     await rig?.stop();
   });
 
-  /** What is heard until the connection ends, or until an answer has come. */
+  /** The bytes that arrive until the connection ends, or until there is an answer. */
   async function talk(port: number, ...words: string[]): Promise<string> {
     const socket = connect({ host: '127.0.0.1', port });
     let heard = '';
@@ -94,7 +94,7 @@ describe('a tcp service in which the caller speaks first', function () {
     socket.destroy();
   });
 
-  it('is not so much as connected to for a caller without access, who hears nothing', async () => {
+  it('gets no connection from a caller without access, and that caller hears nothing', async () => {
     const before = connections;
     const heard: string[] = [];
     for (let turn = 0; turn < 20; turn++) heard.push(await talk(stranger, 'let me in'));

@@ -11,13 +11,13 @@ import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-
 /** Addresses of pods: this machine answers at all of 127.0.0.0/8, and enforces no NetworkPolicy. */
 const [ONE, TWO] = ['127.31.7.1', '127.31.7.2'];
 
-/** An operator as a process, on a real API server and a real Consul. What a pod answers, servers on this machine do. */
+/** An operator as a process, on a real API server and a real Consul. Servers on this machine answer in the place of pods. */
 describe('the doors of pods', function () {
   this.timeout(180_000);
   let rig: OperatorRig;
   let shop: ReturnType<typeof shopOf>;
   const servers = new Map<string, Server>();
-  /** What came in at a port, byte by byte. */
+  /** All bytes that arrived. */
   let heard = '';
 
   const open = async (address: string, port: number): Promise<void> => {
@@ -45,13 +45,13 @@ describe('the doors of pods', function () {
     await rig?.stop();
   });
 
-  it('get a policy under Strict, which is told as not tried while there is no pod', async () => {
+  it('get a policy under Strict, and Enforced is Unknown before the first pod', async () => {
     await eventually('it is there', 20_000, () => policy('web'));
     const condition = await shop.condition('web', 'Enforced', 'DoorsNotTried');
     expect(condition.message).to.contain('no ready pod');
   });
 
-  it('are told to be open when a connection gets through, with the pod and the port, and no byte was sent', async () => {
+  it('are reported as open, with the pod and the port, when a connection gets through without a byte', async () => {
     await Promise.all([open(ONE, SIDECAR_READY_PORT), open(ONE, 18_080)]);
     await eventually('pods are admitted', 20_000, () => rig.kube.client.create(pods, shop.plainPod('web-1', 'web')));
     await shop.setReady('web-1', true, ONE);
@@ -62,7 +62,7 @@ describe('the doors of pods', function () {
     expect((await shop.status('web'))?.conditions?.find(({ type }) => type === 'Ready')?.status).to.equal('True');
   });
 
-  it('are told to be closed within half a minute of the remedy', async () => {
+  it('are reported as closed within half a minute of the remedy', async () => {
     await close(ONE, 18_080);
     const condition = await eventually('Enforced is True', 45_000, async () =>
       (await shop.status('web'))?.conditions?.find(({ type, status }) => type === 'Enforced' && status === 'True'),
@@ -70,7 +70,7 @@ describe('the doors of pods', function () {
     expect(condition.reason).to.equal('Enforced');
   });
 
-  it('are told to be opened by a policy of another hand, by its name, and closed when it is gone', async () => {
+  it('are reported as open, with its name, while a policy of somebody else opens them', async () => {
     await rig.kube.client.create(networkPolicies, {
       metadata: { name: 'allow-all', namespace: 'shop' },
       spec: { podSelector: {}, ingress: [{}] },

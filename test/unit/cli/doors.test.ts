@@ -31,7 +31,7 @@ describe('landbridge check of doors', () => {
     expect(detail).to.contain('shop/s0 (it is DoorOpen)').and.to.contain('3 more');
   });
 
-  it('names those that are Permissive in one sentence, and why', () => {
+  it('names all Permissive MeshServices in one sentence, with the reason', () => {
     const mode = { mode: 'Permissive' as const, because: 'it was upgraded' };
     const { result, detail } = doorsVerdict([listed('a', 'False', 'Permissive'), listed('b', 'True')], mode);
     expect(result).to.equal('warning');

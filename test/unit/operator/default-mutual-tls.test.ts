@@ -10,7 +10,7 @@ const fileWith = (text: string | undefined) => (name: string) => {
 };
 
 describe('the default mode of an installation', () => {
-  it('is what the values say, whatever the mark is', () => {
+  it('comes from the values, with and without a mark', () => {
     expect(defaultMutualTLS('Strict', fileWith('Permissive'), () => 0)()).to.equal('Strict');
     expect(defaultMutualTLS('Permissive', fileWith('Strict'), () => 0)()).to.equal('Permissive');
   });
@@ -57,7 +57,7 @@ describe('the mark of the default mode', () => {
     expect(marks()).to.deep.equal(['Strict', 'Strict']);
   });
 
-  it('is none in an installation that was there before, so that an upgrade closes no door', async () => {
+  it('is missing in an installation from before, so that an upgrade leaves doors open', async () => {
     const { secrets, run, marks } = installation();
     await run();
     for (const data of secrets.values()) delete data[DEFAULT_MUTUAL_TLS_KEY];

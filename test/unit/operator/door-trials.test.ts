@@ -11,7 +11,7 @@ import { fakeClock } from '../bridge/fake-clock.ts';
 
 const KEY = 'shop/web';
 
-/** `web` with some pods; what each port does is set by the test. */
+/** `web` with some pods. The test sets how each port answers. */
 function scene(spec: Partial<MeshServiceSpecInput> = {}, podNames = ['web-0']) {
   const clock = fakeClock();
   const stop = new AbortController();

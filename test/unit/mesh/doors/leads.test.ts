@@ -54,7 +54,7 @@ describe('ways past the sidecars', () => {
     expect(leads([service('a')], [byDefault])[0]).to.equal('Ingress all (to Service a)');
   });
 
-  it('are none to the sidecar, to plaintext ports, to other pods, or without a selector', () => {
+  it('exclude Services to the sidecar, to plaintext ports and to other pods, and Services without a selector', () => {
     expect(leads([service('mesh', { ports: [{ port: 20000 }] })])).to.deep.equal([]);
     expect(leads([service('m', { ports: [{ port: 9090 }] })], [], { plaintextPorts: ['metrics'] })).to.deep.equal([]);
     expect(leads([service('other', { selector: { app: 'other' } })])).to.deep.equal([]);

@@ -52,7 +52,7 @@ describe('policies of others that open doors', () => {
     ['opens a name that the pod does not have', { ...all, ingress: [{ ports: [{ port: 'grpc' }] }] }],
   ];
   for (const [what, spec] of CLOSED)
-    it(`are none where a policy ${what}`, () => {
+    it(`exclude a policy that ${what}`, () => {
       expect(openedBy(spec)).to.deep.equal([]);
     });
 

@@ -48,7 +48,7 @@ describe('the NetworkPolicy of a MeshService', () => {
     ]);
   });
 
-  it('is none under Permissive, and none where the MeshService has no pods', () => {
+  it('exists neither under Permissive nor for a MeshService without pods', () => {
     expect(policyOf(aMeshService('a', { mutualTLS: 'Permissive' }), 'Strict')).to.equal(undefined);
     expect(policyOf(aMeshService('a'), 'Permissive')).to.equal(undefined);
     expect(policyOf(aMeshService('a', { workloads: { external: { sites: ['rack-1'] } } }), 'Strict')).to.equal(
@@ -104,7 +104,7 @@ describe('the NetworkPolicy of a MeshService', () => {
     expect(policyPatch(held(spec, { labels: undefined }), wantedOf())[1]).to.include({ path: '/metadata/labels' });
   });
 
-  it('is kept in little memory, whatever a foreign policy has, and what is not kept counts as open', () => {
+  it('takes little memory however large a foreign policy is, and the rest of it counts as open', () => {
     const many = Array.from({ length: 5000 }, (_, index) => ({ port: index + 1 }));
     const facts = held({ ingress: many.map((port) => ({ ports: [port] })) });
     expect(facts.ingress).to.have.length(65);

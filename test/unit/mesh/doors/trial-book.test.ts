@@ -55,7 +55,7 @@ describe('trials of pods', () => {
     });
   });
 
-  it('go to the port of the app and to all that its containers say, but for those that are open to all', () => {
+  it('go to the port of the app and to all ports of its containers, except plaintext ports', () => {
     const facts = podFacts(
       aPod(
         'a',

@@ -17,7 +17,7 @@ const verdict = (more: Partial<DoorsSeen> = {}, spec: Parameters<typeof aMeshSer
   doorsVerdict(aMeshService('sub-svc', spec), seen(more));
 
 describe('the condition Enforced', () => {
-  it('is none where there are no pods', () => {
+  it('does not exist for a MeshService without pods', () => {
     expect(verdict({}, { workloads: { external: { sites: ['rack-1'] } } })).to.equal(undefined);
   });
 
@@ -41,7 +41,7 @@ describe('the condition Enforced', () => {
     expect(verdict({ trial: closed })).to.deep.equal(verdict({ trial: { ...closed, closed: 3 } }));
   });
 
-  it('is false when one connection got through, whatever other pods did, and says where and what to do', () => {
+  it('is false when one connection got through, and names the pod, the port and the remedy', () => {
     const found = verdict({ trial: { ...closed, ...open, closed: 5, openPods: 3 } });
     expect(found).to.include({ status: 'False', reason: 'DoorOpen' });
     expect(found?.message)
