@@ -11,6 +11,7 @@ export const REASONS = {
   NameInUse:
     'Nobody has claimed this name in Consul, and it has instances that no MeshService stands for; nothing of it was touched.',
   ForeignEntry: 'Another hand wrote under a name in Consul that this MeshService holds; it was put right.',
+  EntryContested: 'Another hand writes again and again under a name in Consul that this MeshService holds.',
   AllInstancesReady: 'Every instance takes traffic.',
   SomeInstancesNotReady: 'At least one instance takes traffic, and at least one does not.',
   NoReadyInstances: 'No instance takes traffic.',
@@ -54,4 +55,13 @@ export type Reason = keyof typeof REASONS;
 
 /** Condition types of a MeshService. `Ready` is the one people and kstatus look at. */
 export type ConditionType =
-  'Ready' | 'Synced' | 'Injected' | 'ProxiesAccept' | 'Exposed' | 'Reachable' | 'Linked' | 'NamesMet' | 'Enforced';
+  | 'Ready'
+  | 'Synced'
+  | 'Injected'
+  | 'ProxiesAccept'
+  | 'Exposed'
+  | 'Reachable'
+  | 'Linked'
+  | 'NamesMet'
+  | 'Enforced'
+  | 'Untouched';

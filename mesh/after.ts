@@ -1,14 +1,18 @@
-import type { ActualState } from './diff.ts';
-import type { NodeEntry, Registration } from './entry.ts';
+import type { ActualState, HeldConfig } from './diff.ts';
+import { type NodeEntry, type Registration, configKey } from './entry.ts';
 import type { Change } from './plan.ts';
 
 /**
- * What Consul holds after changes that succeeded, or `unknown` when it has to be read again: a config entry's new
- * index is Consul's to give. So a flip costs its one write and no read.
+ * Consul's state after changes that succeeded, so that a flip costs its one write and no read. A config entry's new
+ * index is Consul's to give: `written` has it for each entry that was set, read after the last write.
  */
-export function after(actual: ActualState, changes: Change[]): ActualState | 'unknown' {
-  if (changes.some(({ op }) => op === 'set-config' || op === 'delete-config')) return 'unknown';
-  return { ...actual, node: nodeAfter(actual.node, changes) };
+export function after(actual: ActualState, changes: Change[], written: ReadonlyMap<string, HeldConfig>): ActualState {
+  const config = { ...actual.config };
+  for (const change of changes) {
+    if (change.op === 'delete-config') delete config[configKey({ Kind: change.kind, Name: change.name })];
+    if (change.op === 'set-config') config[configKey(change.entry)] = written.get(configKey(change.entry))!;
+  }
+  return { ...actual, config, node: nodeAfter(actual.node, changes) };
 }
 
 /** The same for a node alone; changes of config entries do not concern it. Copies once, however many changes. */

@@ -18,6 +18,8 @@ export interface ActualState {
   config: Record<string, HeldConfig>;
   /** By name in Consul: one instance that somebody else registered under a name which nobody has claimed, in words. */
   instances?: Record<string, string>;
+  /** Config entries that somebody else has changed since they were read or written last, by `Kind/Name`. Default: none. */
+  foreign?: readonly string[];
 }
 
 /** The state that diff leads to. */
@@ -55,7 +57,7 @@ export function diff(desired: Wish, actual: ActualState, owner: string): Plan {
     : wanted.config;
   // Config entries before registrations: an instance is known under its protocol from its first moment.
   const changes = [...removals(wanted, mine), ...configSteps(mine.config, config), ...writes(wanted, mine)];
-  return { changes, conflicts };
+  return { changes, conflicts, ...(actual.foreign && { foreign: actual.foreign }) };
 }
 
 /** Instances first: traffic to what is gone stops before anything else happens. */

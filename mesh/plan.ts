@@ -1,4 +1,11 @@
-import { type CheckEntry, type ConfigEntry, type NodeEntry, OWNER_META, type Registration } from './entry.ts';
+import {
+  type CheckEntry,
+  type ConfigEntry,
+  type NodeEntry,
+  OWNER_META,
+  type Registration,
+  configKey,
+} from './entry.ts';
 
 /**
  * One change to Consul. The order of a plan is the order of writing: removals of instances first, then config entries
@@ -53,19 +60,34 @@ export interface Conflict {
 export interface Plan {
   changes: Change[];
   conflicts: Conflict[];
+  /** Config entries that somebody else has changed since they were read or written last, by `Kind/Name`. Default: none. */
+  foreign?: readonly string[];
 }
 
 /** What became of one change. `error` is one sentence without secrets. */
 export type Outcome = { change: Change; ok: true } | { change: Change; ok: false; error: string };
 
-/** Entries that another hand had written and that were put right, as `Kind Name`. */
-export function foreignWrites(outcomes: Outcome[], owner: string): string[] {
-  const found = outcomes.flatMap(({ ok, change }) => {
-    if (!ok || (change.op !== 'set-config' && change.op !== 'delete-config')) return [];
-    if (change.before === undefined || change.before.Meta[OWNER_META] === owner) return [];
-    return [`${change.before.Kind} ${change.before.Name}`];
-  });
-  return [...new Set(found)];
+/** A config entry of another hand that was put right. */
+export interface PutRight {
+  kind: ConfigEntry['Kind'];
+  name: string;
+  /** As the other hand left it; undefined: it was taken away. */
+  found: ConfigEntry | undefined;
+}
+
+/** Entries that another hand had changed: they are known from before, or bear another mark than the owner's. Each entry once. */
+export function foreignWrites({ foreign = [] }: Pick<Plan, 'foreign'>, outcomes: Outcome[], owner: string): PutRight[] {
+  const found = new Map<string, PutRight>();
+  for (const { ok, change } of outcomes) {
+    if (!ok || (change.op !== 'set-config' && change.op !== 'delete-config')) continue;
+    const { Kind: kind, Name: name } =
+      change.op === 'set-config' ? change.entry : { Kind: change.kind, Name: change.name };
+    const key = configKey({ Kind: kind, Name: name });
+    const isOthers = change.before !== undefined && change.before.Meta[OWNER_META] !== owner;
+    if (found.has(key) || !(isOthers || foreign.includes(key))) continue;
+    found.set(key, { kind, name, found: change.before });
+  }
+  return [...found.values()];
 }
 
 /** One line a change, for logs, events and `landbridge plan` alike. */

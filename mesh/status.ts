@@ -2,6 +2,7 @@ import type { Condition } from '../crds/kubernetes.ts';
 import { type MeshServiceStatus } from '../crds/mesh-service.ts';
 import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
+import { type ForeignChange, foreignVerdict, untouchedVerdict } from './foreign/verdict.ts';
 import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
 import { type DoorsSeen, doorsVerdict } from './doors/verdict.ts';
 import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
@@ -30,6 +31,8 @@ export interface Seen {
   doors?: DoorsSeen | undefined;
   /** Why its instances without a sidecar cannot be called; '' when they can, undefined when it has none. */
   notLinked?: string | undefined;
+  /** Config entries that somebody else has changed not long ago. Default: none is known. */
+  foreign?: ForeignChange[] | undefined;
   /** Consul did not answer at all; the sentence says how. */
   consulDown: string | undefined;
   /** Another Kubernetes cluster holds this one's name in Consul; the sentence says which. */
@@ -84,6 +87,7 @@ export function statusOf(
     ...linkedVerdict(seen),
     ...enforcedVerdict(intent, seen),
     ...namesVerdict(intent),
+    ...untouchedVerdict(seen.foreign ?? [], previous?.conditions, now),
   ];
   return {
     observedGeneration: generation,
@@ -156,6 +160,8 @@ function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: O
       `${conflict.what} in Consul belongs to ${conflict.owner === 'unmarked' ? 'somebody who left no owner mark' : conflict.owner}; nothing of it was touched. Give spec.service another name, or remove the other owner's entry`,
     );
   }
+  const contest = foreignVerdict((seen.foreign ?? []).filter(({ contested }) => contested));
+  if (contest !== undefined) return contest;
   const failed = outcomes.find((outcome) => !outcome.ok);
   if (failed !== undefined && !failed.ok) {
     return verdict('False', 'ConsulRefused', `${describeChange(failed.change)}: ${failed.error}`);

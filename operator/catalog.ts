@@ -1,9 +1,10 @@
 import type { Consul } from '../clients/consul/consul.ts';
 import type { CatalogState } from '../mesh/entry.ts';
 import { after } from '../mesh/after.ts';
-import type { ActualState } from '../mesh/diff.ts';
+import type { ActualState, HeldConfig } from '../mesh/diff.ts';
 import { CONFIG_KINDS, configKey } from '../mesh/entry.ts';
 import { equal } from '../mesh/equal.ts';
+import { foreignIn } from '../mesh/foreign/found.ts';
 import type { Change, Outcome } from '../mesh/plan.ts';
 import { shared } from '../mesh/share.ts';
 
@@ -26,8 +27,9 @@ export interface Catalog {
   /** What is there already of `desired` is remembered as those very objects. */
   read(place: CatalogPlace, desired: CatalogState): Promise<ActualState>;
   apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
-  /** The next read asks Consul. */
+  /** The next read asks Consul, and calls each difference from the memory somebody else's change. */
   doubt(node: string): void;
+  /** The same for all; Consul may hold an earlier state, so a difference is nobody's change. */
   doubtAll(): void;
   /** By node. A memory is replaced, never changed, by each write. */
   memories(): ReadonlyMap<string, Memory>;
@@ -40,6 +42,8 @@ export interface Memory {
   /** Each once, sorted. */
   services: string[];
   actual: ActualState;
+  /** ModifyIndex of config entries that this owner removed, by `Kind/Name`. Default: none. */
+  removed?: ReadonlyMap<string, number>;
 }
 
 export function rememberingCatalog(
@@ -47,24 +51,48 @@ export function rememberingCatalog(
   mayClaim: MayClaim = async () => false,
 ): Catalog {
   const held = new Map<string, Memory>();
+  /** Memories that were right until they came into doubt. */
+  const doubted = new Map<string, Memory>();
+  /** For each node the config entries that somebody else has changed and no walk has put right yet. */
+  const foreign = new Map<string, Set<string>>();
   let untouched = true;
-  const remembered = (place: CatalogPlace): ActualState | undefined => {
+  const remembered = (place: CatalogPlace): Memory | undefined => {
     const memory = held.get(place.node);
-    return memory !== undefined && equal(memory.services, namesOf(place)) ? memory.actual : undefined;
+    return memory !== undefined && equal(memory.services, namesOf(place)) ? memory : undefined;
   };
+
+  function foreignAt(place: CatalogPlace, actual: ActualState): string[] {
+    const before = doubted.get(place.node);
+    doubted.delete(place.node);
+    const found = foreign.get(place.node) ?? new Set<string>();
+    if (before !== undefined && equal(before.services, namesOf(place)))
+      for (const key of foreignIn(before.actual, actual, place.services[0])) found.add(key);
+    if (found.size > 0) foreign.set(place.node, found);
+    return [...found];
+  }
 
   return {
     memories: () => held,
     untouched: () => untouched,
-    doubt: (node) => void held.delete(node),
-    doubtAll: () => held.clear(),
+    doubt(node) {
+      const memory = held.get(node);
+      if (memory !== undefined) doubted.set(node, memory);
+      held.delete(node);
+    },
+    doubtAll() {
+      for (const memory of [held, doubted, foreign]) memory.clear();
+    },
     async read(place, desired) {
       untouched = false;
       const known = remembered(place);
-      if (known !== undefined) return known;
+      if (known !== undefined) {
+        foreign.delete(place.node);
+        return known.actual;
+      }
       const actual = shared(await readActual(consul, place, mayClaim), desired);
       held.set(place.node, { services: namesOf(place), actual });
-      return actual;
+      const found = foreignAt(place, actual);
+      return found.length === 0 ? actual : { ...actual, foreign: found };
     },
     async apply(place, changes) {
       untouched = false;
@@ -72,12 +100,47 @@ export function rememberingCatalog(
       // Forgotten while the write is under way: if it is cut off, nobody knows what Consul holds.
       held.delete(place.node);
       const outcomes = await consul.apply(changes);
-      const certain = before !== undefined && outcomes.every(({ ok }) => ok);
-      const actual = certain ? after(before, changes) : 'unknown';
-      if (actual !== 'unknown') held.set(place.node, { services: namesOf(place), actual });
+      if (before === undefined || !outcomes.every(({ ok }) => ok)) return outcomes;
+      foreign.delete(place.node);
+      const written = await readWritten(consul, changes);
+      if (written !== undefined) {
+        const actual = after(before.actual, changes, written);
+        held.set(place.node, { services: namesOf(place), actual, removed: removedBy(before, changes) });
+      }
       return outcomes;
     },
   };
+}
+
+/** The entries that were set, with the indexes that Consul gave them; undefined when Consul does not answer. */
+async function readWritten(
+  consul: Pick<Consul, 'readConfig'>,
+  changes: Change[],
+): Promise<ReadonlyMap<string, HeldConfig> | undefined> {
+  const last = new Map(
+    changes.flatMap((change) => (change.op === 'set-config' ? [[configKey(change.entry), change.entry] as const] : [])),
+  );
+  try {
+    const read = await Promise.all(
+      [...last].map(async ([key, entry]): Promise<[string, HeldConfig]> => {
+        const found = await consul.readConfig(entry.Kind, entry.Name);
+        // Somebody else was quicker: with an index that no entry has, any answer of Consul is news.
+        const modifyIndex = equal(found?.entry, entry) ? found!.modifyIndex : 0;
+        return [key, { entry, modifyIndex }];
+      }),
+    );
+    return new Map(read);
+  } catch {
+    return undefined;
+  }
+}
+
+function removedBy({ actual, removed }: Memory, changes: Change[]): ReadonlyMap<string, number> | undefined {
+  const keys = changes.flatMap((change) =>
+    change.op === 'delete-config' ? [configKey({ Kind: change.kind, Name: change.name })] : [],
+  );
+  if (keys.length === 0) return removed;
+  return new Map([...(removed ?? []), ...keys.map((key) => [key, actual.config[key]?.modifyIndex ?? 0] as const)]);
 }
 
 const namesOf = (place: CatalogPlace): string[] => [...new Set(place.services)].sort();

@@ -6,6 +6,9 @@ import type { Log } from '../clients/kube/log.ts';
 import { splitKey } from '../clients/kube/object.ts';
 import { podsNode } from '../mesh/names.ts';
 import type { Catalog } from './catalog.ts';
+import { repairEntries } from './entry-repair.ts';
+import type { EntryWatch } from './entry-watch.ts';
+import type { ForeignBook } from './foreign-book.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type Queue, createQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
@@ -19,6 +22,9 @@ export interface ControllerOptions {
   consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;
   reachability: Pick<Reachability, 'away'>;
   catalog: Catalog;
+  /** Default: only the survey finds entries that others have changed. */
+  entries?: EntryWatch | undefined;
+  foreign: Pick<ForeignBook, 'pauseMs'>;
   steps: OperatorSteps;
   cluster: string;
   /** Namespaces whose MeshServices are read. Default: all. Entries of other namespaces stay as they are. */
@@ -52,6 +58,7 @@ export function runController(options: ControllerOptions): Controller {
     try {
       if (!(await steps.refuseInvalid(key)) && !(await steps.isOnlyUnseen(key))) await reconcile(key, steps);
       metrics.reconciles.inc({ result: 'success' });
+      repair?.walked(key);
     } catch (error) {
       metrics.reconciles.inc({ result: 'error' });
       throw error;
@@ -101,6 +108,19 @@ export function runController(options: ControllerOptions): Controller {
     signal,
     log,
   });
+  const repair =
+    options.entries &&
+    repairEntries({
+      entries: options.entries,
+      keys: () => world.meshServices.keys(),
+      nodeOf,
+      catalog,
+      pauseMs: options.foreign.pauseMs,
+      walk: (key) => queue.add(key),
+      survey: () => void verification.survey(),
+      clock,
+      signal,
+    });
   // Whatever became of it: the first survey compares all then.
   const begun = begin().catch(() => undefined);
   void Promise.race([begun, clock.wait(BEGIN_MS, signal)]).then(() => {

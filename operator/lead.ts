@@ -20,6 +20,7 @@ import { keepDoors } from './doors.ts';
 import { keepEdge } from './edge.ts';
 import { followConsulAddresses } from './consul-addresses.ts';
 import type { Environment } from './environment.ts';
+import { followEntries } from './entries.ts';
 import { exposuresOf } from './exposures.ts';
 import { type TerminatingGatewayOptions, keepTerminatingGateway } from './gateway.ts';
 import { linkCandidates } from './link-candidates.ts';
@@ -137,11 +138,22 @@ export function lead(options: LeadOptions): Led {
     signal,
     log,
   });
+  const anyGateway = settings.LANDBRIDGE_EDGE === 'enabled' || settings.LANDBRIDGE_GATEWAY === 'enabled';
+  const { entries, foreign } = followEntries({
+    patient: options.patient,
+    consul,
+    cluster: settings.LANDBRIDGE_CLUSTER,
+    anyGateway,
+    metrics,
+    signal,
+    log,
+  });
   const proxies = keepProxies({
     kube,
     patient: options.patient,
+    entries,
     world,
-    anyGateway: settings.LANDBRIDGE_EDGE === 'enabled' || settings.LANDBRIDGE_GATEWAY === 'enabled',
+    anyGateway,
     onChange: (key) => controller.queue.add(key),
     clock: systemClock,
     random: Math.random,
@@ -189,6 +201,7 @@ export function lead(options: LeadOptions): Led {
     edge,
     siteReach,
     proxies,
+    foreign,
     refusedPods,
     doors,
     gateway,
@@ -211,6 +224,8 @@ export function lead(options: LeadOptions): Led {
     consul,
     reachability,
     catalog,
+    entries,
+    foreign,
     steps,
     cluster: settings.LANDBRIDGE_CLUSTER,
     watched: settings.LANDBRIDGE_WATCH_NAMESPACES,

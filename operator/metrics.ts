@@ -28,7 +28,8 @@ export function operatorMetrics() {
     }),
     foreignWrites: new Counter({
       name: 'landbridge_foreign_writes_total',
-      help: 'Config entries of another hand that were put right under names that MeshServices hold',
+      help: 'Config entries of another hand that were put right under names that MeshServices hold, and of proxy-defaults, by kind',
+      labelNames: ['kind'] as const,
       registers,
     }),
     admissions: new Counter({

@@ -1,4 +1,4 @@
-import { WATCH_TIMEOUT_MS, watchConfig, watchKv } from '../clients/consul/watch.ts';
+import { watchKv } from '../clients/consul/watch.ts';
 import type { Transport } from '../clients/consul/transport.ts';
 import { readEnvoyCounters } from '../clients/envoy/read-counters.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
@@ -8,11 +8,11 @@ import { podLog } from '../clients/kube/pod-log.ts';
 import { pods } from '../clients/kube/resources.ts';
 import type { Pod } from '../crds/kubernetes.ts';
 import { SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
-import { CONFIG_KINDS } from '../mesh/entry.ts';
 import { GATEWAYS_SELECTOR, NAMESPACE } from '../mesh/installation.ts';
 import { podFacts } from '../mesh/pod.ts';
 import { heardIn } from '../mesh/proxies/heard.ts';
 import { REFUSAL_KEYS, readMachineReport } from '../mesh/proxies/machine-report.ts';
+import type { EntryWatch } from './entry-watch.ts';
 import { type ProxyWatch, watchProxies } from './proxy-watch.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +20,8 @@ export interface ProxiesOptions {
   kube: Pick<KubeClient, 'list' | 'stream'>;
   /** To Consul, for questions that it answers when something has changed; see WATCH_TIMEOUT_MS. Default: none is asked. */
   patient: Transport | undefined;
+  /** Default: looks are made in the slow round alone. */
+  entries: EntryWatch | undefined;
   world: Pick<World, 'meshServices' | 'pods'>;
   /** The chart deploys a gateway. */
   anyGateway: boolean;
@@ -30,11 +32,9 @@ export interface ProxiesOptions {
   log: Log;
 }
 
-export { WATCH_TIMEOUT_MS };
-
 /** Entries of all names by which proxies are given their configuration. */
-const MESH_WIDE = ['proxy-defaults', 'mesh'];
-const OF_GATEWAYS = ['api-gateway', 'http-route', 'tcp-route', 'terminating-gateway'];
+export const MESH_WIDE = ['proxy-defaults', 'mesh'];
+export const OF_GATEWAYS = ['api-gateway', 'http-route', 'tcp-route', 'terminating-gateway'];
 
 const LOOK_MS = 2000;
 const LOG_MS = 3000;
@@ -43,7 +43,7 @@ const LOG_LINES = 5000;
 
 /** Watches whether the proxies take their updates from Consul, by their counters and logs. */
 export function keepProxies(options: ProxiesOptions): ProxyWatch {
-  const { kube, patient, world, anyGateway, onChange, clock, random, signal, log } = options;
+  const { kube, patient, entries, world, anyGateway, onChange, clock, random, signal, log } = options;
   let silentLog = false;
   const watch = watchProxies({
     world,
@@ -68,12 +68,12 @@ export function keepProxies(options: ProxiesOptions): ProxyWatch {
     clock,
     signal,
   });
+  entries?.follow(({ kind, changed }) => {
+    if (changed.length === 0) return;
+    watch.changed(MESH_WIDE.includes(kind) ? undefined : OF_GATEWAYS.includes(kind) ? [] : changed);
+  });
   if (patient !== undefined) {
-    const kinds = [...CONFIG_KINDS, ...MESH_WIDE, ...(anyGateway ? OF_GATEWAYS : [])];
-    const changed = (kind: string, names: string[]): void =>
-      watch.changed(MESH_WIDE.includes(kind) ? undefined : OF_GATEWAYS.includes(kind) ? [] : names);
-    const asking = { transport: patient, clock, random, signal };
-    for (const kind of kinds) watchConfig(kind, (names) => changed(kind, names), asking);
+    const asking = { transport: patient, clock, random, signal, log };
     const read = (values: string[]) => values.flatMap((value) => readMachineReport(value, clock.now()) ?? []);
     watchKv(REFUSAL_KEYS, (values) => watch.machines(read(values)), asking);
   }

@@ -1,3 +1,4 @@
+import { RACED } from '../clients/consul/config-write.ts';
 import { consulName } from '../crds/mesh-service.ts';
 import { REASONS } from '../crds/reasons.ts';
 import type { Intent } from '../mesh/desired.ts';
@@ -8,7 +9,7 @@ import type { StepsOptions } from './steps.ts';
 
 /** Tells log, metrics and Events what a walk has written, met and lost. */
 export function reportWalk(
-  { metrics, log, publish, onLost }: Pick<StepsOptions, 'metrics' | 'log' | 'publish' | 'onLost'>,
+  { metrics, log, publish, onLost, foreign }: Pick<StepsOptions, 'metrics' | 'log' | 'publish' | 'onLost' | 'foreign'>,
   intent: Intent,
   plan: Plan,
   outcomes: Outcome[],
@@ -24,15 +25,22 @@ export function reportWalk(
     const taken = `${what} in Consul belongs to ${owner}; nothing of it was touched`;
     publish(intent, 'Warning', reason, reason === 'NameInUse' ? nameInUse(intent, service, what) : taken);
   }
-  const foreign = foreignWrites(outcomes, meshServiceOwner(intent.cluster, intent.namespace, intent.name));
-  if (foreign.length > 0) {
-    metrics.foreignWrites.inc(foreign.length);
-    publish(intent, 'Warning', 'ForeignEntry', `${REASONS.ForeignEntry} (${foreign.join(', ')})`);
+  const owner = meshServiceOwner(intent.cluster, intent.namespace, intent.name);
+  const others = foreignWrites(plan, outcomes, owner);
+  for (const change of others) {
+    metrics.foreignWrites.inc({ kind: change.kind });
+    const { told, contested, begins } = foreign.putRight(`${intent.namespace}/${intent.name}`, change);
+    const what = `${told.entry}, ${told.writer}`;
+    if (!contested) publish(intent, 'Warning', 'ForeignEntry', `${REASONS.ForeignEntry} (${what})`);
+    // One Event for the whole contest, not one for each round.
+    else if (begins) publish(intent, 'Warning', 'EntryContested', `${REASONS.EntryContested} (${what})`);
   }
   const failed = outcomes.find((outcome) => !outcome.ok);
-  if (failed !== undefined && !failed.ok) publish(intent, 'Warning', 'ConsulRefused', failed.error);
+  // A lost race is run again soon; the entry of the winner gets an Event once it is put right.
+  if (failed !== undefined && !failed.ok && !failed.error.endsWith(RACED))
+    publish(intent, 'Warning', 'ConsulRefused', failed.error);
   const claimed = outcomes.find(({ ok, change }) => ok && isNewClaim(change))?.change;
-  if (claimed === undefined) return;
+  if (claimed === undefined || others.some(({ kind }) => kind === 'service-defaults')) return;
   if (wasHeld(intent, claimed)) onLost(intent);
   else publish(intent, 'Normal', 'Synced', 'registered in Consul');
 }

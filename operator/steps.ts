@@ -14,6 +14,7 @@ import { invalidStatus } from '../mesh/status.ts';
 import { selectorQuery } from '../mesh/selector.ts';
 import type { Catalog } from './catalog.ts';
 import type { Doors } from './doors.ts';
+import type { ForeignBook } from './foreign-book.ts';
 import type { Gateway } from './keep-gateway.ts';
 import { knownNames } from './known-names.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -37,6 +38,7 @@ export interface StepsOptions {
   sidecarSecrets: SidecarSecrets;
   siteReach: Pick<SiteReach, 'seen'>;
   proxies: Pick<ProxyWatch, 'seen'>;
+  foreign: Pick<ForeignBook, 'putRight' | 'seen'>;
   refusedPods: RefusedPods;
   doors: Pick<Doors, 'keep' | 'seen'>;
   edge: Pick<Gateway, 'verdictOf'>;
@@ -187,6 +189,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
         reach: options.siteReach.seen(consulName(intent.meshService!)),
         proxies: options.proxies.seen(key),
         doors: options.doors.seen(intent.meshService!),
+        foreign: options.foreign.seen(key),
         notLinked: options.gateway.verdictOf(key),
         consulDown: undefined,
         tokenProblem: undefined,

@@ -7,7 +7,8 @@ import { ConsulUnavailable } from './errors.ts';
 import type { Transport } from './transport.ts';
 
 const UNCLAIMED = 'not attempted: the name was not claimed';
-const RACED = 'somebody else wrote it meanwhile; it is read again before the next try';
+/** The end of such an error. */
+export const RACED = 'somebody else wrote it meanwhile; it is read again before the next try';
 
 /**
  * Writes config entries one after the other, in the order of the plan. When Consul refuses one, the later ones are not tried, and the earlier ones are put back: what is half written serves nobody. A claim that was made stays, since
