@@ -15,6 +15,8 @@ export interface Scale {
   burst: number;
   /** MeshServices of which an instance is deleted by hand. */
   repairs: number;
+  /** Config entries that another hand writes over. */
+  foreignWrites: number;
   verifySeconds: number;
   outageMs: number;
   outageFlips: number;
@@ -34,6 +36,7 @@ export const FULL: Scale = {
   admissions: 1000,
   burst: 300,
   repairs: 20,
+  foreignWrites: 100,
   verifySeconds: 30,
   outageMs: 60_000,
   outageFlips: 20,
@@ -53,6 +56,7 @@ export const QUICK: Scale = {
   admissions: 200,
   burst: 50,
   repairs: 5,
+  foreignWrites: 12,
   verifySeconds: 5,
   outageMs: 5000,
   outageFlips: 5,

@@ -6,6 +6,8 @@ import { crowd } from './crowd.ts';
 import { deletionTime } from './deletion-time.ts';
 import { flipCost } from './flip-cost.ts';
 import { flipTime } from './flip-time.ts';
+import { foreignChurn } from './foreign-churn.ts';
+import { foreignTime } from './foreign-time.ts';
 import { idle } from './idle.ts';
 import { outage } from './outage.ts';
 import { repairTime } from './repair-time.ts';
@@ -20,8 +22,10 @@ export const MEASURES: Measure[] = [
   admissionTime,
   admissionBurst,
   admissionWeight,
+  foreignTime,
   repairTime,
   outage,
   idle,
   crowd,
+  foreignChurn,
 ];
