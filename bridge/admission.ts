@@ -6,7 +6,10 @@ import {
   parseMeshService,
 } from '../crds/mesh-service.ts';
 import { proxySettings } from '../crds/proxy.ts';
+import type { MutualTLS } from '../crds/doors.ts';
 import type { PlannedProxy, ServicePlan } from '../mesh/bridge-api.ts';
+import { doorsOf, plaintextNumbers } from '../mesh/doors/doors.ts';
+import type { PlannedDoors } from '../mesh/doors/machine-doors.ts';
 import { waitsForCaller } from '../mesh/traffic/banner.ts';
 import { type Standing, standingOf } from '../mesh/traffic/holder.ts';
 import { upstreamVariables } from '../mesh/upstream-variables.ts';
@@ -22,6 +25,8 @@ export interface ServiceFacts {
   proxy: PlannedProxy;
   /** Only with tcp: its sidecars connect to the app when the caller's first byte arrives. */
   waitsForCaller?: boolean;
+  /** undefined: this program cannot read it. */
+  doors?: PlannedDoors;
   /** Sites whose machines may join. */
   sites: string[];
   /** The state of its claim on the name in Consul, as its status says; it stays while Consul is away. */
@@ -46,8 +51,14 @@ export type Admission =
   | { kind: 'orphaned'; message: string }
   | { kind: 'unknown' };
 
-/** Pure and total: an object that this program cannot parse admits nobody new. */
-export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): ServiceFacts {
+/**
+ * Pure and total: an object that this program cannot parse admits nobody new. `standard`: what the installation says for those
+ * that do not say their mutualTLS.
+ */
+export function serviceFacts(
+  object: Parameters<typeof parseMeshService>[0],
+  standard: MutualTLS = 'Permissive',
+): ServiceFacts {
   const {
     name,
     namespace = '',
@@ -84,6 +95,7 @@ export function serviceFacts(object: Parameters<typeof parseMeshService>[0]): Se
     upstreams,
     proxy: plannedProxy(proxy),
     waitsForCaller: waitsForCaller(meshService.spec),
+    doors: plannedDoors(meshService, standard),
     sites: workloads.external?.sites ?? [],
     standing: standing(object, consulName(meshService)),
   };
@@ -94,6 +106,11 @@ const PROTOCOLS = ['tcp', 'http', 'http2', 'grpc'] as const;
 function plannedProxy(proxy: unknown): PlannedProxy {
   const { resources: _resources, stopDelay: _stopDelay, ...planned } = proxySettings.parse(proxy);
   return planned;
+}
+
+function plannedDoors(meshService: MeshService, standard: MutualTLS): PlannedDoors {
+  const doors = doorsOf(meshService, standard);
+  return { mode: doors.mode, plaintextPorts: plaintextNumbers(doors) };
 }
 
 /** The operator writes `status.consul.service` when it has claimed the name, and leaves it there over outages. */
@@ -152,12 +169,12 @@ const speaking = (meshServices: MeshServices, service: string): ServiceFacts | u
 };
 
 function planOf(meshServices: MeshServices, facts: ServiceFacts): ServicePlan {
-  const { service, protocol, proxy, waitsForCaller: waits } = facts;
+  const { service, protocol, proxy, doors, waitsForCaller: waits } = facts;
   const variables = upstreamVariables(facts, (name) => speaking(meshServices, name)?.protocol);
   const upstreams = facts.upstreams.map((upstream) => {
     const found = variables.find((variable) => variable.service === upstream.service);
     const variable = found && { name: found.name, value: found.value };
     return { service: upstream.service, localPort: upstream.localPort, ...(variable && { variable }) };
   });
-  return { service, protocol, upstreams, proxy, ...(waits ? { waitsForCaller: true } : {}) };
+  return { service, protocol, upstreams, proxy, ...(waits ? { waitsForCaller: true } : {}), ...(doors && { doors }) };
 }

@@ -2,6 +2,7 @@ import type { Consul } from '../clients/consul/consul.ts';
 import type { Lease } from '../mesh/lease.ts';
 import { bridgeOwner, vmNode } from '../mesh/names.ts';
 import { REFUSAL_KEYS } from '../mesh/proxies/machine-report.ts';
+import type { DoorReport } from '../mesh/doors/machine-doors.ts';
 import type { HostIdentity } from './authority.ts';
 import type { Claim, Rival } from './claim.ts';
 import { type HeldRecord, type HostRecord, deleteHostRecord, readHostRecord, writeHostRecord } from './host-record.ts';
@@ -25,6 +26,8 @@ export interface Host extends HostIdentity {
   calledFrom?: string;
   /** How far its clock is ahead of the bridge's, ms; undefined: its agent is of an earlier version. */
   skewMs?: number;
+  /** What it said last of its doors, by instance. */
+  doors?: ReadonlyMap<string, DoorReport>;
   /** Writes of its record, one after the other. */
   saving: Promise<unknown>;
 }

@@ -15,7 +15,7 @@ import { openAuthority } from './authority.ts';
 import type { Bridge } from './bridge.ts';
 import { brakeEvent } from './brake-event.ts';
 import { consulTokenReader } from './consul-token.ts';
-import { type BridgeSettings, readSecrets, readSettings } from './settings.ts';
+import { type BridgeSettings, defaultMutualTLS, readSecrets, readSettings } from './settings.ts';
 import { startBridge } from './start.ts';
 import { createTelemetryServer } from './telemetry-server.ts';
 import { openVmFiles } from './vm-files.ts';
@@ -45,8 +45,9 @@ export async function runBridge(env: Record<string, string | undefined>, outer: 
     reportingInstance: settings.pod.name,
     log,
   });
+  const standard = defaultMutualTLS(settings);
   const meshServices = reflectIn<ServiceFacts, KubeObject, 'service'>(settings.watched, kube, meshServiceResource, {
-    trim: (object) => serviceFacts(object as unknown as MeshService),
+    trim: (object) => serviceFacts(object as unknown as MeshService, standard),
     indexes: { service: (facts) => [facts.service] },
     signal,
     log,

@@ -5,6 +5,7 @@ import {
   beatRequest,
   brakeRequest,
   deregisterQuery,
+  doorsRequest,
   externalRequest,
   instancesQuery,
   inviteRequest,
@@ -23,6 +24,7 @@ import type { Download } from './download.ts';
 import { adopt } from './handlers/adopt.ts';
 import { beat } from './handlers/beat.ts';
 import { brake } from './handlers/brake.ts';
+import { doors } from './handlers/doors.ts';
 import { deregister } from './handlers/deregister.ts';
 import { instances } from './handlers/instances.ts';
 import { invite } from './handlers/invite.ts';
@@ -72,6 +74,7 @@ const READS = new Set([
   '/v1/beat',
   '/v1/reach',
   '/v1/probe',
+  '/v1/doors',
   '/v1/names',
   '/v1/instances',
   '/v1/vm/:name',
@@ -91,6 +94,7 @@ export const ROUTES: Route[] = [
     { body: refusalsRequest, answer: answers.nothing, refusals: ['changedMeanwhile', ...CONSUL] },
     refusals,
   ),
+  hostRoute('/v1/doors', 'host', { body: doorsRequest, answer: answers.nothing, refusals: [] }, doors),
   route(
     'POST',
     '/v1/names',

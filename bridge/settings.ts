@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BOOTSTRAP_AGAIN } from '../mesh/installation.ts';
+import { MUTUAL_TLS, type MutualTLS } from '../crds/doors.ts';
+import { BOOTSTRAP_AGAIN, DEFAULT_MUTUAL_TLS_KEY } from '../mesh/installation.ts';
 import { DEFAULT_LEASE_MS } from '../mesh/lease.ts';
 
 /** The settings of a bridge, from its environment. Every duration is in milliseconds. */
@@ -26,6 +27,8 @@ export interface BridgeSettings {
   port: number;
   telemetryPort: number;
   logLevel: string;
+  /** The mode of MeshServices that do not say it. Auto: as the bootstrap job found the installation, see defaultMutualTLS. */
+  defaultMutualTLS: MutualTLS | 'Auto';
 }
 
 const HOUR_MS = 3_600_000;
@@ -64,6 +67,7 @@ const environment = z.object({
   LANDBRIDGE_BRIDGE_PORT: z.coerce.number().int().min(0).max(65535).default(8443),
   LANDBRIDGE_TELEMETRY_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   LANDBRIDGE_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  LANDBRIDGE_DEFAULT_MUTUAL_TLS: z.enum(['Auto', ...MUTUAL_TLS]).default('Auto'),
   POD_IP: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
   POD_NAME: z.string().min(1).default('landbridge-bridge'),
   POD_NAMESPACE: z.string().min(1).default('landbridge'),
@@ -98,7 +102,22 @@ export function readSettings(env: Record<string, string | undefined>): BridgeSet
     port: value.LANDBRIDGE_BRIDGE_PORT,
     telemetryPort: value.LANDBRIDGE_TELEMETRY_PORT,
     logLevel: value.LANDBRIDGE_LOG_LEVEL,
+    defaultMutualTLS: value.LANDBRIDGE_DEFAULT_MUTUAL_TLS,
   };
+}
+
+/**
+ * The mode of MeshServices that do not say it: what the values say, else the mark of the bootstrap job. An installation from
+ * before there were modes has no mark, and is Permissive until somebody decides.
+ */
+export function defaultMutualTLS({ defaultMutualTLS: said, secrets }: BridgeSettings): MutualTLS {
+  if (said !== 'Auto') return said;
+  try {
+    const mark = readFileSync(join(secrets, DEFAULT_MUTUAL_TLS_KEY), 'utf8').trim();
+    return MUTUAL_TLS.find((mode) => mode === mark) ?? 'Permissive';
+  } catch {
+    return 'Permissive';
+  }
 }
 
 export interface BridgeSecrets {

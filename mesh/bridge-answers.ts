@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MUTUAL_TLS } from '../crds/doors.ts';
 import { proxySettings } from '../crds/proxy.ts';
 import { MAX_PROBES, name, probeRequest } from './bridge-api.ts';
 
@@ -25,6 +26,13 @@ export const consulAccess = z.strictObject({
 /** On a machine the service manager limits resources, and the agent drains an instance before it ends. */
 export const plannedProxy = proxySettings.unwrap().omit({ resources: true, stopDelay: true });
 
+/** The doors of an instance on a machine; see doors/machine-doors.ts. */
+export const plannedDoors = z.strictObject({
+  mode: z.enum(MUTUAL_TLS),
+  /** Ports that stay open under Strict. */
+  plaintextPorts: z.array(port),
+});
+
 /** What the MeshService says about one service of the host. */
 export const servicePlan = z.strictObject({
   service: z.string(),
@@ -41,6 +49,8 @@ export const servicePlan = z.strictObject({
   proxy: plannedProxy.optional(),
   /** For tcp: see Instance. */
   waitsForCaller: z.boolean().optional(),
+  /** The ways to the app past its sidecar. A bridge of an earlier version leaves it out: nothing is changed then. */
+  doors: plannedDoors.optional(),
 });
 
 export const joinAnswer = z.strictObject({
@@ -122,6 +132,8 @@ const instanceRow = z.strictObject({
   since: z.string().optional(),
   /** What else people should know; undefined: nothing. */
   note: z.string().optional(),
+  /** How the app is reached past its sidecar, where it should not be or nobody has said; undefined: as it should be. */
+  door: z.string().optional(),
   /** Since the lease was last held, ms; undefined for sidecar-less ones. */
   silentMs: milliseconds.optional(),
 });

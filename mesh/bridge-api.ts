@@ -15,6 +15,7 @@ import { UPDATE_KINDS } from './proxies/counters.ts';
  * | POST /v1/reach              | host                      | tries the host's sidecars from the bridge's side   |
  * | POST /v1/probe              | host                      | what it reaches of the pods that it calls; what next |
  * | POST /v1/refusals           | host                      | updates that its Envoys refuse now, all of them |
+ * | POST /v1/doors              | host                      | which of its apps are reached past their sidecars |
  * | POST /v1/names              | host or admin             | asks Consul's DNS for a name under consul          |
  * | POST /v1/invites            | admin                     | makes an invite                                    |
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
@@ -134,6 +135,37 @@ export const refusalsRequest = z.strictObject({
     .max(64),
 });
 export type RefusalsRequest = z.output<typeof refusalsRequest>;
+
+/** Of each list of addresses that a machine tells of an instance. */
+export const MAX_DOOR_ADDRESSES = 4;
+const doorAddresses = z.array(z.string().max(50)).max(MAX_DOOR_ADDRESSES);
+
+/**
+ * How the apps of a host are reached past their sidecars. A path of its own, because a bridge refuses a beat with a field that
+ * it does not know, and the lease with it. An earlier bridge does not know the path, an earlier agent says nothing.
+ */
+export const doorsRequest = z.strictObject({
+  /** All instances of the host of which there is something to tell. */
+  instances: z
+    .array(
+      z.strictObject({
+        /** The instance's id. */
+        id: z.string().max(128),
+        /** `address:port` beyond loopback on which the app listens. */
+        listens: doorAddresses,
+        /** The app answers, and nothing listens in the network that the agent sees. */
+        unseen: z.boolean().optional(),
+        /** Rules on the host refuse who does not come from the host: tried. */
+        closed: z.boolean(),
+        /** Why they do not, though the MeshService is Strict. */
+        problem: z.string().max(250).optional(),
+        /** Addresses that hold a connection to the app past its sidecar now. */
+        callers: doorAddresses,
+      }),
+    )
+    .max(256),
+});
+export type DoorsRequest = z.output<typeof doorsRequest>;
 
 /** Record types that Consul's DNS has. */
 export const NAME_TYPES = ['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'SOA', 'SRV', 'TXT'] as const;

@@ -2,9 +2,11 @@ import type { z } from 'zod';
 import type { InstanceRow, InstancesAnswer, instancesQuery } from '../../mesh/bridge-api.ts';
 import { doubtIn } from '../../mesh/call-doubt.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
+import { doorNote } from '../../mesh/doors/machine-doors.ts';
 import { ownerOfFound } from '../../mesh/adoption.ts';
 import { bridgeOwner, externalNode } from '../../mesh/names.ts';
 import { admit } from '../admission.ts';
+import type { ServiceEntry } from '../../mesh/entry.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
 import { rivalNote } from '../claim.ts';
@@ -49,12 +51,20 @@ function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
       owner: host.owner,
       since: host.held?.record.joinedAt,
       note: rivalNote(bridge, host) ?? noteOf(bridge, service.Service, host.site) ?? doubtIn(checks[0]?.Output ?? ''),
+      door: doorOf(bridge, host, service),
     }));
 }
 
 function noteOf(bridge: Bridge, service: string, site: string): string | undefined {
   const admission = admit(bridge.meshServices, service, site);
   return admission.kind === 'orphaned' ? admission.message : undefined;
+}
+
+/** undefined: it is as its MeshService wants it, or the machine has not told (an earlier agent does not). */
+function doorOf(bridge: Bridge, host: Host, { ID, Service, Port }: ServiceEntry): string | undefined {
+  const report = host.doors?.get(ID);
+  const admission = admit(bridge.meshServices, Service, host.site);
+  return report && doorNote(admission.kind === 'admitted' ? admission.plan.doors : undefined, Port, report);
 }
 
 const externalRow = (bridge: Bridge, { name, wanted, latest }: External): InstanceRow => ({

@@ -25,6 +25,7 @@ describe('admission', () => {
           ...{ concurrency: 1, logLevel: 'warning', accessLog: 'none', drainTime: '10m' },
           stats: { tags: {}, extra: [] },
         },
+        doors: { mode: 'Permissive', plaintextPorts: [] },
       },
     });
     expect(admit(mirror([facts]), 'web', 'rack-1')).to.have.property('kind', 'orphaned');
@@ -37,6 +38,24 @@ describe('admission', () => {
     const newer = { ...web, spec: { ...web.spec, ofTomorrow: 1 } };
     expect(serviceFacts(newer)).to.include({ unreadable: true, waitsForCaller: true });
     expect(serviceFacts(aMeshService('web', { protocol: 'tcp' }))).to.include({ waitsForCaller: false });
+  });
+
+  it('says who may reach the app past its sidecar: the MeshService, or the installation for those that do not say it', () => {
+    const planOf = (spec: object, standard?: 'Strict' | 'Permissive') => {
+      const admission = admit(
+        mirror([serviceFacts(aMeshService('web', { ...external('r'), ...spec }), standard)]),
+        'web',
+        'r',
+      );
+      return admission.kind === 'admitted' ? admission.plan.doors : admission;
+    };
+    expect(planOf({}, 'Strict')).to.deep.equal({ mode: 'Strict', plaintextPorts: [] });
+    expect(planOf({ mutualTLS: 'Permissive' }, 'Strict')).to.deep.equal({ mode: 'Permissive', plaintextPorts: [] });
+    // The name of a container port means nothing on a machine.
+    expect(planOf({ mutualTLS: 'Strict', plaintextPorts: [9090, 'metrics'] })).to.deep.equal({
+      mode: 'Strict',
+      plaintextPorts: [9090],
+    });
   });
 
   it('names an upstream by the protocol that its own MeshService says', () => {

@@ -1,0 +1,52 @@
+/** The ports of sidecars on machines: those that Consul documents, see agent/ports.ts. */
+const SIDECARS = { first: 21_000, last: 21_255 };
+
+export interface ClosableInput {
+  /** Ports that the agent asks to close. Its user may be anybody's by now: nothing is believed but the numbers. */
+  asked: readonly number[];
+  /** App ports of the instances that root let join. Nothing else is ever closed. */
+  joined: ReadonlySet<number>;
+  /** Ports on which people log in to the machine. */
+  logins: ReadonlySet<number>;
+  /** Other ports of the agent. */
+  own: ReadonlySet<number>;
+}
+
+export interface RefusedPort {
+  port: number;
+  /** One sentence: why it stays open, and what to do. */
+  why: string;
+}
+
+export interface Closable {
+  /** In order, each once. */
+  closed: number[];
+  refused: RefusedPort[];
+}
+
+/** Which of the ports root closes. Nobody may be locked out of a machine, whatever a MeshService or the agent's user says. */
+export function closablePorts({ asked, joined, logins, own }: ClosableInput): Closable {
+  const ports = [...new Set(asked)].sort((a, b) => a - b);
+  const refused = ports.flatMap((port) => {
+    const why = refusalOf(port, joined, logins, own);
+    return why === undefined ? [] : [{ port, why }];
+  });
+  const open = new Set(refused.map(({ port }) => port));
+  return { closed: ports.filter((port) => !open.has(port)), refused };
+}
+
+function refusalOf(
+  port: number,
+  joined: ReadonlySet<number>,
+  logins: ReadonlySet<number>,
+  own: ReadonlySet<number>,
+): string | undefined {
+  const instead = 'let the app listen on 127.0.0.1 and another port, or name the port in spec.plaintextPorts';
+  if (logins.has(port)) return `port ${port} is never closed, because people log in to this machine there: ${instead}`;
+  if (port >= SIDECARS.first && port <= SIDECARS.last)
+    return `port ${port} is never closed, because ${SIDECARS.first} to ${SIDECARS.last} are for sidecars, which others must reach: ${instead}`;
+  if (own.has(port)) return `port ${port} is never closed, because the agent itself uses it: ${instead}`;
+  if (!joined.has(port))
+    return `port ${port} is no app port of an instance in services.d, so it is not closed: let root write the instance there (landbridge vm join)`;
+  return undefined;
+}

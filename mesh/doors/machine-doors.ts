@@ -1,0 +1,87 @@
+import type { MutualTLS } from '../../crds/doors.ts';
+
+/** What a MeshService says of the doors of its instances on machines. */
+export interface PlannedDoors {
+  mode: MutualTLS;
+  /** Ports that stay open under Strict. */
+  plaintextPorts: number[];
+}
+
+export interface DoorOf {
+  id: string;
+  service: string;
+  /** 0: it only calls others. */
+  appPort: number;
+}
+
+export interface WantedDoors {
+  /** Ports to close, and ports to open, in order. Of any other nothing is said: it stays as it is. */
+  close: number[];
+  open: number[];
+  /** Why a port of a Strict instance is not to be closed, by port. */
+  shared: Map<number, string>;
+}
+
+/**
+ * What the MeshServices want of the app ports. Absence says nothing: while nobody knows what a MeshService says (an earlier
+ * bridge, a plan that was lost) a port stays as it is. A port that two services share is open when one of them wants it open.
+ */
+export function wantedDoors(
+  instances: readonly DoorOf[],
+  plans: readonly { service: string; doors?: PlannedDoors }[],
+): WantedDoors {
+  const planned = new Map(plans.map(({ service, doors }) => [service, doors]));
+  const openers = new Map<number, string>();
+  const closers = new Map<number, string>();
+  for (const { service, appPort } of instances) {
+    const doors = planned.get(service);
+    if (appPort === 0 || doors === undefined) continue;
+    (closes(doors, appPort) ? closers : openers).set(appPort, service);
+  }
+  const both = [...closers].filter(([port]) => openers.has(port));
+  const shared = both.map(([port, service]): [number, string] => [
+    port,
+    `port ${port} stays open, because ${openers.get(port)} has it too, and wants it open: set both to the same spec.mutualTLS (${service} is Strict)`,
+  ]);
+  return {
+    close: [...closers.keys()].filter((port) => !openers.has(port)).sort((a, b) => a - b),
+    open: [...openers.keys()].sort((a, b) => a - b),
+    shared: new Map(shared),
+  };
+}
+
+const closes = ({ mode, plaintextPorts }: PlannedDoors, port: number): boolean =>
+  mode === 'Strict' && !plaintextPorts.includes(port);
+
+/** What a machine tells of one instance's door. */
+export interface DoorReport {
+  /** Addresses beyond loopback on which the app listens, `address:port`. */
+  listens: string[];
+  /** Its check passes, and nothing listens here: the app is in a network of its own, into which this machine does not see. */
+  unseen?: boolean | undefined;
+  /** The rules are in force for its port: tried. */
+  closed: boolean;
+  /** Why they are not, one sentence. */
+  problem?: string | undefined;
+  /** Who holds a connection to the app's port now that does not come from the machine itself; not all of them. */
+  callers: string[];
+}
+
+/** What people should know of the door of one instance; undefined: it is as its MeshService wants it. */
+export function doorNote(doors: PlannedDoors | undefined, port: number, report: DoorReport): string | undefined {
+  const { listens, unseen, closed, problem, callers } = report;
+  if (port === 0) return undefined;
+  const calls = callers.length === 0 ? '' : `; connected now without the mesh: ${callers.join(', ')}`;
+  const where =
+    listens.length > 0
+      ? `it listens on ${listens.join(', ')}`
+      : unseen
+        ? 'where it listens is not seen from here (a container, for example)'
+        : undefined;
+  if (doors?.mode === 'Strict' && doors.plaintextPorts.includes(port)) return undefined;
+  if (doors?.mode === 'Strict' && !closed)
+    return `port ${port} is not closed: ${problem ?? 'the rules are not in force yet'}${where === undefined ? '' : `; ${where}`}${calls}`;
+  if (closed) return callers.length === 0 ? undefined : `port ${port} is closed, but older connections go on${calls}`;
+  if (where === undefined) return undefined;
+  return `${where}, so everybody who reaches this machine calls it past spec.access${calls}`;
+}
