@@ -36,6 +36,8 @@ export function nspawnArguments({ name, parts }: VmSpec): string[] {
     `--network-namespace-path=${netnsPath(name)}`,
     `--bind-ro=${parts.node}:/usr/local/bin/node`,
     `--bind-ro=${parts.envoy}:/usr/local/bin/envoy`,
+    // As root of a machine has: rules of nftables, in the VM's own network namespace.
+    '--capability=CAP_NET_ADMIN',
     '--boot',
     '--quiet',
     '--console=pipe',

@@ -19,6 +19,8 @@ const packages = [
   'iputils-ping',
   'procps',
   'curl',
+  // The ports of apps are closed by it.
+  'nftables',
   'ca-certificates',
   // Node's.
   'libstdc++6',
