@@ -1,3 +1,5 @@
+import type { DoorReport } from '../mesh/doors/machine-doors.ts';
+import type { MutualTLS } from '../crds/doors.ts';
 import type { ServicePlan } from '../mesh/bridge-api.ts';
 
 import type { CheckState } from './check-loop.ts';
@@ -23,6 +25,15 @@ export interface InstanceStatus {
   inMesh: Health['health'] | undefined;
   /** Bound on 127.0.0.1 by this instance's Envoy. */
   upstreams: ServicePlan['upstreams'];
+  /** How its app is reached past its sidecar; undefined: not looked at yet, and with an agent of an earlier version. */
+  door?: DoorStatus | undefined;
+}
+
+export interface DoorStatus extends DoorReport {
+  /** What its MeshService says; undefined: nobody has said it. */
+  mode: MutualTLS | undefined;
+  /** What is not as it should be, one sentence; undefined: nothing. */
+  note: string | undefined;
 }
 
 export function statusOf(

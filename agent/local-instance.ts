@@ -42,6 +42,8 @@ export interface LocalInstanceOptions {
   changed: () => void;
   /** Called when its drain ended by itself. */
   returned: () => void;
+  /** Whether its port is about to be closed to everybody outside the mesh. */
+  doorWaits: () => boolean;
 }
 
 /** Time for a new Envoy to get its configuration. */
@@ -60,6 +62,8 @@ export class LocalInstance {
 
   readonly #options: LocalInstanceOptions;
   #check: CheckLoop | undefined;
+  /** Callers know of it: it is not taken out when its port is closed later. */
+  #announced = false;
   /** Its Envoy is about to be ended for another, which cannot take over from it. */
   #replacing = false;
   /** The files from which its Envoy starts. They are there before the start. */
@@ -146,18 +150,31 @@ export class LocalInstance {
     const { sidecarPort } = this;
     const noWay = state === 'off' || connected ? undefined : this.#options.consulProblem();
     const portProblem = sidecarPort === undefined ? 'no port from 21000 to 21255 is free for its Envoy' : undefined;
+    const doorProblem =
+      !this.#announced && this.#options.doorWaits()
+        ? `port ${this.appPort} is being closed to everybody outside the mesh (mutualTLS: Strict)`
+        : undefined;
     const noToken = state === 'off' ? 'waiting for a Consul token from the bridge' : undefined;
     return {
       app: this.#check === undefined ? undefined : this.#check.checked(),
-      sidecarReady: !this.#replacing && state === 'live' && sidecarPort !== undefined && ports.includes(sidecarPort),
-      sidecarProblem: this.#replacing ? 'its Envoy is being replaced' : (portProblem ?? noWay ?? problem ?? noToken),
+      sidecarReady:
+        !this.#replacing &&
+        state === 'live' &&
+        sidecarPort !== undefined &&
+        ports.includes(sidecarPort) &&
+        doorProblem === undefined,
+      sidecarProblem: this.#replacing
+        ? 'its Envoy is being replaced'
+        : (portProblem ?? noWay ?? problem ?? noToken ?? doorProblem),
       draining: this.draining !== undefined,
       refused: this.refused,
     };
   }
 
   health(): Health {
-    return healthOf(this.condition());
+    const health = healthOf(this.condition());
+    if (health.health === 'passing') this.#announced = true;
+    return health;
   }
 
   /** Ends its Envoy and removes its folder. */

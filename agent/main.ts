@@ -5,6 +5,7 @@ import { type Logger, pino } from 'pino';
 import { type BeatLoop, startBeats } from './beat-loop.ts';
 import { BridgeRefusal } from './bridge-client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
+import { Doors } from './doors.ts';
 import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts';
 import { type LocalApi, serveLocalApi } from './local-api.ts';
 import { localClient } from './local-client.ts';
@@ -19,6 +20,7 @@ import { selfTest } from './self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
 import { type HostState, type Identity, type State, openState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
+import { tellDoors } from './tell-doors.ts';
 import { tellRefusals } from './tell-refusals.ts';
 import { type EnvoyUpgrades, followEnvoyBinary } from './upgrade-envoys.ts';
 
@@ -49,7 +51,8 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   let beating: BeatLoop | undefined;
   const urgent = (): void => beating?.soon();
   const run = await machineRun(settings.runtimeDir);
-  const supervisor = await Supervisor.open({ settings, state, host, run, clock, random, log, urgent });
+  const doors = new Doors({ settings, clock, log, settled: () => supervisor.doorsSettled() });
+  const supervisor = await Supervisor.open({ settings, state, host, run, clock, random, log, urgent, doors });
   const member = new Membership(host, identity, {
     state,
     supervisor,
@@ -101,11 +104,13 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
       log,
       signal: left.signal,
     });
+    void tellDoors({ doors, tell: (request) => member.doors(request), clock, log, signal: left.signal });
     const parts = {
       settings,
       run,
       program,
       supervisor,
+      doors,
       member,
       names,
       definitions,
@@ -125,6 +130,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   } finally {
     left.abort();
     await names?.close();
+    await doors.stop();
     await supervisor.stop();
     member.close();
     log.info('agent ends');
@@ -153,6 +159,7 @@ function makeApi(parts: {
   run: string;
   program: string | undefined;
   supervisor: Supervisor;
+  doors: Doors;
   member: Membership;
   names: Names | undefined;
   definitions: FollowedDefinitions;
@@ -163,7 +170,7 @@ function makeApi(parts: {
   stop: AbortController;
   left: AbortSignal;
 }): LocalApi {
-  const { run, program, supervisor, member, names, definitions, upgrades } = parts;
+  const { run, program, supervisor, doors, member, names, definitions, upgrades } = parts;
   const { settings, clock, told, urgent, stop, left } = parts;
   return {
     status: () => ({
@@ -177,7 +184,7 @@ function makeApi(parts: {
         ...member.problems(),
         ...[upgrades.problem() ?? []].flat(),
       ],
-      instances: supervisor.status(),
+      instances: supervisor.status().map((instance) => ({ ...instance, door: doors.status(instance) })),
     }),
     async drain(target, waitMs) {
       const drained = await supervisor.drain(target);

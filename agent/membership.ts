@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import type {
   BeatAnswer,
+  DoorsRequest,
   NamesAnswer,
   NamesRequest,
   ProbeAnswer,
@@ -96,6 +97,11 @@ export class Membership {
   /** Tells what Envoys of this machine refuse. */
   refusals(request: RefusalsRequest): Promise<object> {
     return this.#aside<object>('/v1/refusals', request);
+  }
+
+  /** Tells how apps of this machine are reached past their sidecars. */
+  doors(request: DoorsRequest): Promise<object> {
+    return this.#aside<object>('/v1/doors', request);
   }
 
   async #aside<T>(path: string, body: object): Promise<T> {

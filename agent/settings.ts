@@ -11,6 +11,8 @@ export interface Settings {
   configDir: string;
   /** LANDBRIDGE_RUNTIME_DIR, default /run/landbridge: one folder an instance, and the socket of the local API. */
   runtimeDir: string;
+  /** LANDBRIDGE_DOORS_DIR, default /var/lib/landbridge-doors: root's, for the rules that close ports of apps. */
+  doorsDir: string;
   /** LANDBRIDGE_ENVOY, default /usr/local/bin/envoy. */
   envoy: string;
   /** LANDBRIDGE_LOG_LEVEL, default info. */
@@ -44,6 +46,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     stateDir: folder('LANDBRIDGE_STATE_DIR', '/var/lib/landbridge'),
     configDir: folder('LANDBRIDGE_CONFIG_DIR', '/etc/landbridge'),
     runtimeDir: folder('LANDBRIDGE_RUNTIME_DIR', '/run/landbridge'),
+    doorsDir: folder('LANDBRIDGE_DOORS_DIR', '/var/lib/landbridge-doors'),
     envoy: folder('LANDBRIDGE_ENVOY', '/usr/local/bin/envoy'),
     logLevel,
     drainMs,

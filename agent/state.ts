@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
+import { MUTUAL_TLS } from '../crds/doors.ts';
 import { proxySettings } from '../crds/proxy.ts';
 
 import type { KnownName } from './name-cache.ts';
@@ -51,6 +52,7 @@ const known = z.object({
         }),
       ),
       proxy: proxySettings.unwrap().omit({ resources: true, stopDelay: true }).optional(),
+      doors: z.object({ mode: z.enum(MUTUAL_TLS), plaintextPorts: z.array(z.number()) }).optional(),
     }),
   ),
 });

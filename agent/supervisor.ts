@@ -7,6 +7,7 @@ import { beatInstances } from './beat-instances.ts';
 import { type Clock, sleep } from './clock.ts';
 import { type ConsulWay, watchConsulWay } from './consul-way.ts';
 import type { Definitions } from './definitions.ts';
+import type { Doors } from './doors.ts';
 import type { Drain } from './drain.ts';
 import { readDrains, writeDrains } from './drain-file.ts';
 import { instanceFolder } from './instance-id.ts';
@@ -35,6 +36,8 @@ export interface SupervisorOptions {
   log: Logger;
   /** Called when the mesh should hear of something at once. */
   urgent: () => void;
+  /** See doors.ts. */
+  doors: Pick<Doors, 'want' | 'waits'>;
 }
 
 /** From the bridge's write until the Envoys of callers know of it: Consul gathers changes for 200 ms. */
@@ -105,6 +108,7 @@ export class Supervisor {
       for (const { id } of removed) this.#told.delete(id);
       if (removed.some(({ draining }) => draining)) await this.#saveDrains();
       for (const instance of added) await this.#serve(instance);
+      this.#wantDoors();
       if (added.length > 0 || removed.length > 0) await this.#writeVariables();
       if (JSON.stringify(this.#beatInstances()) !== before) this.#options.urgent();
     });
@@ -123,6 +127,7 @@ export class Supervisor {
       const { log } = this.#options;
       for (const { id, health } of request.instances) this.#told.set(id, health);
       const { news } = await this.#learnt.take(answer, this.instances());
+      if (news) this.#wantDoors();
       if (news) await this.#writeVariables();
       const refused = new Map(answer.refused.map(({ service, message }) => [service, message]));
       const renewed = new Set(answer.tokens.map(({ service }) => service));
@@ -205,6 +210,15 @@ export class Supervisor {
     this.#consulWay.end();
   }
 
+  /** What it waited for has come: its health may be another. */
+  doorsSettled(): void {
+    for (const instance of this.instances()) this.#changed(instance);
+  }
+
+  #wantDoors(): void {
+    this.#options.doors.want(() => this.instances(), this.#learnt.plans());
+  }
+
   #saveDrains(): Promise<void> {
     const held = this.instances().flatMap(({ id, draining }) =>
       draining === undefined ? [] : [[id, draining] as const],
@@ -236,6 +250,7 @@ export class Supervisor {
       consulProblem: () => this.#consulWay.problem(),
       changed: () => this.#changed(instance),
       returned: () => void this.#saveDrains(),
+      doorWaits: () => this.#options.doors.waits(definition.port),
     });
     instance.draining = this.#drainedBefore.get(id);
     this.#drainedBefore.delete(id);

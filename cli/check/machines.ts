@@ -12,7 +12,21 @@ export const machineChecks: Check[] = [
       return answer === undefined ? ok('not installed') : machinesVerdict(answer, await leaseMsOf(look));
     },
   },
+  {
+    name: 'apps on machines are reached by their sidecars alone',
+    hint: 'a-port-of-a-machine-is-not-closed',
+    async run(look) {
+      const answer = await look.instances();
+      return answer === undefined ? ok('not installed') : doorsOfMachines(answer);
+    },
+  },
 ];
+
+/** As far as machines tell: an agent of an earlier version says nothing of its doors. */
+export function doorsOfMachines({ instances }: Pick<InstancesAnswer, 'instances'>): Verdict {
+  const open = instances.flatMap(({ id, host, door }) => (door === undefined ? [] : [`${id} on ${host} (${door})`]));
+  return open.length === 0 ? ok() : warning(open.join('; '));
+}
 
 /** In doubt is what has missed a beat (three fit in a lease), is critical, cannot be called, or is kept up by the brake alone. */
 export function machinesVerdict({ instances, brakes }: InstancesAnswer, leaseMs: number): Verdict {

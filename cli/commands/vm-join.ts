@@ -12,6 +12,7 @@ import { decodeInvite } from '../../mesh/invite.ts';
 import { agentOwner, hasSystemd, installAgentUnit, restartAgentUnit, thisProgram } from '../vm/agent-unit.ts';
 import { awaitPassing } from '../vm/await-passing.ts';
 import { addInstances } from '../vm/definition-file.ts';
+import { installDoorUnits } from '../vm/door-units.ts';
 import { type InstanceFlags, withInstanceFlags } from '../vm/instance-flags.ts';
 import { joinHost } from '../vm/join-host.ts';
 import { replaceAgent } from '../vm/replaced-program.ts';
@@ -62,6 +63,7 @@ async function join(argument: string, flags: JoinFlags): Promise<void> {
   if (joined) await writeFile(joined, '');
   const agent = localClient(apiSocket(settings));
   const replacing = { status: () => agent.status(), restart: withSystemd ? restartAgentUnit : undefined, say };
+  if (withSystemd) await installDoorUnits();
   if (withSystemd) await installAgentUnit(agentEnvironment());
   await replaceAgent(replacing, programDigest());
   if (withSystemd && flags.dns && settings.dns !== undefined && !(await setResolved(settings.dns)))

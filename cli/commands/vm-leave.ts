@@ -12,7 +12,9 @@ import { type Settings, apiSocket, definitionsFolder, readSettings } from '../..
 import { type State, openState } from '../../agent/state.ts';
 import type { AgentStatus } from '../../agent/status.ts';
 import { hasAgentUnit, removeAgentUnit } from '../vm/agent-unit.ts';
+import { closeDoors, forgetDoors } from '../vm/close-doors.ts';
 import { removeDefinitions, removeInstance } from '../vm/definition-file.ts';
+import { removeDoorUnits } from '../vm/door-units.ts';
 import { unsetResolved } from '../vm/resolved.ts';
 import { parseDuration } from '../vm/duration.ts';
 
@@ -60,6 +62,7 @@ async function leaveOne(
     if (runs) await agent.drain(target, waitMs);
     // The agent's next beat leaves the instance out, and the bridge takes it out of the mesh.
     await removeInstance(folder, service, port);
+    await openDoors(settings);
     if (runs) await agent.reload();
     process.stdout.write(`left ${target}\n`);
     return;
@@ -72,6 +75,7 @@ async function leaveOne(
     );
   });
   await removeDefinitions(folder, [service]);
+  await openDoors(settings);
   if (runs) await agent.reload();
   process.stdout.write(`left ${service}\n`);
 }
@@ -108,17 +112,30 @@ async function leaveAll(settings: Settings, state: State, agent: LocalClient, wa
   );
   if (hasAgentUnit()) {
     await unsetResolved();
+    await removeDoorUnits();
     await removeAgentUnit();
   } else if (runs) await agent.stop();
   const services = await removeDefinitions(definitionsFolder(settings), 'all');
   await state.clear();
   await removeDrains(settings.runtimeDir);
+  sayOpen(isRoot() ? await forgetDoors(settings) : undefined);
   await writeVariableFiles(settings.runtimeDir, []);
   process.stdout.write(`left ${services.join(', ') || 'with no service'}; this machine is no member any more\n`);
   if (failure !== undefined)
     throw new Problem(
       `The bridge does not know yet: ${failure} It takes the instances out when the lease ends; landbridge vm revoke does it now.`,
     );
+}
+
+const isRoot = (): boolean => process.geteuid?.() === 0;
+
+/** The ports of what has left are nobody's to close. An agent without root closed none, and root's part opens them else. */
+async function openDoors(settings: Settings): Promise<void> {
+  if (isRoot()) sayOpen((await closeDoors(settings)).problem);
+}
+
+function sayOpen(problem: string | undefined): void {
+  if (problem !== undefined) process.stderr.write(`warning: ${problem}\n`);
 }
 
 /** undefined: it does not run. */

@@ -41,11 +41,12 @@ export function listText({ instances, brakes, released = [] }: InstancesAnswer, 
   const free = released.map(
     ({ site, forMs }) => `site ${site}: the mass-loss brake is released for ${Math.ceil(forMs / 1000)} s more\n`,
   );
+  const doors = instances.flatMap(({ id, door }) => (door === undefined ? [] : [`${id}: ${door}\n`]));
   if (instances.length === 0) return `no instances: landbridge vm invite SERVICE --site SITE makes an invite\n`;
   const more = (row: InstanceRow): string[] => (nowMs === undefined ? [] : [row.owner ?? '-', ageOf(row, nowMs)]);
   const header = nowMs === undefined ? HEADER : [...HEADER.slice(0, -1), 'OWNER', 'AGE', 'WHY'];
   const rows = instances.map((row) => [...cells(row).slice(0, -1), ...more(row), cells(row).at(-1)!]);
-  return table(header, rows) + [...held, ...free].join('');
+  return table(header, rows) + [...held, ...free, ...doors].join('');
 }
 
 /** In its largest unit, as kubectl prints ages. */

@@ -32,7 +32,7 @@ export function statusText(status: AgentStatus): string {
   ];
   // Nobody took what we said for a whole lease: what the mesh makes of this machine is not known here.
   const lapsed = bridge.leaseAgeMs !== undefined && bridge.leaseAgeMs > leaseMs;
-  const header = ['INSTANCE', 'PORT', 'SIDECAR', 'CHECK', 'ENVOY', 'IN MESH', 'UPSTREAMS'];
+  const header = ['INSTANCE', 'PORT', 'SIDECAR', 'CHECK', 'ENVOY', 'IN MESH', 'ENFORCED', 'UPSTREAMS'];
   const rows = instances.map((instance) => [
     instance.id,
     instance.appPort === 0 ? '-' : String(instance.appPort),
@@ -40,6 +40,7 @@ export function statusText(status: AgentStatus): string {
     instance.check?.state ?? '-',
     envoyCell(instance),
     lapsed ? 'unknown' : (instance.inMesh ?? '-'),
+    enforcedCell(instance),
     instance.upstreams.map(({ service, localPort }) => `${service}:${localPort}`).join(' ') || '-',
   ]);
   const why = instances.flatMap(({ id, now, envoy }) => {
@@ -49,6 +50,7 @@ export function statusText(status: AgentStatus): string {
   const ended = instances.flatMap(({ id, envoy: { lastEnd } }) =>
     lastEnd === undefined ? [] : [`${id}: Envoy was started again, at ${lastEnd.at}: ${lastEnd.why}`],
   );
+  const doors = instances.flatMap(({ id, door }) => (door?.note === undefined ? [] : [`${id}: door: ${door.note}`]));
   const variables = instances.flatMap(({ service, upstreams }) =>
     upstreams.flatMap(({ variable }) => (variable ? [`${service}: ${variable.name}=${variable.value}`] : [])),
   );
@@ -57,6 +59,7 @@ export function statusText(status: AgentStatus): string {
     ...(rows.length === 0 ? ['no instances'] : ['', table(header, rows).trimEnd()]),
     ...why,
     ...ended,
+    ...doors,
     ...variables,
     '',
   ].join('\n');
@@ -64,6 +67,13 @@ export function statusText(status: AgentStatus): string {
 
 const namesLine = ({ address, known, problem }: NonNullable<AgentStatus['names']>): string =>
   `*.consul at ${address}, ${known} names known${problem === undefined ? '' : `; ${problem}`}`;
+
+/** Whether only the sidecar can be reached from outside. */
+function enforcedCell({ appPort, door }: InstanceStatus): string {
+  if (appPort === 0 || door === undefined) return '-';
+  if (door.mode === 'Strict' || door.closed) return door.closed ? 'yes' : door.note === undefined ? 'plaintext' : 'no';
+  return door.mode === undefined ? '-' : 'permissive';
+}
 
 function envoyCell({ envoy: { state, version, restarts, connected } }: InstanceStatus): string {
   const alone = state === 'live' && !connected ? ', without Consul' : '';

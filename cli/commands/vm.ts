@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { vmDoorsCommand } from './vm-doors.ts';
 import { vmDrainCommand, vmUndrainCommand } from './vm-drain.ts';
 import { vmInviteCommand } from './vm-invite.ts';
 import { vmJoinCommand } from './vm-join.ts';
@@ -22,6 +23,7 @@ export function vmCommand(): Command {
     vmDrainCommand(),
     vmUndrainCommand(),
     vmUpgradeEnvoyCommand(),
+    vmDoorsCommand(),
     vmLeaveCommand(),
     vmListCommand(),
     vmReleaseCommand(),

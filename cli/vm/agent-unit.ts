@@ -11,6 +11,9 @@ export const AGENT_USER = 'landbridge';
 const UNIT_PATH = `/etc/systemd/system/${AGENT_UNIT}`;
 const SYSUSERS_PATH = '/etc/sysusers.d/landbridge.conf';
 
+/** How systemd starts a command. */
+export const execStart = (command: string[]): string => command.map(quote).join(' ');
+
 /** sd_booted(3): this machine was booted with systemd. */
 export const hasSystemd = (): boolean => existsSync('/run/systemd/system');
 
@@ -37,7 +40,7 @@ StartLimitIntervalSec=0
 [Service]
 User=${AGENT_USER}
 Group=${AGENT_USER}
-ExecStart=${[...command, 'agent', 'run'].map(quote).join(' ')}
+ExecStart=${execStart([...command, 'agent', 'run'])}
 ${settings.map((line) => `${line}\n`).join('')}Restart=always
 RestartSec=1
 # SIGTERM to the agent alone: it tells the mesh, waits until callers have left, and ends its Envoys itself.
@@ -137,7 +140,7 @@ export async function removeAgentUnit(): Promise<void> {
 
 export const hasAgentUnit = (): boolean => hasSystemd() && existsSync(UNIT_PATH);
 
-async function run(command: string, args: string[]): Promise<string> {
+export async function run(command: string, args: string[]): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(command, args, { timeout: 60_000 });
     return stdout;

@@ -35,8 +35,8 @@ export interface Machine {
   remove(): Promise<void>;
 }
 
-/** `ENVOY_BIN` names another executable. */
-export async function makeMachine(): Promise<Machine> {
+/** `ENVOY_BIN` names another executable. `netns`: the network namespace in which all of it runs. */
+export async function makeMachine({ netns }: { netns?: string } = {}): Promise<Machine> {
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-vm-'));
   const [stateDir, configDir, runtimeDir] = ['state', 'etc', 'run'].map((name) => join(folder, name)) as [
     string,
@@ -48,11 +48,14 @@ export async function makeMachine(): Promise<Machine> {
     LANDBRIDGE_STATE_DIR: stateDir,
     LANDBRIDGE_CONFIG_DIR: configDir,
     LANDBRIDGE_RUNTIME_DIR: runtimeDir,
+    LANDBRIDGE_DOORS_DIR: join(folder, 'doors'),
     LANDBRIDGE_ENVOY: process.env['ENVOY_BIN'] ?? (await ensurePart('envoy', silent)),
     LANDBRIDGE_DRAIN_MS: '1500',
     LANDBRIDGE_DNS: 'off',
   };
   const program = await (bundle ??= buildBundle());
+  const [file, ...before] =
+    netns === undefined ? [process.execPath] : ['nsenter', `--net=/run/netns/${netns}`, process.execPath];
   const client = localClient(join(runtimeDir, 'agent.sock'));
   let agent: ChildProcess | undefined;
   let log = '';
@@ -63,13 +66,13 @@ export async function makeMachine(): Promise<Machine> {
     definitions: join(configDir, 'services.d'),
     landbridge: (...args) =>
       new Promise((resolve) => {
-        execFile(process.execPath, [program, ...args], { env }, (error, stdout, stderr) =>
+        execFile(file!, [...before, program, ...args], { env }, (error, stdout, stderr) =>
           resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
         );
       }),
     startAgent(extra = {}) {
       log = '';
-      agent = spawn(process.execPath, [program, 'agent', 'run'], {
+      agent = spawn(file!, [...before, program, 'agent', 'run'], {
         env: { ...env, ...extra },
         stdio: ['ignore', 'pipe', 'pipe'],
       });

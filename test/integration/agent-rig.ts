@@ -6,6 +6,7 @@ import pino from 'pino';
 import { makeRequest } from '../../agent/certificate.ts';
 import type { MeshServices, ServiceFacts } from '../../bridge/admission.ts';
 import { openAuthority } from '../../bridge/authority.ts';
+import { instances } from '../../bridge/handlers/instances.ts';
 import { revoke } from '../../bridge/handlers/revoke.ts';
 import { installOf } from '../../bridge/install.ts';
 import { createInvite } from '../../bridge/invites.ts';
@@ -15,6 +16,7 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import { systemClock } from '../../clients/kube/clock.ts';
 import { type ProxySettings, proxySettings } from '../../crds/proxy.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
+import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
 import { installCommand } from '../../mesh/install-script.ts';
 import { decodeInvite, encodeInvite } from '../../mesh/invite.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
@@ -46,6 +48,8 @@ export interface Rig {
   endToken(secretId: string): Promise<void>;
   /** As `landbridge vm revoke`. */
   revoke(host: string): Promise<void>;
+  /** As `landbridge vm list`. */
+  instances(): Promise<InstancesAnswer>;
   bridgeDown(): Promise<void>;
   bridgeUp(): Promise<void>;
   stop(): Promise<void>;
@@ -131,6 +135,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     revoke: async (host) => {
       await revoke({ bridge: running!.bridge.bridge, body: { site: SITE, host } } as never);
     },
+    instances: () => instances({ bridge: running!.bridge.bridge, query: new URLSearchParams() } as never),
     endToken: (secretId) => reader.logout(secretId),
     async bridgeUp() {
       const stop = new AbortController();

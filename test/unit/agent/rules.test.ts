@@ -204,6 +204,7 @@ describe('the settings', () => {
       stateDir: '/var/lib/landbridge',
       configDir: '/etc/landbridge',
       runtimeDir: '/run/landbridge',
+      doorsDir: '/var/lib/landbridge-doors',
       envoy: '/usr/local/bin/envoy',
       logLevel: 'info',
       drainMs: 3000,

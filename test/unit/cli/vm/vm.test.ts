@@ -119,8 +119,8 @@ describe('vm status', () => {
     expect(statusText(status)).to.equal(
       `vm2 at rack-1 (10.89.0.102), bridge 10.89.0.3:30443, lease of 6 s held 0.8 s ago, certificate until 2026-11-25T00:00:00.000Z
 
-INSTANCE          PORT  SIDECAR  CHECK    ENVOY        IN MESH  UPSTREAMS
-add-svc-vm2-7001  7001  21000    passing  live 1.40.0  passing  sub-svc:8181
+INSTANCE          PORT  SIDECAR  CHECK    ENVOY        IN MESH  ENFORCED  UPSTREAMS
+add-svc-vm2-7001  7001  21000    passing  live 1.40.0  passing  -         sub-svc:8181
 `,
     );
   });
