@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import type { DoorStatus } from './instance-status.ts';
 import { type DoorsState, readDoorsState, writeAsked } from './door-files.ts';
 import { messageOf } from './problem.ts';
-import { callersOf, listeningOn, ownAddresses, readSockets } from './proc-net.ts';
+import { type TcpSocket, callersOf, listeningOn, ownAddresses, readSockets } from './proc-net.ts';
 import type { Settings } from './settings.ts';
 import { type Door, tryDoor } from './try-door.ts';
 
@@ -20,6 +20,7 @@ export interface DoorsOptions {
   settled: () => void;
   /** Default: the machine. */
   tryDoor?: (port: number) => Promise<Door>;
+  readSockets?: () => Promise<TcpSocket[]>;
 }
 
 /** As a LocalInstance is. */
@@ -195,7 +196,7 @@ export class Doors {
   }
 
   async #observe(): Promise<void> {
-    const sockets = await readSockets();
+    const sockets = await (this.#options.readSockets ?? readSockets)();
     const own = ownAddresses();
     const reports = this.#instances()
       .filter(({ appPort }) => appPort !== 0)

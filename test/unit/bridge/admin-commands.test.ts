@@ -99,6 +99,8 @@ describe('the commands of an admin', () => {
       ],
       brakes: [{ site: 'rack-1', held: ['vm1', 'vm2'] }],
     });
+    const open = { ...vm, id: 'w-1', health: 'passing', output: '', door: 'it listens on [::]:1' } as const;
+    expect(listText({ instances: [open], brakes: [] })).to.match(/\nw-1: it listens on \[::\]:1\n$/);
     expect(text.split('\n').map((line) => line.split(/ {2,}/))).to.deep.equal([
       ['INSTANCE', 'SERVICE', 'SITE', 'HOST', 'ADDRESS', 'HEALTH', 'SILENT', 'WHY'],
       ['web-vm1-8080', 'web', 'rack-1', 'vm1', '10.0.0.5:8080', 'passing', '1.2s'],

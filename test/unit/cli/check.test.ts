@@ -4,7 +4,7 @@ import { isTooOld, skewVerdict } from '../../../cli/check/api-server.ts';
 import { type Check, type Finding, exitCodeOf, failed, ok, runChecks, warning } from '../../../cli/check/check.ts';
 import { certificateDays } from '../../../cli/check/days-left.ts';
 import type { Look } from '../../../cli/check/look.ts';
-import { machinesVerdict } from '../../../cli/check/machines.ts';
+import { doorsOfMachines, machinesVerdict } from '../../../cli/check/machines.ts';
 import { resolversVerdict } from '../../../cli/check/names.ts';
 import { createAuthority } from '../../../clients/pki/authority.ts';
 
@@ -114,6 +114,15 @@ describe('landbridge check', () => {
     );
     expect(resolversVerdict([old, broken], 10_000).result, 'Consul was asked and does not answer').to.equal('failed');
     expect(resolversVerdict([broken], 10_000)).to.deep.equal(failed(`c: ${problem}`));
+  });
+
+  it('warns of apps that are reached past their sidecars', () => {
+    const row = { id: 'a-vm1-1', host: 'vm1' } as Parameters<typeof doorsOfMachines>[0]['instances'][number];
+    expect(doorsOfMachines({ instances: [row] })).to.include({ result: 'ok' });
+    expect(doorsOfMachines({ instances: [row, { ...row, door: 'port 1 is not closed' }] })).to.include({
+      result: 'warning',
+      detail: 'a-vm1-1 on vm1 (port 1 is not closed)',
+    });
   });
 
   it('doubts machines that are critical, that missed a beat, or that only the brake keeps up', () => {

@@ -125,6 +125,24 @@ add-svc-vm2-7001  7001  21000    passing  live 1.40.0  passing  -         sub-sv
     );
   });
 
+  it('says whether only the sidecar can be reached, and what stands in the way', () => {
+    const door = { listens: ['[::]:7001'], callers: [], closed: false };
+    const shown = (more: object): string[] =>
+      statusText({
+        ...status,
+        instances: [{ ...instance, door: { ...door, mode: 'Strict', note: undefined, ...more } }],
+      })
+        .split('\n')
+        .slice(3);
+    const cell = (more: object): string => shown(more)[0]!.split(/ {2,}/)[6]!;
+    expect(cell({ closed: true })).to.equal('yes');
+    expect(cell({ note: 'port 7001 is not closed' })).to.equal('no');
+    expect(cell({})).to.equal('plaintext');
+    expect(cell({ mode: 'Permissive' })).to.equal('permissive');
+    expect(cell({ mode: undefined })).to.equal('-');
+    expect(shown({ note: 'port 7001 is not closed' })).to.include('add-svc-vm2-7001: door: port 7001 is not closed');
+  });
+
   it('does not claim to know what the mesh thinks when the lease is over', () => {
     expect(statusText({ ...status, bridge: { ...status.bridge, leaseAgeMs: 5999 } })).to.match(
       /live 1\.40\.0 +passing/,
