@@ -1,5 +1,7 @@
+import { createTurns } from './turns.ts';
+
 /**
- * A work queue of keys. A key is never worked on twice at the same time; asked for again while it is worked on, it runs
+ * A work queue of keys, in which namespaces take turns. A key is never worked on twice at the same time; asked for again while it is worked on, it runs
  * once more afterwards; asked for many times while it waits, it runs once.
  *
  *   idle --add--> waiting --(a worker is free)--> running --done--> idle
@@ -38,7 +40,7 @@ export interface QueueOptions {
 
 export function createQueue(options: QueueOptions): Queue {
   const { work, onError, parks = () => false, workers = 16, baseMs = 200, capMs = 5000, random, signal } = options;
-  const waiting = new Set<string>();
+  const waiting = createTurns();
   const running = new Set<string>();
   const again = new Set<string>();
   const parked = new Set<string>();
@@ -68,9 +70,9 @@ export function createQueue(options: QueueOptions): Queue {
   }
 
   function fill(): void {
-    for (const key of waiting) {
-      if (running.size >= workers || signal.aborted) return;
-      waiting.delete(key);
+    while (running.size < workers && !signal.aborted) {
+      const key = waiting.take();
+      if (key === undefined) return;
       running.add(key);
       void run(key);
     }

@@ -34,6 +34,31 @@ describe('the queue', () => {
     expect(ran).to.deep.equal(['blocker', 'a']);
   });
 
+  it('lets namespaces take turns, so that a thousand keys of one hold up none of another', async () => {
+    const ran: string[] = [];
+    const blocker = gate();
+    const queue = createQueue({
+      ...quiet,
+      workers: 1,
+      signal: stop.signal,
+      work: async (key) => {
+        ran.push(key);
+        if (key === 'blocker') await blocker.opened;
+      },
+    });
+    queue.add('blocker');
+    for (let i = 0; i < 1000; i++) queue.add(`evil/${i}`);
+    queue.add('shop/payments');
+    queue.add('shop/web');
+    queue.add('shop/payments');
+    expect(queue.size).to.equal(1003);
+    blocker.open();
+    await queue.idle();
+    expect(ran.slice(0, 5)).to.deep.equal(['blocker', 'evil/0', 'shop/payments', 'evil/1', 'shop/web']);
+    expect(ran).to.have.length(1003);
+    expect(queue.size).to.equal(0);
+  });
+
   it('never runs a key twice at once, and runs it again when it was added meanwhile', async () => {
     const first = gate();
     let running = 0;
