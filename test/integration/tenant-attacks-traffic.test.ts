@@ -1,10 +1,9 @@
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { configMaps, events, meshServices, pods, secrets, services } from '../../clients/kube/resources.ts';
-import { eventually } from '../support/eventually.ts';
 import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
 
-/** What a hostile team tries by traffic, access, pods and Secrets. */
+/** What a hostile team tries by traffic, access, pods and Secrets. Joins that pin a protocol: operator-foreign.test.ts. */
 describe("a hostile tenant and another team's traffic", function () {
   this.timeout(120_000);
   let scene: TenantScene;
@@ -113,28 +112,6 @@ describe("a hostile tenant and another team's traffic", function () {
     await scene.attack('robber', { ...http(traffic), access: [{ from: '*' }] }).catch(() => undefined);
     const sources = (await scene.rig.consul.readConfig('service-intentions', 'payments'))?.entry['Sources'];
     expect(JSON.stringify(sources)).to.include('frontend').and.not.include('till').and.not.include('robber');
-  });
-
-  it('cannot keep it from changing its protocol, nor from going, by joining it', async () => {
-    await scene.attack('till', http({ routes: [{ name: 'a', pathPrefix: '/a', service: 'payments' }] }));
-    await scene.shop.declare('payments', { protocol: 'grpc', access: [{ from: 'frontend' }] });
-    await eventually('payments speaks grpc', 30_000, async () => {
-      const claim = await scene.rig.consul.readConfig('service-defaults', 'payments');
-      expect(claim?.entry['Protocol']).to.equal('grpc');
-      return true;
-    });
-    await scene.told('till', 'Synced', /TrafficRefused: .*payments/);
-    await scene.shop.declare('payments', {
-      protocol: 'http',
-      access: [{ from: 'frontend' }],
-      expose: { hosts: ['pay.example'], paths: ['/pay'] },
-    });
-    await scene.shop.condition('payments', 'Exposed', 'Exposed');
-    await eventually('it is as before', 30_000, async () => {
-      const claim = await scene.rig.consul.readConfig('service-defaults', 'payments');
-      return claim?.entry['Protocol'] === 'http' || undefined;
-    });
-    atFirst = await scene.victim();
   });
 
   it('cannot make another wait by what it lacks: a reference of its own keeps itself only', async () => {

@@ -54,6 +54,7 @@ export async function tenantScene(): Promise<TenantScene> {
   await shop.setReady('payments-1', true, '10.0.0.1');
   await shop.condition('payments', 'Ready', 'AllInstancesReady');
   await shop.condition('payments', 'Exposed', 'Exposed');
+  await eventually('it is served', 20_000, () => rig.consul.readConfig('http-route', 'payments'));
   await eventually('mallory has the rights', 20_000, async () => (await mallory.list(pods, { namespace: EVIL })).items);
 
   const scene: TenantScene = {
