@@ -227,6 +227,26 @@ describe('the agent on a machine outside the cluster', function () {
     expect(await recordOf(before.envoy.pid!)).to.equal(undefined);
   });
 
+  it('does not kill Envoys that fall silent together: it says so, and they go on', async () => {
+    const envoys = async () => (await b.status()).instances.map(({ envoy: { pid, restarts } }) => ({ pid, restarts }));
+    const before = await envoys();
+    expect(before).to.have.length(2);
+    for (const { pid } of before) process.kill(pid!, 'SIGSTOP');
+    try {
+      await eventually('it is told', 20_000, async () =>
+        /Envoy: it has not answered for \d+ s, and .* silent, too: this machine is short of CPU/.test(
+          (await b.landbridge('vm', 'status')).stdout,
+        ),
+      );
+    } finally {
+      for (const { pid } of before) process.kill(pid!, 'SIGCONT');
+    }
+    await eventually('they answer', 10_000, async () =>
+      (await b.status()).instances.every(({ envoy: { problem } }) => problem === undefined),
+    );
+    expect(await envoys()).to.deep.equal(before);
+  });
+
   it('drains an instance for a restart of its app: no call is lost, and it returns by itself', async () => {
     const calls = callSteadily(upstreamPort, 10);
     const drained = await a.landbridge('vm', 'drain', `add-svc:${appA.port}`, '--wait', '1s');
@@ -294,7 +314,7 @@ describe('the agent on a machine outside the cluster', function () {
     const calls = callSteadily(upstreamPort, 10);
     await eventually('vm-a is called', 5000, async () => appA.served > 0);
     expect(await a.endAgent('SIGTERM')).to.equal(0);
-    expect((await check('vm-a', appA.port))?.Output).to.equal('draining');
+    expect((await check('vm-a', appA.port))?.Output).to.equal('the agent was stopped there');
     const { failures } = await calls.stop();
     expect(failures).to.deep.equal([]);
     // The variables stay: an app that starts while the agent is away still finds its upstreams.
