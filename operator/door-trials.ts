@@ -7,7 +7,7 @@ import { type IngressFacts, type Lead, type ServiceFacts, leadsTo } from '../mes
 import { type Opener, openersOf } from '../mesh/doors/openers.ts';
 import { closedPorts } from '../mesh/doors/past-sidecar.ts';
 import type { PolicyFacts } from '../mesh/doors/policy.ts';
-import { type PodTrial, type TrialBook, nextPods, trialsOf } from '../mesh/doors/trial-book.ts';
+import { type PodTrial, type TrialBook, isTriable, nextPods, trialsOf } from '../mesh/doors/trial-book.ts';
 import { NO_TRIAL, type TrialSeen } from '../mesh/doors/verdict.ts';
 import { equal } from '../mesh/equal.ts';
 import type { PodFacts } from '../mesh/pod.ts';
@@ -60,6 +60,8 @@ export function doorTrials(options: DoorTrialsOptions): DoorTrials {
   const { world, standard, others, entrances, tryPort, onChange, clock, signal } = options;
   const books = new Map<string, TrialBook>();
   const looked = new Map<string, DoorsLooked>();
+  /** Ready pods at the last look, by uid. */
+  const met = new Map<string, Set<string>>();
   /** Pods found open once: `key/pod`. */
   const suspected = new Set<string>();
 
@@ -79,9 +81,11 @@ export function doorTrials(options: DoorTrialsOptions): DoorTrials {
     if (!hasPods(meshService)) {
       books.delete(key);
       looked.delete(key);
+      met.delete(key);
       return;
     }
     const pods = world.pods.by('meshService', key);
+    met.set(key, new Set(pods.filter(isTriable).map(({ uid }) => uid)));
     const doors = doorsOf(meshService, standard());
     let after: DoorsLooked;
     if (doors.mode === 'Permissive') {
@@ -116,6 +120,10 @@ export function doorTrials(options: DoorTrialsOptions): DoorTrials {
     book.set(pod.name, { uid: pod.uid, node: pod.node, open, ports, reached, atMs: clock.steady() });
   }
 
+  /** It may be on a node where nothing enforces policies: the rules of older pods stay when an engine ends, new pods get none. */
+  const hasNewPod = (key: string): boolean =>
+    world.pods.by('meshService', key).some((pod) => isTriable(pod) && !met.get(key)?.has(pod.uid));
+
   return {
     found: (key) => looked.get(key) ?? NOTHING,
     touched(key) {
@@ -126,13 +134,14 @@ export function doorTrials(options: DoorTrialsOptions): DoorTrials {
         return;
       }
       const known = looked.get(key);
-      if (known === undefined || isUnsettled(known, doorsOf(meshService, standard()).mode)) schedule.soon(key, SOON_MS);
+      const { mode } = doorsOf(meshService, standard());
+      if (known === undefined || isUnsettled(known, mode) || hasNewPod(key)) schedule.soon(key, SOON_MS);
     },
     policyChanged: (key) => schedule.soon(key, AFTER_A_POLICY_MS),
   };
 }
 
-/** Until a pod was tried, and while one is open, each change of a pod is a reason to look. After that the rounds do. */
+/** Until a pod was tried, and while one is open, each change of a pod is a reason to look. After that new pods are, and the rounds do the rest. */
 const isUnsettled = ({ trial }: DoorsLooked, mode: MutualTLS): boolean =>
   mode === 'Strict' && (trial.closed === 0 || trial.openPods > 0);
 

@@ -35,7 +35,8 @@ export function nextPods(pods: readonly PodFacts[], book: TrialBook, most: numbe
     .map(({ pod }) => pod);
 }
 
-const isTriable = ({ injected, ready, terminating, finished, ip }: PodFacts): boolean =>
+/** Whether its doors say something: it is ready, and not on its way out. */
+export const isTriable = ({ injected, ready, terminating, finished, ip }: PodFacts): boolean =>
   injected && ready && !terminating && !finished && ip !== undefined;
 
 const trialOf = (book: TrialBook, { name, uid }: PodFacts): PodTrial | undefined => {

@@ -67,6 +67,20 @@ function scene(spec: Partial<MeshServiceSpecInput> = {}, podNames = ['web-0']) {
 }
 
 describe('the trial of doors', () => {
+  it('looks soon at a pod that is new, though the others were found closed', async () => {
+    const { clock, stop, trials, pods, ports } = scene();
+    trials.touched(KEY);
+    await clock.advance(60_000);
+    expect(trials.found(KEY).trial).to.deep.include({ closed: 1, openPods: 0 });
+    // Its node enforces nothing: the rules of older pods stay when an engine ends, and new pods get none.
+    pods.push(aPodFacts('web-1', { meshService: 'web', ip: '10.0.0.1' }));
+    ports.set('10.0.0.1:8080', 'open');
+    trials.touched(KEY);
+    await clock.advance(15_000);
+    expect(trials.found(KEY).trial).to.deep.include({ closed: 1, openPods: 1 });
+    stop.abort();
+  });
+
   it('finds a port closed when it does not answer and the sidecar does, and says so once', async () => {
     const { clock, stop, trials, tried, changed } = scene();
     trials.touched(KEY);
