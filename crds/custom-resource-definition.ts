@@ -94,7 +94,8 @@ export function meshServiceCrd() {
                 {
                   // A Secret and a Consul node are called after it: in one namespace those of a gateway are the same.
                   rule: `!(self.metadata.name in ['${EDGE_SERVICE}', '${GATEWAY_SERVICE}'])`,
-                  message: 'metadata.name may not be "landbridge-edge" or "landbridge-gateway": the gateways go by them',
+                  message:
+                    'metadata.name may not be "landbridge-edge" or "landbridge-gateway": the gateways go by them',
                 },
               ],
               properties: {

@@ -20,7 +20,9 @@ describe('the options of the benchmarks', () => {
   });
 
   it('are refused in one sentence where they are not understood', () => {
-    expect(() => readOptions(['--only', 'four'], MEASURES)).to.throw('unknown measure "four"; choose among one, two, three');
+    expect(() => readOptions(['--only', 'four'], MEASURES)).to.throw(
+      'unknown measure "four"; choose among one, two, three',
+    );
     for (const sizes of ['0', 'ten', '10,', '-3', '1.5']) {
       expect(() => readOptions([`--sizes=${sizes}`], MEASURES), sizes).to.throw('want numbers of pods');
     }

@@ -35,7 +35,7 @@ describe('envoyBootstrap', () => {
     ]);
   });
 
-  it('answers /ready in the family of the cluster's pods', () => {
+  it('answers /ready in the family that the pods of the cluster have', () => {
     expect(readyHostOf('10.244.1.7')).to.equal('0.0.0.0');
     expect(readyHostOf('fd00::7')).to.equal('::');
     expect(readyHostOf('')).to.equal('0.0.0.0');
