@@ -44,13 +44,13 @@ export async function tellDoors(options: {
   }
 }
 
-const doorsRequestOf = (reports: ReturnType<Doors['reports']>): DoorsRequest => ({
+export const doorsRequestOf = (reports: ReturnType<Doors['reports']>): DoorsRequest => ({
   instances: [...reports].slice(0, MAX_INSTANCES).map(([id, { listens, unseen, closed, problem, callers }]) => ({
     id,
     listens,
     ...(unseen ? { unseen } : {}),
     closed,
-    ...(problem === undefined ? {} : { problem: problem.slice(0, 250) }),
+    ...(problem === undefined ? {} : { problem: problem.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ').slice(0, 250) }),
     callers,
   })),
 });

@@ -136,9 +136,15 @@ export const refusalsRequest = z.strictObject({
 });
 export type RefusalsRequest = z.output<typeof refusalsRequest>;
 
-/** Of each list of addresses that a machine tells of an instance. */
+/** The bound of each list of addresses that a machine tells of an instance. */
 export const MAX_DOOR_ADDRESSES = 4;
-const doorAddresses = z.array(z.string().max(50)).max(MAX_DOOR_ADDRESSES);
+const doorAddress = z
+  .string()
+  .max(50)
+  .regex(/^[0-9a-f.:[\]]+$/, 'an IP address, with or without a port');
+const doorAddresses = z.array(doorAddress).max(MAX_DOOR_ADDRESSES);
+/** It is shown on terminals. */
+const oneLine = /^[^\x00-\x1f\x7f-\x9f]*$/;
 
 /**
  * How the apps of a host are reached past their sidecars. A path of its own, because a bridge refuses a beat with a field that
@@ -158,7 +164,7 @@ export const doorsRequest = z.strictObject({
         /** Rules on the host refuse who does not come from the host: tried. */
         closed: z.boolean(),
         /** Why they do not, though the MeshService is Strict. */
-        problem: z.string().max(250).optional(),
+        problem: z.string().max(250).regex(oneLine, 'one line of text').optional(),
         /** Addresses that hold a connection to the app past its sidecar now. */
         callers: doorAddresses,
       }),

@@ -54,7 +54,7 @@ export async function loginPorts(config = SSHD): Promise<Set<number>> {
   return new Set([22, ...texts.flatMap((text) => portsOfSshd(text.slice(0, MAX_CHARS)))]);
 }
 
-/** Of sshd_config(5): `Port 2222`, `ListenAddress 10.0.0.1:2222`, `ListenAddress [::]:2222`. */
+/** Reads sshd_config(5): `Port 2222`, `ListenAddress 10.0.0.1:2222`, `ListenAddress [::]:2222`. */
 export function portsOfSshd(text: string): number[] {
   return text.split('\n').flatMap((line) => {
     const [word = '', value = ''] = line.trim().split(/[\s=]+/);

@@ -1,4 +1,4 @@
-/** The ports of sidecars on machines: those that Consul documents, see agent/ports.ts. */
+/** The ports of sidecars on machines, see agent/ports.ts. */
 const SIDECARS = { first: 21_000, last: 21_255 };
 
 export interface ClosableInput {
@@ -24,7 +24,7 @@ export interface Closable {
   refused: RefusedPort[];
 }
 
-/** Which of the ports root closes. Nobody may be locked out of a machine, whatever a MeshService or the agent's user says. */
+/** Chooses the ports that root closes. Nobody may be locked out of a machine, whatever a MeshService or the agent's user says. */
 export function closablePorts({ asked, joined, logins, own }: ClosableInput): Closable {
   const ports = [...new Set(asked)].sort((a, b) => a - b);
   const refused = ports.flatMap((port) => {

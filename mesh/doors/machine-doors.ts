@@ -1,6 +1,6 @@
 import type { MutualTLS } from '../../crds/doors.ts';
 
-/** What a MeshService says of the doors of its instances on machines. */
+/** The wish of a MeshService for its instances on machines. */
 export interface PlannedDoors {
   mode: MutualTLS;
   /** Ports that stay open under Strict. */
@@ -15,7 +15,7 @@ export interface DoorOf {
 }
 
 export interface WantedDoors {
-  /** Ports to close, and ports to open, in order. Of any other nothing is said: it stays as it is. */
+  /** Ports to close, and ports to open, in order. Any other port stays as it is. */
   close: number[];
   open: number[];
   /** Why a port of a Strict instance is not to be closed, by port. */
@@ -23,7 +23,7 @@ export interface WantedDoors {
 }
 
 /**
- * What the MeshServices want of the app ports. Absence says nothing: while nobody knows what a MeshService says (an earlier
+ * The app ports that MeshServices want closed or open. Absence says nothing: while nobody knows what a MeshService says (an earlier
  * bridge, a plan that was lost) a port stays as it is. A port that two services share is open when one of them wants it open.
  */
 export function wantedDoors(
@@ -53,7 +53,7 @@ export function wantedDoors(
 const closes = ({ mode, plaintextPorts }: PlannedDoors, port: number): boolean =>
   mode === 'Strict' && !plaintextPorts.includes(port);
 
-/** What a machine tells of one instance's door. */
+/** The state of one instance's door, by its machine. */
 export interface DoorReport {
   /** Addresses beyond loopback on which the app listens, `address:port`. */
   listens: string[];
@@ -63,11 +63,11 @@ export interface DoorReport {
   closed: boolean;
   /** Why they are not, one sentence. */
   problem?: string | undefined;
-  /** Who holds a connection to the app's port now that does not come from the machine itself; not all of them. */
+  /** Some of the addresses that hold a connection to the app's port now, without the machine's own. */
   callers: string[];
 }
 
-/** What people should know of the door of one instance; undefined: it is as its MeshService wants it. */
+/** A sentence for people about the door of one instance; undefined: it is as its MeshService wants it. */
 export function doorNote(doors: PlannedDoors | undefined, port: number, report: DoorReport): string | undefined {
   const { listens, unseen, closed, problem, callers } = report;
   if (port === 0) return undefined;

@@ -109,7 +109,7 @@ describe('the doors of a machine', function () {
     expect(await namespace.run('nft', 'list', 'tables')).to.equal('table inet theirs\n');
   });
 
-  it('are told to be open under Strict while nobody may set rules, and the instance goes on', async () => {
+  it('stay open under Strict while nobody may set rules; vm status says so, and the instance goes on', async () => {
     says('Strict');
     const { door } = await eventually('it is told', 20_000, async () => {
       const now = await instance();
@@ -192,7 +192,7 @@ describe('the doors of a machine', function () {
     expect(await plain(3)).to.deep.equal({ ECONNREFUSED: 3 });
   });
 
-  it('are closed again within seconds when somebody flushes all rules, and it is told meanwhile', async () => {
+  it('are closed again within seconds when somebody flushes all rules; vm status and the bridge say so meanwhile', async () => {
     await enforced(true);
     await stopRoot();
     await namespace.run('nft', 'flush', 'ruleset');

@@ -40,7 +40,7 @@ describe('admission', () => {
     expect(serviceFacts(aMeshService('web', { protocol: 'tcp' }))).to.include({ waitsForCaller: false });
   });
 
-  it('says who may reach the app past its sidecar: the MeshService, or the installation for those that do not say it', () => {
+  it('gives the mode of the doors from the MeshService, or else from the installation', () => {
     const planOf = (spec: object, standard?: 'Strict' | 'Permissive') => {
       const admission = admit(
         mirror([serviceFacts(aMeshService('web', { ...external('r'), ...spec }), standard)]),

@@ -11,8 +11,8 @@ import { closeDoors } from '../../../../cli/vm/close-doors.ts';
 import { doorUnits } from '../../../../cli/vm/door-units.ts';
 import { joinedPorts, loginPorts, portsOfSshd } from '../../../../cli/vm/joined-ports.ts';
 
-/** Root's part without nft: an empty PATH would still find it, so what is asked is never to be closed here. */
-describe('what root makes of the wish to close ports', () => {
+/** Root's part without nft, which an empty PATH would still find: no port is ever closed here. */
+describe('the part of root in closing ports', () => {
   let folder: string;
   let settings: Settings;
   const definition = (text: string, file = 'a.yaml'): Promise<void> =>

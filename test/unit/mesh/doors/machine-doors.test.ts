@@ -30,7 +30,7 @@ describe('the doors that a machine wants', () => {
     });
   });
 
-  it('are open for a port that two services have when one of them is Permissive, and it is told', () => {
+  it('are open for a port that two services have when one of them is Permissive, and a sentence says so', () => {
     const plans = [
       { service: 'a', doors: strict },
       { service: 'b', doors: permissive },
@@ -44,7 +44,7 @@ describe('the doors that a machine wants', () => {
 describe('the ports that root closes', () => {
   const input = { joined: new Set([8080, 22, 2222, 21_007, 8653]), logins: new Set([22, 2222]), own: new Set([8653]) };
 
-  it('are those that root let join, and never a port for logins, for sidecars or of the agent itself', () => {
+  it('are app ports that root let join, and never a port for logins, for sidecars or of the agent itself', () => {
     const { closed, refused } = closablePorts({ ...input, asked: [2222, 22, 8080, 8080, 21_007, 8653, 5432] });
     expect(closed).to.deep.equal([8080]);
     expect(refused.map(({ port }) => port)).to.deep.equal([22, 2222, 5432, 8653, 21_007]);
@@ -54,7 +54,7 @@ describe('the ports that root closes', () => {
     expect(refused[2]!.why).to.match(/^port 5432 is no app port of an instance in services.d, so it is not closed/);
   });
 
-  it('are within what root allowed, whatever is asked', () => {
+  it('are within the allowance of root for any wish of the agent', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 65_535 })), (asked) => {
         const { closed, refused } = closablePorts({ ...input, asked: [...asked, 22, 8080] });
