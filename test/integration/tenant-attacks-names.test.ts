@@ -108,11 +108,12 @@ describe("a hostile tenant and another team's name", function () {
 
   it("cannot reach into the other team's namespace at all", async () => {
     const metadata = { name: 'payments', namespace: 'shop' };
-    for (const attempt of [
+    const attempts = [
       scene.mallory.patchMerge(meshServices, 'payments', 'shop', { spec: { access: [{ from: 'till' }] } }),
       scene.mallory.get(secrets, 'payments-landbridge', 'shop'),
       scene.mallory.apply(meshServices, { metadata, spec: {} }),
-    ])
-      expect(await scene.refused(attempt)).to.match(/cannot (patch|get) resource .* in the namespace "shop"/);
+    ];
+    for (const said of await Promise.all(attempts.map(scene.refused)))
+      expect(said).to.match(/cannot (patch|get) resource .* in the namespace "shop"/);
   });
 });
