@@ -18,6 +18,8 @@ export const engineTools: readonly Tool[] = [
 
 export const labTools: readonly Tool[] = [
   { command: 'ip', package: 'iproute2' },
+  // Tests of machines close ports with it.
+  { command: 'nft', package: 'nftables' },
   { command: 'mmdebstrap', package: 'mmdebstrap' },
   { command: 'systemd-nspawn', package: 'systemd-container' },
   { command: 'javac', package: 'default-jdk-headless' },

@@ -41,7 +41,10 @@ const commands: Record<string, LabCommand> = {
     },
   },
   stop: { alone: checkRoot, run: stop },
-  parts: { alone: checkMachine, run: prepare },
+  parts: {
+    alone: checkMachine,
+    run: (progress, args) => prepare(progress, { forTests: args.includes('--for-tests') }),
+  },
   click: { run: async ({ say }) => click((await runningLab()).edge, say) },
   edge: {
     run: async ({ say }) => {

@@ -10,7 +10,7 @@ import { loadImages } from './load-images.ts';
 import { checkSubnet, startNetwork } from './network.ts';
 import { nodeImageParts } from './node-image/assemble.ts';
 import { ensureNodeImage } from './node-image/ensure-node-image.ts';
-import { ensurePart, partIsCached } from './parts/ensure-part.ts';
+import { ensureFolder, ensurePart, partIsCached } from './parts/ensure-part.ts';
 import { parts } from './parts/table.ts';
 import { kubeconfigFile, logDirectory, stateDirectory } from './paths.ts';
 import { bringIn, makeProduct } from './product.ts';
@@ -64,14 +64,16 @@ export async function start(progress: Progress): Promise<void> {
   writeFileSync(readyFile, `${new Date().toISOString()}\n`);
 }
 
-/** Debian packages, and then the parts, which is all that a test without a lab needs. */
-export async function prepare(progress: Progress): Promise<void> {
+/** Debian packages, and then the parts of a test without a lab; `forTests`: of every test. */
+export async function prepare(progress: Progress, { forTests = false } = {}): Promise<void> {
   const docker = await hostEngineAnswers();
   await installTools(docker ? labTools : [...engineTools, ...labTools], progress);
   announce(progress);
   // All at once: Go builds are made one after the other, and downloads and Debian roots beside them.
   const wanted = ['consul', 'etcd', 'kube-apiserver', 'envoy', 'node', ...(docker ? [] : nodeImageParts)];
-  await Promise.all(wanted.map((part) => ensurePart(part, progress)));
+  await Promise.all(
+    forTests ? parts.map((part) => ensureFolder(part, progress)) : wanted.map((part) => ensurePart(part, progress)),
+  );
 }
 
 /** How long a first start will take, so that nobody thinks it hangs. */
