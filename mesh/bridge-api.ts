@@ -206,7 +206,8 @@ export const brakeRequest = z.strictObject({
 export const externalRequest = z.strictObject({
   site: name.default('external'),
   service: name,
-  address: z.union([z.ipv4(), z.ipv6(), z.hostname()]),
+  // The pattern and not the format `hostname` of JSON Schema, which knows no dot at the end.
+  address: z.union([z.ipv4(), z.ipv6(), z.string().regex(z.regexes.hostname, 'Invalid hostname')]),
   port,
   check: checkSpec,
   tags: z.array(z.string().max(128)).max(32).default([]),

@@ -22,7 +22,7 @@ describe('names through the bridge', function () {
   });
   beforeEach(() => {
     asked.length = 0;
-    answer = () => Promise.resolve(Buffer.from('the words of Consul'));
+    answer = () => Promise.resolve(Buffer.from('what Consul said'));
   });
   after(() => bridge.stop());
 

@@ -48,6 +48,7 @@ function othersOf(schema: z.ZodType, now: unknown, key: string): unknown[] {
     return (schema.options as z.ZodLiteral[]).flatMap(({ values }) => [...values]).filter((one) => one !== now);
   if (schema instanceof z.ZodNumber) return [(now as number) + ((now as number) < schema.maxValue! ? 1 : -1)];
   if (schema instanceof z.ZodArray) return [LISTS.find(([end]) => end.test(key))?.[1] ?? ['other']];
+  if (key === 'edge.hosts') return [{ 'shop.example': ['shop'] }];
   if (schema instanceof z.ZodRecord) return [key === 'affinity' ? AFFINITY : { 'example.org/one': 'other' }];
   if (schema instanceof z.ZodString) return [TEXTS.find(([end]) => end.test(key))?.[1] ?? 'other'];
   throw new Error(`no other value is known for ${key}, a ${schema.def.type}`);
