@@ -313,7 +313,11 @@ interface Review {
 
 /** As the API server asks: over TLS, trusting only the operator's CA, by the Service's name. */
 function review(port: number, ca: string, object: object): Promise<Review> {
-  const body = { request: { uid: 'u', kind: { kind: 'Pod' }, namespace: 'shop', operation: 'CREATE', object } };
+  const body = {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: { uid: 'u', kind: { kind: 'Pod' }, namespace: 'shop', operation: 'CREATE', object },
+  };
   return new Promise((resolve, reject) => {
     const asked = request(
       { host: '127.0.0.1', port, ca, servername: 'landbridge-webhook.landbridge.svc', path: '/mutate', method: 'POST' },
