@@ -23,7 +23,7 @@ const condition = {
 
 const status = {
   type: 'object',
-  // kstatus takes an object without a status for one that is done: what nobody looked at yet has to say so.
+  // kstatus takes an object without a status for one that is done, so a new object has to say that nobody has looked at it yet.
   // https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
   default: { observedGeneration: -1 },
   properties: {

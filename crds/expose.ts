@@ -14,7 +14,7 @@ const path = z
   .max(256)
   .regex(/^\/[A-Za-z0-9\-._~!$&'()+,;=:@/]*$/);
 
-/** What of a service the edge gateway serves to those outside the mesh. */
+/** The part of a service that the edge gateway serves to clients outside the mesh. */
 export const exposeSettings = z
   .strictObject({
     hosts: z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What an HTTP request can be told apart by; shared by routes (spec.traffic) and access rules (spec.access). */
+/** The features that distinguish HTTP requests; shared by routes (spec.traffic) and access rules (spec.access). */
 
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'] as const;
 
@@ -53,7 +53,7 @@ const ONE_OF = (fields: string[], what: string) => ({
 export const headerMatch = z
   .strictObject({
     name: headerName.describe('Name of the header, in lower case.'),
-    present: z.literal(true).optional().describe('The header is there, whatever its value.'),
+    present: z.literal(true).optional().describe('The header is there with any value.'),
     exact: text.optional(),
     prefix: text.optional(),
     suffix: text.optional(),

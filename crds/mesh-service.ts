@@ -19,7 +19,7 @@ export const SIDECAR_ADMIN_PORT = 19000;
 export const HOST_PORTS = { first: 22000, last: 22999 };
 export const RESERVED_PORTS = [SIDECAR_ADMIN_PORT, SIDECAR_PORT, SIDECAR_READY_PORT];
 
-/** RFC 1123 label: what both Consul DNS and Kubernetes accept as a name. */
+/** RFC 1123 label, which both Consul DNS and Kubernetes accept as a name. */
 const name = z
   .string()
   .min(1)
@@ -172,7 +172,7 @@ export const meshServiceSpec = z
 
 /** What `kubectl apply` sends, before defaults. */
 export type MeshServiceSpecInput = z.input<typeof meshServiceSpec>;
-/** With defaults filled in: what the core works on. */
+/** With defaults filled in, as the core works on it. */
 export type MeshServiceSpec = z.output<typeof meshServiceSpec>;
 
 export interface MeshServiceStatus {

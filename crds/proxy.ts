@@ -15,8 +15,7 @@ const amounts = z.strictObject({ cpu: proxyCpu.optional(), memory: proxyMemory.o
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'critical'] as const;
 
 /**
- * The proxy beside each instance. Every default is what a service gets that says nothing; of those that name it, the values
- * of the chart may say another, which then is in the CRD.
+ * The proxy beside each instance. A service without a word about it gets the defaults. Where a default names the values of the chart, these can set another, which then is in the CRD.
  */
 export const proxySettings = z
   .strictObject({
@@ -85,7 +84,7 @@ export const proxySettings = z
           .meta({ 'x-kubernetes-list-type': 'set' }),
       })
       .prefault({})
-      .describe('Statistics beyond those that every proxy has.'),
+      .describe('Statistics beyond the standard ones of every proxy.'),
   })
   .prefault({})
   .describe(

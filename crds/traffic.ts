@@ -84,7 +84,7 @@ const retries = z
         'Idempotent: only GET, HEAD, OPTIONS, TRACE, PUT and DELETE are tried again on what is given above; other methods only when no instance has seen the request (connect-failure, refused-stream). All: whatever the method. Default: Idempotent.',
       ),
   })
-  .describe('http, http2, grpc. There is no field for a timeout per try: Consul has no place for one.');
+  .describe('http, http2, grpc. A timeout per try has no field, since Consul has no place for one.');
 
 const headerValues = z.record(headerName, z.string().max(1024)).meta({
   maxProperties: 16,

@@ -4,8 +4,8 @@ import { proxySettings } from '../crds/proxy.ts';
 import { MAX_PROBES, name, probeRequest } from './bridge-api.ts';
 
 /**
- * What the bridge answers. The OpenAPI document is made from these, and the handlers' types are theirs. A bridge of an
- * earlier version leaves out what is optional here; whoever reads an answer passes over fields that it does not know.
+ * The answers of the bridge. The OpenAPI document and the handlers' types come from these shapes. A bridge of an earlier version leaves
+ * out optional fields. A reader passes over fields that it does not know.
  */
 
 const port = z.int().min(0).max(65535);
@@ -33,7 +33,7 @@ export const plannedDoors = z.strictObject({
   plaintextPorts: z.array(port),
 });
 
-/** What the MeshService says about one service of the host. */
+/** The words of the MeshService about one service of the host. */
 export const servicePlan = z.strictObject({
   service: z.string(),
   protocol: z.enum(['tcp', 'http', 'http2', 'grpc']),
@@ -69,12 +69,12 @@ export const renewAnswer = z.strictObject({ certificate: z.string(), bridgeCa: z
 
 export const beatAnswer = z.strictObject({
   leaseMs: milliseconds,
-  /** What the MeshServices of the host's services say now. */
+  /** The present words of the MeshServices of the host's services. */
   services: z.array(servicePlan),
   tokens: z.array(z.strictObject({ service: z.string(), token: z.string(), expiresAt: time })),
-  /** Services of the host that no MeshService admits (any more), each with the sentence to show. */
+  /** Services of the host that no MeshService admits now, each with the sentence to show. */
   refused: z.array(z.strictObject({ service: z.string(), message: z.string() })),
-  /** What could not be written or issued just now, one sentence each. It is tried again without being asked. */
+  /** Failures to write or issue something just now, one sentence each. The bridge tries again by itself. */
   problems: z.array(z.string()),
 });
 
@@ -126,11 +126,11 @@ const instanceRow = z.strictObject({
   port,
   health,
   output: z.string(),
-  /** The mark on it; `-` when there is none. */
+  /** The mark on it; `-` without one. */
   owner: z.string().optional(),
   /** RFC 3339, since when it is known; undefined: nobody wrote it down. */
   since: z.string().optional(),
-  /** What else people should know; undefined: nothing. */
+  /** A warning for people; undefined without one. */
   note: z.string().optional(),
   /** How the app is reached past its sidecar, where it should not be or nobody has said; undefined: as it should be. */
   door: z.string().optional(),
@@ -149,10 +149,10 @@ export const instancesAnswer = z.strictObject({
 export const registerAnswer = z.strictObject({
   name,
   site: name,
-  /** Of the first check. */
+  /** The result of the first check. */
   health,
   output: z.string(),
-  /** What Consul has not taken yet; it is tried until it has. */
+  /** The part that Consul has not taken yet. It is tried until Consul takes it. */
   problems: z.array(z.string()),
 });
 
@@ -173,7 +173,7 @@ export const revokeAnswer = z.strictObject({
   host: name,
   /** Connections of the host that were cut. */
   connections: z.int().min(0),
-  /** What Consul has not taken yet; it is tried until it has. */
+  /** The part that Consul has not taken yet. It is tried until Consul takes it. */
   problems: z.array(z.string()),
 });
 

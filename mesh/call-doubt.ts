@@ -21,7 +21,7 @@ export function skewProblem(whose: string, skewMs: number | undefined): string |
   return `${whose} is ${by} the bridge's: ${SET_IT}`;
 }
 
-/** A change below this, or below a tenth, is no news: a beat tells its time in whole seconds and arrives later. */
+/** A change below this, or below a tenth, does not count: a beat tells its time in whole seconds and arrives later. */
 const SKEW_NEWS_MS = 5000;
 
 /** The skew to tell after a beat, so that a sentence does not change from beat to beat. */

@@ -4,7 +4,7 @@ import { equal } from './equal.ts';
 import type { ConfigChange } from './plan.ts';
 import { joinsOthers, withoutOthers } from './traffic/joins.ts';
 
-/** Of the gateways, whose walks have the order between names. */
+/** Kinds of the gateways, whose walks have the order between names. */
 const OTHER_KINDS = [...EDGE_KINDS, ...GATEWAY_KINDS];
 
 type Kind = ConfigEntry['Kind'];
@@ -33,7 +33,7 @@ type Wanted = Partial<Record<Kind, ConfigEntry>>;
 export function configSteps(held: Record<string, HeldConfig>, wanted: Record<string, ConfigEntry>): ConfigChange[] {
   const kept = new Set(Object.values(wanted).map(({ Name }) => Name));
   const names = new Set([...Object.values(held).map(({ entry }) => entry.Name), ...kept]);
-  // Names that are given up come first: what is renamed is never there twice.
+  // Names that are given up come first, so a renamed entry is never there twice.
   const order = [...names].sort((a, b) => Number(kept.has(a)) - Number(kept.has(b)) || (a < b ? -1 : 1));
   return order.flatMap((Name) => {
     const pick = <T>(from: Record<string, T>): Partial<Record<Kind, T>> =>

@@ -21,7 +21,7 @@ export function consulCluster(input: Input) {
     name: 'consul',
     type: 'STRICT_DNS',
     // The default asks for AAAA first, with every name of the search list and then the bare name: with a resolver that does not
-    // know `.svc` this cost every pod two seconds at its start. IPv6 is asked for where there is no IPv4.
+    // know `.svc` this cost every pod two seconds at its start. IPv6 is asked for where IPv4 is missing.
     dns_lookup_family: 'V4_PREFERRED',
     connect_timeout: '1s',
     // A silent server is noticed by TCP keep-alive and HTTP/2 pings, not by the next change.

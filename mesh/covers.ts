@@ -23,8 +23,7 @@ function isEmpty(held: unknown): boolean {
 }
 
 /**
- * What is held, with the entries that cover a wanted one taken for it. For kinds to which Consul's controllers write
- * themselves, as the status of an http-route: a comparison of all fields would never come to rest.
+ * The held state, in which an entry that covers a wanted one stands for it. For kinds to which Consul's controllers write themselves, as the status of an http-route: a comparison of all fields would never come to rest.
  */
 export function coveredBy(actual: ActualState, desired: CatalogState): ActualState {
   const config = Object.entries(actual.config).map(([key, held]) => {

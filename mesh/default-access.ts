@@ -7,7 +7,7 @@ export type DefaultAccess = (typeof DEFAULT_ACCESS)[number];
 
 const RULES: Record<DefaultAccess, AccessRule[]> = { None: [], Mesh: [{ from: '*' }] };
 
-/** What is said, be it an empty list, stands; only where spec.access is not there the default of the installation is put. */
+/** A list in spec.access stands, even an empty one. A missing one gets the default of the installation. */
 export const withDefaultAccess = (meshService: MeshService, standard: DefaultAccess): MeshService =>
   meshService.spec.access === undefined
     ? { ...meshService, spec: { ...meshService.spec, access: RULES[standard] } }

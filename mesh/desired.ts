@@ -10,7 +10,7 @@ import { waitsForCaller } from './traffic/banner.ts';
 import type { TrafficProblem } from './traffic/problems.ts';
 import { configEntries } from './traffic/entries.ts';
 
-/** What was asked, and the pods behind it: everything the core needs to know of one MeshService. */
+/** The MeshService and its pods: everything that the core needs to know of it. */
 export interface Intent {
   cluster: string;
   namespace: string;
@@ -19,7 +19,7 @@ export interface Intent {
   meshService: MeshService | undefined;
   /** Injected pods of the MeshService, any phase. */
   pods: PodFacts[];
-  /** Names in Consul that earlier walks may have written under: what is no longer asked for is removed there. */
+  /** Names in Consul under which earlier walks may have written. Entries there that nobody wants now are removed. */
   formerServices: string[];
   /** The Pod Security standard that the namespace enforces; undefined: none that is known. */
   podSecurity?: string | undefined;
@@ -31,7 +31,7 @@ export interface Intent {
   rivals?: string[];
   /** Which other MeshService selects the same pods, in a sentence; `yields`: the other is older, and has them. */
   overlap?: { message: string; yields: boolean } | undefined;
-  /** What the rules between MeshServices say of it (mesh/traffic/problems.ts). */
+  /** The findings of the rules between MeshServices (mesh/traffic/problems.ts). */
   problems?: TrafficProblem[] | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface Desired extends CatalogState {
   rivals: string[] | undefined;
 }
 
-/** What Consul should hold for a MeshService. An intent without MeshService asks for nothing, so everything becomes a removal. */
+/** The wanted state in Consul for a MeshService. An intent without MeshService asks for nothing, so everything becomes a removal. */
 export function desiredState(intent: Intent): Desired {
   const { cluster, namespace, name, meshService } = intent;
   const owner = meshServiceOwner(cluster, namespace, name);
@@ -95,9 +95,7 @@ export function desiredState(intent: Intent): Desired {
 type Made = Registration[] | 'portNotFound';
 
 /**
- * What was made before for the same pod of the same spec: both are replaced, never changed, when anything about them
- * does. So a walk makes anew what changed alone, and the diff knows the rest by identity. Nothing is kept that nobody
- * else keeps.
+ * The registrations that an earlier walk made for the same pod and spec objects, which are replaced and never changed. So a walk makes only changed parts again, and the diff knows the rest by identity. The memory keeps nothing alive.
  */
 const madeBefore = new WeakMap<PodFacts, { spec: MeshService['spec']; cluster: string; service: string; made: Made }>();
 
@@ -150,7 +148,7 @@ function podInstance(
   };
 }
 
-/** What the pod has counts: one that was made without a host port is reached as before. */
+/** The port of the pod itself counts: a pod without a host port is reached as before. */
 const atItsNode = ({ hostIp, hostPort }: PodFacts): Instance['reachedAt'] =>
   hostIp === undefined || hostPort === undefined ? undefined : { address: hostIp, port: hostPort };
 

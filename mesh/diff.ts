@@ -11,7 +11,7 @@ export interface HeldConfig {
   modifyIndex: number;
 }
 
-/** What Consul holds where this owner's entries go, whoever wrote it. */
+/** The state in Consul at the places of this owner's entries, written by anybody. */
 export interface ActualState {
   node: NodeEntry | undefined;
   /** By `Kind/Name`. */
@@ -75,7 +75,7 @@ function removals(desired: CatalogState, actual: ActualState): Change[] {
   return changes;
 }
 
-/** Flips before registrations: what takes no more traffic does not wait behind hundreds that are new. */
+/** Flips before registrations, so an instance that leaves does not wait behind hundreds of new ones. */
 function writes(desired: CatalogState, actual: ActualState): Change[] {
   if (desired.node === undefined) return [];
   const { registrations, ...node } = desired.node;
@@ -91,7 +91,7 @@ function writes(desired: CatalogState, actual: ActualState): Change[] {
   return [...nodeChange, ...flips, ...registers];
 }
 
-/** The usual case, for which nothing is made: what is held is the very object that was asked for, or equals it. */
+/** The usual case, for which nothing is made: the held object is the wanted one itself, or equals it. */
 const holds = (held: Registration | undefined, wanted: Registration): boolean =>
   held === wanted ||
   (held !== undefined &&

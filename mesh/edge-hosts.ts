@@ -9,19 +9,19 @@ export interface HostClaim {
   uid: string;
 }
 
-/** What is remembered of a host that a namespace has. */
+/** The record of a host that a namespace has. */
 export interface HostRecord {
   namespace: string;
   /** The lower one of two was there first. Roughly ms since the epoch; no two are the same. */
   since: number;
   sharedWith: readonly string[];
-  /** No MeshService of the namespace asks for it any more; from then on others may have it. */
+  /** When the last MeshService of the namespace gave it up. After a time others can have it. */
   freeAtMs?: number | undefined;
 }
 
 export type HostRecords = ReadonlyMap<string, HostRecord>;
 
-/** The administrator's word: which namespaces may have a host, what a star covers, or (`*`) all else. */
+/** The administrator's word: the namespaces that may have a host, the hosts of a star, or (`*`) all others. */
 export type HostRules = ReadonlyMap<string, readonly string[]>;
 
 /** So long a namespace keeps a host that none of its MeshServices asks for. */
@@ -39,8 +39,7 @@ export interface Hosts {
 }
 
 /**
- * A host, and what its star covers, belongs to the namespace that was the first to expose it. What was remembered goes
- * first, so that no age of a MeshService takes a host away; of those that are new the older.
+ * A host, with the hosts of its star, belongs to the namespace that was the first to expose it. Records go first, so that no age of a MeshService takes a host away. Among new claims the older one wins.
  *
  *   records of before, in their order -> new claims, by age -> what is left over waits
  *
@@ -139,7 +138,7 @@ const relation = (host: string, other: string): string => {
 const sharedOf = (claims: readonly HostClaim[]): string[] =>
   [...new Set(claims.flatMap(({ sharedWith }) => sharedWith))].sort();
 
-/** By uid where both came in the same second. */
+/** The uid decides between two of the same second. */
 const olderFirst = (a: HostClaim, b: HostClaim): number => {
   const [left, right] = [a, b].map(({ createdAt, uid, host }) => `${createdAt} ${uid} ${host}`);
   return left! < right! ? -1 : left === right ? 0 : 1;

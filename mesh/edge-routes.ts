@@ -14,9 +14,7 @@ type Json = Record<string, unknown>;
 const parent = (SectionName: string) => [{ Kind: 'api-gateway', Name: EDGE_SERVICE, SectionName }];
 
 /**
- * A route that is always there and leads to nobody. Consul 1.22 ends its watches of services that are served no more only
- * when it hears of a route that still is (handleRouteConfigUpdate in agent/proxycfg/api_gateway.go). Without any, the
- * watch of the last one stays, what it tells is thrown away, and when that service is exposed again Consul thinks it has
+ * A route that is always there and leads to nobody. Consul 1.22 ends its watches of services that are not served any longer only when it hears of a route that still is (handleRouteConfigUpdate in agent/proxycfg/api_gateway.go). Without any, the watch of the last one stays, its news are thrown away, and when that service is exposed again Consul thinks it has
  * a watch: Envoy then waits for a route that never comes. A route needs a service of its protocol to be bound: the
  * gateway's own name, which has no instance that could be called.
  */
@@ -32,7 +30,7 @@ export const FIRST_ROUTE: Unowned[] = [
   },
 ];
 
-/** One route for the hosts that are said in full, one for those that begin with a star. */
+/** One route for hosts without a star, one for hosts with a star. */
 export function httpRoutes({ service, expose, traffic }: Exposure): Unowned[] {
   const tries = triesOf({}, traffic ?? {});
   const whole = expose.hosts.filter((host) => !isWildcard(host));

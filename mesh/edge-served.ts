@@ -21,7 +21,7 @@ export interface Served {
 /**
  * Decides host by host, so that a host that is another's costs a MeshService no more than this host.
  *
- *   claims -> hosts and their namespaces -> exposures that may be served -> for each host: who has which path
+ *   claims -> hosts and their namespaces -> exposures that may be served -> for each host: the owner of each path
  */
 export function served({ exposures, certificates, hosts: before, rules, nowMs }: EdgeInput): Served {
   const hosts = ownHosts(exposures.flatMap(claimsOf), before ?? new Map(), rules ?? new Map(), nowMs);
@@ -76,7 +76,7 @@ export function served({ exposures, certificates, hosts: before, rules, nowMs }:
   };
 }
 
-/** One entry a certificate, whatever number of Secrets has it: one alone is served to clients that name no host, too. */
+/** One entry a certificate, even when several Secrets hold it: one alone is served to clients that name no host, too. */
 function serve(
   secure: Map<string, ServedCertificate>,
   exposure: Exposure,
@@ -103,7 +103,7 @@ const keyOf = ({ namespace, name }: Exposure): string => `${namespace}/${name}`;
 export const secretKey = ({ namespace, expose }: Pick<Exposure, 'namespace' | 'expose'>): string =>
   `${namespace}/${expose.tlsSecret}`;
 
-/** Who came first keeps a host and path: a later MeshService takes no traffic from it. */
+/** The first MeshService keeps a host and path: a later one takes no traffic from it. */
 const olderFirst = (a: Exposure, b: Exposure): number =>
   [a.createdAt, a.uid, keyOf(a)].join(' ') < [b.createdAt, b.uid, keyOf(b)].join(' ') ? -1 : 1;
 

@@ -44,11 +44,11 @@ export interface EdgeInput {
   cluster: string;
   ports: EdgePorts;
   exposures: Exposure[];
-  /** By `namespace/secret`; or the sentence of why there is none. */
+  /** Keyed by `namespace/secret`; or the sentence that says why it is missing. */
   certificates: Map<string, Certificate | string>;
   /** Which namespace has which host, as it was before. Default: none has any. */
   hosts?: HostRecords;
-  /** Default: who comes first has a host. */
+  /** Default: the first namespace has a host. */
   rules?: HostRules;
   nowMs: number;
 }
@@ -63,14 +63,14 @@ export interface DesiredEdge extends CatalogState {
 
 /**
  * Consul 1.22 takes no passive health check for an api-gateway, so its Envoy has its own: five failures in a row, left for
- * 30 s. That leaves at most a tenth of the instances, which of few is none; sidecars leave half.
+ * 30 s. That leaves at most a tenth of the instances, so none of a few; sidecars leave half.
  */
 export const EDGE_RUNTIME = { 'outlier_detection.max_ejection_percent': MAX_EJECTED_PERCENT };
 
 export const edgeOwner = (cluster: string): string => `edge/${cluster}`;
 export const edgeNode = (cluster: string): string => podsNode(cluster, NAMESPACE, EDGE_SERVICE);
 
-/** What Consul shall hold for the edge gateway: its registration, and all that is exposed through it. */
+/** The wanted state in Consul for the edge gateway: its registration, and all that is exposed through it. */
 export function edgeState(input: EdgeInput): DesiredEdge {
   const { cluster, ports } = input;
   const owner = edgeOwner(cluster);

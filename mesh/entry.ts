@@ -52,7 +52,7 @@ export interface ServiceEntry {
   Proxy?: ProxyEntry;
 }
 
-/** One service registration with its checks: what one PUT /v1/catalog/register writes. */
+/** One service registration with its checks, as one PUT /v1/catalog/register writes it. */
 export interface Registration {
   service: ServiceEntry;
   checks: CheckEntry[];
@@ -62,7 +62,7 @@ export interface NodeEntry {
   Node: string;
   Address: string;
   Meta: Record<string, string>;
-  /** By service ID. */
+  /** Keyed by service ID. */
   registrations: Record<string, Registration>;
 }
 
@@ -96,7 +96,7 @@ export interface ConfigEntry {
   [field: string]: unknown;
 }
 
-/** What Consul holds, or should hold, for one owner: at most one node, and config entries by `Kind/Name`. */
+/** The state in Consul for one owner, present or wanted: at most one node, and config entries by `Kind/Name`. */
 export interface CatalogState {
   node: NodeEntry | undefined;
   config: Record<string, ConfigEntry>;

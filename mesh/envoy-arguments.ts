@@ -12,11 +12,11 @@ export interface EnvoyArguments {
 }
 
 export interface HotRestart {
-  /** The same for a process and those that take over from it, and nobody else's on the machine. */
+  /** The same for a process and its successors, and for no other process on the machine. */
   baseId: number;
   /** 0, and one more for each process that takes over. */
   epoch: number;
-  /** What the paths of their sockets begin with. */
+  /** The beginning of the paths of their sockets. */
   socket: string;
 }
 

@@ -10,7 +10,7 @@ export function equal(a: unknown, b: unknown): boolean {
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
   for (const key in left) if (!equal(left[key], right[key])) return false;
-  // What both hold was compared above.
+  // The values in both were compared above.
   for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
   return true;
 }

@@ -15,7 +15,7 @@ export interface LinkCandidate {
   createdAt: string;
 }
 
-/** One instance of a name, whoever registered it. */
+/** One instance of a name, registered by anybody. */
 export interface FoundInstance {
   node: string;
   service: Pick<ServiceEntry, 'ID' | 'Meta'>;
@@ -23,7 +23,7 @@ export interface FoundInstance {
 
 export interface GatewayInput {
   cluster: string;
-  /** Of the gateway, any phase. */
+  /** Pods of the gateway, in any phase. */
   pods: PodFacts[];
   candidates: LinkCandidate[];
   /** By name in Consul, of candidates that have an instance without a sidecar. */
@@ -48,8 +48,7 @@ export const GATEWAY_LINKS = 32;
 export const GATEWAY_CLAIMS = Array.from({ length: GATEWAY_LINKS }, (_, index) => `link${index}`);
 
 /**
- * The claims of a login that stands for these services; those that are more than there are claims are left out. All claims
- * are always there: of one that is not, Consul finds that it differs from the empty text, and refuses the login.
+ * The claims of a login that stands for these services; services beyond the number of claims are left out. All claims are always there: Consul takes a missing one for different from the empty text, and refuses the login.
  */
 export const claimsOf = (links: readonly string[]): Record<string, string> =>
   Object.fromEntries(GATEWAY_CLAIMS.map((claim, index) => [claim, links[index] ?? '']));
@@ -69,7 +68,7 @@ export const GATEWAY_STREAM_SECONDS = 10;
 export const gatewayOwner = (cluster: string): string => `gateway/${cluster}`;
 export const gatewayNode = (cluster: string): string => podsNode(cluster, NAMESPACE, GATEWAY_SERVICE);
 
-/** What Consul shall hold for the terminating gateway: its pods, and the services that it stands for. */
+/** The wanted state in Consul for the terminating gateway: its pods, and the services that it stands for. */
 export function gatewayState({ cluster, pods, candidates, instances, port }: GatewayInput): DesiredGateway {
   const owner = gatewayOwner(cluster);
   const registrations = pods.flatMap((pod) => registration(pod, port ?? GATEWAY_PORT));
@@ -100,7 +99,7 @@ export function gatewayState({ cluster, pods, candidates, instances, port }: Gat
 
 const NOBODY_SERVES = `no pod of the terminating gateway is ready: kubectl -n ${NAMESPACE} get pods -l app.kubernetes.io/component=gateway`;
 
-/** Who came first keeps its link when there are too many. */
+/** The first services keep their links when there are too many. */
 const byAge = (a: LinkCandidate, b: LinkCandidate): number =>
   [a.createdAt, keyOf(a)].join(' ') < [b.createdAt, keyOf(b)].join(' ') ? -1 : 1;
 const keyOf = ({ namespace, name }: LinkCandidate): string => `${namespace}/${name}`;
@@ -110,7 +109,7 @@ const isSidecarless = ({ service }: FoundInstance): boolean => service.Meta['pla
 const isServed = (registrations: Registration[]): boolean =>
   registrations.some(({ checks }) => checks.every(({ Status }) => Status === 'passing'));
 
-/** The gateway calls every instance of a name that is linked, in plain: so all of them have to be such as want that. */
+/** The gateway calls every instance of a linked name in plain text, so all of them have to be without a sidecar. */
 function linkProblem({ service }: LinkCandidate, found: FoundInstance[], taken: number): string | undefined {
   const other = found.find((instance) => !isSidecarless(instance));
   const [platform] = other === undefined ? [] : [other.service.Meta['platform']];

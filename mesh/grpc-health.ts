@@ -27,13 +27,13 @@ const STATUS = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
 export interface HealthAnswer {
   /** HTTP status. */
   status: number;
-  /** `grpc-status` of headers or trailers; undefined when there was none. */
+  /** `grpc-status` of headers or trailers; undefined without one. */
   grpcStatus: string | undefined;
   grpcMessage: string | undefined;
   body: Uint8Array;
 }
 
-/** What the app says of itself, in a few words. */
+/** The word of the app about itself, in short. */
 export function healthSaid({ status, grpcStatus, grpcMessage, body }: HealthAnswer): { ok: boolean; says: string } {
   if (status !== 200) return { ok: false, says: `HTTP ${status}: it is no gRPC server` };
   if (grpcStatus === '12') return { ok: false, says: 'it has no health service (grpc.health.v1.Health)' };

@@ -135,7 +135,7 @@ esac
 export interface InstallCommand {
   /** `host:port`, tried in turn. */
   bridges: string[];
-  /** Of the script, hexadecimal. */
+  /** SHA-256 of the script, hexadecimal. */
   sha256: string;
   /**
    * Flags of `landbridge vm join`, and before them the invite, or `-`: then it is read from the standard input, so that

@@ -1,9 +1,9 @@
-/** What an installation is called and where its parts listen: the chart makes these, the processes find them. */
+/** Names of an installation, and ports of its parts. The chart makes them, the processes find them. */
 
 export const NAMESPACE = 'landbridge';
 export const DATACENTER = 'dc1';
 
-/** Name in the Consul servers' certificate, which every client expects, whatever address it dials. */
+/** Name in the Consul servers' certificate, which every client expects at any address. */
 export const CONSUL_SERVER_NAME = `server.${DATACENTER}.consul`;
 
 /** Services. */
@@ -21,7 +21,7 @@ export const CONSUL_GRPC_TLS_PORT = 8503;
 export const CONSUL_DNS_PORT = 8600;
 export const BRIDGE_PORT = 8443;
 export const WEBHOOK_PORT = 9443;
-/** Of the edge gateway. */
+/** Ports of the edge gateway. */
 export const EDGE_HTTP_PORT = 30800;
 export const EDGE_HTTPS_PORT = 30843;
 /** Where sidecars reach the terminating gateway. */
@@ -53,7 +53,7 @@ export const SECRETS = {
   operator: 'landbridge-operator',
   /** The same; ca.crt, ca.key: the bridge's CA for the certificates of hosts and its own; admin-keys. */
   bridge: 'landbridge-bridge',
-  /** tls.crt, tls.key, ca.crt, addresses: whoever reads it may invite. */
+  /** tls.crt, tls.key, ca.crt, addresses. A reader of it may invite. */
   bridgeAdmin: 'landbridge-bridge-admin',
 } as const;
 
@@ -77,15 +77,14 @@ export const BRIDGE_SECRETS_DIRECTORY = '/etc/landbridge/bridge';
 /** Where the upgrade job of Helm's chart finds the token and the CA of Consul. */
 export const UPGRADE_SECRETS_DIRECTORY = '/etc/landbridge/upgrade';
 /**
- * Of the operator's Node. V8 keeps what each burst of walks made in a young generation of up to three times this, MB, and
+ * Options of the operator's Node. V8 keeps the garbage of each burst of walks in a young generation of up to three times this, MB, and
  * gives little of it back: with the default of 16 an operator among 5,000 pods is resident with some 14 MB more.
  */
 export const OPERATOR_NODE_OPTIONS = '--max-semi-space-size=8';
-/** Of the operator's container by default. */
+/** Memory limit of the operator's container by default. */
 export const OPERATOR_MEMORY_LIMIT = '256Mi';
 /**
- * With that limit, MB of V8's old generation. Node takes the whole limit for its heap (259 MB measured), and what is no heap
- * comes on top: some 70 MB, and 24 of the young generation. So garbage alone could have the container killed.
+ * With that limit, MB of V8's old generation. Node takes the whole limit for its heap (259 MB measured), and other memory comes on top: some 70 MB, and 24 of the young generation. So garbage alone could have the container killed.
  */
 export const OPERATOR_HEAP_OPTION = '--max-old-space-size=160';
 /** Where the bootstrap job finds ca.crt and token of Consul servers that are not its own. */

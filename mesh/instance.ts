@@ -6,7 +6,7 @@ import { waitingListener } from './waiting-listener.ts';
 /** Key of a proxy's Config in Consul: a public listener that is given to it. */
 export const WAITING_LISTENER = 'envoy_public_listener_json';
 
-/** One instance of a service, wherever it runs: what the entry builders need to know of it. */
+/** One instance of a service, on any platform, as the entry builders need it. */
 export interface Instance {
   /** Unique within the datacenter: a pod's name, or SERVICE-PORT-HOST on a VM. Instances are keyed by id, never by IP. */
   id: string;
@@ -69,7 +69,7 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
       ID: id,
       Service: sidecarService(instance.service),
       Kind: 'connect-proxy',
-      // Empty, it is the node's for others, who are not sent to what is critical; and Envoy listens on all addresses.
+      // An empty one is the node's for callers, which get no critical instance; and Envoy listens on all addresses.
       Address: instance.reachedAt?.address ?? instance.address ?? '',
       Port: instance.reachedAt?.port ?? port,
       Tags: [],
@@ -96,7 +96,7 @@ function listens(instance: Instance, port: number): Pick<ProxyEntry, 'Config'> {
   return { Config: { ...elsewhere.Config, [WAITING_LISTENER]: listener } };
 }
 
-/** Envoy listens where the sidecar is registered, unless it is told otherwise. */
+/** Envoy listens where the sidecar is registered by default. */
 function listensElsewhere({ platform, address, reachedAt }: Instance, port: number): Pick<ProxyEntry, 'Config'> {
   if (reachedAt !== undefined) return { Config: { bind_address: anyAddress(address), bind_port: port } };
   return platform === 'pod' ? {} : { Config: { bind_address: anyAddress(address) } };
@@ -104,7 +104,7 @@ function listensElsewhere({ platform, address, reachedAt }: Instance, port: numb
 
 /**
  * Machines change their address under a registration, and Envoy must not try to bind one that is no longer there: it binds
- * all of the same family. A pod changes its own only when its sandbox is made anew, and is registered anew at once. Without
+ * all of the same family. A pod changes its address only with a new sandbox, and is registered again at once. Without
  * this the sidecars of pods go by transaction, many in one raft write.
  */
 const anyAddress = (address = ''): string => (address.includes(':') ? '::' : '0.0.0.0');

@@ -5,7 +5,7 @@
 export interface Invite {
   /** Bridge addresses, `host:port`. */
   bridges: string[];
-  /** SHA-256 of the bridge CA certificate (DER), hex: what the agent trusts on first contact. */
+  /** SHA-256 of the bridge CA certificate (DER), hex. The agent trusts it on first contact. */
   caFingerprint: string;
   /** Names the record that the bridge keeps. */
   id: string;
@@ -15,7 +15,7 @@ export interface Invite {
   site: string;
 }
 
-/** What the bridge keeps in Consul KV at `landbridge/invites/<site>/<id>`; spent by deleting it with check-and-set. */
+/** The record of the bridge in Consul KV at `landbridge/invites/<site>/<id>`; spent by deleting it with check-and-set. */
 export interface InviteRecord {
   secretSha256: string;
   service: string;

@@ -32,24 +32,24 @@ export const DEFAULT_BRAKE: BrakeRule = { moreThan: 3, share: 0.3 };
 export interface Judgement {
   /** Hosts to mark down now. */
   lapse: string[];
-  /** Hosts that were down and have been heard again. */
+  /** Hosts that were down and have beaten again. */
   revive: string[];
   brake: 'off' | 'on';
   /** Silent hosts that only the brake keeps up. */
   heldByBrake: string[];
-  /** Silent hosts that the brake does not hold any more: they get one more beat. */
+  /** Silent hosts that the brake holds no longer: they get another beat. */
   release: string[];
 }
 
 /**
  * An agent beats three times a lease, so silence of 0.6 leases is at least one beat missed. When the first host of a
- * mass loss lapses, all the others are past this mark already: the brake sees them together, whatever their phase.
+ * mass loss lapses, all the others are past this mark already: the brake sees them together, in any phase.
  */
 const SUSPECT_SHARE = 0.6;
 /** A beat is due every third of a lease; somewhat more, for it has to arrive. */
 const ONE_MORE_BEAT_SHARE = 0.4;
 
-/** Judges all leases of one site. What becomes of each lease says `judged`. */
+/** Judges all leases of one site. `judged` gives each lease after it. */
 export function judge(leases: Lease[], nowMs: number, ttlMs: number, rule: BrakeRule = DEFAULT_BRAKE): Judgement {
   const silenceMs = (lease: Lease): number => nowMs - lease.heardAtMs;
   const fresh = leases.filter((lease) => !lease.down && silenceMs(lease) >= ttlMs + (lease.extraMs ?? 0));
@@ -87,7 +87,7 @@ export function judged(leases: Lease[], judgement: Judgement, nowMs: number, ttl
   });
 }
 
-/** How soon a brake that is on is looked at again: what releases it is being heard, which wakes nobody. */
+/** How soon a brake that is on is looked at again: a beat releases it, and a beat wakes nobody. */
 const BRAKED_SHARE = 1 / 12;
 
 /** When the next lease can lapse: how long a judge may sleep. At least 10 ms, at most ttl. */

@@ -29,7 +29,7 @@ export const LABEL_POD_SECURITY = 'pod-security.kubernetes.io/enforce';
 export const podsNode = (cluster: string, namespace: string, name: string): string =>
   `${podsNodePrefix(cluster)}${namespace}.${name}`;
 
-/** What the Consul nodes of all MeshServices of a cluster begin with. */
+/** The beginning of the Consul nodes of all MeshServices of a cluster. */
 export const podsNodePrefix = (cluster: string): string => `k8s.${cluster}.`;
 
 /** Consul node that says which Kubernetes cluster goes by a name; no MeshService's node is called so, as those have more parts. */
@@ -44,10 +44,10 @@ export const vmNode = (site: string, host: string): string => `vm.${site}.${host
 /** Consul node of a sidecar-less machine. */
 export const externalNode = (site: string, name: string): string => `${externalNodePrefix}${site}.${name}`;
 
-/** What the Consul nodes of all sidecar-less machines begin with. */
+/** The beginning of the Consul nodes of all sidecar-less machines. */
 export const externalNodePrefix = 'ext.';
 
-/** Who owns what a MeshService makes in Consul. */
+/** The owner of the entries of a MeshService in Consul. */
 export const meshServiceOwner = (cluster: string, namespace: string, name: string): string =>
   `k8s/${cluster}/${namespace}/${name}`;
 
@@ -58,7 +58,7 @@ export function ownedBy(cluster: string, owner: string | undefined): { namespace
   return { namespace, name };
 }
 
-/** Who owns what a bridge makes for a VM, or for a sidecar-less machine. */
+/** The owner of the entries of a bridge for a VM, or for a sidecar-less machine. */
 export const bridgeOwner = (site: string, host: string): string => `bridge/${site}/${host}`;
 
 /** Service ID of an instance's sidecar; it is also Envoy's node id. */

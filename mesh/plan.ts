@@ -35,9 +35,9 @@ export type Change =
   | { op: 'set-check'; node: string; check: CheckEntry };
 
 interface Steps {
-  /** Index of what is replaced, 0 = nothing; `written`: whatever an earlier step of the same plan has made it. */
+  /** Index of the replaced entry, 0 = nothing; `written`: the index that an earlier step of the same plan gave it. */
   modifyIndex: number | 'written';
-  /** What is replaced; it is put back when a later config entry of the plan is refused. */
+  /** The replaced entry. It is put back when a later config entry of the plan is refused. */
   before?: ConfigEntry | undefined;
   /** Only on the way: a later step of the same plan writes this entry again. */
   passing?: true;
@@ -64,7 +64,7 @@ export interface Plan {
   foreign?: readonly string[];
 }
 
-/** What became of one change. `error` is one sentence without secrets. */
+/** The outcome of one change. `error` is one sentence without secrets. */
 export type Outcome = { change: Change; ok: true } | { change: Change; ok: false; error: string };
 
 /** A config entry of another hand that was put right. */

@@ -3,7 +3,7 @@ import { SIDECAR_CONTAINER } from './inject/sidecar.ts';
 import { podTrouble } from './pod-trouble.ts';
 import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, LABEL_VERSION, LABEL_ZONE } from './names.ts';
 
-/** What of a pod we keep in memory: the fields that are read, and no more. */
+/** The part of a pod in memory: just the fields that are read. */
 export interface PodFacts {
   namespace: string;
   name: string;

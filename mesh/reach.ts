@@ -7,7 +7,7 @@ import type { Intent } from './desired.ts';
 /** Keys in Consul's KV below which the active bridge writes what each site reaches; the operator reads them. */
 export const REACH_KEYS = 'landbridge/reach/';
 
-/** A report is written anew at least this often, and believed for three times as long. */
+/** A report is written again at least this often, and believed for three times as long. */
 export const REPORT_AGAIN_MS = 300_000;
 const REPORT_GOOD_MS = 3 * REPORT_AGAIN_MS;
 
@@ -16,23 +16,23 @@ const unreached = z.object({
   address: z.string(),
   /** The machine that tried. */
   host: z.string(),
-  /** What it met, in a few words. */
+  /** The result, in a few words. */
   output: z.string(),
   /** Whether the bridge reaches it from where it runs. */
   bridgeReaches: z.boolean(),
 });
-/** What machines of one site found when they tried the sidecars of pods that they call. */
+/** The findings of machines of one site when they tried the sidecars of pods that they call. */
 const siteReport = z.object({
   site: z.string(),
   /** RFC 3339. */
   at: z.string(),
-  /** By Consul name of the service that is called. */
+  /** Keyed by the Consul name of the called service. */
   services: z.record(z.string(), z.object({ reached: z.number(), unreached: z.array(unreached) })),
 });
 export type SiteReport = z.output<typeof siteReport>;
 export type Unreached = z.output<typeof unreached>;
 
-/** Undefined for what is no report, or too old to be believed. */
+/** Undefined for text that is not a report, or too old to be believed. */
 export function readReport(text: string, nowMs: number): SiteReport | undefined {
   try {
     const report = siteReport.parse(JSON.parse(text));
@@ -42,7 +42,7 @@ export function readReport(text: string, nowMs: number): SiteReport | undefined 
   }
 }
 
-/** What is known of how the pods of one MeshService are reached from outside. */
+/** The knowledge about how the pods of one MeshService are reached from outside. */
 export interface ReachSeen {
   /** Whether a MeshService that machines outside the cluster may be instances of calls it. */
   calledFromSites: boolean;
@@ -101,7 +101,7 @@ const verdict = (status: ReachVerdict['status'], reason: Reason, message: string
 const unreachedSentence = ({ host, address, output, bridgeReaches }: Unreached): string =>
   `${host} does not reach ${address} (${output}), ${bridgeReaches ? 'which the bridge reaches' : 'nor does the bridge'}`;
 
-/** Where the bridge gets through the pod is well, and what is missing is a way from the site. */
+/** Where the bridge gets through the pod is well, and a way from the site is missing. */
 function whatToDo(meshService: MeshService, failing: { unreached: Unreached[] }[]): string {
   const notEvenBridge = failing.every(({ unreached: all }) => all.every(({ bridgeReaches }) => !bridgeReaches));
   if (meshService.spec.reach === 'hostPort') {

@@ -16,9 +16,9 @@ const COMMON_NAME = der(0x06, Buffer.from([0x55, 0x04, 0x03]));
 const NOTHING = (bytes: number): Buffer => der(0x03, Buffer.alloc(bytes + 1));
 
 /**
- * A block of PEM that says for which hosts Consul shall serve the certificate that follows it.
+ * A block of PEM that names the hosts for which Consul serves the certificate after it.
  *
- * Consul 1.22 takes the names from the first block, whatever its label, and drops each name that it meets twice: also the
+ * Consul 1.22 takes the names from the first block, with any label, and drops each name that it meets twice: also the
  * common name that stands among a certificate's own names, and a name that the certificate of another team has as well
  * (agent/structs/config_entry_inline_certificate.go, agent/xds/listeners_apigateway.go). Its check of the key and Envoy look at
  * blocks labelled CERTIFICATE alone. The same hosts always give the same text.

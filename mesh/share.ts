@@ -3,8 +3,7 @@ import type { CatalogState } from './entry.ts';
 import { equal } from './equal.ts';
 
 /**
- * What was read, with each part that equals what is desired replaced by the desired object itself. It means the same;
- * but it is in memory once, and the next diff knows it by identity.
+ * The read state, in which the desired object itself takes the place of each part that equals it. The meaning is the same; but it is in memory once, and the next diff knows it by identity.
  */
 export function shared(actual: ActualState, desired: CatalogState): ActualState {
   return {

@@ -12,7 +12,7 @@ import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 import { type PodWithoutSidecar, withoutSidecarMessage } from './without-sidecar.ts';
 
-/** What was seen beside the plan: all of it facts that somebody else gathered. */
+/** The facts beside the plan, which other parts of the operator gathered. */
 export interface Seen {
   /** Pods that the selector matches and that have no sidecar; undefined = not looked up yet. */
   podsWithoutSidecar: PodWithoutSidecar[];
@@ -113,8 +113,7 @@ function conditionsOf(
 }
 
 /**
- * The name this MeshService holds the claim on. It changes only when a walk came to its end: until then the old name is
- * what has to be removed, and whoever asks who owns a name gets the answer of before.
+ * The name this MeshService holds the claim on. It changes only when a walk came to its end: until then the old name is the one to remove, and a question for the owner of a name gets the earlier answer.
  */
 function heldName(
   intent: Intent,
@@ -175,7 +174,7 @@ function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: O
 function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number, total: number): Verdict {
   const { podsRefused, proxies, external } = seen;
   if (synced.status === 'False') return synced;
-  // What nobody could look up is not known to be gone.
+  // A failed look does not prove that an instance is gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
   if (ready === 0 && podsRefused !== undefined) return verdict('False', 'PodsRefused', podsRefused);
   // Nobody calls a workload without a port, so nothing waits for an instance of it: a Job that has finished, a CronJob between its runs.
@@ -207,7 +206,7 @@ function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undef
   return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 
-/** Only of those that ask for it. */
+/** Only for MeshServices that ask for it. */
 function exposedVerdict({ meshService }: Intent, { notExposed }: Seen): [ConditionType, Verdict][] {
   if (meshService?.spec.expose === undefined) return [];
   return [
@@ -220,7 +219,7 @@ function reachableVerdict(intent: Intent, { service }: Desired, { reach, externa
   return withDoubt(found, doubtSentence(external)).map((one) => ['Reachable', one]);
 }
 
-/** Only of those that have an instance without a sidecar. */
+/** Only for MeshServices that have an instance without a sidecar. */
 function linkedVerdict({ notLinked }: Seen): [ConditionType, Verdict][] {
   if (notLinked === undefined) return [];
   return [['Linked', notLinked === '' ? verdict('True', 'Linked') : verdict('False', 'NotLinked', notLinked)]];

@@ -7,7 +7,7 @@ const BEGIN = '# landbridge: *.consul begins here; landbridge dns disable takes 
 const END = '# landbridge: *.consul ends here';
 const OURS = new RegExp(`\\n?^# landbridge: \\*\\.consul begins.*?^${END.replaceAll('*', '\\*')}\\n?`, 'ms');
 
-/** What it was once answered stands this long while no Consul server answers. */
+/** An earlier answer stands this long while no Consul server answers. */
 export const STALE_HOURS = 24;
 
 /**

@@ -24,7 +24,7 @@ export interface Closable {
   refused: RefusedPort[];
 }
 
-/** Chooses the ports that root closes. Nobody may be locked out of a machine, whatever a MeshService or the agent's user says. */
+/** Chooses the ports that root closes. No word of a MeshService or of the agent's user may lock people out of a machine. */
 export function closablePorts({ asked, joined, logins, own }: ClosableInput): Closable {
   const ports = [...new Set(asked)].sort((a, b) => a - b);
   const refused = ports.flatMap((port) => {

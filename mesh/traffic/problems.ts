@@ -13,10 +13,9 @@ import { textProblems } from './text-problems.ts';
 import { unmetNames } from './unmet-names.ts';
 
 /**
- * What is wrong with a MeshService beyond what its schema says (crds/): mostly between objects.
+ * The problems of a MeshService beyond its schema (crds/): mostly between objects.
  *
- * `refuse`: Consul would refuse it, or take it and break traffic. Admission refuses it; the reconciler, which meets what
- * came in while no webhook answered, leaves Consul as it is and says so.
+ * `refuse`: Consul would refuse it, or take it and break traffic. Admission refuses it; the reconciler, which meets objects that came in while no webhook answered, leaves Consul as it is and says so.
  * `wait`: it names something that is not there yet. Two files may come in any order, so admission only warns; the
  * reconciler holds the config entries back until it is there.
  * `warn`: it can be written, and will probably not do what was meant.
@@ -29,7 +28,7 @@ export interface TrafficProblem {
   withdraws?: true;
 }
 
-/** What else there is: all from memory. */
+/** The other MeshServices: all from memory. */
 export interface Neighbourhood {
   /** Name of the cluster: the site of its pods. */
   cluster: string;
@@ -43,7 +42,7 @@ export interface Neighbourhood {
   versions?(meshService: MeshService): string[];
 }
 
-/** `before` is what the object was, at an update: what it already had is not refused again. */
+/** `before` is the object before an update. A problem that it had already is not refused again. */
 export function trafficProblems(
   meshService: MeshService,
   around: Neighbourhood,

@@ -35,7 +35,7 @@ function neverUsed(routes: Route[]): TrafficProblem[] {
   });
 }
 
-/** Certain cases only: what this says yes to is covered. */
+/** Certain cases only: true means covered for sure. */
 function covers(wide: Route, narrow: Route): boolean {
   if (wide.headers !== undefined || wide.query !== undefined) return false;
   return coversMethods(wide.methods, narrow.methods) && coversPath(wide, narrow);

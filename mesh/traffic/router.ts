@@ -14,7 +14,7 @@ const CONDITIONS: NonNullable<Retries['on']> = ['connect-failure', 'refused-stre
 
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT = ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'];
-/** No instance has begun to work on such a request, so whatever its method it may be sent again. */
+/** No instance has begun to work on such a request, so it can be sent again with any method. */
 const UNSEEN = ['connect-failure', 'refused-stream'];
 
 /**

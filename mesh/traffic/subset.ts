@@ -1,6 +1,6 @@
 import type { Traffic } from '../../crds/traffic.ts';
 
-/** What an instance must be to belong; all that is given has to hold. Keys are those of Service.Meta (mesh/instance.ts). */
+/** The conditions for an instance to belong; all given ones have to hold. Keys are those of Service.Meta (mesh/instance.ts). */
 export interface Criteria {
   platform?: 'pod' | 'vm' | 'external' | undefined;
   site?: string | undefined;
@@ -14,7 +14,7 @@ const PLATFORMS: Record<string, Criteria> = {
   external: { platform: 'external' },
 };
 
-/** What a reference of spec.traffic means; undefined when it names a subset that is not declared. */
+/** The subset of a reference in spec.traffic; undefined when it names a subset that is not declared. */
 export function criteriaOf(reference: string, declared: Traffic['subsets'] = []): Criteria | undefined {
   const platform = PLATFORMS[reference];
   if (platform !== undefined) return platform;
@@ -25,8 +25,7 @@ export function criteriaOf(reference: string, declared: Traffic['subsets'] = [])
 }
 
 /**
- * Name of the subset in Consul: at most 63 lower-case letters, digits and dashes. `site:rack-1` -> `site-rack-1`; what
- * Consul could not take, such as `version:v1.2`, is made fit and told apart by a hash. Declared subsets keep their name,
+ * Name of the subset in Consul: at most 63 lower-case letters, digits and dashes. `site:rack-1` -> `site-rack-1`; names that Consul could not take, such as `version:v1.2`, are made fit and get a hash. Declared subsets keep their name,
  * and may not begin like the others (crds/traffic.ts).
  */
 export function subsetName(reference: string): string {

@@ -8,7 +8,7 @@ const FAILURES = 5;
 const EJECT_FOR = '30s';
 /** Envoy looks every so often whether an ejected instance may come back; ejecting is immediate. Consul's default. */
 const INTERVAL = '10s';
-/** Of the instances, while there is nothing to fail over to. */
+/** The share of the instances, while no failover is set. */
 export const MAX_EJECTED_PERCENT = 50;
 
 /**
