@@ -1,7 +1,7 @@
 import { KubeError } from '../clients/kube/errors.ts';
 import { sentence } from './sentence.ts';
 
-/** What a user gets to read of a failed command: what was wrong, and what to do about it where that is known. */
+/** The text of a failed command for the user: the problem, and the remedy where one is known. */
 export function advice(error: unknown): string {
   const words = sentence(error);
   const todo = error instanceof KubeError ? todoOf(error) : undefined;

@@ -32,8 +32,7 @@ export const sourceOf = ({ kubeconfig, context, namespace }: ClusterFlags): Kube
 });
 
 /**
- * The installation's Consul, through the API server, with the token of that Secret: whoever may read the operator's, or the
- * bridge's, may look. Throws a sentence that names what is missing.
+ * The installation's Consul, through the API server, with the token of that Secret. A reader of the operator's Secret, or of the bridge's, may look. Throws a sentence that names what is missing.
  */
 export async function consulOf(
   flags: ClusterFlags,

@@ -1,4 +1,4 @@
-/** What a user gets to read of an error: its message, and its causes where they say more. Never a stack trace, unless LANDBRIDGE_DEBUG is set. */
+/** The text of an error for the user: its message, and its causes where they say more. Never a stack trace, unless LANDBRIDGE_DEBUG is set. */
 export function sentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env.LANDBRIDGE_DEBUG) return error.stack ?? error.message;

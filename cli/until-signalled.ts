@@ -1,5 +1,5 @@
 /**
- * Runs a process of ours until it ends or is told to by SIGTERM or SIGINT, which abort the signal it gets. A second
+ * Runs a process of ours until it ends by itself, or by SIGTERM or SIGINT, which abort the signal that it gets. A second
  * Ctrl-C changes nothing: it must not cut a drain or a release short.
  */
 export async function untilSignalled(

@@ -21,7 +21,7 @@ const pod = z.looseObject({
   }),
 });
 
-/** Of an AdmissionReview what is read before its object is. */
+/** The part of an AdmissionReview that is read before its object. */
 const review = z.looseObject({
   apiVersion: z.literal('admission.k8s.io/v1'),
   kind: z.literal('AdmissionReview'),
@@ -36,7 +36,7 @@ const review = z.looseObject({
   }),
 });
 
-/** The request of an admission.k8s.io/v1 AdmissionReview; undefined: it is none. Nothing in it is changed. */
+/** The request of an admission.k8s.io/v1 AdmissionReview; undefined: it is something else. Nothing in it is changed. */
 export const readReview = (body: unknown): z.output<typeof review>['request'] | undefined =>
   review.safeParse(body).success ? (body as z.output<typeof review>).request : undefined;
 

@@ -20,24 +20,24 @@ export interface CatalogPlace {
 export type MayClaim = (namespace: string, service: string) => Promise<boolean>;
 
 /**
- * What Consul holds for each MeshService, remembered. We are the only writer under our owner mark, so memory is right
+ * The memory of the state in Consul for each MeshService. We are the only writer under our owner mark, so memory is right
  * until a write fails or the timer says to look again; any doubt drops the memory.
  */
 export interface Catalog {
-  /** What is there already of `desired` is remembered as those very objects. */
+  /** Parts of `desired` that Consul holds already are remembered as those very objects. */
   read(place: CatalogPlace, desired: CatalogState): Promise<ActualState>;
   apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
   /** The next read asks Consul, and calls each difference from the memory somebody else's change. */
   doubt(node: string): void;
   /** The same for all; Consul may hold an earlier state, so a difference is nobody's change. */
   doubtAll(): void;
-  /** By node. A memory is replaced, never changed, by each write. */
+  /** Keyed by node. A memory is replaced, never changed, by each write. */
   memories(): ReadonlyMap<string, Memory>;
   /** Nothing was read or written yet. */
   untouched(): boolean;
 }
 
-/** What is remembered of one node, and of the config entries of `services`. */
+/** The memory of one node, and of the config entries of `services`. */
 export interface Memory {
   /** Each once, sorted. */
   services: string[];

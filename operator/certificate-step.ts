@@ -1,15 +1,15 @@
-/** What the webhook's Secret holds, as far as rotation looks at it. */
+/** The content of the webhook's Secret, as far as rotation looks at it. */
 export interface CertificateFacts {
   /** Newest CA first: two thirds of its life are over. */
   caDue: boolean;
-  /** How many CAs clients are told to trust. */
+  /** The number of CAs in the bundle of clients. */
   trusted: number;
   /** Older CAs among them that have expired. */
   expired: number;
   servingDue: boolean;
   /** The serving certificate is signed by the newest CA. */
   servingByNewest: boolean;
-  /** The API server has been told the whole bundle, and has had time to load it. */
+  /** The API server has the whole bundle, and has had time to load it. */
   bundleSettled: boolean;
 }
 

@@ -12,7 +12,7 @@ export class ClusterNameTaken extends Error {
 export interface ClusterClaimOptions {
   consul: Pick<Consul, 'readNode' | 'createNode'>;
   cluster: string;
-  /** What tells this Kubernetes cluster from all others: the uid of its namespace kube-system. */
+  /** The identity of this Kubernetes cluster: the uid of its namespace kube-system. */
   clusterUid: () => Promise<string>;
   /** How long an answer is good for. */
   trustMs: number;
@@ -25,14 +25,14 @@ export interface ClusterClaimOptions {
  * It is looked at again after `trustMs`, since Consul may have lost it, and a stranger made one meanwhile.
  */
 export interface ClusterClaim {
-  /** Throws ClusterNameTaken when another cluster holds the name, and what Consul throws. */
+  /** Throws ClusterNameTaken when another cluster holds the name, and the errors of Consul. */
   hold(): Promise<void>;
 }
 
 export function clusterClaim(options: ClusterClaimOptions): ClusterClaim {
   const { consul, cluster, trustMs, steadyMs } = options;
   let known: { answer: Promise<void>; untilMs: number } | undefined;
-  /** Never another for the same cluster, so that the API server is asked once: what Consul holds is kept up without it. */
+  /** Never another for the same cluster, so that the API server is asked once: the state in Consul is kept up without it. */
   let uid = '';
 
   async function claim(): Promise<void> {

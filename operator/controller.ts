@@ -40,14 +40,14 @@ export interface ControllerOptions {
 
 export interface Controller {
   queue: Queue;
-  /** Consul answers again: what waited for it is walked, and all else compared. */
+  /** Consul answers again: the waiting keys are walked, and all others compared. */
   consulIsBack(): void;
 }
 
-/** What the first walks wait for Consul's indexes, at most. */
+/** The longest wait of the first walks for Consul's indexes. */
 const BEGIN_MS = 500;
 
-/** While this replica leads: every key once, then every change, and what verification finds. */
+/** While this replica leads: every key once, then every change, and the findings of verification. */
 export function runController(options: ControllerOptions): Controller {
   const { world, consul, reachability, catalog, steps, cluster, metrics, verifyMs, clock, random, signal, log } =
     options;
@@ -121,7 +121,7 @@ export function runController(options: ControllerOptions): Controller {
       clock,
       signal,
     });
-  // Whatever became of it: the first survey compares all then.
+  // After any outcome: the first survey compares all then.
   const begun = begin().catch(() => undefined);
   void Promise.race([begun, clock.wait(BEGIN_MS, signal)]).then(() => {
     for (const key of world.meshServices.keys()) queue.add(key);

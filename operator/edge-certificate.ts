@@ -4,7 +4,7 @@ import type { KubeObject } from '../clients/kube/object.ts';
 import { secrets } from '../clients/kube/resources.ts';
 import type { Certificate } from '../mesh/edge.ts';
 
-/** All hosts that are served over HTTPS share a listener: what Envoy refuses of one Secret it refuses of all. */
+/** All hosts that are served over HTTPS share a listener, so when Envoy refuses one Secret it refuses all. */
 const MAX_BYTES = 65_536;
 const MAX_CERTIFICATES = 10;
 const MAX_NAMES = 256;
@@ -52,7 +52,7 @@ function pairOf(certificatePem: string, keyPem: string, now: number): Certificat
   if (commonNames(leaf).includes('')) return 'tls.crt has a common name that is empty: leave it out, or give one';
   const names = namesOf(leaf);
   if (names.length > MAX_NAMES) return `tls.crt is for ${names.length} names: ${MAX_NAMES} at most`;
-  // Written anew: what else stands in the files is nobody's to read.
+  // Written again, so that other text in the files reaches nobody.
   return {
     certificate: chain.map((one) => one.toString()).join(''),
     privateKey: key.export({ type: 'pkcs8', format: 'pem' }).toString(),

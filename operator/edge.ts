@@ -71,7 +71,7 @@ async function walk(options: EdgeOptions): Promise<Walked> {
     rules: options.rules,
     nowMs: nowMs(),
   });
-  // A host is a namespace's before it is served: whoever leads next has to know.
+  // A host is a namespace's before it is served, since the next leader has to know.
   if (heldHosts !== undefined)
     await writeHosts(consul, cluster, wanted.hosts, heldHosts).catch((error: unknown) =>
       withoutRecords(error, options),

@@ -34,7 +34,7 @@ const environment = z.object({
     .transform((list) => list.split(',')),
   LANDBRIDGE_CONSUL_GRPC: hostPort,
   LANDBRIDGE_CONSUL_SERVER_NAME: z.string().default('server.dc1.consul'),
-  /** Who may call services that do not say it themselves. */
+  /** The access to services that do not name their callers. */
   LANDBRIDGE_DEFAULT_ACCESS: z.enum(DEFAULT_ACCESS).default('None'),
   /** The mode of MeshServices that do not set one. Auto: as the bootstrap job found the installation. */
   LANDBRIDGE_DEFAULT_MUTUAL_TLS: z.enum(['Auto', ...MUTUAL_TLS]).default('Auto'),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The kubelet brings a changed Secret within about a minute: a few seconds more are none. */
+/** The kubelet brings a changed Secret within about a minute, so a few seconds more do not count. */
 const FRESH_MS = 5000;
 
 /**

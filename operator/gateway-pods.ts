@@ -13,7 +13,7 @@ export interface GatewayPodsOptions {
   log: Log;
 }
 
-/** The pods of the terminating gateway, which are in the installation's own namespace, whatever others are watched. */
+/** The pods of the terminating gateway, which are in the installation's own namespace, beside the watched ones. */
 export const watchGatewayPods = ({ kube, onChange, signal, log }: GatewayPodsOptions): Reflector<PodFacts> =>
   reflect(kube, pods, {
     namespace: NAMESPACE,

@@ -43,14 +43,14 @@ export const keepTerminatingGateway = (options: TerminatingGatewayOptions): Gate
   keepGateway({
     ...options,
     service: GATEWAY_SERVICE,
-    // Without it those that would need it are told so.
+    // Without it MeshServices that need it say so.
     isThere: () => options.pods !== undefined || options.candidates().length > 0,
     asked: () => [options.candidates(), options.pods?.list()],
     walk: () => walk(options),
   });
 
 /**
- *   the token stands for what is linked and for what shall be -> links, registrations -> the token, less what was linked
+ *   the token stands for the present links and the wanted ones -> links, registrations -> the token, without the former links
  *
  * So nothing is linked that the gateway has no right to serve, nor is that right kept longer than the link. Throws when it
  * has to be made again.

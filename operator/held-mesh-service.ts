@@ -17,8 +17,8 @@ export interface HeldMeshService {
 export type RawMeshService = MeshService & { [field: string]: unknown; metadata: { [field: string]: unknown } };
 
 /**
- * What is kept of a MeshService. Must not throw: one object that does not fit must not stop the mirror of all others.
- * A spec of the same generation is the one held before: it needs no parsing, and what was made of it stays good.
+ * The part of a MeshService that is kept. Must not throw: one object that does not fit must not stop the mirror of all others.
+ * A spec of the same generation is the one held before: it needs no parsing, and results made from it stay good.
  */
 export function holdMeshService(
   raw: RawMeshService,
@@ -48,8 +48,7 @@ const sameSpec = (a: MeshService['metadata'], b: MeshService['metadata']): boole
   a.uid === b.uid && a.generation !== undefined && a.generation === b.generation;
 
 /**
- * Whether what is asked for changed. Most events are none of that: they tell the operator of the status and the
- * finalizer that it wrote itself. A finalizer that was lost has to be set again.
+ * Whether the spec changed. Most events bring no such change: they show the status and the finalizer that the operator wrote itself. A finalizer that was lost has to be set again.
  */
 export function asksAnew(next: HeldMeshService | undefined, previous: HeldMeshService | undefined): boolean {
   if (next === undefined || previous === undefined) return true;

@@ -7,7 +7,7 @@ export const HOST_KEYS = 'landbridge/edge/';
 
 export interface HeldHosts {
   records: HostRecords;
-  /** By key. */
+  /** Keyed by the key in Consul. */
   written: Map<string, { value: string; modifyIndex: number }>;
 }
 

@@ -9,12 +9,12 @@ export interface KeepOptions {
   service: string;
   /** Whether there is anything to keep. */
   isThere: () => boolean;
-  /** Whatever a walk begins with that others change: when it has changed, there is another walk. */
+  /** The inputs of a walk that others change. A change of them brings another walk. */
   asked: () => unknown;
   /** Throws when it has to be made again. */
   walk: () => Promise<Walked>;
   sidecarSecrets: Pick<SidecarSecrets, 'forget'>;
-  /** What is said of a MeshService has come, gone or changed. */
+  /** The verdict about a MeshService has come, gone or changed. */
   onVerdict: (key: string) => void;
   random: () => number;
   signal: AbortSignal;
@@ -22,9 +22,9 @@ export interface KeepOptions {
 }
 
 export interface Walked {
-  /** What is to be said of MeshServices, by `namespace/name`. */
+  /** The verdicts about MeshServices, by `namespace/name`. */
   verdicts: Map<string, string>;
-  /** What Consul held at the end of the walk before was no longer there. */
+  /** The state that the walk before had left in Consul was no longer there. */
   lost: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface Gateway {
   verdictOf(key: string): string | undefined;
 }
 
-/** Of a gateway's own Envoys. */
+/** The pods of a gateway's own Envoys. */
 export const GATEWAY_STATS: ProxySettings['stats'] = { tags: {}, extra: [] };
 
 const LOOK_MS = 10_000;

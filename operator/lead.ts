@@ -62,7 +62,7 @@ export interface Led {
   touched(key: string): void;
 }
 
-/** What only the leader does. Everything it remembers starts empty, since another may have written meanwhile. */
+/** The work of the leader alone. Everything it remembers starts empty, since another may have written meanwhile. */
 export function lead(options: LeadOptions): Led {
   const { settings, kube, server, file, world, statuses, metrics, signal, log } = options;
   // Every request under way listens to it, and there may be many at once: no leak to be warned of.

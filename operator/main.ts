@@ -19,8 +19,7 @@ import { watchGatewayPods } from './gateway-pods.ts';
 import { watchWorld } from './world.ts';
 
 /**
- * How long each request of a walk waits for the API server: while it waits its key is not walked again, and what Consul
- * should hold needs no API server. A walk may ask four times (NetworkPolicy, Secret, pods, status), so a silent one holds it up for 12 s.
+ * How long each request of a walk waits for the API server: while it waits its key is not walked again, and the wanted state in Consul needs no API server. A walk may ask four times (NetworkPolicy, Secret, pods, status), so a silent one holds it up for 12 s.
  */
 const WALK_PATIENCE_MS = 3000;
 

@@ -24,8 +24,7 @@ const KEY = '';
 const AGAIN_MS = 1000;
 
 /**
- * Puts proxy-defaults right while they are ours: the bootstrap job writes them into servers of our own only, and what another
- * wrote there first stays. Whoever may write them works on every proxy, so they are watched as the entries of MeshServices are.
+ * Puts proxy-defaults right while they are ours: the bootstrap job writes them into servers of our own only, and an earlier entry of another hand stays. They work on every proxy, so they are watched as the entries of MeshServices are.
  */
 export function keepMeshWide(options: MeshWideOptions): void {
   const { entries, consul, cluster, book, onPutRight, clock, signal, log } = options;

@@ -1,8 +1,7 @@
 import { createTurns } from './turns.ts';
 
 /**
- * A work queue of keys, in which namespaces take turns. A key is never worked on twice at the same time; asked for again while it is worked on, it runs
- * once more afterwards; asked for many times while it waits, it runs once.
+ * A work queue of keys, in which namespaces take turns. A key is never worked on twice at the same time; asked for again while it is worked on, it runs again afterwards; asked for many times while it waits, it runs once.
  *
  *   idle --add--> waiting --(a worker is free)--> running --done--> idle
  *                    ^                               |  add: runs again
@@ -22,10 +21,10 @@ export interface Queue {
 }
 
 export interface QueueOptions {
-  /** Does the work. What it throws counts as a failure: the key comes back after a back-off. */
+  /** Does the work. An exception counts as a failure: the key comes back after a back-off. */
   work: (key: string) => Promise<void>;
   onError: (key: string, error: unknown, retryMs: number | undefined) => void;
-  /** True: trying again by time is no use, so the key is parked until it is added or released. Default: never. */
+  /** True: trying again by time cannot help, so the key is parked until it is added or released. Default: never. */
   parks?: (error: unknown) => boolean;
   /** Keys at the same time. Default 16. */
   workers?: number;

@@ -11,9 +11,9 @@ import { type Seen, statusOf } from '../mesh/status.ts';
 import type { CatalogPlace } from './catalog.ts';
 import { ClusterNameTaken } from './cluster-claim.ts';
 
-/** What the walk needs of the world. Each is one call; none decides anything. */
+/** The calls of the walk to the world. None of them decides anything. */
 export interface Steps {
-  /** What was asked, and the pods behind it; undefined when the object is gone for good. */
+  /** The MeshService and its pods; undefined when the object is gone for good. */
   readIntent(key: string): Intent | undefined;
   /** Marks the object, so that it cannot go before its entries have. */
   holdObject(intent: Intent): Promise<void>;
@@ -23,7 +23,7 @@ export interface Steps {
   };
   /** Keeps the sidecars' Secret and its token, which is for `service`; answers the sentence of what went wrong, if anything did. */
   keepSidecarSecret(intent: Intent, service: string | undefined): Promise<string | undefined>;
-  /** Ends the token and removes the Secret: who does not own a name gets no token for it. Answers as the above. */
+  /** Ends the token and removes the Secret: a MeshService without the name gets no token for it. Answers as the above. */
   dropSidecarSecret(intent: Intent): Promise<string | undefined>;
   /** Keeps the NetworkPolicy that closes the ports of the app; answers as the above. */
   keepDoors(intent: Intent): Promise<string | undefined>;
@@ -44,7 +44,7 @@ export interface Steps {
  *
  *   intent -> desired -> (actual) -> plan -> outcome -> status
  *
- * Deletion is no special case: an intent that asks for nothing makes everything a removal, and the object goes when
+ * Deletion needs no special case: an intent that asks for nothing makes everything a removal, and the object goes when
  * nothing is left. Throws when the walk has to be made again; the queue waits a little and does so.
  */
 export async function reconcile(key: string, steps: Steps): Promise<void> {
@@ -82,8 +82,7 @@ export async function reconcile(key: string, steps: Steps): Promise<void> {
 }
 
 /**
- * Changes a walk writes at most. What is left is the next walk's, which comes at once and sees what has changed
- * meanwhile: a flip, or a removal, never waits behind hundreds of registrations.
+ * Changes that a walk writes at most. The next walk, which comes at once and sees newer changes, writes the rest: a flip, or a removal, never waits behind hundreds of registrations.
  */
 const CHANGES_A_WALK = 256;
 
@@ -102,7 +101,7 @@ const unreached = ({ error }: Walk): Pick<Seen, 'consulDown' | 'clusterTaken'> =
     ? { consulDown: undefined, clusterTaken: error.message }
     : { consulDown: error && problemOf(error) };
 
-/** Reads, compares and writes; what Consul does not answer becomes part of the status instead of hiding it. */
+/** Reads, compares and writes. A failure of Consul becomes part of the status instead of hiding it. */
 async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType<typeof desiredState>): Promise<Walk> {
   const walk: Walk = { plan: { changes: [], conflicts: [] }, outcomes: [], cut: false, error: undefined };
   try {

@@ -27,7 +27,7 @@ export interface SidecarSecretOptions {
   nowMs: () => number;
 }
 
-/** What a Secret is made of: while none of it is replaced by another, the Secret need not be made to know it is the same. */
+/** The inputs of a Secret: while none of them is replaced, the Secret is known to be the same without making it. */
 interface Parts {
   stats: SecretTarget['stats'];
   appPort: number | undefined;
@@ -100,7 +100,7 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
   /** Known to be gone, so that a lasting conflict does not ask again and again. */
   const removed = new Set<string>();
 
-  /** What lies in its place; undefined when nothing does, `foreign` when somebody else made it. */
+  /** The object in its place; undefined without one, `foreign` when somebody else made it. */
   async function inPlace(namespace: string, name: string): Promise<StoredSecret | 'foreign' | undefined> {
     const secret = await kube.get<StoredSecret>(secrets, sidecarSecret(name), namespace);
     return secret === undefined || secret.metadata.labels?.[MANAGED_BY] === 'landbridge' ? secret : 'foreign';

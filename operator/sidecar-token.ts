@@ -49,7 +49,7 @@ export const holdsOf = (service: string, links: readonly string[] = []): string 
 export const isDue = ({ issuedAtMs, expiresAtMs }: Token, now: number): boolean =>
   now < issuedAtMs || now >= issuedAtMs + (expiresAtMs - issuedAtMs) / 2;
 
-/** What a Secret says of the token in it. */
+/** The facts in a Secret about its token. */
 export const tokenAnnotations = ({ holds, issuedAtMs, expiresAtMs }: Token): Record<string, string> => ({
   [ANNOTATION_LIFE]: `${new Date(issuedAtMs).toISOString()}/${expiresAtMs === Infinity ? 'never' : new Date(expiresAtMs).toISOString()}`,
   [ANNOTATION_SERVICE]: holds,

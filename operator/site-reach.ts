@@ -50,7 +50,7 @@ export function watchSiteReach({
   async function turns(): Promise<void> {
     while (!signal.aborted) {
       await look().catch((error: unknown) => {
-        // What was read last is believed until it is too old; that Consul is away is said elsewhere.
+        // The last reading is believed until it is too old. Other parts say that Consul is away.
         if (!(error instanceof ConsulUnavailable)) log.warn({ err: error }, 'could not read what the sites reach');
       });
       await clock.wait(LOOK_MS, signal);
@@ -69,6 +69,6 @@ export function watchSiteReach({
 export const hasMachines = ({ meshService }: HeldMeshService): boolean =>
   meshService?.spec.workloads.external !== undefined;
 
-/** By site; when it was written says nothing of what was found. */
+/** Keyed by site, without the times of writing, which are not findings. */
 const of = (reports: SiteReport[], service: string): unknown =>
   Object.fromEntries(reports.map((report) => [report.site, report.services[service]]));

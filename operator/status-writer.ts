@@ -7,10 +7,10 @@ import { equal } from '../mesh/equal.ts';
 
 /**
  * Writes statuses, and knows the events that tell of its own writing: those need no walk. Between a write and its
- * event the mirror still shows the status of before, so the last one written is what counts until the event comes.
+ * event the mirror still shows the earlier status, so the last one written counts until the event comes.
  */
 export interface StatusWriter {
-  /** Writes what differs from what the API server is known to have. An object that is gone is no error. */
+  /** Writes a status that differs from the one at the API server. An object that is gone causes no error. */
   write(key: string, status: MeshServiceStatus): Promise<void>;
   /** An event showed this status. True: it is the one written last, and the mirror has caught up. */
   isOwn(key: string, status: MeshServiceStatus | undefined): boolean;

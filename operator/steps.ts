@@ -66,9 +66,9 @@ interface Look {
 }
 
 export interface OperatorSteps extends Steps {
-  /** What was seen for a key is looked at anew by its next walk. */
+  /** The next walk of a key looks around again. */
   forgetLooks(key: string): void;
-  /** The next walk of a key writes its Secret, whatever is known of it. */
+  /** The next walk of a key writes its Secret in any case. */
   doubtSecret(key: string): void;
   /** Finds tokens that Consul has lost; see SidecarSecrets.prove. */
   proveTokens(): Promise<string[]>;
@@ -80,7 +80,7 @@ export interface OperatorSteps extends Steps {
   isOnlyUnseen(key: string): Promise<boolean>;
 }
 
-/** What the walk calls, on the real API server and Consul. */
+/** The calls of the walk, on the real API server and Consul. */
 export function operatorSteps(options: StepsOptions): OperatorSteps {
   const { kube, consul, catalog, world, sidecarSecrets, statuses, log } = options;
   const stale = new Set<string>();
@@ -171,7 +171,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
           looks.set(key, look);
           stale.delete(key);
         } catch (error) {
-          // The walk goes on with what was seen last: what could not be counted is not known to be gone.
+          // The walk goes on with the last look, since a failed count does not prove that anything is gone.
           log.warn({ err: error, meshService: key }, 'could not look around');
         }
       }

@@ -38,8 +38,7 @@ export interface Surveyor {
 }
 
 /**
- * Compares all that Consul holds with all that is remembered, and names the Consul nodes that differ: a handful of
- * requests for any number of MeshServices, and no more than the indexes while Consul has not changed at all.
+ * Compares the whole state in Consul with the memory, and names the Consul nodes that differ: a handful of requests for any number of MeshServices, and only the indexes while Consul has not changed at all.
  *
  * It sees what came, what went and what was changed of nodes, of checks (an instance is seen by its checks) and of config
  * entries. It does not see a service that somebody registered again with the same checks and another port: for that
@@ -62,7 +61,7 @@ export function surveyor({ consul, catalog, cluster, onUnknown }: SurveyOptions)
   }
 
   async function survey(): Promise<string[]> {
-    // Read first: what is written while the rest is read is looked at again.
+    // Read first, so writes during the other reads are looked at again.
     const marks = await consul.marks();
     if (marks === compared) return [];
     const before = new Map(catalog.memories());
@@ -70,7 +69,7 @@ export function surveyor({ consul, catalog, cluster, onUnknown }: SurveyOptions)
     const differing: string[] = [];
     let skipped = false;
     for (const [node, memory] of before) {
-      // Written meanwhile: what was just read may be older than what is remembered.
+      // Written meanwhile, so the reading may be older than the memory.
       if (catalog.memories().get(node) !== memory) skipped = true;
       else if (!agrees(node, memory, sight)) differing.push(node);
     }

@@ -20,8 +20,7 @@ export interface ValidationRequest {
 }
 
 /**
- * Answers the admission of a MeshService from memory: what Consul would refuse, or take and break traffic with, is
- * refused with what to write instead; what is not there yet, or will hardly do what was meant, is a warning. The
+ * Answers the admission of a MeshService from memory. A spec that Consul would refuse, or that would break traffic, is refused with the line to write instead. A missing name, or a spec that will hardly do what was meant, is a warning. The
  * reconciler runs the same function, so an object that came in while nobody answered does no harm. `podSecurity` is the
  * standard that its namespace enforces; `rivals` gives the MeshServices that select the same pods.
  */
@@ -34,7 +33,7 @@ export function validate(
   const { uid } = request;
   if (request.subResource === 'status') return validateStatus(request);
   const meshService = readable(request.object);
-  // The schema is the API server's to check; an object on its way out is let go whatever it says.
+  // The API server checks the schema. An object that is being deleted passes with any spec.
   if (meshService === undefined || meshService.metadata.deletionTimestamp !== undefined) return { uid, allowed: true };
   const problems: TrafficProblem[] = [
     ...trafficProblems(meshService, around, readable(request.oldObject)),

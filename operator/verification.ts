@@ -20,7 +20,7 @@ export interface VerificationOptions {
   log: Log;
 }
 
-/** What is in order is read for itself once in so many periods: ten minutes at a period of 30 s. */
+/** A MeshService in order is read by itself once in so many periods: ten minutes at a period of 30 s. */
 const PERIODS_A_ROUND = 20;
 
 /** Off-cluster instances come and go without an event of ours; their counts in the status are this old at most. */
@@ -49,7 +49,7 @@ export function verifyInTurns(options: VerificationOptions): Verification {
     try {
       const differing = new Set(await options.survey());
       for (const node of differing) catalog.doubt(node);
-      // What is remembered of nothing has yet to be read.
+      // A key without a memory has yet to be read.
       for (const key of meshServices.keys()) if (!catalog.memories().has(nodeOf(key))) walk(key);
       if (differing.size > 0) log.info({ nodes: differing.size }, 'Consul holds something else than was remembered');
     } catch (error) {

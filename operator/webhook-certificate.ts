@@ -34,13 +34,13 @@ interface CertificateSecret extends KubeObject {
 
 const ANNOTATION_BUNDLE_SINCE = 'landbridge.dev/bundle-since';
 
-/** What a replica serves with, and what clients have to trust (PEM, newest CA first). */
+/** The certificate of a replica, and the CA bundle for clients (PEM, newest CA first). */
 export interface WebhookCertificate {
   serving: KeyPair;
   bundle: string;
 }
 
-/** Reads the certificate, making it when there is none. Any replica may do this; the first create wins. */
+/** Reads the certificate, and makes a missing one. Any replica may do this; the first create wins. */
 export async function readCertificate(options: WebhookCertificateOptions): Promise<WebhookCertificate> {
   return unpack(await readOrCreate(options));
 }

@@ -156,7 +156,7 @@ async function all({ kube }: Look, type: ConditionType): Promise<Verdict> {
 export function reachVerdict(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {
   const asked = listed.flatMap(({ metadata, status }) => {
     const condition = status?.conditions?.find(({ type }) => type === 'Reachable');
-    // The check of machines tells of those that are called.
+    // The check of machines covers the ones that are called.
     if (condition === undefined || condition.reason === 'InstanceInDoubt') return [];
     return [{ key: `${metadata.namespace}/${metadata.name}`, condition }];
   });

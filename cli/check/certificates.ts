@@ -6,7 +6,7 @@ import { type Check, failed, ok } from './check.ts';
 import { certificateDays } from './days-left.ts';
 
 /**
- * What has an end. The operator replaces its own in the last third of their life (of 90 days, of ten years), the bootstrap
+ * Certificates that end. The operator replaces its own in the last third of their life (of 90 days, of ten years), the bootstrap
  * job the others on each run: a warning means that this did not happen, with time left to see to it.
  */
 const CERTIFICATES = [

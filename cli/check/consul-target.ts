@@ -9,7 +9,7 @@ const isHostPort = (address: string): boolean => /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9
 
 const NAME = 'server.DATACENTER.consul';
 
-/** Of an external Consul: each asked of every address. Seen from this machine, which need not be what the cluster sees. */
+/** Checks of an external Consul, each at every address. They are made from this machine, and the cluster may see something else. */
 export const consulTargetChecks: Check[] = [
   {
     name: 'the external Consul answers',

@@ -19,13 +19,13 @@ export interface ConsulTarget {
   serverName?: string;
 }
 
-/** What the checks look at. Everything is opened at the first use and once. */
+/** The things that the checks look at. Everything is opened at the first use and once. */
 export interface Look {
   kube: KubeClient;
   nowMs(): number;
   /** The installation's Consul, with the operator's token. Throws a sentence that names what is missing. */
   consul(): Promise<Consul>;
-  /** What the bridge knows of its machines; undefined when the installation has no bridge. */
+  /** The machines as the bridge knows them; undefined when the installation has no bridge. */
   instances(): Promise<InstancesAnswer | undefined>;
   /** Asks each pod of the cluster's DNS for a name of Consul's. */
   resolvers(at: { namespace: string; port: number }): Promise<ResolverAnswer[]>;
@@ -74,7 +74,7 @@ export function openLook(
   return look;
 }
 
-/** The installation's name of this cluster in Consul, as the operator was told; undefined without an operator. */
+/** The installation's name of this cluster in Consul, from the settings of the operator; undefined without an operator. */
 export const clusterNameOf = async (look: Look): Promise<string | undefined> =>
   envOf(await look.deployment('landbridge-operator'), 'LANDBRIDGE_CLUSTER');
 

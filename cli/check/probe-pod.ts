@@ -22,7 +22,7 @@ export const probeContainer = (name: string) => ({
   securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
 });
 
-/** What the API server, with all admission, would make of an object. Nothing is stored. Throws KubeError. */
+/** The object as the API server, with all admission, would store it. Nothing is stored. Throws KubeError. */
 export const dryRunCreate = <T = KubeObject>(kube: KubeClient, path: string, object: object): Promise<T> =>
   kube.request<T>('POST', path, { body: object, query: { dryRun: 'All' } });
 

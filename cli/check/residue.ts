@@ -30,7 +30,7 @@ const KINDS: ConfigEntry['Kind'][] = [
 /** The operator keeps these as it keeps MeshServices, and takes them away itself when the values no longer ask for them. */
 const GATEWAYS = [EDGE_SERVICE, GATEWAY_SERVICE].map((name) => ({ namespace: NAMESPACE, name }));
 
-/** What was ours and is nobody's any more. */
+/** Objects of ours that belong to nobody now. */
 export const residueChecks: Check[] = [
   {
     name: "every sidecar Secret is a MeshService's, with a token that is good",
@@ -113,5 +113,5 @@ async function orphanMachines(look: Look, consul: Consul): Promise<string[]> {
   );
 }
 
-/** `k8s.lab.` of `k8s.lab..`: what all names made with other last parts begin with. */
+/** `k8s.lab.` for `k8s.lab..`: the common beginning of all names with other last parts. */
 const prefixOf = (name: string): string => name.replace(/([./])[./]*$/, '$1');

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { type PeerCertificate, type TLSSocket, checkServerIdentity } from 'node:tls';
 import type { ConsulTarget } from './look.ts';
 
-/** What one sees of an HTTPS server before one trusts it. */
+/** The facts about an HTTPS server before anybody trusts it. */
 export interface ServerLook {
   /** Why its certificate is not to be trusted: an unknown CA, an ended certificate. */
   untrusted?: string;
@@ -49,7 +49,7 @@ export function lookAtServer({ address, caPem, serverName }: ConsulTarget, path:
       response.once('end', () => {
         const misnamed = checkServerIdentity(expected, peer)?.message;
         const code = socket.authorizationError as unknown as string | Error | null;
-        // With rejectUnauthorized off, a wrong name shows here as well; it is told apart by the identity check.
+        // With rejectUnauthorized off, a wrong name shows here as well. The identity check tells it apart.
         const untrusted = code ? String(code instanceof Error ? code.message : code) : undefined;
         resolve({
           ...(untrusted === undefined || /ALTNAME/.test(untrusted) ? {} : { untrusted }),

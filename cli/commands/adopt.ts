@@ -11,7 +11,7 @@ interface AdoptFlags extends BridgeFlags {
   yes: boolean;
 }
 
-/** `landbridge adopt`: what a person once registered in Consul by hand becomes an instance that the bridge keeps. */
+/** `landbridge adopt`: turns a service that a person registered in Consul by hand into an instance of the bridge. */
 export function adoptCommand(): Command {
   return withBridgeFlags(new Command('adopt'))
     .description('take over an instance that was registered in Consul by hand: shows what it would do, and asks')

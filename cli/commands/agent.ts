@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { runAgent } from '../../agent/main.ts';
 import { untilSignalled } from '../until-signalled.ts';
 
-/** `landbridge agent`: what runs on a VM. Its settings come from the environment. */
+/** `landbridge agent`: runs on a VM. Its settings come from the environment. */
 export function agentCommand(): Command {
   return new Command('agent')
     .description('the agent of this machine: keeps its services in the mesh')

@@ -60,7 +60,7 @@ async function checksFor(look: Look, { pre, output, consulAddress }: CheckFlags)
   return beforeChecks(consulAddress.length > 0);
 }
 
-/** When it cannot be told, the checks themselves say why. */
+/** When this fails, the checks themselves say why. */
 const isInstalled = ({ kube }: Look): Promise<boolean> =>
   kube.get(customResourceDefinitions, CRD_NAME).then(
     (crd) => crd !== undefined,

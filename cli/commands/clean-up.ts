@@ -3,10 +3,10 @@ import { connectKube } from '../../clients/kube/client.ts';
 import { cleanUpAfter, cleanUpBefore } from '../install/clean-up.ts';
 import { untilSignalled } from '../until-signalled.ts';
 
-/** `landbridge clean-up`: what the chart's hooks run when Helm uninstalls. */
+/** `landbridge clean-up`: the chart's hooks run it when Helm uninstalls. */
 export function cleanUpCommand(): Command {
   return new Command('clean-up')
-    .description('what Helm leaves undone when it uninstalls (run by the chart)')
+    .description('finish the removal after Helm (run by the chart)')
     .option(
       '--before',
       'while the operator still runs: take *.consul out of the cluster DNS, and delete MeshServices, unless the CRDs are kept',

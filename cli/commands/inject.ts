@@ -5,7 +5,7 @@ import { readManifests } from '../manifest/read-manifests.ts';
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
-/** `landbridge inject`: what the webhook would do, without a cluster and by the same functions. */
+/** `landbridge inject`: does the work of the webhook without a cluster, by the same functions. */
 export function injectCommand(): Command {
   return new Command('inject')
     .description('add sidecars to the pods and workloads of files, as the webhook would; prints the files')

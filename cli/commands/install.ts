@@ -12,7 +12,7 @@ interface InstallFlags extends ClusterFlags {
   timeout: number;
 }
 
-/** `landbridge install` and `upgrade`: one thing, for to state what there shall be does not depend on what there is. */
+/** `landbridge install` and `upgrade`: one command, since the wanted state does not depend on the present one. */
 function command(name: string, description: string): Command {
   return withClusterFlags(new Command(name))
     .description(description)

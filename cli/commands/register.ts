@@ -63,7 +63,7 @@ export function deregisterCommand(): Command {
     });
 }
 
-/** The body of PUT /v1/external/:name. What the schema checks is left to the bridge. Throws an Error. */
+/** The body of PUT /v1/external/:name. The bridge checks the rest by its schema. Throws an Error. */
 export function registration(name: string, flags: Omit<RegisterFlags, keyof BridgeFlags>): object {
   const { address, site, tag: tags, service = name } = flags;
   return {

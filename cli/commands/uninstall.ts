@@ -12,7 +12,7 @@ interface UninstallFlags extends ClusterFlags {
   timeout: number;
 }
 
-/** `landbridge uninstall`: everything goes, MeshServices and Consul's data included, and what is left is said. */
+/** `landbridge uninstall`: everything goes, MeshServices and Consul's data included, and leftovers are named. */
 export function uninstallCommand(): Command {
   return withClusterFlags(new Command('uninstall'))
     .description('take Landbridge out of the cluster and of Consul, and prove that nothing is left')

@@ -123,7 +123,7 @@ async function firstWord(input: NodeJS.ReadableStream): Promise<string> {
   return text.trim().split(/\s/)[0]!;
 }
 
-/** The bridge and Envoy may have heard of each other a moment later than we. What is still amiss after 5 s is told. */
+/** The bridge and Envoy may have heard of each other a moment later than we. A problem that lasts for 5 s is shown. */
 async function testPatiently(agent: LocalClient, ids: string[]): Promise<Finding[]> {
   const untilMs = performance.now() + 5000;
   for (let pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, 1000)) {
@@ -146,7 +146,7 @@ function mustBeInstallable(settings: Settings): void {
     throw new Problem('LANDBRIDGE_STATE_DIR, _CONFIG_DIR and _RUNTIME_DIR can be moved only with --no-systemd.');
 }
 
-/** What of this command's environment the agent needs as well. */
+/** The variables of this command's environment that the agent needs as well. */
 const agentEnvironment = (): Record<string, string> =>
   Object.fromEntries(
     ['LANDBRIDGE_ENVOY', 'LANDBRIDGE_LOG_LEVEL', 'LANDBRIDGE_DRAIN_MS', 'LANDBRIDGE_DNS'].flatMap((variable) => {

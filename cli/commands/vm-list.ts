@@ -4,10 +4,10 @@ import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../b
 import { outputOption } from '../output-option.ts';
 import { table } from '../table.ts';
 
-/** `landbridge vm list`: the instances on VMs; with --all, every instance in the catalog that is no pod. */
+/** `landbridge vm list`: the instances on VMs; with --all, every instance in the catalog other than pods. */
 export function vmListCommand(): Command {
   return withBridgeFlags(new Command('list'))
-    .description('list the instances on VMs, with how long nothing was heard from their machine')
+    .description('list the instances on VMs, with the time since the last beat of their machine')
     .option(
       '-a, --all',
       'every instance outside the cluster: without a sidecar, and those that others registered',

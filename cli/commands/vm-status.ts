@@ -7,7 +7,7 @@ import type { AgentStatus } from '../../agent/status.ts';
 import { outputOption } from '../output-option.ts';
 import { table } from '../table.ts';
 
-/** `landbridge vm status`: what the agent of this machine says. Exit code 0 also when something is not well. */
+/** `landbridge vm status`: shows the state of the agent of this machine. Exit code 0 also when something is not well. */
 export function vmStatusCommand(): Command {
   return new Command('status')
     .description('how the instances of this machine are')
@@ -30,7 +30,7 @@ export function statusText(status: AgentStatus): string {
     ...(names === undefined ? [] : [namesLine(names)]),
     ...problems.map((problem) => `problem: ${problem}`),
   ];
-  // Nobody took what we said for a whole lease: what the mesh makes of this machine is not known here.
+  // No beat was answered for a whole lease, so the view of the mesh on this machine is not known here.
   const lapsed = bridge.leaseAgeMs !== undefined && bridge.leaseAgeMs > leaseMs;
   const header = ['INSTANCE', 'PORT', 'SIDECAR', 'CHECK', 'ENVOY', 'IN MESH', 'ENFORCED', 'UPSTREAMS'];
   const rows = instances.map((instance) => [

@@ -4,7 +4,7 @@ import { localClient } from '../../agent/local-client.ts';
 import { apiSocket, readSettings } from '../../agent/settings.ts';
 import type { Upgraded } from '../../agent/upgrade-envoys.ts';
 
-/** `landbridge vm upgrade-envoy`: what the agent does by itself some seconds after the program was replaced. */
+/** `landbridge vm upgrade-envoy`: does now the upgrade that the agent does by itself some seconds after the program was replaced. */
 export function vmUpgradeEnvoyCommand(): Command {
   return new Command('upgrade-envoy')
     .description(

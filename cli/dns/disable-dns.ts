@@ -2,7 +2,7 @@ import type { KubeClient } from '../../clients/kube/client.ts';
 import { withoutStubDomain } from '../../mesh/stub-domain.ts';
 import { COREDNS, type ConfigMapName, editCorefile } from './corefile.ts';
 
-/** What was done, in words. Takes out only what is ours. */
+/** Takes out only our own block. Gives the work done, in words. */
 export async function disableDns(kube: KubeClient, at: ConfigMapName = COREDNS): Promise<string> {
   const changed = await editCorefile(kube, at, withoutStubDomain);
   const where = `ConfigMap ${at.namespace}/${at.name}`;

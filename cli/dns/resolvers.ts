@@ -5,11 +5,11 @@ import { pods } from '../../clients/kube/resources.ts';
 import { openTunnel } from '../../clients/kube/tunnel.ts';
 import { type ClusterFlags, sourceOf } from '../cluster.ts';
 
-/** Of CoreDNS and of kube-dns alike, whatever the Deployment is called. */
+/** The label of CoreDNS and of kube-dns alike, for a Deployment of any name. */
 const RESOLVERS = 'k8s-app=kube-dns';
 /** Consul's servers register themselves under this name, in every datacenter. */
 export const A_NAME = 'consul.service.consul';
-/** Answered by our block of the Corefile itself, whatever Consul does. */
+/** Our block of the Corefile answers it itself, without Consul. */
 const OWN_NAME = 'landbridge.virtual.consul';
 /** CoreDNS itself gives an upstream 5 s before it says SERVFAIL. */
 const TIMEOUT_MS = 8000;
@@ -47,13 +47,13 @@ export async function askResolvers(
   );
 }
 
-/** What one resolver makes of a name of Consul's. */
+/** The answer of one resolver for a name of Consul's. */
 export async function answerAt(at: DnsTarget): Promise<Omit<ResolverAnswer, 'pod'>> {
   const first = await problemAt(at);
   if (first === undefined) return {};
   const own = await lookUp(at, OWN_NAME).catch(() => undefined);
   if (own?.addresses.length === 0) return { problem: first, withoutBlock: true };
-  // It may have taken the block over between the two questions: without it the first takes seconds where there is no way out.
+  // It may have taken the block over between the two questions: without the block the first takes seconds where no way leads out.
   const problem = await problemAt(at);
   return problem === undefined ? {} : { problem, withoutBlock: false };
 }

@@ -18,7 +18,7 @@ export interface AwaitReadyOptions {
 }
 
 const LOOK_EVERY_MS = 500;
-/** After so long without progress, what the pods themselves complain of is said. */
+/** After so long without progress, the complaints of the pods themselves are shown. */
 const TROUBLE_AFTER_MS = 8000;
 
 /**

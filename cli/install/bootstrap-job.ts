@@ -4,7 +4,7 @@ import { jobs, pods, secrets } from '../../clients/kube/resources.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 import { nameOf } from './step.ts';
 
-/** The bootstrap job gave up, and says why in its own words: to wait longer is no use. */
+/** The bootstrap job gave up, and says why in its own words, so waiting longer cannot help. */
 export class BootstrapRefused extends Error {
   override readonly name = 'BootstrapRefused';
 }
@@ -43,7 +43,7 @@ const externalVolume = (job: Job) => job.spec.template.spec.volumes?.find(({ nam
 export const asksExternalConsul = ({ kind, spec }: KubeObject & Partial<Pick<Job, 'spec'>>): boolean =>
   kind === 'Job' && spec !== undefined && externalVolume({ spec } as Job) !== undefined;
 
-/** The line by which our processes say why they end, and what follows it. */
+/** The line by which our processes say why they end, with the lines after it. */
 const LAST_WORDS = /^error: [^]*$/m;
 
 /** Why the job, as the API server holds it, has given up at least once; undefined while it has not. */
@@ -61,8 +61,7 @@ export async function refusalOfJob(kube: KubeClient, job: KubeObject): Promise<s
 }
 
 /**
- * What the job gave up on may have been mended since, and nobody knows when the kubelet tries again: takes it away, so
- * that it begins anew when it is applied.
+ * The cause of its failure may have been mended since, and nobody knows when the kubelet tries again. So this deletes the job, which begins again when it is applied.
  */
 export async function forgetRefusal(kube: KubeClient, job: KubeObject): Promise<void> {
   const held = await kube.get<KubeObject>(jobs, job.metadata.name, NAMESPACE);

@@ -5,7 +5,7 @@ import { isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { NAMESPACE } from '../../mesh/installation.ts';
 
-/** Kinds that the chart makes, in the order to take them away: what refuses pods first, what holds data last. */
+/** Kinds that the chart makes, in the order of their removal: first the kinds that refuse pods, last the ones that hold data. */
 const KINDS: readonly [apiVersion: string, kind: string][] = [
   ['admissionregistration.k8s.io/v1', 'MutatingWebhookConfiguration'],
   ['admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration'],
@@ -34,7 +34,7 @@ const ELSEWHERE_TOO = new Set(['RoleBinding']);
 
 export const PART_OF = 'app.kubernetes.io/part-of=landbridge';
 
-/** Every object of an installation that the chart made, by its label. What processes made later is not among them. */
+/** Every object of an installation that the chart made, by its label. Objects that processes made later are not among them. */
 export async function installedObjects(kube: KubeClient, discover: Discover): Promise<KubeObject[]> {
   const found = KINDS.map((): KubeObject[] => []);
   const problems: unknown[] = [];

@@ -36,7 +36,7 @@ export async function planInstall(
       (error: unknown) => problems.set(object, error),
     );
   };
-  // What lies in a namespace that is to be made cannot be tried.
+  // Objects in a namespace that does not exist yet cannot be tried.
   const [spaces, others] = [objects.filter(isNamespace), objects.filter((object) => !isNamespace(object))];
   await inParallel(spaces, PARALLEL, plan);
   for (const space of spaces) if (steps.get(space)?.do === 'create') missing.add(space.metadata.name);

@@ -19,7 +19,7 @@ interface LivePod extends KubeObject {
 /** A pod that is merely being made is in no trouble. */
 const HARMLESS = new Set(['ContainerCreating', 'PodInitializing']);
 
-/** What stands in the way of our pods, one line each. */
+/** The problems of our pods, one line each. */
 export async function podTrouble(kube: KubeClient, namespace: string): Promise<string[]> {
   const { items } = await kube.list<LivePod>(pods, { namespace, labelSelector: PART_OF });
   return items.flatMap(({ metadata: { name }, status = {} }) => {

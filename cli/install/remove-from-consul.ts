@@ -9,7 +9,7 @@ import { podTrouble } from './pod-trouble.ts';
 const NAME = 'landbridge-removal';
 
 /**
- * What the installation has in servers that are not its own: entries, ACLs, keys. Only a pod reaches those servers for
+ * Removes the data of the installation from servers that are not its own: entries, ACLs, keys. Only a pod reaches those servers for
  * sure, so the bootstrap job's own pod is run again, the other way round.
  */
 export const removeFromConsul = { prepare, run };

@@ -31,7 +31,7 @@ export async function everythingOf(
   return [...once.values()].filter(({ kind }) => !kept.has(kind!));
 }
 
-/** What only our processes made, and nothing that was applied. */
+/** Objects that only our processes made, and none that was applied. */
 export async function madeLater(kube: KubeClient, discover: Discover): Promise<KubeObject[]> {
   const found: KubeObject[] = [];
   for (const [apiVersion, kind] of MADE_LATER) {

@@ -18,9 +18,9 @@ export interface RollOutOptions {
 }
 
 /**
- * Does what was planned. A running part that changes is replaced by itself, and the next one only when it can be used
+ * Carries out the plan. A running part that changes is replaced by itself, and the next one only when it can be used
  * again: the sidecars have to get over one absence at a time, and a version that does not start stops the upgrade while
- * the others still run as they did. What is new starts all at once, as those wait for each other by themselves.
+ * the others still run as they did. New parts start all at once, as they wait for each other by themselves.
  *
  * Consul servers that were there before are asked first, by the bootstrap job: when they cannot be used the job is taken
  * away again, and nothing else was touched.
@@ -48,7 +48,7 @@ export async function rollOut({ kube, discover, steps, timeoutMs, say }: RollOut
   }
   const rolled = rollingOrder(steps);
   const others = steps.filter((step) => step.do !== 'delete' && !rolled.includes(step));
-  // What is as it should be is applied too: a field that somebody else holds becomes ours.
+  // Unchanged objects are applied too, so a field that somebody else holds becomes ours.
   for (const step of others) await apply(step);
   for (const step of rolled) {
     await apply(step);
@@ -63,7 +63,7 @@ export async function rollOut({ kube, discover, steps, timeoutMs, say }: RollOut
 export function askedFirst(steps: readonly Step[]): Step[] {
   const wanted = steps.filter((step) => step.do !== 'delete');
   if (!wanted.some(({ object }) => asksExternalConsul(object))) return [];
-  // What is there already as it is, the job needs no other.
+  // The job needs only objects that are there already.
   return wanted.filter(
     ({ do: what, object: { kind = '', metadata } }) =>
       metadata.labels?.['app.kubernetes.io/component'] === 'bootstrap' ||

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../clients/kube/object.ts';
 
-/** What an installation does to one object. */
+/** The step of an installation for one object. */
 export interface Step {
   do: 'create' | 'change' | 'keep' | 'delete';
   object: KubeObject;

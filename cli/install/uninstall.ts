@@ -23,14 +23,12 @@ export interface UninstallOptions {
   say(line: string): void;
 }
 
-/** Of an uninstallation that keeps the CRDs. */
+/** The result of an uninstallation that keeps the CRDs. */
 const WITH_CRDS = new Set(['CustomResourceDefinition', 'MeshService']);
 const STOPPED_FIRST = new Set(['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration', 'Deployment', 'Job']);
 
 /**
- * Takes an installation away: what MeshServices made in Consul while there is an operator to do it, then what refuses
- * pods, then the processes, then what those made. Ends with a look at everything again. Gives what is left, which is
- * nothing unless something holds on to it; running it again goes on.
+ * Takes an installation away: first the entries of MeshServices in Consul, while an operator can remove them, then the objects that refuse pods, then the processes, then the objects that these made. Ends with a look at everything again. Gives the leftovers, which are empty unless something holds on to them; running it again goes on.
  */
 export async function uninstall(options: UninstallOptions): Promise<KubeObject[]> {
   const { kube, keepCrds, say } = options;
@@ -49,7 +47,7 @@ export async function uninstall(options: UninstallOptions): Promise<KubeObject[]
   if (options.planOnly) return found;
   if (!(await options.confirm())) throw new Error('nothing was deleted');
 
-  // While there still is a Consul: afterwards the names could not be told from ones that do not exist.
+  // While Consul still runs: afterwards the names would look like ones that do not exist.
   if (forwarded) say(await disableDns(kube));
   const clock = systemClock;
   if (!keepCrds) {

@@ -20,9 +20,7 @@ const NO_NFT = 'nft is not on this machine: install the package nftables, the po
 export const tableFile = ({ doorsDir }: Pick<Settings, 'doorsDir'>): string => join(doorsDir, 'table.nft');
 
 /**
- * Root's part: closes what the agent asks for, as far as it is an app port that root let join, and opens what is not to be
- * closed any more. What nobody speaks of stays as it was. Run again, it changes nothing. Says what came of it, and writes that
- * down for the agent.
+ * Root's part: closes what the agent asks for, as far as it is an app port that root let join, and opens the other ones. A port that nobody names stays as it was. A second run changes nothing. Prints the result, and writes it down for the agent.
  */
 export async function closeDoors(settings: Settings): Promise<DoorsState> {
   const before = await readDoorsState(settings);
@@ -33,7 +31,7 @@ export async function closeDoors(settings: Settings): Promise<DoorsState> {
   });
   const closedBefore = before?.closed ?? [];
   const { ports, problems: unread } = await joinedPorts(settings);
-  // A slip of an editor in services.d opens nothing: what root let join before counts until its file is right again.
+  // A slip of an editor in services.d opens nothing: the earlier ports count until the file is right again.
   const joined = unread.length === 0 ? ports : new Set([...ports, ...closedBefore]);
   const kept = closedBefore.filter((port) => joined.has(port) && !asked?.open.includes(port));
   const judged = closablePorts({

@@ -10,7 +10,7 @@ import { publicFile, publicFolder } from './public-file.ts';
 
 const FOLDER = '/etc/systemd/system';
 const [PATH, SERVICE, BOOT] = ['landbridge-doors.path', 'landbridge-doors.service', 'landbridge-doors-boot.service'];
-/** What takes all tables away when it starts, or may: ours is set again right after. */
+/** Units that take all tables away when they start, or may. Our table is set again right after. */
 const FIREWALLS = [
   'nftables.service',
   'firewalld.service',
@@ -95,7 +95,7 @@ export async function installDoorUnits(): Promise<void> {
   await run('systemctl', ['enable', '--now', PATH!]);
 }
 
-/** Takes the units away; what is closed stays closed. Without units nothing is done. */
+/** Takes the units away. Closed ports stay closed. Without units nothing is done. */
 export async function removeDoorUnits(): Promise<void> {
   const there = [PATH!, SERVICE!, BOOT!].filter((name) => existsSync(join(FOLDER, name)));
   if (there.length === 0) return;

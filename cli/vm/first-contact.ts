@@ -14,9 +14,7 @@ export interface Contact {
 }
 
 /**
- * The bridge authority's certificate, from the first bridge that shows one with the invite's fingerprint. Nothing is
- * said to a bridge here; what follows is said over a new connection that trusts this authority and no other.
- * Throws a Problem that names each address and what happened there.
+ * The bridge authority's certificate, from the first bridge that shows one with the invite's fingerprint. No request is sent here. Requests go over a new connection that trusts this authority alone. Throws a Problem that names each address and its failure.
  */
 export async function firstContact(bridges: string[], caFingerprint: string): Promise<Contact> {
   const failures: string[] = [];

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** What `vm join` is told about the instances of the machine, and `vm invite` on its behalf. */
+/** The flags of `vm join` about the instances of the machine; `vm invite` takes them for it. */
 export interface InstanceFlags {
   port: string[];
   check?: string;

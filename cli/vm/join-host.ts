@@ -20,7 +20,7 @@ export interface JoinOptions {
   hostName: string;
   /** Fixed address for other sidecars; undefined: the source address of the route to the bridge, followed as it changes. */
   address: string | undefined;
-  /** Who runs the agent; undefined: whoever joins. */
+  /** The user of the agent; undefined: the user that joins. */
   owner: { uid: number; gid: number } | undefined;
 }
 
@@ -69,7 +69,7 @@ export async function joinHost(options: JoinOptions): Promise<HostState> {
 
 async function mustRun(envoy: string): Promise<void> {
   await access(envoy, constants.X_OK).catch(() => {
-    throw new Problem(`There is no Envoy at ${envoy}: install it there, or say where it is with LANDBRIDGE_ENVOY.`);
+    throw new Problem(`Envoy is missing at ${envoy}: install it there, or say where it is with LANDBRIDGE_ENVOY.`);
   });
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { readDefinitions } from '../../agent/definitions.ts';
 import { type Settings, definitionsFolder } from '../../agent/settings.ts';
 
-/** What root let join, as far as it is sure that root wrote it. */
+/** The ports that root let join, as far as root surely wrote them. */
 export interface JoinedPorts {
   ports: Set<number>;
   /** One sentence each. */

@@ -14,8 +14,7 @@ const UNIT = 'systemd-resolved.service';
 const MARK = '# Written by landbridge vm join; landbridge vm leave --all takes it away.';
 
 /**
- * systemd-resolved's settings, by path: what ends in consul is asked of the agent (resolved.conf(5)), and is not expected to
- * be signed, whatever else is (dnssec-trust-anchors.d(5)).
+ * systemd-resolved's settings, by path: names that end in consul go to the agent (resolved.conf(5)), and need no signature where others do (dnssec-trust-anchors.d(5)).
  */
 export const resolvedFiles = ({ host, port }: Address): Record<string, string> => ({
   [DROP_IN]: `${MARK}
@@ -64,6 +63,6 @@ async function restart(): Promise<void> {
   try {
     await promisify(execFile)('systemctl', ['restart', UNIT], { timeout: 30_000 });
   } catch (error) {
-    throw new Problem(`${UNIT} does not start any more: ${(error as Error).message.trim()}`);
+    throw new Problem(`${UNIT} fails to start now: ${(error as Error).message.trim()}`);
   }
 }

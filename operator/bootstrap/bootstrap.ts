@@ -25,7 +25,7 @@ const VERIFY_MS = 5000;
 
 /**
  * Makes an installation usable: its Secrets, then Consul's ACLs. May stop anywhere, run again, and run twice at once:
- * every secret is stored before it is used, and every step states what there shall be.
+ * every secret is stored before it is used, and every step states the wanted result.
  *
  *   Secrets stored -> Consul has a leader -> management token claimed -> policies, tokens, auth methods, binding rules
  *   -> settings of the whole mesh

@@ -50,7 +50,7 @@ async function keepLinkRules(acl: ConsulAcl, authMethod: string): Promise<void> 
   for (const each of ended) if (each.status === 'rejected') throw each.reason;
 }
 
-/** By which a second cluster at the same servers is told from this one. */
+/** The claim that distinguishes a second cluster at the same servers from this one. */
 export const holderDescription = (policy: string, cluster: string): string => `Held by ${policy} of ${cluster}.`;
 
 /** The auth method, the policy and the token of a process all carry the policy's name. */
@@ -85,7 +85,7 @@ async function admit(
   });
 }
 
-/** One token a policy: after a Secret was lost and made anew, the old token must not live on. */
+/** One token a policy: after a Secret was lost and made again, the old token must not live on. */
 async function giveToken(
   acl: ConsulAcl,
   policy: Policy,

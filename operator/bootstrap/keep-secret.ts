@@ -8,8 +8,7 @@ export interface KeptSecret {
 }
 
 /**
- * The Secret's content, which is made if there is none. Of two runs at once one creates it, and both go on with that
- * one's: nothing made here is used before it is stored.
+ * The Secret's content, which is made if it is missing. When two run at once one creates it, and both go on with that content: nothing made here is used before it is stored.
  */
 export async function keepSecret(store: SecretStore, secret: KeptSecret): Promise<SecretData> {
   const found = await store.read(secret.name);

@@ -18,7 +18,7 @@ export interface StaticToken {
   token: string;
 }
 
-/** What a process holds: its token, and the key by which it vouches for services. */
+/** The secrets of a process: its token, and the key by which it vouches for services. */
 export interface Holder extends StaticToken {
   signingKeyPem: string;
 }
@@ -29,7 +29,7 @@ export interface Material {
   managementToken: string;
   /** By which the server keeps its own node up to date; none with servers that are not ours. */
   server?: StaticToken;
-  /** By which the servers answer DNS; none with servers that are not ours. */
+  /** The token with which the servers answer DNS; undefined with external servers. */
   dns?: StaticToken;
   operator: Holder;
   bridge: Holder;
@@ -100,7 +100,7 @@ async function defaultMode(store: SecretStore): Promise<SecretData> {
   return mode === undefined ? {} : { [DEFAULT_MUTUAL_TLS_KEY]: mode };
 }
 
-/** What own servers need. */
+/** The Secrets of own servers. */
 async function keepServers(
   keep: (secret: KeptSecret) => Promise<SecretData>,
   nowMs: number,
@@ -148,7 +148,7 @@ function consulServer(authority: KeyPair, nowMs: number): KeptSecret {
     },
     mend: async (found) => ({
       ...(stale(found, authority, nowMs) || lacksName(found['tls.crt']!) ? await certificate() : {}),
-      // Of an installation from before servers answered DNS.
+      // A Secret of an installation from before servers answered DNS.
       ...(found['dns.json'] === undefined ? newDnsToken() : {}),
     }),
   };

@@ -17,7 +17,7 @@ export const serverPolicy: Policy = {
 `,
 };
 
-/** By which servers answer DNS, whoever asks: names and addresses, and nothing else. */
+/** The policy with which servers answer DNS to everybody: names and addresses, and nothing else. */
 export const dnsPolicy: Policy = {
   name: 'landbridge-consul-dns',
   description: 'Lets the Consul servers answer DNS.',

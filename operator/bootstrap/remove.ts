@@ -8,7 +8,7 @@ import type { Change } from '../../mesh/plan.ts';
 import { bridgePolicy, edgePolicy, operatorPolicy } from './policies.ts';
 
 const KINDS: ConfigEntry['Kind'][] = [
-  // What refers to the others first: Consul refuses a router or splitter without its service-defaults.
+  // Entries that refer to others go first: Consul refuses a router or splitter without its service-defaults.
   'http-route',
   'api-gateway',
   'terminating-gateway',

@@ -7,7 +7,7 @@ import { secrets } from '../../clients/kube/resources.ts';
 export type SecretData = Record<string, string>;
 
 export interface SecretStore {
-  /** Undefined when there is none. */
+  /** Undefined when it does not exist. */
   read(name: string): Promise<SecretData | undefined>;
   /** False when there is one already; that one is left as it is. */
   create(name: string, data: SecretData): Promise<boolean>;

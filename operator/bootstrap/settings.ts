@@ -7,7 +7,7 @@ import {
   NAMESPACE,
 } from '../../mesh/installation.ts';
 
-/** What the bootstrap job is told by its environment. */
+/** The settings of the bootstrap job, from its environment. */
 export interface BootstrapSettings {
   cluster: string;
   namespace: string;
