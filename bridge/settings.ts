@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MUTUAL_TLS, type MutualTLS } from '../crds/doors.ts';
+import { standardMode } from '../mesh/doors/doors.ts';
 import { BOOTSTRAP_AGAIN, DEFAULT_MUTUAL_TLS_KEY } from '../mesh/installation.ts';
 import { DEFAULT_LEASE_MS } from '../mesh/lease.ts';
 
@@ -106,19 +107,9 @@ export function readSettings(env: Record<string, string | undefined>): BridgeSet
   };
 }
 
-/**
- * The mode of MeshServices that do not say it: what the values say, else the mark of the bootstrap job. An installation from
- * before there were modes has no mark, and is Permissive until somebody decides.
- */
-export function defaultMutualTLS({ defaultMutualTLS: said, secrets }: BridgeSettings): MutualTLS {
-  if (said !== 'Auto') return said;
-  try {
-    const mark = readFileSync(join(secrets, DEFAULT_MUTUAL_TLS_KEY), 'utf8').trim();
-    return MUTUAL_TLS.find((mode) => mode === mark) ?? 'Permissive';
-  } catch {
-    return 'Permissive';
-  }
-}
+/** The standardMode of the bridge, whose Secret is mounted at `secrets`. */
+export const defaultMutualTLS = ({ defaultMutualTLS: setting, secrets }: BridgeSettings): MutualTLS =>
+  standardMode(setting, () => readFileSync(join(secrets, DEFAULT_MUTUAL_TLS_KEY), 'utf8').trim());
 
 export interface BridgeSecrets {
   consulToken: string;

@@ -1,4 +1,4 @@
-import type { MutualTLS, PlaintextPort } from '../../crds/doors.ts';
+import { MUTUAL_TLS, type MutualTLS, type PlaintextPort } from '../../crds/doors.ts';
 import { type MeshService, SIDECAR_PORT, SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
 
 /** The ports of an instance that can be reached from outside it. */
@@ -23,3 +23,18 @@ export const doorsOf = ({ spec }: Pick<MeshService, 'spec'>, standard: MutualTLS
 /** Plaintext ports that are numbers: a machine has no container ports with names. */
 export const plaintextNumbers = ({ plaintextPorts }: Pick<Doors, 'plaintextPorts'>): number[] =>
   plaintextPorts.filter((port) => typeof port === 'number');
+
+/**
+ * The mode of MeshServices that do not set one: the mode in the values, else the mark that the bootstrap job left in the Secrets of
+ * operator and bridge. An installation from before there were modes has no mark (`mark` throws, or gives something else), and is
+ * Permissive until somebody decides.
+ */
+export function standardMode(setting: MutualTLS | 'Auto', mark: () => string): MutualTLS {
+  if (setting !== 'Auto') return setting;
+  try {
+    const marked = mark();
+    return MUTUAL_TLS.find((mode) => mode === marked) ?? 'Permissive';
+  } catch {
+    return 'Permissive';
+  }
+}
