@@ -2,14 +2,16 @@ import type { Condition } from '../crds/kubernetes.ts';
 import { type MeshServiceStatus } from '../crds/mesh-service.ts';
 import { type ConditionType, REASONS, type Reason } from '../crds/reasons.ts';
 import type { Desired, Intent } from './desired.ts';
-import { type ForeignChange, foreignVerdict, untouchedVerdict } from './foreign/verdict.ts';
-import { ANNOTATION_MAY_CLAIM, podsNode } from './names.ts';
+import { type ForeignChange, untouchedVerdict } from './foreign/verdict.ts';
+import { type Verdict, verdict } from './condition.ts';
+import { podsNode } from './names.ts';
 import { type DoorsSeen, doorsVerdict } from './doors/verdict.ts';
 import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
 import { noInstance, notReady } from './not-ready.ts';
 import { type Outside, doubtSentence, withDown } from './outside.ts';
 import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
-import { type Outcome, type Plan, describeChange } from './plan.ts';
+import type { Outcome, Plan } from './plan.ts';
+import { syncedVerdict } from './synced.ts';
 import { type PodWithoutSidecar, withoutSidecarMessage } from './without-sidecar.ts';
 
 /** The facts beside the plan, which other parts of the operator gathered. */
@@ -55,8 +57,6 @@ export function invalidStatus(
   ]);
   return { ...previous, observedGeneration: generation, conditions: conditionsOf(invalid, previous, generation, now) };
 }
-
-type Verdict = { status: Condition['status']; reason: Reason; message: string };
 
 /** The whole status of a MeshService. `now` is RFC 3339; a condition keeps its transition time while its status stays. */
 export function statusOf(
@@ -130,45 +130,6 @@ function heldName(
   const before = intent.meshService?.status?.consul;
   if (desired.keepsConfig && before !== undefined) return before;
   return { service: desired.service, node: podsNode(intent.cluster, intent.namespace, intent.name) };
-}
-
-const verdict = (status: Condition['status'], reason: Reason, detail?: string): Verdict => ({
-  status,
-  reason,
-  message: detail ?? REASONS[reason],
-});
-
-/** The sentence of status and Event about a name that has instances already. */
-export const nameInUse = (
-  { namespace }: Pick<Intent, 'namespace'>,
-  service: string | undefined,
-  instance: string,
-): string =>
-  `the name ${service ?? ''} has an instance in Consul already that no MeshService stands for (${instance}); nothing of it was touched. Deregister it, give spec.service another name, or let an administrator allow it: kubectl annotate namespace ${namespace} ${ANNOTATION_MAY_CLAIM}=${service ?? ''}`;
-
-function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: Outcome[], seen: Seen): Verdict {
-  if (seen.consulDown !== undefined) return verdict('Unknown', 'ConsulUnavailable', seen.consulDown);
-  if (seen.clusterTaken !== undefined) return verdict('False', 'ClusterNameTaken', seen.clusterTaken);
-  const conflict = plan.conflicts[0];
-  if (conflict?.reason === 'NameInUse')
-    return verdict('False', 'NameInUse', nameInUse(intent, desired.service, conflict.what));
-  if (conflict !== undefined) {
-    return verdict(
-      'False',
-      'NameOwnedByAnother',
-      `${conflict.what} in Consul belongs to ${conflict.owner === 'unmarked' ? 'somebody who left no owner mark' : conflict.owner}; nothing of it was touched. Give spec.service another name, or remove the other owner's entry`,
-    );
-  }
-  const contest = foreignVerdict((seen.foreign ?? []).filter(({ contested }) => contested));
-  if (contest !== undefined) return contest;
-  const failed = outcomes.find((outcome) => !outcome.ok);
-  if (failed !== undefined && !failed.ok) {
-    return verdict('False', 'ConsulRefused', `${describeChange(failed.change)}: ${failed.error}`);
-  }
-  if (seen.tokenProblem !== undefined) return verdict('False', 'TokenUnavailable', seen.tokenProblem);
-  const problem = desired.problems[0];
-  if (problem !== undefined) return verdict('False', problem.reason, problem.message);
-  return verdict('True', 'Synced');
 }
 
 function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number, total: number): Verdict {

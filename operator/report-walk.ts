@@ -4,7 +4,7 @@ import { REASONS } from '../crds/reasons.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { meshServiceOwner } from '../mesh/names.ts';
 import { type Change, type Outcome, type Plan, describeChange, foreignWrites } from '../mesh/plan.ts';
-import { nameInUse } from '../mesh/status.ts';
+import { nameInUse } from '../mesh/synced.ts';
 import type { StepsOptions } from './steps.ts';
 
 /** Tells log, metrics and Events what a walk has written, met and lost. */
