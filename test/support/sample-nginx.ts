@@ -16,10 +16,11 @@ const unpacked = fileURLToPath(new URL('../../node_modules/.cache/nginx', import
 export async function edgeEnvironment(): Promise<Record<string, string>> {
   const runDir = await mkdtemp(join(tmpdir(), 'sample-edge-'));
   await chmod(runDir, 0o755); // started by root, nginx works as nobody
-  return { NGINX_BINARY: await find(), RUN_DIR: runDir, PORT: String(await freePort()) };
+  return { NGINX_BINARY: await nginxBinary(), RUN_DIR: runDir, PORT: String(await freePort()) };
 }
 
-async function find(): Promise<string> {
+/** Path of nginx, which is fetched first where it is missing. */
+export async function nginxBinary(): Promise<string> {
   const own = join(unpacked, 'usr/sbin/nginx');
   for (const path of ['/usr/sbin/nginx', own]) {
     if (

@@ -22,7 +22,8 @@ export interface SampleProcess {
 }
 
 /** Outside of what `npm run build` makes, and wiped by `npm ci`. */
-const sampleFolder = fileURLToPath(new URL('../../node_modules/.cache/sample', import.meta.url));
+/** Where tests keep the built sample. */
+export const sampleFolder = fileURLToPath(new URL('../../node_modules/.cache/sample', import.meta.url));
 const startDeadlineMs = 20_000;
 const running = new Set<ChildProcess>();
 let building: Promise<unknown> | undefined;
