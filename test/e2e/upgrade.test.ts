@@ -42,6 +42,7 @@ describe('landbridge upgrade, under more than 100 requests a second', () => {
     const before = parse(readFileSync(valuesFile, 'utf8')) as object;
     await replaces(before);
     const plan = await lab.landbridge(['upgrade', '--plan', '-f', '-'], { input: dump(before) });
-    expect(plan).to.match(/^\d+ as they are:$/);
+    // Below it stands only the note about images that keep their names.
+    expect(plan.split('\n')[0]).to.match(/^\d+ as they are:$/);
   });
 });
