@@ -104,7 +104,8 @@ async function watch(
 ): Promise<void> {
   const { transport, clock, random, signal, log } = options;
   const { path, table } = question;
-  const backoff = createBackoff({ baseMs: 250, capMs: 5000, random });
+  // As often as the return of Consul is tried: a foreign change is right within a second again soon after it.
+  const backoff = createBackoff({ baseMs: 250, capMs: 1000, random });
   /** 0: from the beginning. */
   let index = 0;
   let told = false;
