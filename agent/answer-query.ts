@@ -63,7 +63,7 @@ function refusedByHeader(query: Buffer): number | 'silently' | undefined {
   return plain ? undefined : RCODE.formErr;
 }
 
-/** Whether the answer would hold the very bytes that were asked: a label may hold a dot, or what is no UTF-8. */
+/** Whether the answer would hold the very bytes that were asked: a label may hold a dot, or bytes other than UTF-8. */
 function asksBack(query: Buffer, { questions = [] }: DecodedPacket): boolean {
   const again = packet.encode({ type: 'query', questions });
   return again.subarray(HEADER_BYTES).equals(query.subarray(HEADER_BYTES, again.length));

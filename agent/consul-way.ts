@@ -39,7 +39,7 @@ export function watchConsulWay({ addresses, alone, clock, changed, reach = tryTc
     const tried = await Promise.all(
       places.map(async (at) => (at === undefined ? undefined : reach({ address: at.host, port: at.port }))),
     );
-    // One server is enough: Envoy goes to those that answer.
+    // One server is enough: Envoy goes to a server that answers.
     if (tried.some((one) => one?.ok !== false)) return set(undefined);
     const met = addresses.map((address, index) => `${address} (${tried[index]!.output})`);
     const ports = [...new Set(places.map((at) => at?.port))].join(', ');

@@ -11,17 +11,17 @@ const port = z.int().min(1).max(65_535);
 /** As many as a machine may have instances. */
 const ports = z.array(port).max(256);
 
-/** What the agent, which may not write rules, asks of root. */
+/** The request of the agent, which cannot write rules, to root. */
 const askedDoors = z.strictObject({
   close: ports,
-  /** What is in neither list stays as it is. */
+  /** A port in neither list stays as it is. */
   open: ports,
   /** Another each time it asks again. */
   ask: z.int().min(0),
 });
 export type AskedDoors = z.output<typeof askedDoors>;
 
-/** What root has done, for everybody to read. */
+/** The result of root, for everybody to read. */
 const doorsState = z.object({
   closed: ports,
   refused: z.array(z.object({ port, why: z.string() })),
@@ -30,7 +30,7 @@ const doorsState = z.object({
 });
 export type DoorsState = z.output<typeof doorsState>;
 
-/** In a folder of the agent's user, and so worth no more than that user. */
+/** In a folder of the agent's user, so root trusts it as little as that user. */
 export const askedFile = ({ runtimeDir }: Pick<Settings, 'runtimeDir'>): string => join(runtimeDir, 'doors.json');
 /** In a folder of root's: nobody else may write there. */
 export const stateFile = ({ doorsDir }: Pick<Settings, 'doorsDir'>): string => join(doorsDir, 'state.json');
@@ -38,7 +38,7 @@ export const stateFile = ({ doorsDir }: Pick<Settings, 'doorsDir'>): string => j
 export const writeAsked = (settings: Pick<Settings, 'runtimeDir'>, asked: AskedDoors): Promise<void> =>
   atomicWrite(askedFile(settings), `${JSON.stringify(asked)}\n`, { mode: 0o640 });
 
-/** undefined: nothing is asked, or what is there is no question. Throws when it is another's file, or no plain one. */
+/** undefined: nothing is asked, or the file holds no request. Throws for a file of another user, and for anything but a plain file. */
 export async function readAsked(settings: Pick<Settings, 'runtimeDir'>): Promise<AskedDoors | undefined> {
   return parse(askedDoors, await readBounded(askedFile(settings)));
 }
@@ -60,7 +60,7 @@ const MAX_BYTES = 64 * 1024;
 
 /**
  * The text of a plain file that belongs to the owner of its folder; undefined when it is not there. The agent's user can put
- * anything in its place: no link is followed, nothing is waited for, and no more than 64 KiB is read.
+ * anything in its place: root follows no link, waits for nothing, and reads at most 64 KiB.
  */
 async function readBounded(path: string): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;

@@ -16,7 +16,7 @@ export interface DoorsOptions {
   settings: Pick<Settings, 'runtimeDir' | 'doorsDir'>;
   clock: Clock;
   log: Logger;
-  /** Called when an instance need not wait for its door any more. */
+  /** Called when an instance need not wait for its door any longer. */
   settled: () => void;
   /** Default: the machine. */
   tryDoor?: (port: number) => Promise<Door>;
@@ -40,8 +40,7 @@ const NOBODY =
   'nobody on this machine sets the rules: as root, run the line of a new invite (landbridge vm invite), which installs landbridge-doors.path, or landbridge vm doors';
 
 /**
- * The doors of this machine: asks root to close what the MeshServices want closed, tries whether it is, and asks again when
- * somebody has taken the rules away. What is closed stays so when the agent ends.
+ * The doors of this machine: asks root to close the ports of Strict MeshServices, tries whether they are closed, and asks again when somebody has taken the rules away. Closed ports stay closed when the agent ends.
  */
 export class Doors {
   readonly #options: DoorsOptions;
@@ -53,7 +52,7 @@ export class Doors {
   #ask = 0;
   #problem: string | undefined;
   #inForce = new Set<number>();
-  /** Since when a port is wanted closed; undefined: nobody waits for it any more. */
+  /** The time since when a port is wanted closed; undefined: no instance waits for it. */
   readonly #waiting = new Map<number, number | undefined>();
   #reports = new Map<string, DoorReport>();
   #looking: Promise<void> | undefined;
@@ -81,7 +80,7 @@ export class Doors {
     return this.#waiting.get(port) !== undefined;
   }
 
-  /** By instance. */
+  /** Keyed by instance. */
   reports(): ReadonlyMap<string, DoorReport> {
     return this.#reports;
   }
@@ -107,7 +106,7 @@ export class Doors {
       });
   }
 
-  /** What is closed stays closed. */
+  /** Closed ports stay closed. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
@@ -136,7 +135,7 @@ export class Doors {
     await this.#observe();
   }
 
-  /** What is to be closed, and what was closed of which nobody says anything now. */
+  /** The ports to close, and closed ports that no plan names now. */
   #toBeClosed(): number[] {
     const { close, open } = this.#wanted;
     const kept = (this.#state?.closed ?? []).filter((port) => !open.includes(port));
@@ -186,7 +185,7 @@ export class Doors {
     let news = false;
     for (const [port, since] of this.#waiting) {
       if (since === undefined) continue;
-      // What root said before it was asked for this port says nothing of it.
+      // A result from before this request says nothing about the port.
       const answered = refused.has(port) || (this.#state?.problem !== undefined && nowMs - since > ASK_SOON_MS);
       if (!this.#inForce.has(port) && !answered && nowMs - since < WAIT_MS) continue;
       this.#waiting.set(port, undefined);

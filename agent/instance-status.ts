@@ -30,9 +30,9 @@ export interface InstanceStatus {
 }
 
 export interface DoorStatus extends DoorReport {
-  /** What its MeshService says; undefined: nobody has said it. */
+  /** The mode of its MeshService; undefined: not known yet. */
   mode: MutualTLS | undefined;
-  /** What is not as it should be, one sentence; undefined: nothing. */
+  /** The problem, one sentence; undefined without one. */
   note: string | undefined;
 }
 

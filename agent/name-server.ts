@@ -111,7 +111,7 @@ async function converse(socket: Socket, answer: Answering): Promise<void> {
         if (message === undefined) return void socket.destroy();
         const head = Buffer.alloc(2);
         head.writeUInt16BE(message.length);
-        // Whoever does not read the answers gets no more of them, and is cut off when it stays so.
+        // A client that does not read its answers gets no further ones, and is cut off in the end.
         if (!socket.write(Buffer.concat([head, message]))) await once(socket, 'drain', { signal: gone.signal });
       }
     }

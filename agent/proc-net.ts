@@ -56,7 +56,7 @@ export interface Listening {
   beyond: string[];
 }
 
-/** Who listens on the port, by the tables of /proc/net. */
+/** The listeners on the port, by the tables of /proc/net. */
 export function listeningOn(sockets: readonly TcpSocket[], port: number): Listening {
   const here = sockets.filter((socket) => socket.state === LISTENS && socket.port === port);
   const beyond = here.filter(({ address }) => !isLoopback(address)).map(({ address }) => written(address, port));
@@ -77,7 +77,7 @@ export const ownAddresses = (): Set<string> =>
     Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address.replace(/%.*/, ''))),
   );
 
-/** All sockets that listen, and the connections as far as MAX_BYTES goes; those that listen come first. Never throws. */
+/** All sockets that listen, and the connections as far as MAX_BYTES goes; listening ones come first. Never throws. */
 export async function readSockets(): Promise<TcpSocket[]> {
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => head(path).catch(() => '')));
   return tables.flatMap(parseSockets);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
 
 /**
- * Of the file that a process was started from, as it is now. The agent takes it when it starts: another one later tells that the
+ * The digest of the file from which a process was started, as it is now. The agent takes it when it starts: another one later tells that the
  * program was replaced, whether its version differs or not. Undefined: the file cannot be read.
  */
 export function programDigest(script = process.argv[1]): string | undefined {

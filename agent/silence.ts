@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** What is known of an Envoy that does not answer. Times in ms. */
+/** The facts about an Envoy that does not answer. Times in ms. */
 export interface Silence {
   /** Since its last answer. */
   silentMs: number;
@@ -42,11 +42,11 @@ export const slowSentence = ({ silentMs, lostMs, others }: Silence): string => {
   return `it has not answered for ${Math.round(silentMs / 1000)} s, and ${seen.join(', and ')}: this machine is short of CPU, so it is not ended`;
 };
 
-/** What the watches of all Envoys of an agent know together. */
+/** The shared memory of the watches of all Envoys of an agent. */
 export interface Starvation {
   /** This Envoy has answered now, or has just been started. */
   answered(id: string): void;
-  /** It is not watched any more. */
+  /** Its watch has ended. */
   forget(id: string): void;
   /** undefined: it is not watched. */
   silenceOf(id: string): Silence | undefined;

@@ -210,7 +210,7 @@ export class Supervisor {
     this.#consulWay.end();
   }
 
-  /** What it waited for has come: its health may be another. */
+  /** The awaited state has come, so its health may change. */
   doorsSettled(): void {
     for (const instance of this.instances()) this.#changed(instance);
   }

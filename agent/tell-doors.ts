@@ -8,7 +8,7 @@ import type { Doors } from './doors.ts';
 import { messageOf } from './problem.ts';
 
 const LOOK_MS = 1000;
-/** The bridge keeps it in memory: one that was started anew hears of it within this time. */
+/** The bridge keeps it in memory: a restarted one gets it within this time. */
 const TELL_AGAIN_MS = 60_000;
 /** After a bridge that did not answer, or that is too old to know the question. */
 const AGAIN_MS = 3000;

@@ -4,7 +4,7 @@ import { codeOf, messageOf } from './problem.ts';
 
 export interface TriedTcp {
   ok: boolean;
-  /** What was met, in a few words. */
+  /** The result, in a few words. */
   output: string;
 }
 

@@ -52,8 +52,7 @@ export type Admission =
   | { kind: 'unknown' };
 
 /**
- * Pure and total: an object that this program cannot parse admits nobody new. `standard`: what the installation says for those
- * that do not say their mutualTLS.
+ * Pure and total: an object that this program cannot parse admits nobody new. `standard`: the mode of the installation for MeshServices without mutualTLS.
  */
 export function serviceFacts(
   object: Parameters<typeof parseMeshService>[0],

@@ -27,7 +27,7 @@ export interface Bridge {
   clock: Clock;
   log: Log;
   authority: Authority;
-  /** Default: whoever has an admin's certificate of this CA is one. */
+  /** Default: every admin's certificate of this CA is good. */
   adminKeys?: AdminKeys | undefined;
   meshServices: MeshServices;
   hosts: Hosts;

@@ -26,7 +26,7 @@ export interface Host extends HostIdentity {
   calledFrom?: string;
   /** How far its clock is ahead of the bridge's, ms; undefined: its agent is of an earlier version. */
   skewMs?: number;
-  /** What it said last of its doors, by instance. */
+  /** Its last report of its doors, by instance. */
   doors?: ReadonlyMap<string, DoorReport>;
   /** Writes of its record, one after the other. */
   saving: Promise<unknown>;

@@ -42,7 +42,7 @@ const SECURITY: Record<Who, object[]> = {
   admin: [{ admin: [] }],
 };
 
-/** What a route's answer is good for: a route, and where its parameters (or fields of its body) are. */
+/** The next route for an answer, and the places of its parameters (or fields of its body) in that answer. */
 const LINKS: Record<string, { to: string; parameters?: Record<string, string>; body?: Record<string, string> }[]> = {
   'POST /v1/join': ['POST /v1/revoke', 'POST /v1/brake'].map((to) => ({
     to,

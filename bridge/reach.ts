@@ -9,7 +9,7 @@ export interface Reached {
   unanswered?: boolean;
 }
 
-/** What was met, and what to do where a way is missing. Without figures that differ from try to try. */
+/** The result, and the remedy where a way is missing. Without figures that differ from try to try. */
 export const reachSentence = ({ output, unanswered }: Reached, host: string, port: number): string =>
   unanswered ? `${output}, tried from the cluster: let TCP port ${port} in on ${host}` : output;
 

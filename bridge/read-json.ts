@@ -22,7 +22,7 @@ export async function readJson<T>(request: IncomingMessage, schema: z.ZodType<T>
 const ODD = /\\u(?:d[89a-f]|005f)|__proto__/i;
 const HALF_PAIR = /\p{Surrogate}/u;
 
-/** What JSON can say, and neither UTF-8 nor an object takes as it is: it would be lost without a word. */
+/** Texts of JSON that neither UTF-8 nor an object can hold. They would be lost without a word. */
 function oddString(value: unknown): string | undefined {
   const left: unknown[] = [value];
   while (left.length > 0) {
@@ -44,7 +44,7 @@ export function readQuery<T>(url: string, schema: z.ZodObject & z.ZodType<T>): T
   return checked(schema, Object.fromEntries(named.map((key) => [key, given.get(key)])), 'the query');
 }
 
-/** Throws a Refusal that names the field and what is wrong with it; `whole`: when it is no field. */
+/** Throws a Refusal that names the field and its problem; `whole`: the name of the whole. */
 export function checked<T>(schema: z.ZodType<T>, value: unknown, whole: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -46,16 +46,16 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 /** `host+` also takes a host's certificate that has run out; `member` is a host or an admin. */
 export type Who = 'anyone' | 'host' | 'host+' | 'member' | 'admin';
 
-/** What is said of a route once: requests are checked by it, the handler has its types, and the OpenAPI document is made from it. */
+/** The shape of a route: requests are checked by it, the handler has its types, and the OpenAPI document is made from it. */
 export interface Shape<Body, Query, Answer> {
   /** undefined: the request has no body. */
   body?: z.ZodType<Body>;
   query?: z.ZodObject & z.ZodType<Query>;
-  /** What stands for `:name`. */
+  /** The value of `:name`. */
   name?: z.ZodType<string>;
   /** `file`: no JSON. */
   answer: z.ZodType<Answer> | 'file';
-  /** Beside those that come with who may call it, with a body and with a path, see refusals.ts. */
+  /** Beside the codes that follow from `who`, the body and the path, see refusals.ts. */
   refusals: RefusalCode[];
 }
 
@@ -191,7 +191,7 @@ export function findRoute(method: string, path: string): { route: Route | undefi
   };
 }
 
-/** As it was meant; what cannot be decoded is no name that anything has. */
+/** The decoded text. Undecodable text stays, and names nothing. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -39,7 +39,7 @@ const TRIES_A_TICK = 16;
 const TRIES_AT_A_TIME = 8;
 const AGAIN_MS = { reached: 60_000, doubted: 5000, lost: 15_000 };
 const JITTER = 0.2;
-/** One lost packet is no news. */
+/** One lost packet does not count. */
 const FAILURES = 2;
 
 interface Target {

@@ -25,7 +25,7 @@ export interface AdoptionAsked {
 
 export interface Adoption {
   name: string;
-  /** Body of PUT /v1/external/:name; what the schema checks is left to it. */
+  /** Body of PUT /v1/external/:name. Its schema checks the rest. */
   wanted: {
     site: string;
     service: string;
@@ -41,7 +41,7 @@ export interface Adoption {
 const OWN_META = ['platform', 'site', 'version', 'zone', 'node', 'managed-by'];
 const MIN_MS = { interval: 200, timeout: 50 };
 
-/** Who owns a registration: the mark of a Landbridge, else of the tool that keeps it; undefined: a person made it. */
+/** The owner of a registration: the mark of a Landbridge, else of the tool that keeps it; undefined: a person made it. */
 export function ownerOfFound({
   nodeMeta,
   service,
@@ -49,7 +49,7 @@ export function ownerOfFound({
   return nodeMeta[OWNER_META] ?? service.Meta[OWNER_META] ?? service.Meta['external-source'];
 }
 
-/** What is to be registered in the place of `found`, or one sentence that says why it cannot be taken over. */
+/** The registration in the place of `found`, or one sentence that says why it cannot be taken over. */
 export function adoption(found: FoundRegistration, { site, name, check }: AdoptionAsked): Adoption | string {
   const { service, node, nodeAddress } = found;
   const owner = ownerOfFound(found);

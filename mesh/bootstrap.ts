@@ -31,7 +31,7 @@ export interface BootstrapInput {
   stats: ProxySettings['stats'];
   /** Envoy's runtime keys, beside the one that every proxy has. */
   runtime?: Record<string, number> | undefined;
-  /** The stream to Consul is opened anew so often, seconds, with the token of then. Default: it is kept. */
+  /** The stream to Consul is opened again so often, seconds, with the token of that time. Default: it is kept. */
   streamSeconds?: number | undefined;
   /** Namespace for the stats tags; default `default`. */
   namespace?: string;
@@ -39,8 +39,7 @@ export interface BootstrapInput {
 
 /**
  * Where sidecars answer the kubelet, which asks a pod at its first address. One family comes first in a whole cluster, so the
- * address of any pod will do. Kernels differ: one node may be without IPv6 where another has it, and there Envoy ends at once
- * when it is told to listen at `::`.
+ * address of any pod will do. Kernels differ: one node may be without IPv6 where another has it, and there an Envoy with a listener at `::` ends at once.
  */
 export const readyHostOf = (podIp: string): '::' | '0.0.0.0' => (podIp.includes(':') ? '::' : '0.0.0.0');
 

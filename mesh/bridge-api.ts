@@ -67,14 +67,14 @@ export type BeatInstance = z.output<typeof beatInstance>;
 export const machineRun = z.strictObject({
   /** The same from one boot of the machine to the next, and no other machine's. */
   id: z.string().regex(/^[0-9a-f]{12}$/),
-  /** Its agent is about to end: whoever comes next need not wait for the lease to end. */
+  /** Its agent is about to end, so a successor need not wait for the lease to end. */
   leaves: z.boolean().optional(),
 });
 export type MachineRun = z.output<typeof machineRun>;
 
 export const beatRequest = z.strictObject({
   address: z.union([z.ipv4(), z.ipv6()]),
-  /** All instances of the host: what is not named is removed from Consul. */
+  /** All instances of the host. Others are removed from Consul. */
   instances: z.array(beatInstance).max(256),
   /** Services for which the agent wants a Consul token: it has none, or it is past half its life. */
   wantTokens: z.array(name).max(256),
@@ -93,7 +93,7 @@ export const reachRequest = z.strictObject({});
 /** Sidecars of pods at a time. */
 export const MAX_PROBES = 32;
 export const probeRequest = z.strictObject({
-  /** What came of the targets of an answer before; empty: nothing was tried yet. */
+  /** The results for the targets of the answer before; empty: nothing was tried yet. */
   results: z
     .array(
       z.strictObject({
@@ -101,7 +101,7 @@ export const probeRequest = z.strictObject({
         address: z.union([z.ipv4(), z.ipv6()]),
         port,
         ok: z.boolean(),
-        /** What was met, in a few words. */
+        /** The result, in a few words. */
         output: z.string().max(200),
       }),
     )
@@ -222,7 +222,7 @@ export const deregisterQuery = z.object({ site: name.default('external') });
 export const instancesQuery = z.object({ others: z.string().optional() });
 
 export const adoptRequest = z.strictObject({
-  /** Of the registration that is there. */
+  /** The node of the present registration. */
   node: z.string().min(1).max(255),
   id: z.string().min(1).max(255),
   site: name,
@@ -235,7 +235,7 @@ export const adoptRequest = z.strictObject({
 });
 export type AdoptRequest = z.output<typeof adoptRequest>;
 
-/** Every refusal: what is wrong and what to do, in one sentence. */
+/** Every refusal: the problem and the remedy, in one sentence. */
 export interface ErrorAnswer {
   code: string;
   message: string;

@@ -41,7 +41,7 @@ export interface Hosts {
 /**
  * A host, with the hosts of its star, belongs to the namespace that was the first to expose it. Records go first, so that no age of a MeshService takes a host away. Among new claims the older one wins.
  *
- *   records of before, in their order -> new claims, by age -> what is left over waits
+ *   records of before, in their order -> new claims, by age -> the rest waits
  *
  * Linear in claims and records, for a host has 127 labels at most.
  */

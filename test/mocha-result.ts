@@ -1,14 +1,13 @@
-/** What one run of mocha came to. */
+/** The result of one run of mocha. */
 export interface Result {
   passed: number;
   failed: number;
-  /** Its own words about the failures; undefined: there was none. */
+  /** Its own words about the failures; undefined without one. */
   said: string | undefined;
 }
 
 /**
- * Reads what mocha's spec reporter printed. Mocha exits with 0 when tests are skipped; here a skipped test is a failed one: a
- * real part that is missing is no excuse. A run without any test has failed too.
+ * Reads what mocha's spec reporter printed. Mocha exits with 0 when tests are skipped; here a skipped test is a failed one, also when a real part is missing. A run without any test has failed too.
  */
 export function resultOf(output: string, code: number): Result {
   const last = (word: string): number =>

@@ -165,7 +165,7 @@ describe('two teams at one edge', function () {
     await answers(() => get('given.example'), 'team-b /');
   });
 
-  it('keeps TLS of the first one up, whatever certificate the second one brings', async () => {
+  it('keeps TLS of the first one up under any certificate of the second one', async () => {
     await putSecret('a', 'tls', ['a.example', 'www.a.example']);
     await declare('a', { hosts: ['a.example'], tlsSecret: 'tls' });
     await answers(() => getTls('a.example'), 'team-a /');

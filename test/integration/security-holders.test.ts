@@ -8,8 +8,8 @@ import { claimsOf } from '../../mesh/gateway.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
 
-/** What docs/security.md says that holders can and cannot, tried with their own credentials on a real Consul and API server. */
-describe('whoever has got hold of', function () {
+/** The claims of docs/security.md about holders, tried with their own credentials on a real Consul and API server. */
+describe('a holder of', function () {
   this.timeout(120_000);
   let rig: OperatorRig;
   const open: Consul[] = [];

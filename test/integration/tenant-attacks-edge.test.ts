@@ -5,7 +5,7 @@ import { type KeyPair, createAuthority, issue } from '../../clients/pki/authorit
 import { eventually } from '../support/eventually.ts';
 import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
 
-/** What a hostile team tries at the edge, and by a flood. With real Envoys: edge-tenants.test.ts. */
+/** Attacks of a hostile team at the edge, and by a flood. With real Envoys: edge-tenants.test.ts. */
 describe("a hostile tenant and another team's host and time", function () {
   this.timeout(120_000);
   let scene: TenantScene;

@@ -3,7 +3,7 @@ import { meshServices, namespaces, secrets } from '../../clients/kube/resources.
 import { eventually } from '../support/eventually.ts';
 import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
 
-/** What a team with every right in its own namespace tries against the name of another: docs/security.md, the last row. */
+/** Attacks of a team with every right in its own namespace on the name of another: docs/security.md, the last row. */
 describe("a hostile tenant and another team's name", function () {
   this.timeout(120_000);
   let scene: TenantScene;
@@ -93,7 +93,7 @@ describe("a hostile tenant and another team's name", function () {
       expect(await scene.refused(scene.attack('till', spec))).to.match(says);
     });
 
-  it('cannot have a MeshService that goes by a gateway, whatever its name in Consul', async () => {
+  it('cannot have a MeshService with the name of a gateway, under any name in Consul', async () => {
     for (const name of ['landbridge-edge', 'landbridge-gateway'])
       expect(await scene.refused(scene.attack(name, { service: 'till' }))).to.match(/metadata.name may not be/);
   });

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { configMaps, events, meshServices, pods, secrets, services } from '../../clients/kube/resources.ts';
 import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
 
-/** What a hostile team tries by traffic, access, pods and Secrets. Joins that pin a protocol: operator-foreign.test.ts. */
+/** Attacks of a hostile team by traffic, access, pods and Secrets. Joins that pin a protocol: operator-foreign.test.ts. */
 describe("a hostile tenant and another team's traffic", function () {
   this.timeout(120_000);
   let scene: TenantScene;
@@ -223,7 +223,7 @@ describe("a hostile tenant and another team's traffic", function () {
     await scene.mallory.delete(services, 'payments', EVIL);
   });
 
-  it('cannot be told of the objects of the other team', async () => {
+  it('cannot learn of the objects of the other team', async () => {
     expect(await scene.refused(scene.mallory.list(meshServices, { namespace: 'shop' }))).to.match(/cannot list/);
     expect(await scene.refused(scene.mallory.list(secrets, { namespace: 'landbridge' }))).to.match(/cannot list/);
   });

@@ -16,7 +16,7 @@ const test = (clock: string | undefined) =>
   });
 
 describe('the self-test of a machine', () => {
-  it('fails with the sentence about a clock that is wrong, whatever the ways look like', async () => {
+  it('fails with the sentence about a wrong clock, for ways in any state', async () => {
     const findings = await test("this machine's clock is 7200 s behind the bridge's: set it");
     expect(selfTestText(findings)).to.equal(
       "  FAIL this machine's clock is 7200 s behind the bridge's: set it\n  ok   mesh -> web-vm1-8080: answers as web in 3 ms\n",

@@ -23,7 +23,7 @@ describe('an Envoy that does not answer', () => {
     expect(judgeSilence({ silentMs: 60_000, lostMs: 59_000, others: 0 })).to.equal('slow');
   });
 
-  it('is told with what shows that the machine is short of CPU', () => {
+  it('is shown with the signs that the machine is short of CPU', () => {
     expect(slowSentence({ silentMs: 7300, lostMs: 0, others: 2 })).to.equal(
       'it has not answered for 7 s, and 2 other Envoys are silent, too: this machine is short of CPU, so it is not ended',
     );
@@ -33,7 +33,7 @@ describe('an Envoy that does not answer', () => {
   });
 });
 
-describe('what the watches of all Envoys know together', () => {
+describe('the shared memory of the watches of all Envoys', () => {
   let clock: FakeClock;
   let starvation: Starvation;
   beforeEach(() => {

@@ -39,7 +39,7 @@ describe('the judgement of an answer from an upstream', () => {
 describe('a local port of an upstream that another program holds', () => {
   const upstream = { service: 'web', localPort: 8091 };
 
-  it('is told by the words of Envoy, for just that port', () => {
+  it('is known by the words of Envoy, for just that port', () => {
     for (const words of ["cannot bind '127.0.0.1:8091': Address already in use", 'x: cannot bind 127.0.0.1:8091: y'])
       expect(takenPort(upstream, words)).to.match(
         /^another program listens at 127.0.0.1:8091, so calls reach that program/,

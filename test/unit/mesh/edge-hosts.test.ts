@@ -119,7 +119,7 @@ describe('the namespace that has a host at the edge', () => {
     expect(hosts.refusal('y.example', 'a')).to.include('all hosts that it does not list');
   });
 
-  it('has no more than a bounded number', () => {
+  it('has at most a bounded number', () => {
     const many = Array.from({ length: HOSTS_A_NAMESPACE + 5 }, (_, index) => claim('b', `h${index}.example`, 1));
     const hosts = decide([...many, claim('a', 'x.example', 2)]);
     expect(hosts.records.size).to.equal(HOSTS_A_NAMESPACE + 1);
@@ -129,7 +129,7 @@ describe('the namespace that has a host at the edge', () => {
     expect(hosts.refusal(refused[0]!.host, 'b')).to.include('one host too many');
   });
 
-  it('is told from others by names that every object has', () => {
+  it('differs from others by names that every object has', () => {
     const hosts = decide([claim('a', 'constructor'), claim('b', '__proto__')]);
     expect(hosts.ownerOf('constructor')).to.equal('a');
     expect(hosts.ownerOf('toString')).to.equal(undefined);

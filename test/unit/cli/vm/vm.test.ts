@@ -125,7 +125,7 @@ add-svc-vm2-7001  7001  21000    passing  live 1.40.0  passing  -         sub-sv
     );
   });
 
-  it('says whether only the sidecar can be reached, and what stands in the way', () => {
+  it('says whether only the sidecar can be reached, and names the obstacle', () => {
     const door = { listens: ['[::]:7001'], callers: [], closed: false };
     const shown = (more: object): string[] =>
       statusText({
