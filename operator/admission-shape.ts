@@ -7,17 +7,25 @@ const container = z.looseObject({
   ports: z.array(z.looseObject({ containerPort: z.number() })).nullish(),
   env: z.array(named).nullish(),
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).nullish(),
+  lifecycle: z.looseObject({}).nullish(),
+  securityContext: z.looseObject({}).nullish(),
 });
+
+/** Kubernetes takes numbers as quantities, too. */
+const amounts = z.record(z.string(), z.union([z.string(), z.number()])).nullish();
+const resources = z.looseObject({ requests: amounts, limits: amounts }).nullish();
 
 /** A pod, as far as it is read here. */
 const pod = z.looseObject({
-  metadata: z.looseObject({ labels: texts, annotations: texts }),
+  metadata: z.looseObject({ labels: texts, annotations: texts, ownerReferences: z.array(z.looseObject({})).nullish() }),
   spec: z.looseObject({
     containers: z.array(container),
     initContainers: z.array(container).nullish(),
     ephemeralContainers: z.array(container).nullish(),
     volumes: z.array(named).nullish(),
     nodeSelector: texts,
+    resources,
+    os: z.looseObject({ name: z.string() }).nullish(),
   }),
 });
 

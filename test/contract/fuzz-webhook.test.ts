@@ -149,6 +149,20 @@ describe('the webhook, under nonsense', function () {
     expect(uids).to.deep.equal(many.map((_, at) => at));
   });
 
+  it('refuses a pod with fields of another type', async () => {
+    const metadata = { name: 'p', labels: { app: 'web' } };
+    const spec = { containers: [{ name: 'c' }] };
+    for (const object of [
+      { metadata: { ...metadata, ownerReferences: {} }, spec },
+      { metadata: { ...metadata, ownerReferences: [null] }, spec },
+      { metadata, spec: { ...spec, initContainers: {} } },
+      { metadata, spec: { ...spec, volumes: [null] } },
+    ]) {
+      const text = body({ apiVersion: 'v1', kind: 'Pod', ...object });
+      expect(statusOf((await send([post(text)])).received), text).to.equal(400);
+    }
+  });
+
   it('never answers 5xx to objects that are nearly pods or MeshServices, and does not grow with them', async () => {
     const before = await sizeOf(running().pid);
     const pods = await arbitraryPod('1.29');
