@@ -35,6 +35,8 @@ export interface Catalog {
   memories(): ReadonlyMap<string, Memory>;
   /** Nothing was read or written yet. */
   untouched(): boolean;
+  /** Consul is being read or written for a memory: what it will hold may be older than what others read meanwhile. */
+  isBusy(): boolean;
 }
 
 /** The memory of one node, and of the config entries of `services`. */
@@ -56,6 +58,15 @@ export function rememberingCatalog(
   /** For each node the config entries that somebody else has changed and no walk has put right yet. */
   const foreign = new Map<string, Set<string>>();
   let untouched = true;
+  let underWay = 0;
+  async function counted<T>(work: () => Promise<T>): Promise<T> {
+    underWay++;
+    try {
+      return await work();
+    } finally {
+      underWay--;
+    }
+  }
   const remembered = (place: CatalogPlace): Memory | undefined => {
     const memory = held.get(place.node);
     return memory !== undefined && equal(memory.services, namesOf(place)) ? memory : undefined;
@@ -71,9 +82,32 @@ export function rememberingCatalog(
     return [...found];
   }
 
+  async function readAnew(place: CatalogPlace, desired: CatalogState): Promise<ActualState> {
+    const actual = shared(await readActual(consul, place, mayClaim), desired);
+    held.set(place.node, { services: namesOf(place), actual });
+    return actual;
+  }
+
+  async function write(place: CatalogPlace, changes: Change[]): Promise<Outcome[]> {
+    untouched = false;
+    const before = remembered(place);
+    // Forgotten while the write is under way: if it is cut off, nobody knows what Consul holds.
+    held.delete(place.node);
+    const outcomes = await consul.apply(changes);
+    if (before === undefined || !outcomes.every(({ ok }) => ok)) return outcomes;
+    foreign.delete(place.node);
+    const written = await readWritten(consul, changes);
+    if (written !== undefined) {
+      const actual = after(before.actual, changes, written);
+      held.set(place.node, { services: namesOf(place), actual, removed: removedBy(before, changes) });
+    }
+    return outcomes;
+  }
+
   return {
     memories: () => held,
     untouched: () => untouched,
+    isBusy: () => underWay > 0,
     doubt(node) {
       const memory = held.get(node);
       if (memory !== undefined) doubted.set(node, memory);
@@ -89,26 +123,11 @@ export function rememberingCatalog(
         foreign.delete(place.node);
         return known.actual;
       }
-      const actual = shared(await readActual(consul, place, mayClaim), desired);
-      held.set(place.node, { services: namesOf(place), actual });
+      const actual = await counted(() => readAnew(place, desired));
       const found = foreignAt(place, actual);
       return found.length === 0 ? actual : { ...actual, foreign: found };
     },
-    async apply(place, changes) {
-      untouched = false;
-      const before = remembered(place);
-      // Forgotten while the write is under way: if it is cut off, nobody knows what Consul holds.
-      held.delete(place.node);
-      const outcomes = await consul.apply(changes);
-      if (before === undefined || !outcomes.every(({ ok }) => ok)) return outcomes;
-      foreign.delete(place.node);
-      const written = await readWritten(consul, changes);
-      if (written !== undefined) {
-        const actual = after(before.actual, changes, written);
-        held.set(place.node, { services: namesOf(place), actual, removed: removedBy(before, changes) });
-      }
-      return outcomes;
-    },
+    apply: (place, changes) => counted(() => write(place, changes)),
   };
 }
 

@@ -13,7 +13,7 @@ import type { Catalog, Memory } from './catalog.ts';
 
 export interface SurveyOptions {
   consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;
-  catalog: Pick<Catalog, 'memories' | 'untouched'>;
+  catalog: Pick<Catalog, 'memories' | 'untouched' | 'isBusy'>;
   cluster: string;
   /** Consul holds entries with the mark of a MeshService of this cluster, and the memory of that one knows nothing of them. */
   onUnknown: (marked: Marked) => void;
@@ -61,20 +61,21 @@ export function surveyor({ consul, catalog, cluster, onUnknown }: SurveyOptions)
   }
 
   async function survey(): Promise<string[]> {
-    // Read first, so writes during the other reads are looked at again.
+    // Both first: a write to Consul during the other reads is looked at again, and so is a memory that comes or goes.
+    const before = new Map(catalog.memories());
     const marks = await consul.marks();
     if (marks === compared) return [];
-    const before = new Map(catalog.memories());
     const sight = await look(consul, nodePrefix);
+    const now = catalog.memories();
+    let isSteady = now.size === before.size && !catalog.isBusy();
     const differing: string[] = [];
-    let skipped = false;
     for (const [node, memory] of before) {
       // Written meanwhile, so the reading may be older than the memory.
-      if (catalog.memories().get(node) !== memory) skipped = true;
+      if (now.get(node) !== memory) isSteady = false;
       else if (!agrees(node, memory, sight)) differing.push(node);
     }
     tell(sight);
-    compared = skipped || differing.length > 0 ? undefined : marks;
+    compared = isSteady && differing.length === 0 ? marks : undefined;
     return differing;
   }
   return { begin, survey };

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { ConfigEntry } from '../../../mesh/entry.ts';
-import { podsNode } from '../../../mesh/names.ts';
+import { CONFIG_KINDS, OWNER_META } from '../../../mesh/entry.ts';
+import { meshServiceOwner, podsNode } from '../../../mesh/names.ts';
 import type { Change } from '../../../mesh/plan.ts';
-import { CONFIG_KINDS } from '../../../mesh/entry.ts';
 import { rememberingCatalog } from '../../../operator/catalog.ts';
-import { surveyor } from '../../../operator/survey.ts';
+import { type Marked, surveyor } from '../../../operator/survey.ts';
 import { appOf, checkOf, nodeOf, nodeWith } from '../../contract/consul-builders.ts';
 import { fakeConsul } from '../../support/fake-consul.ts';
 
@@ -138,5 +138,59 @@ describe('the survey', () => {
     };
     expect(await survey()).to.deep.equal([]);
     expect(await survey()).to.deep.equal([NODE]);
+  });
+
+  describe('beside a walk whose read was answered before the last write to Consul', () => {
+    const place = { node: NODE, services: ['web'] };
+
+    /** A frozen Consul does late what it was asked for: a claim of `web`, after the walk's read and before the survey's. */
+    async function lateWrite() {
+      const fake = fakeConsul();
+      const catalog = rememberingCatalog(fake.consul);
+      const unknown: Marked[] = [];
+      const onUnknown = (marked: Marked): void => void unknown.push(marked);
+      const surveys = surveyor({ consul: fake.consul, catalog, cluster: 'lab', onUnknown });
+      const entry = { ...resolver, Meta: { [OWNER_META]: meshServiceOwner('lab', 'shop', 'web') } };
+      await fake.consul.apply([{ op: 'set-config', entry, modifyIndex: 0 }]);
+      const { readConfig } = fake.consul;
+      /** The walk's read of what was there before, which ends after `done`. */
+      async function readBefore(done: Promise<void> = Promise.resolve()): Promise<void> {
+        fake.consul.readConfig = () => done.then(() => undefined);
+        await catalog.read(place, NOTHING);
+        fake.consul.readConfig = readConfig;
+      }
+      return { fake, catalog, unknown, readBefore, ...surveys };
+    }
+
+    it('finds the entries of a MeshService that the walk has let go', async () => {
+      const { fake, catalog, unknown, readBefore, survey } = await lateWrite();
+      const { checks } = fake.consul;
+      fake.consul.checks = async (prefix) => (await readBefore(), checks(prefix));
+      await survey();
+      fake.consul.checks = checks;
+      catalog.doubt(NODE);
+      unknown.length = 0;
+      await survey();
+      expect(unknown).to.deep.equal([{ namespace: 'shop', name: 'web', services: ['web'] }]);
+    });
+
+    it('names the node, where the read ends while it compares', async () => {
+      const { fake, readBefore, survey } = await lateWrite();
+      const { checks } = fake.consul;
+      fake.consul.checks = async (prefix) => (await readBefore(), checks(prefix));
+      await survey();
+      fake.consul.checks = checks;
+      expect(await survey()).to.deep.equal([NODE]);
+    });
+
+    it('names the node, where the read ends after it has compared', async () => {
+      const { readBefore, survey } = await lateWrite();
+      let end = (): void => undefined;
+      const reading = readBefore(new Promise((resolve) => (end = resolve)));
+      await survey();
+      end();
+      await reading;
+      expect(await survey()).to.deep.equal([NODE]);
+    });
   });
 });
