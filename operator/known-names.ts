@@ -8,8 +8,8 @@ import { splitKey } from '../clients/kube/object.ts';
  */
 export interface KnownNames {
   /**
-   * The intent with every name that is known. Without an intent, one that asks for nothing when entries of the key were
-   * found in Consul: they are left over, and their MeshService is gone.
+   * The intent with every name that is known. Without an intent, one that asks for nothing while names are known: entries
+   * are left over of a MeshService that is gone, since somebody took its finalizer off or it went before this process began.
    */
   complete(key: string, intent: Intent | undefined): Intent | undefined;
   /** Consul holds entries with the mark of this key, under these names. */
@@ -18,13 +18,12 @@ export interface KnownNames {
   settled(key: string, service: string): void;
   /** Nothing of the key is left. */
   forget(key: string): void;
-  /** Entries of the key were found, and not all of them are known to be in order. */
-  hasFound(key: string): boolean;
+  /** Entries of the key may be in Consul. */
+  hasAny(key: string): boolean;
 }
 
 export function knownNames(cluster: string, exists: (key: string) => boolean): KnownNames {
   const names = new Map<string, Set<string>>();
-  const inConsul = new Set<string>();
   const of = (key: string): Set<string> => {
     const known = names.get(key) ?? new Set();
     names.set(key, known);
@@ -32,27 +31,24 @@ export function knownNames(cluster: string, exists: (key: string) => boolean): K
   };
   return {
     complete(key, intent) {
-      if (intent === undefined) return exists(key) || !inConsul.has(key) ? undefined : leftOver(cluster, key, of(key));
+      if (intent === undefined) {
+        const left = exists(key) ? undefined : names.get(key);
+        return left && leftOver(cluster, key, left);
+      }
       const now = intent.meshService === undefined ? [] : [consulName(intent.meshService)];
-      const known = of(key);
+      // The mirror may show one that leaves for a moment after nothing of it is left.
+      const known = intent.meshService === undefined ? (names.get(key) ?? new Set()) : of(key);
       const unsaid = [...known].filter((name) => !now.includes(name) && !intent.formerServices.includes(name));
-      for (const name of now) known.add(name);
+      for (const name of [...now, ...intent.formerServices]) known.add(name);
       return unsaid.length === 0 ? intent : { ...intent, formerServices: [...intent.formerServices, ...unsaid] };
     },
     found(key, services) {
-      inConsul.add(key);
       const known = of(key);
       for (const service of services) known.add(service);
     },
-    settled(key, service) {
-      inConsul.delete(key);
-      names.set(key, new Set([service]));
-    },
-    forget(key) {
-      inConsul.delete(key);
-      names.delete(key);
-    },
-    hasFound: (key) => inConsul.has(key),
+    settled: (key, service) => void names.set(key, new Set([service])),
+    forget: (key) => void names.delete(key),
+    hasAny: (key) => names.has(key),
   };
 }
 

@@ -103,7 +103,7 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     readIntent: (key) => names.complete(key, world.readIntent(key)),
     foundInConsul: names.found,
     async isOnlyUnseen(key) {
-      if (!names.hasFound(key) || world.meshServices.get(key) !== undefined) return false;
+      if (!names.hasAny(key) || world.meshServices.get(key) !== undefined) return false;
       // The mirror may lag behind: a MeshService that it does not show yet is not gone.
       const { namespace = '', name } = splitKey(key);
       const { items } = await kube.list<KubeObject>(meshServices, {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ConsulUnavailable } from '../../clients/consul/errors.ts';
 import type { Transport } from '../../clients/consul/transport.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { customResourceDefinitions, namespaces } from '../../clients/kube/resources.ts';
+import { customResourceDefinitions, meshServices, namespaces } from '../../clients/kube/resources.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { readEnvironment } from '../../operator/environment.ts';
@@ -26,8 +26,14 @@ import {
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
+interface StageOfFakes extends Stage {
+  /** How often the operator has asked Consul whether anything has changed. */
+  surveys(): number;
+  stop(): Promise<void>;
+}
+
 /** The whole operator but its election and its webhook, on an API server and a Consul in this process. */
-async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
+async function stageOfFakes(): Promise<StageOfFakes> {
   const kube: FakeKube = await startFakeKube();
   await kube.client.create(namespaces, { metadata: { name: 'shop', labels: { 'landbridge.dev/mesh': 'enabled' } } });
   await kube.client.create(customResourceDefinitions, meshServiceCrd() as unknown as KubeObject);
@@ -109,6 +115,7 @@ async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
       state = 'there';
     },
     kubeRestart: () => kube.restart(),
+    surveys: () => fake.requests.filter((request) => request === 'GET /catalog/services').length,
     async operatorRestart() {
       stop.abort(new Error('restart'));
       await start();
@@ -123,7 +130,7 @@ async function stageOfFakes(): Promise<Stage & { stop(): Promise<void> }> {
 describe('the operator on fakes', function () {
   this.timeout(120_000);
 
-  async function staged(story: (stage: Stage) => Promise<void>): Promise<void> {
+  async function staged(story: (stage: StageOfFakes) => Promise<void>): Promise<void> {
     const stage = await stageOfFakes();
     try {
       await story(stage);
@@ -151,6 +158,19 @@ describe('the operator on fakes', function () {
     staged(async (stage) => {
       await happens(stage, declareB);
       await leaveBehind(stage, 'a', 's1');
+    }));
+
+  it('removes the entries of a MeshService that goes without its finalizer while Consul is away', () =>
+    staged(async (stage) => {
+      await happens(stage, declareB);
+      await eventually('b has its name', 15_000, async () => (await mustBeRight(stage), true), 20);
+      // From the second look on, Consul is as it was compared, and nothing but indexes is read.
+      const looked = stage.surveys();
+      await eventually('Consul is compared', 15_000, () => stage.surveys() >= looked + 2, 20);
+      await happens(stage, { do: 'consulAway' });
+      await happens(stage, { do: 'remove', name: 'b' });
+      await stage.kube.patchMerge(meshServices, 'b', 'shop', { metadata: { finalizers: null } });
+      await happens(stage, { do: 'consulBack' });
     }));
 
   it('does not take for gone what its mirror does not show yet', () =>
