@@ -1,7 +1,12 @@
 import type { LabelSelector } from '../crds/kubernetes.ts';
+import type { MeshService } from '../crds/mesh-service.ts';
 import { REASONS, type Reason } from '../crds/reasons.ts';
 import type { Intent } from './desired.ts';
 import { selectorQuery } from './selector.ts';
+
+/** Whether instances of it may be called. `vm join` gives the port of a machine, so spec.port tells of pods alone. */
+export const isCalled = (meshService: MeshService | undefined): boolean =>
+  meshService?.spec.port !== undefined || meshService?.spec.workloads.external !== undefined;
 
 /** Names the selector and the sites that have no instance, so that a slip in a label or a site can be seen. */
 export function noInstance({ meshService, namespace, overlap, pods: found }: Intent): string {
@@ -16,8 +21,7 @@ export function noInstance({ meshService, namespace, overlap, pods: found }: Int
     pods && (overlap?.yields ? overlap.message : none(pods.selector)),
     external && `no machine of ${external.sites.join(', ')} has joined`,
   ].filter((each) => each !== undefined);
-  const uncalled =
-    meshService?.spec.port === undefined ? ' It has no spec.port, so nobody calls it and it is ready without one.' : '';
+  const uncalled = isCalled(meshService) ? '' : ' It has no spec.port, so nobody calls it and it is ready without one.';
   return `${REASONS.NoInstances.replace(/\.$/, ':')} ${looked.join(', and ')}.${uncalled}`;
 }
 

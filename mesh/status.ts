@@ -7,7 +7,7 @@ import { type Verdict, verdict } from './condition.ts';
 import { podsNode } from './names.ts';
 import { type DoorsSeen, doorsVerdict } from './doors/verdict.ts';
 import { type ProxiesSeen, acceptsVerdict, silentMessage } from './proxies/verdict.ts';
-import { noInstance, notReady } from './not-ready.ts';
+import { isCalled, noInstance, notReady } from './not-ready.ts';
 import { type Outside, doubtSentence, withDown } from './outside.ts';
 import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
 import type { Outcome, Plan } from './plan.ts';
@@ -139,10 +139,7 @@ function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number
   if (ready === 0 && synced.status === 'Unknown') return synced;
   if (ready === 0 && podsRefused !== undefined) return verdict('False', 'PodsRefused', podsRefused);
   // Nobody calls a workload without a port, so nothing waits for an instance of it: a Job that has finished, a CronJob between its runs.
-  if (total === 0) {
-    const isCalled = intent.meshService?.spec.port !== undefined;
-    return verdict(isCalled ? 'False' : 'True', 'NoInstances', noInstance(intent));
-  }
+  if (total === 0) return verdict(isCalled(intent.meshService) ? 'False' : 'True', 'NoInstances', noInstance(intent));
   const injected = injectedVerdict(intent, seen);
   if (ready === 0 && injected.status === 'False' && total === seen.podsWithoutSidecar.length) return injected;
   const silent = proxies && silentMessage(proxies);

@@ -76,4 +76,39 @@ describe('the status of a MeshService', () => {
       );
     });
   });
+
+  describe('of machines, without spec.port', () => {
+    /** The port of a machine's instance comes with `vm join`. */
+    const onMachines = (pods?: Intent['pods']): Intent => ({
+      ...{ cluster: 'c', namespace: 'shop', name: 'web', formerServices: [], pods: pods ?? [] },
+      meshService: aMeshService('web', {
+        port: undefined,
+        workloads: {
+          external: { sites: ['rack-1'] },
+          ...(pods === undefined ? {} : { pods: { selector: { matchLabels: { app: 'migrate' } } } }),
+        },
+      }),
+    });
+    const ready = (intent: Intent, seen?: Partial<Seen>) =>
+      statusFor(intent, seen).conditions?.find(({ type }) => type === 'Ready');
+
+    it('is not ready until a machine has joined, since that one may bring a port', () => {
+      const found = ready(onMachines());
+      expect(found).to.include({ status: 'False', reason: 'NoInstances' });
+      expect(found?.message).to.equal('No instance exists: no machine of rack-1 has joined.');
+    });
+
+    it('is not ready either where its pods have finished', () => {
+      const found = ready(onMachines([aPodFacts('p', { injected: true, ready: false, finished: true })]));
+      expect(found).to.include({ status: 'False', reason: 'NoInstances' });
+      expect(found?.message).not.to.contain('nobody calls it');
+    });
+
+    it('is ready with a machine that has joined without a port, and only calls others', () => {
+      expect(ready(onMachines(), { external: { ready: 1, total: 1 } })).to.include({
+        status: 'True',
+        reason: 'AllInstancesReady',
+      });
+    });
+  });
 });
