@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { promisify } from 'node:util';
 import { MOCHA_DONE, type Result, resultOf } from './mocha-result.ts';
+import { inOwnNetwork, networksCanBeMade } from './own-network.ts';
 import { runStage } from './run-stage.ts';
 
 /**
@@ -18,10 +17,7 @@ const LONG = ['contract/bridge.test.ts', 'contract/bridge-process.test.ts', 'con
 const OUTSIDE = 'integration/lab/';
 const FILE_LIMIT_MS = 900_000;
 
-const namespaces = await promisify(execFile)('unshare', ['--net', 'ip', 'link', 'set', 'lo', 'up']).then(
-  () => true,
-  () => false,
-);
+const namespaces = await networksCanBeMade();
 const lanes = namespaces ? Number(process.env['TEST_LANES'] ?? cpus().length + 1) : 1;
 if (!namespaces)
   console.log('This user cannot make network namespaces here: one file at a time, on the ports of this machine.');
@@ -53,7 +49,7 @@ async function runFile(file: string): Promise<Result> {
   const started = performance.now();
   const mocha = ['node_modules/.bin/mocha', '--reporter', 'spec', '--timeout', timeoutMs, file];
   const isInside = namespaces && !file.includes(OUTSIDE);
-  const command = isInside ? ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...mocha] : mocha;
+  const command = isInside ? inOwnNetwork(mocha) : mocha;
   const running = runStage(command, { limitMs: FILE_LIMIT_MS, done: MOCHA_DONE, quiet: true });
   const abort = (): void => running.stop();
   stop.signal.addEventListener('abort', abort);

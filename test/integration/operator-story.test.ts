@@ -1,3 +1,8 @@
+import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
 import fc from 'fast-check';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, pods } from '../../clients/kube/resources.ts';
@@ -5,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { type OperatorRig, startOperatorRig } from '../support/operator-rig.ts';
 import {
   NAME_LEFT_BEHIND,
+  type Happening,
   type Stage,
   happening,
   happens,
@@ -15,7 +21,11 @@ import {
 /** The stories of test/contract/operator-story.test.ts, few and short, on a real API server and a real Consul. */
 /** How many stories; `npm run test:stories` tells 200. */
 const RUNS = Number(process.env['STORY_RUNS'] ?? 2);
-/** Of one story, with the minute that the operator has to put all right. */
+/** The same seed tells the same stories. */
+const SEED = Number(process.env['STORY_SEED'] ?? randomInt(2 ** 31));
+/** The number of the first story; a failure names it. */
+const FIRST = Number(process.env['STORY_FIRST'] ?? 0);
+/** One story, with the minute that the operator has to put all right. */
 const STORY_MS = 85_000;
 
 describe('the operator in any story, on real parts', function () {
@@ -79,15 +89,37 @@ describe('the operator in any story, on real parts', function () {
 
   it('is right after it, as soon as what failed is back', async () => {
     const story = fc.array(happening, { minLength: 8, maxLength: 12 });
+    const wrong: string[] = [];
+    let number = FIRST;
     await fc.assert(
       fc.asyncProperty(story, async (happenings) => {
         await rig.settle();
         await nothingIsThere();
-        for (const one of happenings) await happens(stage(), one);
-        await rig.server.comeBack();
-        await allIsRight();
+        try {
+          for (const one of happenings) await happens(stage(), one);
+          await rig.server.comeBack();
+          await allIsRight();
+        } catch (error) {
+          wrong.push(await tell(number, happenings, error as Error));
+          // The entries that this story left must not spoil the next one.
+          await rig.server.comeBack();
+          await stage().consulEmpty();
+        }
+        number++;
       }),
-      { numRuns: RUNS, endOnFailure: true },
+      { numRuns: RUNS, seed: SEED, path: `${FIRST}`, endOnFailure: true },
     );
+    console.log(`    ${number - FIRST} stories told, seed ${SEED}`);
+    expect(wrong).to.deep.equal([]);
   });
+
+  /** A sentence about a story that did not end well, with the way to tell it again. */
+  async function tell(number: number, happenings: Happening[], { message }: Error): Promise<string> {
+    const log = join(tmpdir(), `landbridge-story-${SEED}-${number}.log`);
+    await writeFile(log, rig.operators.map((operator) => operator.log()).join('\n'));
+    const again = `STORY_SEED=${SEED} STORY_FIRST=${number} STORY_RUNS=1`;
+    const said = `${again}: ${JSON.stringify(happenings)}: ${message}; the operator's log: ${log}`;
+    console.log(`    ${said}`);
+    return said;
+  }
 });
