@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   // A build in the meantime must not put another operator under a measure that starts it again.
   const bundle = join(folder, 'landbridge.mjs');
-  await copyFile(await buildBundle(), bundle);
+  await copyFile(options.program ?? (await buildBundle()), bundle);
   const machine = describeMachine();
   const findings: Finding[] = [];
   const failures: Failure[] = [];

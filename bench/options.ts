@@ -12,12 +12,15 @@ export interface Options {
   plot: string;
   /** A short figure counts as a failure. */
   strict: boolean;
+  /** The built program that is measured. Default: it is built from this tree. */
+  program?: string | undefined;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only NAME,...] [--sizes 10,100,...] [--json FILE] [--plot FILE.svg] [--strict]
+export const USAGE = `npm run bench -- [--quick] [--only NAME,...] [--sizes 10,100,...] [--json FILE] [--plot FILE.svg] [--program FILE.mjs] [--strict]
 
   --quick    small numbers, about a minute
   --strict   what is short fails
+  --program  measures a program that was built before, of another commit for instance
   --only     these measures: `;
 
 /** Throws one sentence about what cannot be understood. */
@@ -31,6 +34,7 @@ export function readOptions(args: string[], measures: string[]): Options {
       json: { type: 'string', default: 'dist/bench.json' },
       plot: { type: 'string', default: 'dist/bench.svg' },
       strict: { type: 'boolean', default: false },
+      program: { type: 'string' },
     },
   });
   const base = values.quick ? QUICK : FULL;
@@ -44,6 +48,7 @@ export function readOptions(args: string[], measures: string[]): Options {
     json: values.json,
     plot: values.plot,
     strict: values.strict,
+    program: values.program,
   };
 }
 

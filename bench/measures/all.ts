@@ -2,6 +2,7 @@ import type { Measure } from '../measure.ts';
 import { admissionBurst } from './admission-burst.ts';
 import { admissionTime } from './admission-time.ts';
 import { admissionWeight } from './admission-weight.ts';
+import { creation } from './creation.ts';
 import { crowd } from './crowd.ts';
 import { deletionTime } from './deletion-time.ts';
 import { flipCost } from './flip-cost.ts';
@@ -26,6 +27,7 @@ export const MEASURES: Measure[] = [
   repairTime,
   outage,
   idle,
+  creation,
   crowd,
   foreignChurn,
 ];

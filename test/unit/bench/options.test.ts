@@ -6,7 +6,7 @@ const MEASURES = ['one', 'two', 'three'];
 
 describe('the options of the benchmarks', () => {
   it('are the whole table by default, kept in files', () => {
-    const rest = { json: 'dist/bench.json', plot: 'dist/bench.svg', strict: false };
+    const rest = { json: 'dist/bench.json', plot: 'dist/bench.svg', strict: false, program: undefined };
     expect(readOptions([], MEASURES)).to.deep.equal({ scale: FULL, quick: false, only: MEASURES, ...rest });
   });
 
