@@ -35,7 +35,7 @@ export interface Catalog {
   memories(): ReadonlyMap<string, Memory>;
   /** Nothing was read or written yet. */
   untouched(): boolean;
-  /** Consul is being read or written for a memory: what it will hold may be older than what others read meanwhile. */
+  /** A walk reads or writes Consul now. The memory that it makes may be older than an answer that others get meanwhile. */
   isBusy(): boolean;
 }
 
