@@ -3,7 +3,7 @@ import { makeKey, makeRequest } from '../../agent/certificate.ts';
 import { ROUTES } from '../../bridge/routes.ts';
 import type { InviteAnswer, JoinAnswer } from '../../mesh/bridge-api.ts';
 import { decodeInvite } from '../../mesh/invite.ts';
-import { type BridgeProcess, startBridgeProcess } from '../support/bridge-process.ts';
+import { type LoneBridge, startBridgeProcess } from '../support/bridge-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { schemathesis } from '../support/schemathesis.ts';
 import { openClient } from './bridge-client.ts';
@@ -20,7 +20,7 @@ const ROOM = 64;
 /** The program as the chart starts it, before a real Consul with ACLs, TLS and DNS. */
 describe('the API of the bridge, as its OpenAPI document says', function () {
   this.timeout((SECONDS || 0) * 1000 + 1_200_000);
-  let bridge: BridgeProcess;
+  let bridge: LoneBridge;
   let host: { certificate: string; key: string };
   let known: Record<string, string[]>;
   let keepJoined: NodeJS.Timeout | undefined;

@@ -10,6 +10,7 @@ import type { MeshServiceSpecInput, MeshServiceStatus } from '../../crds/mesh-se
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { keepProxyDefaults } from '../../operator/bootstrap/keep-proxy-defaults.ts';
 import { runOperator } from '../../operator/main.ts';
+import type { Holder } from '../support/bridge-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real-consul-ports.ts';
 import { type RealConsul, startConsul } from '../support/real-consul.ts';
@@ -24,6 +25,8 @@ export interface OperatorRig {
   /** Applies a MeshService of namespace shop that selects pods by `app: NAME`. */
   declare(name: string, spec?: Partial<MeshServiceSpecInput>): Promise<KubeObject>;
   statusOf(name: string): Promise<MeshServiceStatus | undefined>;
+  /** The account of a bridge in this Consul. The rig starts no bridge. */
+  bridge: Holder;
   stop(): Promise<void>;
 }
 
@@ -34,8 +37,8 @@ export async function startOperatorRig(settings: Record<string, string> = {}): P
   const key = (): string =>
     generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const holder = () => ({ accessorId: randomUUID(), token: randomUUID(), signingKeyPem: key() });
-  const operator = holder();
-  const material = { consulCaPem: server.caPem!, managementToken: server.token!, server: holder(), bridge: holder() };
+  const [operator, bridge] = [holder(), holder()];
+  const material = { consulCaPem: server.caPem!, managementToken: server.token!, server: holder(), bridge };
   await configureAcl(consul.acl, { cluster: 'lab', tokenTtl: '1h' }, { ...material, operator });
   await keepProxyDefaults(consul, 'lab');
   await writeFile(join(directory, 'consul-token'), operator.token);
@@ -66,6 +69,7 @@ export async function startOperatorRig(settings: Record<string, string> = {}): P
     kube,
     server,
     consul,
+    bridge,
     declare: (name, spec = {}) =>
       kube.client.apply(meshServices, {
         metadata: { name, namespace: 'shop' },

@@ -13,17 +13,15 @@ import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { eventually } from './eventually.ts';
 import { startFakeKube } from './fake-kube.ts';
 import { type ProcessSize, sizeOf } from './process-size.ts';
-import { startConsul } from './real-consul.ts';
+import { type RealConsul, startConsul } from './real-consul.ts';
 import { freePorts } from './real-consul-ports.ts';
 
-/** The program `landbridge bridge`, on a real Consul with ACLs, TLS and DNS; the API server alone is a fake. */
+/** The program `landbridge bridge` on a real Consul with ACLs and TLS. */
 export interface BridgeProcess {
   port: number;
   caPem: string;
   /** Certificate and key of an admin. */
   admin: { certificate: string; key: string };
-  /** Makes a MeshService whose machines may stand at `sites`, and waits until the bridge knows it. */
-  admit(service: string, sites: string[]): Promise<void>;
   /** Requests that it has answered, by route and status; `none` for paths that it does not have. */
   answered(): Promise<{ route: string; status: number; count: number }[]>;
   size(): Promise<ProcessSize>;
@@ -33,9 +31,22 @@ export interface BridgeProcess {
   stop(): Promise<void>;
 }
 
+/** Such a bridge on a Consul of its own with DNS; the API server alone is a fake. */
+export interface LoneBridge extends BridgeProcess {
+  /** Makes a MeshService whose machines may stand at `sites`. */
+  admit(service: string, sites: string[]): Promise<void>;
+}
+
+/** The account of a bridge in Consul, which its Secret names. */
+export interface Holder {
+  accessorId: string;
+  token: string;
+  signingKeyPem: string;
+}
+
 const CRD = fileURLToPath(new URL('../../crds/landbridge.dev_meshservices.yaml', import.meta.url));
 
-const aHolder = () => ({
+const aHolder = (): Holder => ({
   accessorId: randomUUID(),
   token: randomUUID(),
   signingKeyPem: generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -43,18 +54,50 @@ const aHolder = () => ({
     .toString(),
 });
 
-export async function startBridgeProcess(env: Record<string, string> = {}): Promise<BridgeProcess> {
-  const bundle = await buildBundle();
+export async function startBridgeProcess(env: Record<string, string> = {}): Promise<LoneBridge> {
   const [server, operator, holder, dns] = [aHolder(), aHolder(), aHolder(), aHolder()];
-  const [consul, kube, folder] = await Promise.all([
+  const [consul, kube] = await Promise.all([
     startConsul({ acl: true, tls: true, dns: { token: dns.token } }),
     startFakeKube(),
-    mkdtemp(join(tmpdir(), 'landbridge-bridge-')),
   ]);
-  const management = consul.connect();
-  const material = { consulCaPem: consul.caPem!, managementToken: consul.token!, server, operator };
-  await configureAcl(management.acl, { cluster: 'lab', tokenTtl: '1h' }, { ...material, bridge: holder, dns });
-  management.close();
+  const stop = (): Promise<unknown> => Promise.all([consul.stop(), kube.stop()]);
+  try {
+    const management = consul.connect();
+    const material = { consulCaPem: consul.caPem!, managementToken: consul.token!, server, operator };
+    await configureAcl(management.acl, { cluster: 'lab', tokenTtl: '1h' }, { ...material, bridge: holder, dns });
+    management.close();
+    await kube.client.create(customResourceDefinitions, load(await readFile(CRD, 'utf8')) as KubeObject);
+    await kube.client.create(namespaces, { metadata: { name: 'landbridge' } });
+    const LANDBRIDGE_CONSUL_DNS = `${consul.dns!.host}:${consul.dns!.port}`;
+    const bridge = await startBridgeBeside(
+      { kubeconfig: kube.kubeconfig, consul, holder },
+      { LANDBRIDGE_CONSUL_DNS, ...env },
+    );
+    return {
+      ...bridge,
+      async admit(service, sites) {
+        await kube.client.create(meshServices, {
+          metadata: { name: service, namespace: 'default' },
+          spec: { protocol: 'http', workloads: { external: { sites } } },
+        } as KubeObject);
+      },
+      async stop() {
+        await bridge.stop();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The bridge of an installation whose API server and Consul run already, with the rights of `holder` there. */
+export async function startBridgeBeside(
+  { kubeconfig, consul, holder }: { kubeconfig: string; consul: RealConsul; holder: Holder },
+  env: Record<string, string> = {},
+): Promise<BridgeProcess> {
+  const [bundle, folder] = await Promise.all([buildBundle(), mkdtemp(join(tmpdir(), 'landbridge-bridge-'))]);
   const [port = 0, telemetryPort = 0] = await freePorts(2);
   const nowMs = Date.now();
   const ca = await createAuthority('Landbridge bridge CA', { nowMs, days: 1 });
@@ -68,16 +111,13 @@ export async function startBridgeProcess(env: Record<string, string> = {}): Prom
     'ca.key': ca.keyPem,
   };
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)));
-  await kube.client.create(customResourceDefinitions, load(await readFile(CRD, 'utf8')) as KubeObject);
-  await kube.client.create(namespaces, { metadata: { name: 'landbridge' } });
 
   const child = spawn(process.execPath, [bundle, 'bridge'], {
     env: {
       PATH: process.env.PATH,
-      KUBECONFIG: kube.kubeconfig,
+      KUBECONFIG: kubeconfig,
       LANDBRIDGE_CONSUL_HTTP: consul.address,
       LANDBRIDGE_CONSUL_SERVER_NAME: consul.serverName,
-      LANDBRIDGE_CONSUL_DNS: `${consul.dns!.host}:${consul.dns!.port}`,
       LANDBRIDGE_SECRETS: folder,
       LANDBRIDGE_BRIDGE_ADVERTISE: `127.0.0.1:${port}`,
       LANDBRIDGE_CONSUL_GRPC_ADVERTISE: consul.grpcAddress,
@@ -98,12 +138,6 @@ export async function startBridgeProcess(env: Record<string, string> = {}): Prom
     port,
     caPem: ca.certPem,
     admin: { certificate: admin.certPem, key: admin.keyPem },
-    async admit(service, sites) {
-      await kube.client.create(meshServices, {
-        metadata: { name: service, namespace: 'default' },
-        spec: { protocol: 'http', workloads: { external: { sites } } },
-      } as KubeObject);
-    },
     async answered() {
       const text = await (await fetch(`http://127.0.0.1:${telemetryPort}/metrics`)).text();
       const line = /^landbridge_bridge_request_duration_seconds_count\{route="([^"]*)",status="(\d+)"\} (\d+)$/gm;
@@ -122,7 +156,7 @@ export async function startBridgeProcess(env: Record<string, string> = {}): Prom
       if (bridge.ended() === undefined) await over;
       clearTimeout(patience);
       process.off('exit', killWithUs);
-      await Promise.all([consul.stop(), kube.stop(), rm(folder, { recursive: true, force: true })]);
+      await rm(folder, { recursive: true, force: true });
     },
   };
   try {
