@@ -19,6 +19,9 @@ export const SIDECAR_ADMIN_PORT = 19000;
 export const HOST_PORTS = { first: 22000, last: 22999 };
 export const RESERVED_PORTS = [SIDECAR_ADMIN_PORT, SIDECAR_PORT, SIDECAR_READY_PORT];
 
+/** Upstreams of one MeshService. */
+export const MAX_UPSTREAMS = 64;
+
 /** RFC 1123 label, which both Consul DNS and Kubernetes accept as a name. */
 const name = z
   .string()
@@ -108,7 +111,7 @@ export const meshServiceSpec = z
       }),
     upstreams: z
       .array(upstream)
-      .max(64)
+      .max(MAX_UPSTREAMS)
       .default([])
       .describe('Services this one calls. Default: none.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['service'] }),

@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../../crds/kubernetes.ts';
+import { MAX_UPSTREAMS } from '../../crds/mesh-service.ts';
 import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, meshServiceOfSecret } from '../names.ts';
 import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
@@ -16,8 +17,8 @@ export interface Mark {
 export function markOf({ spec }: Pod): Mark | undefined {
   const sidecar = spec.initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
   if (sidecar === undefined) return undefined;
-  const volume = spec.volumes?.find(({ name }) => name === volumeOf(sidecar)) as
-    { secret?: { secretName?: string } } | undefined;
+  const mounted = volumeOf(sidecar);
+  const volume = spec.volumes?.find(({ name }) => name === mounted) as { secret?: { secretName?: string } } | undefined;
   const secret = volume?.secret?.secretName;
   return {
     meshService: secret === undefined ? undefined : meshServiceOfSecret(secret),
@@ -34,21 +35,25 @@ const volumeOf = ({ volumeMounts }: Container): string | undefined =>
 const variable = (container: Container, name: string): string | undefined =>
   container.env?.find((one) => one.name === name)?.value;
 
-/** The operations that take an earlier injection out of a pod, from the last place of each list to the first. Empty for other pods. */
+/**
+ * The operations that take an earlier injection out of a pod, from the last place of each list to the first. Empty for other pods.
+ * Each removal copies its list, so no more is taken out than one injection leaves: one sidecar with its volume, and in each
+ * container one port and a variable an upstream. A pod with two sidecars has one name twice, and the API server refuses that.
+ */
 export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
-  const sidecars = spec.initContainers?.filter(({ name }) => name === SIDECAR_CONTAINER) ?? [];
-  const given = new Set(sidecars.flatMap((one) => variable(one, MARK_VARIABLES)?.split(',') ?? []));
-  const volumes = new Set(sidecars.map(volumeOf));
-  const held = new Set(sidecars.map((one) => variable(one, MARK_HOLD)).filter((seconds) => seconds !== undefined));
+  const sidecar = spec.initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
+  const given = new Set(sidecar === undefined ? [] : variable(sidecar, MARK_VARIABLES)?.split(','));
+  const volume = sidecar && volumeOf(sidecar);
+  const held = sidecar && variable(sidecar, MARK_HOLD);
   return [
     ...key(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE),
     ...key(['metadata', 'annotations'], metadata.annotations, ANNOTATION_INJECTED),
     ...inContainers('containers', spec.containers, given),
     ...spec.containers.flatMap((container, index) => hook(container, ['spec', 'containers', index], held)),
     ...inContainers('initContainers', spec.initContainers ?? [], given),
-    ...sidecars.flatMap(({ resources }) => podResourceOperations(spec.resources, resources, -1)),
-    ...items(['spec', 'initContainers'], spec.initContainers, ({ name }) => name === SIDECAR_CONTAINER),
-    ...items(['spec', 'volumes'], spec.volumes, ({ name }) => volumes.has(name)),
+    ...(sidecar === undefined ? [] : podResourceOperations(spec.resources, sidecar.resources, -1)),
+    ...items(['spec', 'initContainers'], spec.initContainers, (one) => one === sidecar),
+    ...items(['spec', 'volumes'], spec.volumes, ({ name }) => volume !== undefined && name === volume),
   ];
 }
 
@@ -61,16 +66,16 @@ function inContainers(list: string, containers: Container[], given: ReadonlySet<
     const others = env.findIndex(({ name, value }) => !given.has(name) || !isOurs(value));
     const ours = others === -1 ? env.length : others;
     return [
-      ...(given.size === 0 ? [] : items(['spec', list, index, 'env'], env, (_, place) => place < ours)),
+      ...(given.size === 0 ? [] : items(['spec', list, index, 'env'], env, (_, place) => place < ours, MAX_UPSTREAMS)),
       ...items(['spec', list, index, 'ports'], ports, (port) => port.name === HOST_PORT_NAME),
     ];
   });
 }
 
 /** The preStop hook that an injection gave. */
-function hook({ lifecycle }: Container, at: (string | number)[], held: ReadonlySet<string>): Operation[] {
+function hook({ lifecycle }: Container, at: (string | number)[], held: string | undefined): Operation[] {
   const { preStop, ...others } = (lifecycle ?? {}) as { preStop?: { sleep?: { seconds?: number } } };
-  if (!held.has(String(preStop?.sleep?.seconds))) return [];
+  if (held === undefined || String(preStop?.sleep?.seconds) !== held) return [];
   const path = Object.keys(others).length === 0 ? [...at, 'lifecycle'] : [...at, 'lifecycle', 'preStop'];
   return [{ op: 'remove', path: pointer(...path) }];
 }
@@ -80,9 +85,14 @@ const isOurs = (value: string | undefined): boolean => /^(http:\/\/)?localhost:\
 const key = (path: string[], held: Record<string, string> | undefined, name: string): Operation[] =>
   held?.[name] === undefined ? [] : [{ op: 'remove', path: pointer(...path, name) }];
 
-/** Removes items of a list, or the whole list when nothing else is in it. */
-function items<T>(path: (string | number)[], held: T[] | undefined, goes: (item: T, place: number) => boolean) {
-  const places = (held ?? []).flatMap((one, place) => (goes(one, place) ? [place] : []));
+/** Removes the first `most` items of a list that go, or the whole list when nothing else is in it. */
+function items<T>(
+  path: (string | number)[],
+  held: T[] | null | undefined,
+  goes: (item: T, place: number) => boolean,
+  most = 1,
+): Operation[] {
+  const places = (held ?? []).flatMap((one, place) => (goes(one, place) ? [place] : [])).slice(0, most);
   if (places.length === 0) return [];
   const remove = (...steps: (string | number)[]): Operation => ({ op: 'remove', path: pointer(...steps) });
   return places.length === held!.length ? [remove(...path)] : places.reverse().map((place) => remove(...path, place));
