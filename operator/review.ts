@@ -1,6 +1,5 @@
 import type { Pod } from '../crds/kubernetes.ts';
 import type { MeshService } from '../crds/mesh-service.ts';
-import { consulName } from '../crds/mesh-service.ts';
 import { type Decision, decide } from '../mesh/inject/decide.ts';
 import { leftoverOperations } from '../mesh/inject/leftover.ts';
 import type { Operation } from '../mesh/inject/operations.ts';
@@ -8,6 +7,7 @@ import { injectionPatch } from '../mesh/inject/patch.ts';
 import { unknownProtocols } from '../mesh/upstream-variables.ts';
 import type { SidecarSettings } from '../mesh/inject/sidecar.ts';
 import { overlapMessage } from '../mesh/overlap.ts';
+import { speakerOf } from '../mesh/traffic/holder.ts';
 
 /** admission.k8s.io/v1, the fields that are read. */
 export interface AdmissionRequest {
@@ -65,7 +65,7 @@ export function review(
     case 'inject': {
       const { meshService, others = [], warnings: portWarnings = [] } = decision;
       const protocolOf = (service: string) =>
-        (inNamespace.find((one) => consulName(one) === service) ?? named(service)[0])?.spec.protocol;
+        (speakerOf(service, named(service)) ?? speakerOf(service, inNamespace))?.spec.protocol;
       const hostPort = meshService.spec.reach === 'hostPort' ? hostPortIn(namespace, pod) : undefined;
       const patch = injectionPatch(pod, meshService, settings, protocolOf, hostPort, namespace);
       const warnings = [
