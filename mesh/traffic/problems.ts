@@ -3,6 +3,7 @@ import type { Reason } from '../../crds/reasons.ts';
 import { parseDurationMs } from '../duration.ts';
 import { bannerHeard } from './banner.ts';
 import { edgeExpressions } from './edge-access.ts';
+import { entriesTooLarge } from './entry-size.ts';
 import { regexProblems } from './regex.ts';
 import { routeProblems } from './route-problems.ts';
 import { speakerOf } from './holder.ts';
@@ -59,6 +60,7 @@ export function trafficProblems(
     ...routeProblems(meshService.spec.traffic?.routes ?? []),
     ...regexProblems(meshService),
     ...textProblems(meshService),
+    ...entriesTooLarge(meshService),
     ...edgeExpressions(meshService.spec).map(refuse),
     ...bannerHeard(meshService),
     ...serviceMissing(meshService, around, suggest),
