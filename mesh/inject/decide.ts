@@ -6,8 +6,9 @@ import { selects } from '../selector.ts';
 import { type Mark, markOf } from './leftover.ts';
 import { runsOnWindows } from './operating-system.ts';
 import { reservedPortTaken, upstreamPortsTaken } from './ports.ts';
+import { SIDECAR_CONTAINER } from './sidecar.ts';
 
-export { SIDECAR_CONTAINER } from './sidecar.ts';
+export { SIDECAR_CONTAINER };
 
 /** The kubelet marks the pod that it shows for a static pod, https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 const MIRROR = 'kubernetes.io/config.mirror';
@@ -53,7 +54,7 @@ export function decide(pod: Pod, meshServices: MeshService[], namespace = pod.me
   if (pod.metadata.annotations?.[MIRROR] !== undefined) return skip('StaticPod');
   if (pod.spec.hostNetwork === true) return skip('HostNetwork');
   if (runsOnWindows(pod.spec)) return skip('Windows');
-  const problem = tooMany(pod) ?? reservedPortTaken(pod.spec);
+  const problem = tooMany(pod) ?? sidecarNameTaken(pod) ?? reservedPortTaken(pod.spec);
   if (problem !== undefined) return { do: 'refuse', message: problem };
   const warnings = upstreamPortsTaken(pod.spec, first);
   return {
@@ -85,6 +86,12 @@ function tooMany({ spec: { containers, initContainers } }: Pod): string | undefi
   if (count <= MAX_CONTAINERS) return undefined;
   return `the pod has ${count} containers, and Landbridge injects pods of ${MAX_CONTAINERS} at most: split the pod, or label it landbridge.dev/inject=false`;
 }
+
+/** An init container of that name is the sidecar of a copy, and is replaced. */
+const sidecarNameTaken = ({ spec: { containers } }: Pod): string | undefined =>
+  containers.some(({ name }) => name === SIDECAR_CONTAINER)
+    ? `container "${SIDECAR_CONTAINER}" has the name of the sidecar: give it another, or label the pod landbridge.dev/inject=false`
+    : undefined;
 
 const leftBehind = ({ meshService, namespace }: Mark): string => {
   const whose =

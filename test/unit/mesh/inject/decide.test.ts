@@ -92,6 +92,12 @@ describe('ports that the sidecar takes', () => {
     });
   }
 
+  it("are not looked at before the name of a container that is the sidecar's", () => {
+    const decision = decide(webPod({ containers: [{ name: 'app' }, { name: 'landbridge-sidecar' }] }), [web]);
+    expect(decision.do).to.equal('refuse');
+    expect(decision).to.have.property('message').that.contains('has the name of the sidecar: give it another');
+  });
+
   it('warn of a local port of an upstream that a container says, and inject: the app may not listen there', () => {
     const spec = { containers: [{ name: 'app', ports: [{ containerPort: 9191, hostPort: 80 }] }] };
     expect(decide(webPod(spec), [web])).to.deep.include({
