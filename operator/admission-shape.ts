@@ -56,3 +56,14 @@ export const isShaped = (kind: string, object: unknown): boolean =>
   kind === 'Pod'
     ? pod.safeParse(object).success
     : z.looseObject({ metadata: z.looseObject({ name: z.string() }) }).safeParse(object).success;
+
+/** A sentence about the first field of a pod that is not what every API server gives it; undefined: there is none. */
+export function podProblem(object: unknown): string | undefined {
+  const issue = pod.safeParse(object).error?.issues[0];
+  if (issue === undefined) return undefined;
+  const field = issue.path.reduce<string>(
+    (at, step) => (typeof step === 'number' ? `${at}[${step}]` : `${at}.${String(step)}`),
+    'pod',
+  );
+  return `${field} is not what Kubernetes has there (${issue.message.replace('Invalid input: ', '')})`;
+}

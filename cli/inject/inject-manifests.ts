@@ -13,7 +13,8 @@ import {
   mapObjects,
   objectsOf,
 } from '../manifest/read-manifests.ts';
-import { readMeshService } from '../manifest/read-mesh-service.ts';
+import { podProblem } from '../../operator/admission-shape.ts';
+import { isMeshService, readMeshService } from '../manifest/read-mesh-service.ts';
 import { WITHOUT_PODS, templateOf, withTemplate } from './pod-template.ts';
 
 export interface InjectOptions {
@@ -35,7 +36,7 @@ export interface Injection {
 /** Does to the workloads of these files the same as the webhook, by the same functions. Throws an Error that names the faulty file. */
 export function injectManifests(manifests: Manifest[], { namespace, image }: InjectOptions): Injection {
   const found = objectsOf(manifests);
-  const meshServices = found.filter(({ kind }) => kind === 'MeshService').map(theMeshService);
+  const meshServices = found.filter(isMeshService).map(theMeshService);
   const settings = { image, imagePullPolicy: 'IfNotPresent' as const };
   const notes: string[] = [];
   const counts = { injected: 0, done: 0, skipped: 0 };
@@ -54,7 +55,7 @@ export function injectManifests(manifests: Manifest[], { namespace, image }: Inj
     const pod: Pod = { ...(kind === 'Pod' ? { kind } : {}), metadata, spec: template.spec };
     const near = candidates(pod, meshServices, own, namespace);
     if (typeof near === 'string') throw new Error(`${what}: ${near}`);
-    const decision = decide(pod, near);
+    const decision = shaped(what, pod, () => decide(pod, near));
     if (decision.do === 'refuse') throw new Error(`${what}: ${decision.message}`);
     // A file keeps the sidecar that it brings: the webhook judges each pod where it is made.
     if (decision.do === 'skip' || decision.do === 'strip') {
@@ -72,7 +73,8 @@ export function injectManifests(manifests: Manifest[], { namespace, image }: Inj
     );
     const unknown = unknownProtocols(meshService.spec, (service) => protocolOf(service, meshServices));
     notes.push(...[...(decision.warnings ?? []), ...unknown].map((note) => `${what}: ${note}`));
-    const after = injected(pod, meshService, settings, (service) => protocolOf(service, meshServices));
+    const spoken = (service: string) => protocolOf(service, meshServices);
+    const after = shaped(what, pod, () => injected(pod, meshService, settings, spoken));
     const { name: _name, ...changed } = after.metadata;
     const named = template.metadata.name === undefined ? changed : after.metadata;
     return withTemplate(object, kind, { metadata: named, spec: after.spec });
@@ -100,6 +102,16 @@ function theMeshService(found: Found): MeshService {
   const read = readMeshService(found);
   if ('problems' in read) throw new Error(read.problems.join('\n'));
   return read.meshService;
+}
+
+/** Does `work`; where the pod is what no API server takes, an Error names the field. Asked after a failure only, as in the webhook. */
+function shaped<T>(what: string, pod: Pod, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const problem = error instanceof TypeError ? podProblem(pod) : undefined;
+    throw problem === undefined ? error : new Error(`${what}: ${problem}`, { cause: error });
+  }
 }
 
 const namespaceOf = (metadata: KubeValue): string | undefined => {

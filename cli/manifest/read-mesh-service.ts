@@ -1,8 +1,17 @@
 import { z } from 'zod';
 import type { ObjectMeta } from '../../crds/kubernetes.ts';
-import { API_VERSION, type MeshService, meshServiceSpec, parseMeshService } from '../../crds/mesh-service.ts';
+import { API_VERSION, GROUP, type MeshService, meshServiceSpec, parseMeshService } from '../../crds/mesh-service.ts';
 import { didYouMean } from '../../mesh/near-name.ts';
 import { type Found, type KubeValue, isObject } from './read-manifests.ts';
+
+/** Kuma has a MeshService too. One whose apiVersion names no group is ours and misspelt. */
+export const isMeshService = ({ kind, object }: Found): boolean =>
+  kind === 'MeshService' && [GROUP, ''].includes(groupOf(object['apiVersion']));
+
+const groupOf = (apiVersion: unknown): string => {
+  const [group, version] = String(apiVersion ?? '').split('/');
+  return version === undefined ? '' : group!;
+};
 
 /** A MeshService of a file, or one sentence for each thing that its schema does not take. */
 export function readMeshService({ object, where }: Found): { meshService: MeshService } | { problems: string[] } {

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { API_VERSION } from '../../crds/mesh-service.ts';
+import { isMeshService } from '../manifest/read-mesh-service.ts';
 import { type Manifest, isObject, objectsOf } from '../manifest/read-manifests.ts';
 
 /** A MeshService of a file. */
@@ -18,17 +19,18 @@ export interface Asked {
  */
 export function meshServicesAsked(manifests: Manifest[], namespace: string, given: string | undefined): Asked[] {
   const all = objectsOf(manifests);
-  const found = all.filter(({ kind }) => kind === 'MeshService');
+  const found = all.filter(isMeshService);
   if (found.length === 0)
     throw new Error(
       `there is no MeshService in ${manifests.map(({ file }) => file).join(', ')}: plan looks at nothing else`,
     );
   const made = new Set<unknown>();
-  return all.flatMap(({ kind, object, where }): Asked[] => {
+  return all.flatMap((one): Asked[] => {
+    const { kind, object, where } = one;
     const metadata = isObject(object['metadata']) ? object['metadata'] : {};
     const { name, namespace: own } = metadata;
     if (kind === 'Namespace') made.add(name);
-    if (kind !== 'MeshService') return [];
+    if (!isMeshService(one)) return [];
     if (typeof name !== 'string' || name === '') throw new Error(`${where}: this MeshService has no metadata.name`);
     const refusals = [
       object['apiVersion'] === API_VERSION

@@ -195,4 +195,46 @@ describe('landbridge inject', () => {
   ];
   for (const [what, text, sentence] of wrong)
     it(`says what is wrong with ${what}`, () => expect(() => inject([text])).to.throw(sentence));
+
+  const odd: [string, string][] = [
+    ['containers: [null]', 'pod.spec.containers[0]'],
+    ['containers: [web]', 'pod.spec.containers[0]'],
+    ['containers: [{ image: nginx }]', 'pod.spec.containers[0].name'],
+    ['containers: [{ name: a, env: { A: b } }]', 'pod.spec.containers[0].env'],
+    ['containers: [{ name: a, env: [null] }]', 'pod.spec.containers[0].env[0]'],
+    ['containers: [{ name: a, ports: 80 }]', 'pod.spec.containers[0].ports'],
+    ['containers: [{ name: a, ports: [null] }]', 'pod.spec.containers[0].ports[0]'],
+    ['containers: [{ name: a }], initContainers: { name: b }', 'pod.spec.initContainers'],
+    ['containers: [{ name: a }], initContainers: [null]', 'pod.spec.initContainers[0]'],
+    ['containers: [{ name: a }], volumes: { name: v }', 'pod.spec.volumes'],
+    ['containers: [{ name: a }], volumes: [null]', 'pod.spec.volumes[0]'],
+    [
+      'containers: [{ name: a }], initContainers: [{ name: landbridge-sidecar, volumeMounts: x }]',
+      'pod.spec.initContainers[0].volumeMounts',
+    ],
+  ];
+  for (const [spec, field] of odd)
+    it(`names the field in which no API server takes the pod, or leaves it to that: ${spec}`, () => {
+      const template = `{ metadata: { labels: { app: web } }, spec: { ${spec} } }`;
+      let said = '';
+      try {
+        inject([MESH_SERVICE, deployment(undefined, template)]);
+      } catch (error) {
+        said = (error as Error).message;
+      }
+      if (said !== '') expect(said).to.contain(`deployment/web: ${field} is not what Kubernetes has there (expected`);
+      const left = ['containers: [web]', 'containers: [{ image: nginx }]'];
+      expect(said === '', said).to.equal(left.includes(spec));
+    });
+
+  it('leaves the MeshService of another mesh as it is, and takes one without a group for ours', () => {
+    const kuma = 'apiVersion: kuma.io/v1alpha1\nkind: MeshService\nmetadata: { name: web }\nspec: { ports: [] }\n';
+    const { text, refusal } = inject([MESH_SERVICE, kuma, deployment()]);
+    expect(refusal).to.equal('');
+    expect(text).to.include(kuma);
+    expect(sidecars(text)).to.equal(1);
+    expect(() => inject([MESH_SERVICE.replace('landbridge.dev/', ''), deployment()])).to.throw(
+      'its apiVersion is v1alpha1; give landbridge.dev/v1alpha1',
+    );
+  });
 });
