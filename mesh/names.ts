@@ -12,8 +12,11 @@ export const FINALIZER = 'landbridge.dev/consul';
 /** Kubernetes' own label for who keeps an object. */
 export const LABEL_MANAGED_BY = 'app.kubernetes.io/managed-by';
 
-/** On a namespace: names in Consul, with commas between, or `*`, that its MeshServices may claim although they have instances. */
-export const ANNOTATION_MAY_CLAIM = 'landbridge.dev/may-claim';
+/**
+ * On the Namespace of the installation, which administrators alone may write: names in Consul, with commas between, or `*`, that
+ * MeshServices of `namespace` may claim although they have instances.
+ */
+export const mayClaimAnnotation = (namespace: string): string => `may-claim.landbridge.dev/${namespace}`;
 
 /** Kubernetes' own labels for what a pod is. */
 export const LABEL_VERSION = 'app.kubernetes.io/version';

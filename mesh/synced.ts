@@ -1,7 +1,8 @@
 import type { Desired, Intent } from './desired.ts';
 import { type ForeignChange, foreignVerdict } from './foreign/verdict.ts';
 import { type Verdict, verdict } from './condition.ts';
-import { ANNOTATION_MAY_CLAIM } from './names.ts';
+import { NAMESPACE } from './installation.ts';
+import { mayClaimAnnotation } from './names.ts';
 import { type Outcome, type Plan, describeChange } from './plan.ts';
 
 /** The obstacles of a walk on its way to Consul. */
@@ -18,7 +19,7 @@ export const nameInUse = (
   service: string | undefined,
   instance: string,
 ): string =>
-  `the name ${service ?? ''} has an instance in Consul already that no MeshService stands for (${instance}); nothing of it was touched. Deregister it, give spec.service another name, or let an administrator allow it: kubectl annotate namespace ${namespace} ${ANNOTATION_MAY_CLAIM}=${service ?? ''}`;
+  `the name ${service ?? ''} has an instance in Consul already that no MeshService stands for (${instance}); nothing of it was touched. Deregister it, give spec.service another name, or let an administrator allow it: kubectl annotate namespace ${NAMESPACE} ${mayClaimAnnotation(namespace)}=${service ?? ''}`;
 
 /** Whether Consul holds the state that the MeshService asks for. */
 export function syncedVerdict(intent: Intent, desired: Desired, plan: Plan, outcomes: Outcome[], seen: Met): Verdict {

@@ -16,7 +16,7 @@ import type { Plan } from '../../mesh/plan.ts';
 import { podFacts } from '../../mesh/pod.ts';
 import { type Neighbourhood, trafficProblems } from '../../mesh/traffic/problems.ts';
 import { servicesOf } from '../../mesh/traffic/subset.ts';
-import { readActual } from '../../operator/catalog.ts';
+import { type MayClaim, readActual } from '../../operator/catalog.ts';
 import { type HeldMeshService, type RawMeshService, holdMeshService } from '../../operator/held-mesh-service.ts';
 import { mayClaimOver } from '../../operator/may-claim.ts';
 import { placeOf } from '../../operator/reconcile.ts';
@@ -63,6 +63,12 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
   for (const raw of (await kube.list<RawMeshService>(meshServices, {})).items)
     world.set(keyOf(raw.metadata), hold(raw));
   const around = neighbourhood(cluster, world);
+  // A user who may not read the installation's Namespace gets the plan as it is without a permission.
+  const mayClaim: MayClaim = (namespace, service) =>
+    mayClaimOver(kube)(namespace, service).catch((error: unknown) => {
+      if (error instanceof KubeError && error.code === 403) return false;
+      throw error;
+    });
   const securities = new Map<string, Promise<string | undefined>>();
 
   async function planOf(held: HeldMeshService): Promise<Planned> {
@@ -81,7 +87,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
     const versions = (): string[] => facts.flatMap(({ version }) => version ?? []);
     const intent = intentOf(held, { ...around, versions }, { pods: facts, podSecurity });
     const desired = desiredState(intent);
-    const plan = diff(desired, await readActual(consul, placeOf(intent), mayClaimOver(kube)), desired.owner);
+    const plan = diff(desired, await readActual(consul, placeOf(intent), mayClaim), desired.owner);
     const doors = await planDoors(kube, meshService, facts, mode);
     const problems = [
       ...desired.problems,

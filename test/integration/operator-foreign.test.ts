@@ -4,6 +4,7 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { events, meshServices, namespaces, secrets } from '../../clients/kube/resources.ts';
 import type { MeshServiceSpecInput } from '../../crds/mesh-service.ts';
 import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
 
@@ -106,16 +107,18 @@ describe('entries of other hands in Consul', function () {
     try {
       await shop.declare('vendor-db');
       const synced = await shop.condition('vendor-db', 'Synced', 'NameInUse');
-      expect(synced.message).to.include('db-1 on Consul node legacy').and.include('landbridge.dev/may-claim=vendor-db');
+      expect(synced.message)
+        .to.include('db-1 on Consul node legacy')
+        .and.include('may-claim.landbridge.dev/shop=vendor-db');
       expect(await entry('service-defaults', 'vendor-db')).to.equal(undefined);
-      const annotations = { 'landbridge.dev/may-claim': 'other, vendor-db' };
-      await rig.kube.client.patchMerge(namespaces, 'shop', undefined, { metadata: { annotations } });
+      const annotations = { 'may-claim.landbridge.dev/shop': 'other, vendor-db' };
+      await rig.kube.client.patchMerge(namespaces, NAMESPACE, undefined, { metadata: { annotations } });
       await shop.condition('vendor-db', 'Synced', 'Synced');
       expect((await entry('service-defaults', 'vendor-db'))?.Meta[OWNER_META]).to.equal('k8s/lab/shop/vendor-db');
     } finally {
       await rig.consul.apply([{ op: 'delete-node', node: 'legacy' }]);
       await shop.remove('vendor-db');
-      await rig.kube.client.patchMerge(namespaces, 'shop', undefined, { metadata: { annotations: null } });
+      await rig.kube.client.patchMerge(namespaces, NAMESPACE, undefined, { metadata: { annotations: null } });
     }
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { meshServices, namespaces, secrets } from '../../clients/kube/resources.ts';
+import { NAMESPACE } from '../../mesh/installation.ts';
 import { eventually } from '../support/eventually.ts';
 import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
 
@@ -99,11 +100,14 @@ describe("a hostile tenant and another team's name", function () {
   });
 
   it('cannot claim a name that has instances, nor allow itself to', async () => {
-    await scene.attack('till', { service: 'vendor-db' });
-    await scene.told('till', 'Synced', /NameInUse: .*db-1 on Consul node legacy.*landbridge.dev\/may-claim=vendor-db/);
-    const annotations = { 'landbridge.dev/may-claim': '*' };
-    const allowed = scene.mallory.patchMerge(namespaces, EVIL, undefined, { metadata: { annotations } });
+    const metadata = { annotations: { 'landbridge.dev/may-claim': '*', 'may-claim.landbridge.dev/evil': '*' } };
+    await scene.mallory.patchMerge(namespaces, EVIL, undefined, { metadata });
+    const allowed = scene.mallory.patchMerge(namespaces, NAMESPACE, undefined, { metadata });
     expect(await scene.refused(allowed)).to.match(/cannot patch resource "namespaces"/);
+    await scene.attack('till', { service: 'vendor-db' });
+    const command = 'kubectl annotate namespace landbridge may-claim.landbridge.dev/evil=vendor-db';
+    await scene.told('till', 'Synced', new RegExp(`NameInUse: .*db-1 on Consul node legacy.*${command}`));
+    expect(await scene.rig.consul.readConfig('service-defaults', 'vendor-db')).to.equal(undefined);
   });
 
   it("cannot reach into the other team's namespace at all", async () => {

@@ -107,13 +107,11 @@ export async function tenantScene(): Promise<TenantScene> {
   return scene;
 }
 
-/** More than a team gets: each subresource as well. With `resources: ["*"]` a role also opens its own Namespace, which carries marks of administrators. */
+/** More than a team gets: everything in its namespace, which includes its own Namespace object and each subresource. */
 async function grant(client: KubeClient): Promise<void> {
   const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${EVIL}`;
-  const core = ['pods', 'pods/status', 'pods/log', 'secrets', 'configmaps', 'services', 'serviceaccounts', 'events'];
   const rules = [
-    { apiGroups: [''], resources: core, verbs: ['*'] },
-    { apiGroups: ['landbridge.dev', 'events.k8s.io', 'apps', 'discovery.k8s.io'], resources: ['*'], verbs: ['*'] },
+    { apiGroups: ['', 'landbridge.dev', 'events.k8s.io', 'apps', 'discovery.k8s.io'], resources: ['*'], verbs: ['*'] },
   ];
   await client.request('POST', `${path}/roles`, { body: { metadata: { name: 'all', namespace: EVIL }, rules } });
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'all' };
