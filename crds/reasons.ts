@@ -32,6 +32,7 @@ export const REASONS = {
   ProxyRefuses: 'A proxy refused an update from Consul, and keeps its earlier configuration.',
   Exposed: 'The edge gateway serves it under the hosts and paths of spec.expose.',
   NotExposed: 'The edge gateway does not serve it.',
+  NotJudged: 'The edge gateway has not judged yet what spec.expose asks for; that comes after Synced.',
   ReachedFromSites: 'Every machine that calls it and has tried reaches its pods.',
   NotReachedFromSite: 'A machine outside the cluster calls it and cannot reach its pods.',
   InstanceInDoubt: 'An instance outside the cluster is healthy by the word of its machine, and calls of it may fail.',

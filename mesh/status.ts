@@ -23,7 +23,7 @@ export interface Seen {
   podsRefused?: string | undefined;
   /** Off-cluster instances of the name that may take part. */
   external: Outside;
-  /** Why the edge gateway does not serve it although it asks for that. */
+  /** Why the edge gateway does not serve it although it asks for that; '' when it does, undefined while it has not judged it. */
   notExposed?: string | undefined;
   /** How its pods are reached from outside; undefined: nobody looked. */
   reach?: ReachSeen | undefined;
@@ -82,7 +82,7 @@ export function statusOf(
     ['Synced', synced],
     ['Injected', injectedVerdict(intent, seen)],
     ...acceptsVerdictOf(seen, previous),
-    ...exposedVerdict(intent, seen),
+    ...exposedVerdict(intent, seen, previous),
     ...reachableVerdict(intent, desired, seen),
     ...linkedVerdict(seen),
     ...enforcedVerdict(intent, seen),
@@ -164,12 +164,20 @@ function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undef
   return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 
-/** Only for MeshServices that ask for it. */
-function exposedVerdict({ meshService }: Intent, { notExposed }: Seen): [ConditionType, Verdict][] {
+/** Only for MeshServices that ask for it. After a start of the operator the verdict about the same spec stays until there is another. */
+function exposedVerdict(
+  { meshService }: Intent,
+  { notExposed }: Seen,
+  previous: MeshServiceStatus | undefined,
+): [ConditionType, Verdict][] {
   if (meshService?.spec.expose === undefined) return [];
-  return [
-    ['Exposed', notExposed === undefined ? verdict('True', 'Exposed') : verdict('False', 'NotExposed', notExposed)],
-  ];
+  if (notExposed !== undefined)
+    return [['Exposed', notExposed === '' ? verdict('True', 'Exposed') : verdict('False', 'NotExposed', notExposed)]];
+  const said = previous?.conditions?.find(({ type }) => type === 'Exposed');
+  const isOfThisSpec =
+    said?.observedGeneration !== undefined && said.observedGeneration === meshService.metadata.generation;
+  if (!isOfThisSpec) return [['Exposed', verdict('Unknown', 'NotJudged')]];
+  return [['Exposed', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 
 function reachableVerdict(intent: Intent, { service }: Desired, { reach, external }: Seen): [ConditionType, Verdict][] {

@@ -42,7 +42,7 @@ const OFF = 'the edge gateway is not installed: set edge.enabled in the values o
 
 /**
  * Makes Consul hold what the edge gateway serves, and keeps the Secret that the gateway starts from. The verdict of a
- * MeshService is why it is not exposed. It looks at the certificates' Secrets and at Consul every 10 s: the operator may
+ * MeshService is why it is not exposed; '' when it is. It looks at the certificates' Secrets and at Consul every 10 s: the operator may
  * read Secrets by name, but watch none. Without the gateway it looks every 5 min.
  */
 export const keepEdge = (options: EdgeOptions): Gateway =>
@@ -58,6 +58,7 @@ export const keepEdge = (options: EdgeOptions): Gateway =>
 async function walk(options: EdgeOptions): Promise<Walked> {
   const { enabled, kube, consul, sidecarSecrets, cluster, ports, nowMs, log } = options;
   const exposures = options.exposures();
+  const judged = new Map(exposures.map((one) => [keyOf(one), one.expose]));
   const certificates = enabled ? await readCertificates(kube, exposures, nowMs()) : new Map<string, string>();
   const heldHosts = await readHosts(consul, cluster).catch((error: unknown) => withoutRecords(error, options));
   const hosts = heldHosts?.records ?? new Map();
@@ -96,14 +97,14 @@ async function walk(options: EdgeOptions): Promise<Walked> {
   if (failure !== undefined) throw new Error(failure);
   if (!enabled) {
     await sidecarSecrets.remove(NAMESPACE, EDGE_SERVICE);
-    return { verdicts: new Map(exposures.map(({ namespace, name }) => [`${namespace}/${name}`, OFF])), lost: false };
+    return { verdicts: new Map(exposures.map((one) => [keyOf(one), OFF])), judged, lost: false };
   }
-  const verdicts = new Map(wanted.problems);
+  const verdicts = new Map([...exposures.map((one) => [keyOf(one), ''] as const), ...wanted.problems]);
   for (const [key, owner] of foreign)
     tell(verdicts, exposures, key.slice('http-route/'.length), `${key} in Consul belongs to ${owner}: remove it`);
   for (const outcome of outcomes)
     if (!outcome.ok) tell(verdicts, exposures, refusedRoute(outcome), `Consul refuses its route: ${outcome.error}`);
-  return { verdicts, lost: changes.some(({ op }) => op === 'register') };
+  return { verdicts, judged, lost: changes.some(({ op }) => op === 'register') };
 }
 
 /** Policies that somebody else keeps may be older than this program: then nothing is remembered, and the oldest MeshService has a host. */
@@ -128,10 +129,12 @@ function foreignRoutes(held: ActualState, wanted: DesiredEdge): Map<string, stri
   );
 }
 
+const keyOf = ({ namespace, name }: Exposure): string => `${namespace}/${name}`;
+
 /** A route has the name of its service, or one more word behind it (mesh/edge-routes.ts). */
 function tell(verdicts: Map<string, string>, exposures: Exposure[], route: string | undefined, sentence: string): void {
-  for (const { namespace, name, service } of exposures)
-    if (route === service || route === `${service}.wildcard`) verdicts.set(`${namespace}/${name}`, sentence);
+  for (const one of exposures)
+    if (route === one.service || route === `${one.service}.wildcard`) verdicts.set(keyOf(one), sentence);
 }
 
 async function readCertificates(

@@ -1,6 +1,7 @@
 import { createBackoff } from '../clients/kube/backoff.ts';
 import type { Log } from '../clients/kube/log.ts';
 import type { ProxySettings } from '../crds/proxy.ts';
+import { equal } from '../mesh/equal.ts';
 import { NAMESPACE } from '../mesh/installation.ts';
 import type { SidecarSecrets } from './sidecar-secret.ts';
 
@@ -24,6 +25,8 @@ export interface KeepOptions {
 export interface Walked {
   /** The verdicts about MeshServices, by `namespace/name`. */
   verdicts: Map<string, string>;
+  /** The wishes that the verdicts are about, by the same keys. Default: none is kept. */
+  judged?: ReadonlyMap<string, unknown>;
   /** The state that the walk before had left in Consul was no longer there. */
   lost: boolean;
 }
@@ -33,6 +36,8 @@ export interface Gateway {
   nudge(): unknown;
   /** Undefined: nothing is to be said of it. */
   verdictOf(key: string): string | undefined;
+  /** The wish of a MeshService that its verdict is about; undefined without one. */
+  judgedOf(key: string): unknown;
 }
 
 /** The pods of a gateway's own Envoys. */
@@ -48,6 +53,7 @@ export function keepGateway(options: KeepOptions): Gateway {
   const { service, signal, log, random, onVerdict } = options;
   const backoff = createBackoff({ baseMs: 200, capMs: 5000, random });
   let verdicts = new Map<string, string>();
+  let judged: ReadonlyMap<string, unknown> = new Map();
   let timer: NodeJS.Timeout | undefined;
   let walked = '';
   let written = false;
@@ -55,16 +61,18 @@ export function keepGateway(options: KeepOptions): Gateway {
   async function turn(): Promise<void> {
     let nextMs = options.isThere() ? LOOK_MS : OFF_LOOK_MS;
     try {
-      const before = verdicts;
+      const [before, judgedBefore] = [verdicts, judged];
       walked = JSON.stringify(options.asked());
-      const { lost, verdicts: found } = await options.walk();
+      const { lost, verdicts: found, judged: wishes = new Map() } = await options.walk();
       // Consul has forgotten what was written, so it has forgotten the gateway's token as well.
       if (lost && written) options.sidecarSecrets.forget(NAMESPACE, service);
       if (lost && written) nextMs = SETTLE_MS;
       written = true;
       verdicts = found;
+      judged = wishes;
       const keys = new Set([...before.keys(), ...verdicts.keys()]);
-      for (const key of keys) if (before.get(key) !== verdicts.get(key)) onVerdict(key);
+      for (const key of keys)
+        if (before.get(key) !== verdicts.get(key) || !equal(judgedBefore.get(key), judged.get(key))) onVerdict(key);
       backoff.reset();
     } catch (error) {
       nextMs = backoff.next();
@@ -96,5 +104,6 @@ export function keepGateway(options: KeepOptions): Gateway {
   return {
     nudge: () => (looking ??= setTimeout(look, SETTLE_MS)),
     verdictOf: (key) => verdicts.get(key),
+    judgedOf: (key) => judged.get(key),
   };
 }

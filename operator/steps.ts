@@ -8,6 +8,7 @@ import { consulName } from '../crds/mesh-service.ts';
 import type { LabelSelector } from '../crds/kubernetes.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { FINALIZER, LABEL_INJECT, LABEL_MESH_SERVICE, podsNode } from '../mesh/names.ts';
+import { equal } from '../mesh/equal.ts';
 import { type Outside, outsideOf } from '../mesh/outside.ts';
 import { stillRefused } from '../mesh/pod-refusal.ts';
 import { invalidStatus } from '../mesh/status.ts';
@@ -41,7 +42,7 @@ export interface StepsOptions {
   foreign: Pick<ForeignBook, 'putRight' | 'seen'>;
   refusedPods: RefusedPods;
   doors: Pick<Doors, 'keep' | 'seen'>;
-  edge: Pick<Gateway, 'verdictOf'>;
+  edge: Pick<Gateway, 'verdictOf' | 'judgedOf'>;
   gateway: Pick<Gateway, 'verdictOf'>;
   statuses: StatusWriter;
   metrics: OperatorMetrics;
@@ -179,7 +180,9 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
       const refusal = options.refusedPods.of(intent.meshService!);
       const created = intent.pods.map(({ createdMs = 0 }) => createdMs);
       const podsRefused = refusal && stillRefused(refusal, created, options.nowMs()) ? refusal.message : undefined;
-      const notExposed = options.edge.verdictOf(key);
+      // A verdict about an earlier wish says nothing about this one.
+      const isJudged = equal(options.edge.judgedOf(key), intent.meshService!.spec.expose);
+      const notExposed = isJudged ? options.edge.verdictOf(key) : undefined;
       return {
         podsWithoutSidecar,
         podsRefused,
