@@ -68,7 +68,10 @@ function serviceLead(
 ): Lead | undefined {
   const { selector = {}, type = 'ClusterIP', clusterIP, ports = [] } = spec;
   if (Object.keys(selector).length === 0) return undefined;
-  const pod = pods.find(({ labels }) => selects({ matchLabels: selector }, labels)) ?? unmade(meshService, selector);
+  const pod =
+    pods.length === 0
+      ? unmade(meshService, selector)
+      : pods.find(({ labels }) => selects({ matchLabels: selector }, labels));
   if (pod === undefined) return undefined;
   const targets = ports.map(({ port, targetPort }) => targetPort ?? port);
   const past = targets.filter((port) => leadsPast(doors, port, pod));
@@ -78,10 +81,14 @@ function serviceLead(
   return { kind: 'Service', name, fromOutside: type === 'NodePort' || type === 'LoadBalancer', text };
 }
 
-/** Before the first pod is there: whether its pods would be selected, as far as the selectors say it. A named port is taken to be the one of `spec.port`. */
+/**
+ * Without a pod to look at: whether its pods may be selected, as far as the selectors say it. The Service of a Helm chart mostly asks for
+ * more labels than the MeshService, so one label in common is enough. A named port is taken to be the one of `spec.port`.
+ */
 function unmade({ spec }: MeshService, selector: Record<string, string>): Pick<PodFacts, 'ports'> | undefined {
   const labels = spec.workloads.pods?.selector.matchLabels ?? {};
-  if (!selects({ matchLabels: selector }, labels)) return undefined;
+  const common = Object.keys(selector).filter((key) => labels[key] !== undefined);
+  if (common.length === 0 || common.some((key) => labels[key] !== selector[key])) return undefined;
   return { ports: typeof spec.port === 'string' ? { [spec.port]: -1 } : {} };
 }
 

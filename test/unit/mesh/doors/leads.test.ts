@@ -45,6 +45,15 @@ describe('ways past the sidecars', () => {
     ]);
   });
 
+  it('are Services that ask for more labels than the MeshService, as those of Helm charts do, where no pod is known', () => {
+    const chart = (selector: Record<string, string>) => leads([service('chart', { selector })], [], {}, []);
+    expect(chart({ app: 'sub-svc', instance: 'my' })).to.deep.equal(['Service chart (ClusterIP, to port 8080)']);
+    expect(chart({ app: 'other', instance: 'my' })).to.deep.equal([]);
+    expect(chart({ instance: 'my' })).to.deep.equal([]);
+    const selector = { app: 'sub-svc', instance: 'my' };
+    expect(leads([service('chart', { selector })]), 'a pod without that label').to.deep.equal([]);
+  });
+
   it('are Ingresses to such a Service, and no others', () => {
     expect(leads([service('a')], [ingress('front', 'a', 'other'), ingress('elsewhere', 'other')])).to.deep.equal([
       'Ingress front (to Service a)',
