@@ -44,7 +44,11 @@ export async function bridgeAccess(flags: BridgeFlags): Promise<BridgeAccess> {
   );
   const where = `Secret ${namespace}/${SECRETS.bridgeAdmin}`;
   if (secret === undefined) {
-    throw new Error(`there is no ${where}: install Landbridge first, or say where it is with --namespace`);
+    throw new Error(
+      namespace === NAMESPACE
+        ? `there is no ${where}: install Landbridge first, or say where it is with --namespace`
+        : `there is no ${where}: --namespace says where Landbridge is installed, so leave it out when that is ${NAMESPACE}`,
+    );
   }
   const read = (key: string): string => {
     const text = Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');

@@ -3,6 +3,7 @@ import { meshServices } from '../../clients/kube/resources.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import { explaining } from '../../mesh/explaining.ts';
 import { type ClusterFlags, consulOf, kubeOf, withClusterFlags } from '../cluster.ts';
+import { nothingAnywhere, nothingThere } from '../nothing-there.ts';
 import { table } from '../table.ts';
 
 /** `landbridge status [NAME]`: MeshServices in one line each, or one of them with all its instances, pods and VMs alike. */
@@ -16,13 +17,8 @@ export function statusCommand(): Command {
       const scope = flags.allNamespaces ? {} : { namespace: kube.namespace };
       const { items } = await kube.list<MeshService & { metadata: object }>(meshServices, scope);
       const shown = items.filter((meshService) => name === undefined || meshService.metadata.name === name);
-      if (shown.length === 0) {
-        throw new Error(
-          name === undefined
-            ? `no MeshService in namespace ${kube.namespace}`
-            : `no MeshService ${name} in namespace ${kube.namespace}: landbridge status -A lists all`,
-        );
-      }
+      if (shown.length === 0)
+        throw new Error(flags.allNamespaces ? nothingAnywhere(name, items) : await nothingThere(kube, name));
       process.stdout.write(table(['NAMESPACE', 'NAME', 'PROTOCOL', 'PODS', 'VMS', 'READY', 'REASON'], shown.map(row)));
       const unready = shown.filter((meshService) => ready(meshService)?.status !== 'True');
       for (const { metadata, status } of shown) {

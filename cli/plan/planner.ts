@@ -24,6 +24,7 @@ import { type Deployment, envOf } from '../check/look.ts';
 import { judgeApply } from '../judge-apply.ts';
 import { sentence } from '../sentence.ts';
 import { installationMode } from '../installation-mode.ts';
+import { nothingThere } from '../nothing-there.ts';
 import type { Asked } from './asked.ts';
 import { planDoors } from './plan-doors.ts';
 
@@ -102,8 +103,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
   return {
     async *ofNamespace() {
       const mine = [...world.values()].filter(({ metadata }) => metadata.namespace === kube.namespace);
-      if (mine.length === 0)
-        throw new Error(`no MeshService in namespace ${kube.namespace}: landbridge status -A lists all`);
+      if (mine.length === 0) throw new Error(await nothingThere(kube, undefined));
       for (const held of mine) yield await planOf(held);
     },
     async *ofFiles(asked) {
