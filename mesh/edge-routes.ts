@@ -30,7 +30,7 @@ export const FIRST_ROUTE: Unowned[] = [
   },
 ];
 
-/** One route for hosts without a star, one for hosts with a star. */
+/** One route for hosts as they are, which Consul compares, and one for all other spellings of a host and for hosts with a star. */
 export function httpRoutes({ service, expose, traffic }: Exposure): Unowned[] {
   const tries = triesOf({}, traffic ?? {});
   const whole = expose.hosts.filter((host) => !isWildcard(host));
@@ -44,16 +44,31 @@ export function httpRoutes({ service, expose, traffic }: Exposure): Unowned[] {
   });
   return [
     ...(whole.length === 0 ? [] : [route(service, whole, [[]])]),
-    ...(wild.length === 0 ? [] : [route(`${service}.wildcard`, [], wild.map(belowHost))]),
+    route(
+      `${service}.wildcard`,
+      [],
+      [...(whole.length === 0 ? [] : [spelledOtherwise(whole)]), ...(wild.length === 0 ? [] : [belowHosts(wild)])],
+    ),
   ];
 }
 
 const isWildcard = (host: string): boolean => host.startsWith('*.');
 
+/** RFC 9110: a port may follow a host, and clients write one that is not 80 or 443. A dot at the end means the same name. */
+const asked = (names: string[]): Json => ({
+  Match: 'regex',
+  Name: ':authority',
+  Value: `(?i)(${names.map((name) => name.replaceAll('.', '[.]')).join('|')})[.]?(:[0-9]*)?`,
+});
+
+/**
+ * Consul compares a host with the name alone and with the port of the gateway's container. Callers know the port of a
+ * node or of a load balancer, and name that one. The second look puts such a host before one with a star of the same path.
+ */
+const spelledOtherwise = (hosts: string[]): Json[] => [asked(hosts), { Match: 'present', Name: ':authority' }];
+
 /** Consul takes no star in a host: the route is for any, and its rules look at the name that was asked for. */
-const belowHost = (host: string): Json[] => [
-  { Match: 'regex', Name: ':authority', Value: `(?i)[^:]+${host.slice(1).replaceAll('.', '[.]')}(:[0-9]+)?` },
-];
+const belowHosts = (hosts: string[]): Json[] => [asked(hosts.map((host) => host.replace('*', '[^:]+')))];
 
 /** Said to be empty where they are not given. */
 const NO_RETRIES = { NumRetries: undefined, RetryOn: undefined, RetryOnStatusCodes: undefined };
