@@ -4,6 +4,7 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { checkCommand } from './commands/check.ts';
 import { cleanUpCommand } from './commands/clean-up.ts';
+import { completionCommand } from './commands/completion.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { injectCommand } from './commands/inject.ts';
 import { installCommand, upgradeCommand } from './commands/install.ts';
@@ -41,6 +42,7 @@ export function landbridgeProgram(): Command {
     uninstallCommand(),
     dnsCommand(),
     manifestsCommand(),
+    completionCommand(),
     operatorCommand(),
     bridgeCommand(),
     agentCommand(),
