@@ -6,7 +6,7 @@ import { beforeChecks } from '../check/before.ts';
 import { type Check, type Finding, exitCodeOf, runChecks } from '../check/check.ts';
 import { type ConsulTarget, type Look, openLook } from '../check/look.ts';
 import { type ClusterFlags, withClusterFlags } from '../cluster.ts';
-import { outputOption } from '../output-option.ts';
+import { type Format, outputOption, print } from '../output.ts';
 import { synthesized } from '../synthesized.ts';
 
 const MARKS: Record<Finding['result'], string> = { ok: '√', warning: '‼', failed: '×' };
@@ -14,7 +14,7 @@ const MARKS: Record<Finding['result'], string> = { ok: '√', warning: '‼', fa
 interface CheckFlags extends ClusterFlags {
   pre?: boolean;
   values?: string;
-  output: string;
+  output: Format;
   consulAddress: string[];
   consulCa?: string;
   consulServerName?: string;
@@ -43,7 +43,8 @@ export function checkCommand(): Command {
           findings.push(finding);
           if (flags.output === 'text') process.stdout.write(line(finding));
         }
-        if (flags.output === 'json') process.stdout.write(`${JSON.stringify(findings, undefined, 2)}\n`);
+        // The text was written finding by finding.
+        print(flags.output, findings, () => '');
         const first = findings[0];
         process.exitCode = exitCodeOf(findings, !(findings.length === 1 && first?.result === 'failed'));
       } finally {

@@ -3,7 +3,7 @@ import type { InviteAnswer } from '../../mesh/bridge-api.ts';
 import { installCommand } from '../../mesh/install-script.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 import { FORMATS, type Format, written } from '../vm/invite-formats.ts';
-import { outputOption } from '../output-option.ts';
+import { type Format as Output, outputOption, print } from '../output.ts';
 import { type InstanceFlags, withInstanceFlags, wordsOf } from '../vm/instance-flags.ts';
 import { mustBeUsable } from '../vm/wanted-instances.ts';
 
@@ -13,7 +13,7 @@ interface InviteFlags extends BridgeFlags, InstanceFlags {
   site: string;
   ttl: string;
   format: Format;
-  output: string;
+  output: Output;
 }
 
 /** `landbridge vm invite`: one line that makes one machine a member, once. */
@@ -35,11 +35,8 @@ export function vmInviteCommand(): Command {
         site,
         ttlSeconds,
       });
-      process.stdout.write(
-        output === 'json'
-          ? `${JSON.stringify({ ...answer, command: commandOf(answer, answer.invite, words) })}\n`
-          : inviteText(answer, { service, site, format, words }),
-      );
+      const data = { ...answer, command: commandOf(answer, answer.invite, words) };
+      print(output, data, () => inviteText(answer, { service, site, format, words }));
     });
 }
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
-import { outputOption } from '../output-option.ts';
+import { type Format, outputOption, print } from '../output.ts';
 import { table } from '../table.ts';
 
 /** `landbridge vm list`: the instances on VMs; with --all, every instance in the catalog other than pods. */
@@ -14,7 +14,7 @@ export function vmListCommand(): Command {
       false,
     )
     .addOption(outputOption())
-    .action(async (flags: BridgeFlags & { all: boolean; output: string }) => {
+    .action(async (flags: BridgeFlags & { all: boolean; output: Format }) => {
       const answer = await askBridge<InstancesAnswer>(
         await bridgeAccess(flags),
         'GET',
@@ -22,11 +22,7 @@ export function vmListCommand(): Command {
       );
       const instances = answer.instances.filter(({ platform }) => flags.all || platform === 'vm');
       const shown = { ...answer, instances };
-      process.stdout.write(
-        flags.output === 'json'
-          ? `${JSON.stringify(shown, undefined, 2)}\n`
-          : listText(shown, flags.all ? Date.now() : undefined),
-      );
+      print(flags.output, shown, () => listText(shown, flags.all ? Date.now() : undefined));
     });
 }
 

@@ -4,7 +4,7 @@ import { localClient } from '../../agent/local-client.ts';
 import { apiSocket, readSettings } from '../../agent/settings.ts';
 import type { InstanceStatus } from '../../agent/instance-status.ts';
 import type { AgentStatus } from '../../agent/status.ts';
-import { outputOption } from '../output-option.ts';
+import { type Format, outputOption, print } from '../output.ts';
 import { table } from '../table.ts';
 
 /** `landbridge vm status`: shows the state of the agent of this machine. Exit code 0 also when something is not well. */
@@ -12,9 +12,9 @@ export function vmStatusCommand(): Command {
   return new Command('status')
     .description('how the instances of this machine are')
     .addOption(outputOption())
-    .action(async ({ output }: { output: string }) => {
+    .action(async ({ output }: { output: Format }) => {
       const status = await localClient(apiSocket(readSettings(process.env))).status();
-      process.stdout.write(output === 'json' ? `${JSON.stringify(status, undefined, 2)}\n` : statusText(status));
+      print(output, status, () => statusText(status));
     });
 }
 
