@@ -35,7 +35,7 @@ const localInstance = z
     check: instance.port === 0 ? undefined : (instance.check ?? localCheckSpec.parse({ type: 'tcp' })),
   }));
 
-const definition = z.strictObject({
+export const definition = z.strictObject({
   service: name,
   instances: z
     .array(localInstance)

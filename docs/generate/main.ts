@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { CRD_FILE, crdYaml } from '../../crds/generate.ts';
 import { cliPage } from './cli.ts';
 import { meshServicePage } from './mesh-service.ts';
+import { bridgeApi } from './bridge-api.ts';
+import { definitionSchema, meshServiceSchema, valuesFileSchema } from './schemas.ts';
 import { valuesPage } from './values.ts';
 
 const page = (name: string): URL => new URL(`../${name}`, import.meta.url);
@@ -13,6 +15,10 @@ export const GENERATED: { file: URL; make: () => string }[] = [
   { file: page('cli.md'), make: cliPage },
   { file: page('mesh-service.md'), make: meshServicePage },
   { file: page('values.md'), make: valuesPage },
+  { file: page('bridge-api.json'), make: bridgeApi },
+  { file: page('schemas/mesh-service.json'), make: meshServiceSchema },
+  { file: page('schemas/values.json'), make: valuesFileSchema },
+  { file: page('schemas/service.json'), make: definitionSchema },
 ];
 
 /** `npm run generate` writes them; with `--check` it only says, by its exit code too, which are not as they would be made. */

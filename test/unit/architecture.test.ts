@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   agent: ['mesh', 'crds'],
   charts: ['crds', 'mesh'],
   cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
-  docs: ['cli', 'charts', 'crds'],
+  docs: ['cli', 'charts', 'crds', 'bridge', 'agent'],
   lab: ['cli', 'charts', 'clients', 'mesh', 'services', 'build.ts'],
   bench: ['lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'cli', 'test', 'build.ts'],
 };

@@ -1,0 +1,4 @@
+import { openApi } from '../../bridge/open-api.ts';
+
+/** docs/bridge-api.json: the OpenAPI document that a bridge serves at /v1/openapi.json. */
+export const bridgeApi = (): string => `${JSON.stringify(openApi(), undefined, 2)}\n`;
