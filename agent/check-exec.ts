@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 
-import type { CheckResult } from './check.ts';
+import type { CheckResult } from './check-result.ts';
 import { CHECK_MARK, endCheckProcesses } from './check-processes.ts';
 import { codeOf, messageOf } from './problem.ts';
 import { unitHides } from './unit-hides.ts';

@@ -1,4 +1,4 @@
-import type { CheckResult } from './check.ts';
+import type { CheckResult } from './check-result.ts';
 import type { Clock } from './clock.ts';
 
 export type CheckState = 'unknown' | 'passing' | 'critical';

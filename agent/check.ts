@@ -6,12 +6,7 @@ import type { LocalCheckSpec } from '../mesh/check-spec.ts';
 import { execCheck } from './check-exec.ts';
 import { grpcCheck } from './check-grpc.ts';
 import { codeOf, messageOf } from './problem.ts';
-
-export interface CheckResult {
-  ok: boolean;
-  /** One line. */
-  output: string;
-}
+import type { CheckResult } from './check-result.ts';
 
 /** Asks the app on 127.0.0.1 once. Never throws, and ends within `spec.timeoutMs`. */
 export async function runCheck(spec: LocalCheckSpec, port: number): Promise<CheckResult> {

@@ -2,7 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import type { CheckSpec } from '../mesh/check-spec.ts';
 import type { Health } from '../mesh/entry.ts';
-import { grpcProbe } from './probe-grpc.ts';
+import { askGrpcHealth } from '../checks/grpc-health.ts';
 
 export interface ProbeResult {
   health: Health;
@@ -23,7 +23,7 @@ export interface ProbeTarget {
 export const probe: Probe = async (target, signal) => {
   const { type, timeoutMs } = target.check;
   const until = new AbortController();
-  const stop = (): void => until.abort();
+  const stop = (): void => until.abort(new Error('stopped'));
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -45,15 +45,21 @@ export const probe: Probe = async (target, signal) => {
 };
 
 function probeOnce(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
-  const { check, address, port } = target;
+  const { check } = target;
   switch (check.type) {
     case 'tcp':
       return tcp(target, signal);
     case 'http':
       return http(target, check.path, signal);
     case 'grpc':
-      return grpcProbe({ address, port, service: check.service }, signal);
+      return grpc(target, check.service, signal);
   }
+}
+
+async function grpc({ address, port }: ProbeTarget, service: string, signal: AbortSignal): Promise<ProbeResult> {
+  const authority = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const { ok, says } = await askGrpcHealth(authority, service, signal);
+  return { health: ok ? 'passing' : 'critical', output: `grpc check: ${says}` };
 }
 
 const reason = (error: NodeJS.ErrnoException): string => error.code ?? error.message.slice(0, 200);

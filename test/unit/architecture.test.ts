@@ -10,10 +10,12 @@ const MAY_IMPORT: Record<string, string[]> = {
   crds: [],
   // The version alone.
   mesh: ['crds', 'package.json'],
+  // What agent and bridge ask of an app.
+  checks: ['mesh'],
   clients: ['mesh', 'crds'],
   operator: ['clients', 'mesh', 'crds'],
-  bridge: ['clients', 'mesh', 'crds'],
-  agent: ['mesh', 'crds'],
+  bridge: ['checks', 'clients', 'mesh', 'crds'],
+  agent: ['checks', 'mesh', 'crds'],
   charts: ['crds', 'mesh'],
   cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
   docs: ['cli', 'charts', 'crds', 'bridge', 'agent'],

@@ -4,7 +4,8 @@ import { createServer as createTcpServer } from 'node:net';
 import { expect } from 'chai';
 
 import { localCheckSpec as checkSpec } from '../../../mesh/check-spec.ts';
-import { type CheckResult, runCheck } from '../../../agent/check.ts';
+import { runCheck } from '../../../agent/check.ts';
+import type { CheckResult } from '../../../agent/check-result.ts';
 import { type Checked, UNCHECKED, afterCheck, startCheckLoop } from '../../../agent/check-loop.ts';
 import { fakeClock } from './fake-clock.ts';
 

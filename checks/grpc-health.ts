@@ -1,23 +1,22 @@
 import { connect } from 'node:http2';
 import { type HealthAnswer, healthHeaders, healthRequest, healthSaid } from '../mesh/grpc-health.ts';
-import type { ProbeResult } from './probe.ts';
 
 /** An answer is 7 bytes. */
 const MAX_ANSWER_BYTES = 4096;
 
-/** Asks for the app's health over plain HTTP/2. Rejects without an answer. */
-export function grpcProbe(
-  { address, port, service }: { address: string; port: number; service: string },
+/** Asks an app for its health, over plain HTTP/2 to `authority` (`host:port`). Rejects without an answer, and with the reason of `signal` when that aborts. */
+export function askGrpcHealth(
+  authority: string,
+  service: string,
   signal: AbortSignal,
-): Promise<ProbeResult> {
-  const authority = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+): Promise<{ ok: boolean; says: string }> {
   return new Promise((resolve, reject) => {
     const session = connect(`http://${authority}`);
     const fail = (error: Error): void => {
       session.destroy();
       reject(error);
     };
-    signal.addEventListener('abort', () => fail(new Error('stopped')), { once: true });
+    signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true });
     session.on('error', fail);
     const call = session.request({ ...healthHeaders, ':authority': authority });
     const answer: HealthAnswer = { status: 0, grpcStatus: undefined, grpcMessage: undefined, body: new Uint8Array() };
@@ -35,8 +34,7 @@ export function grpcProbe(
     });
     call.once('end', () => {
       session.destroy();
-      const { ok, says } = healthSaid(answer);
-      resolve({ health: ok ? 'passing' : 'critical', output: `grpc check: ${says}` });
+      resolve(healthSaid(answer));
     });
     call.end(healthRequest(service));
   });

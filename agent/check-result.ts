@@ -1,0 +1,5 @@
+export interface CheckResult {
+  ok: boolean;
+  /** One line. */
+  output: string;
+}
