@@ -3,7 +3,7 @@ import { shortFingerprint } from './certificate-request.ts';
 import type { Host } from './hosts.ts';
 import type { Peer } from './peer.ts';
 import { Refusal } from './refusal.ts';
-import type { Who } from './routes.ts';
+import type { Who } from './route.ts';
 
 /** Holds a route's demand on who may call it. Gives the host for routes of hosts. Throws a Refusal. */
 export function identify(bridge: Bridge, who: Who, peer: Peer): Host | undefined {

@@ -1,5 +1,5 @@
 import { REFUSAL_STATUS, type RefusalCode } from './refusal.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 
 export const CONSUL: RefusalCode[] = ['consulUnavailable', 'consulRefused'];
 const ADMITTED: RefusalCode[] = ['siteNotAdmitted', 'meshServicesUnknown'];

@@ -11,7 +11,7 @@ import { endWhenRead } from './linger.ts';
 import { type PeerReader, peerReader } from './peer.ts';
 import { checked, readJson, readQuery } from './read-json.ts';
 import { AGAIN, Refusal } from './refusal.ts';
-import { findRoute } from './routes.ts';
+import { type Route, findRoute } from './route.ts';
 import { servingContext } from './serving-certificate.ts';
 import { limitStrangers } from './strangers.ts';
 
@@ -21,7 +21,7 @@ const MAX_CONNECTIONS = 4096;
  * The API over HTTPS. TLS asks for a client certificate and takes none for an answer: which route needs whose is
  * identify.ts. No session is ever resumed, so every connection has shown its certificate in its own handshake.
  */
-export function createApiServer(bridge: Bridge, serving: ServingCertificate): Server {
+export function createApiServer(bridge: Bridge, routes: Route[], serving: ServingCertificate): Server {
   const readPeer = peerReader(bridge.authority);
   const sendDownload = limitDownloads();
   const server = createServer(
@@ -36,7 +36,7 @@ export function createApiServer(bridge: Bridge, serving: ServingCertificate): Se
       maxHeaderSize: 16 * 1024,
       connectionsCheckingInterval: 5000,
     },
-    (request, response) => void serve({ bridge, readPeer, sendDownload }, request, response),
+    (request, response) => void serve({ bridge, routes, readPeer, sendDownload }, request, response),
   );
   server.on('clientError', refuseUnreadable);
   server.maxConnections = MAX_CONNECTIONS;
@@ -54,13 +54,18 @@ function isMember(readPeer: PeerReader, socket: TLSSocket): boolean {
 
 /** Never rejects: nothing that a client sends may end the process. */
 async function serve(
-  { bridge, readPeer, sendDownload }: { bridge: Bridge; readPeer: PeerReader; sendDownload: SendDownload },
+  {
+    bridge,
+    routes,
+    readPeer,
+    sendDownload,
+  }: { bridge: Bridge; routes: Route[]; readPeer: PeerReader; sendDownload: SendDownload },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const from = request.socket.remoteAddress;
   const path = (request.url ?? '').split('?')[0]!;
-  const found = findRoute(request.method ?? '', path);
+  const found = findRoute(routes, request.method ?? '', path);
   // A stranger has one request for each connection: only members keep theirs open.
   if (!isMember(readPeer, request.socket as TLSSocket)) response.setHeader('connection', 'close');
   const ended = bridge.metrics.requestSeconds.startTimer({ route: found.route?.path ?? 'none' });

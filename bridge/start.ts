@@ -22,6 +22,7 @@ import { createNodeWriter } from './node-writer.ts';
 import { createPodReach } from './pod-reach.ts';
 import { type Probe, probe as realProbe } from './probe.ts';
 import { keepRereading } from './reread.ts';
+import { ROUTES } from './routes.ts';
 import { createApiServer } from './server.ts';
 import { type SidecarReachOptions, createSidecarReach } from './sidecar-reach.ts';
 import { renewServing, servingNames } from './serving-certificate.ts';
@@ -92,7 +93,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
   const bridge = assemble(parts, tenure, () => isLoaded);
   const names = servingNames(parts.advertise, parts.namespace);
   const serving = await authority.issueServing(names, clock.now());
-  const server = createApiServer(bridge, serving);
+  const server = createApiServer(bridge, ROUTES, serving);
   const forwarding = forwardToLeader(server, tenure.leader);
   port = await listen(server, parts.port, parts.listenOn);
   const open = new Set<Socket>();

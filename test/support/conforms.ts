@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { refusalsOf } from '../../bridge/refusals.ts';
-import { findRoute } from '../../bridge/routes.ts';
+import { findRoute } from '../../bridge/route.ts';
+import { ROUTES } from '../../bridge/routes.ts';
 
 const refused = z.strictObject({ code: z.string(), message: z.string().min(1) });
 /** The codes for a request without a route. */
@@ -14,7 +15,7 @@ const NO_ROUTE = new Map([
 /** Fails unless the OpenAPI document of the bridge allows the answer: both are made from the same routes. */
 export function conforms(method: string, path: string, status: number, body: unknown): void {
   const what = `${method} ${path} -> ${status} ${JSON.stringify(body)}`;
-  const { route } = findRoute(method, path.split('?')[0]!);
+  const { route } = findRoute(ROUTES, method, path.split('?')[0]!);
   if (status === 200 && route !== undefined) {
     if (route.answer === 'file') return;
     const { success, error } = route.answer.safeParse(body);
