@@ -5,7 +5,7 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 
 import { labelValue } from '../crds/traffic.ts';
-import { name } from '../mesh/bridge-api.ts';
+import { name } from '../mesh/bridge-shapes.ts';
 import { localCheckSpec } from '../mesh/check-spec.ts';
 
 import { codeOf, messageOf } from './problem.ts';

@@ -6,11 +6,11 @@ import type {
   NamesAnswer,
   NamesRequest,
   ProbeAnswer,
-  ProbeResult,
   ReachAnswer,
   RefusalsRequest,
   RenewAnswer,
 } from '../mesh/bridge-api.ts';
+import type { ProbeResult } from '../mesh/bridge-shapes.ts';
 
 import { skewProblem } from '../mesh/call-doubt.ts';
 

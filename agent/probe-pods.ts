@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
-import type { ProbeAnswer, ProbeResult, ProbeTarget } from '../mesh/bridge-api.ts';
+import type { ProbeAnswer } from '../mesh/bridge-api.ts';
+import type { ProbeResult, ProbeTarget } from '../mesh/bridge-shapes.ts';
 
 import { BridgeRefusal } from './bridge-client.ts';
 import { type Clock, sleep } from './clock.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
-import type { ProbeResult, ReachAnswer } from '../mesh/bridge-api.ts';
+import type { ReachAnswer } from '../mesh/bridge-api.ts';
+import type { ProbeResult } from '../mesh/bridge-shapes.ts';
 
 import { ADMIN_SOCKET, instanceFolder } from './instance-id.ts';
 import type { InstanceStatus } from './instance-status.ts';

@@ -3,13 +3,7 @@ import { connect } from 'node:net';
 
 import { isHttpListener, protocolErrors } from './envoy-admin.ts';
 import { messageOf } from './problem.ts';
-import { judgeAnswer } from './upstream-answer.ts';
-
-export interface Tried {
-  ok: boolean;
-  /** One line. */
-  output: string;
-}
+import { type Tried, judgeAnswer } from './upstream-answer.ts';
 
 const PATIENCE_MS = 5000;
 /** Envoy closes a TCP connection that it cannot pass on. */

@@ -1,5 +1,3 @@
-import type { Tried } from './try-upstream.ts';
-
 export interface UpstreamAnswer {
   status: number;
   /** Its beginning. */
@@ -41,4 +39,10 @@ export function takenPort(
 ): string | undefined {
   if (!new RegExp(`cannot bind '?127\\.0\\.0\\.1:${localPort}\\b`).test(problem)) return undefined;
   return `another program listens at 127.0.0.1:${localPort}, so calls reach that program and not ${service}: stop it, or give the upstream another localPort in the MeshService`;
+}
+
+export interface Tried {
+  ok: boolean;
+  /** One line. */
+  output: string;
 }

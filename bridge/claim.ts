@@ -1,17 +1,13 @@
 import type { MachineRun } from '../mesh/bridge-api.ts';
-import type { Bridge } from './bridge.ts';
-import type { Host } from './hosts.ts';
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { Claim } from './host-record.ts';
+import type { Host, Hosts } from './hosts.ts';
 import { Refusal } from './refusal.ts';
 
-/** The run of a machine from one boot to the next, by its own word. Kept in the host's record. */
-export interface Claim {
-  id: string;
-  address: string;
-}
-
-/** Another machine that has the key of a host, and was refused. */
-export interface Rival extends Claim {
-  atMs: number;
+interface Watch {
+  clock: Clock;
+  leaseMs: number;
 }
 
 /**
@@ -25,7 +21,12 @@ export interface Rival extends Claim {
  *
  * Throws a Refusal.
  */
-export function claimHost(bridge: Bridge, host: Host, run: MachineRun | undefined, address: string): void {
+export function claimHost(
+  bridge: Watch & { hosts: Pick<Hosts, 'change'>; log: Log },
+  host: Host,
+  run: MachineRun | undefined,
+  address: string,
+): void {
   if (run === undefined) return;
   const holder = host.claim;
   if (holder !== undefined && holder.id !== run.id && isHeld(bridge, host)) {
@@ -43,10 +44,10 @@ export function claimHost(bridge: Bridge, host: Host, run: MachineRun | undefine
     .catch((err: unknown) => bridge.log.warn({ err, site: host.site, host: host.host }, 'a claim was not written'));
 }
 
-const isHeld = ({ clock, leaseMs }: Bridge, { lease }: Host): boolean =>
+const isHeld = ({ clock, leaseMs }: Watch, { lease }: Host): boolean =>
   !lease.down && clock.steady() - lease.heardAtMs <= leaseMs;
 
-function refusalOf({ clock, leaseMs }: Bridge, host: Host, holder: Claim, rival: Claim): string {
+function refusalOf({ clock, leaseMs }: Watch, host: Host, holder: Claim, rival: Claim): string {
   const heardS = ((clock.steady() - host.lease.heardAtMs) / 1000).toFixed(1);
   return (
     `host "${host.host}" of site "${host.site}" is the machine at ${holder.address} (run ${holder.id}, heard ${heardS} s ago), ` +
@@ -56,7 +57,7 @@ function refusalOf({ clock, leaseMs }: Bridge, host: Host, holder: Claim, rival:
 }
 
 /** The warning about a host that two machines claim; undefined: none for two leases at least. */
-export function rivalNote({ clock, leaseMs }: Bridge, { host, claim, rival }: Host): string | undefined {
+export function rivalNote({ clock, leaseMs }: Watch, { host, claim, rival }: Host): string | undefined {
   if (rival === undefined || clock.steady() - rival.atMs > 2 * leaseMs) return undefined;
   return `a copy at ${rival.address} (run ${rival.id}) claims to be ${host}, which is at ${claim?.address ?? '?'} (run ${claim?.id ?? '?'}), and is refused`;
 }

@@ -1,5 +1,6 @@
 import type { Consul } from '../clients/consul/consul.ts';
-import { type ExternalRequest, externalRequest, name } from '../mesh/bridge-api.ts';
+import { type ExternalRequest, externalRequest } from '../mesh/bridge-api.ts';
+import { name } from '../mesh/bridge-shapes.ts';
 
 /** A sidecar-less instance in Consul KV at `landbridge/external/<site>/<name>`, so that a restarted bridge goes on checking it. */
 export interface ExternalRecord {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Consul } from '../clients/consul/consul.ts';
-import { name } from '../mesh/bridge-api.ts';
+import { name } from '../mesh/bridge-shapes.ts';
 import type { HostIdentity } from './authority.ts';
 
 /** The facts of a host that outlive the bridge, in Consul KV at `landbridge/hosts/<site>/<host>`. Holds no secret. */
@@ -22,6 +22,7 @@ const hostRecord = z.object({
   /** RFC 3339. Its keys may never come back; a key that joins with a later invite may. */
   revokedAt: z.string().optional(),
 });
+
 export type HostRecord = z.output<typeof hostRecord>;
 
 export interface HeldRecord {
@@ -76,3 +77,18 @@ function parse(value: string): HostRecord | undefined {
     return undefined;
   }
 }
+
+/** The run of a machine from one boot to the next, by its own word. Kept in the host's record. */
+export interface Claim {
+  id: string;
+  address: string;
+}
+
+/** Another machine that has the key of a host, and was refused. */
+export interface Rival extends Claim {
+  atMs: number;
+}
+
+/** At most two: the new one, and the one before in case the answer never arrives. */
+export const newestFirst = (keys: string[], fingerprint: string): string[] =>
+  [fingerprint, ...keys.filter((other) => other !== fingerprint)].slice(0, 2);

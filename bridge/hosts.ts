@@ -4,8 +4,15 @@ import { bridgeOwner, vmNode } from '../mesh/names.ts';
 import { REFUSAL_KEYS } from '../mesh/proxies/machine-report.ts';
 import type { DoorReport } from '../mesh/doors/machine-doors.ts';
 import type { HostIdentity } from './authority.ts';
-import type { Claim, Rival } from './claim.ts';
-import { type HeldRecord, type HostRecord, deleteHostRecord, readHostRecord, writeHostRecord } from './host-record.ts';
+import {
+  type Claim,
+  deleteHostRecord,
+  type HeldRecord,
+  type HostRecord,
+  readHostRecord,
+  type Rival,
+  writeHostRecord,
+} from './host-record.ts';
 import { Refusal } from './refusal.ts';
 
 /** A host as the bridge has it in memory. Its instances are what the NodeWriter wants of its node. */

@@ -1,7 +1,7 @@
 import type { Consul } from '../clients/consul/consul.ts';
 import type { Clock } from '../clients/kube/clock.ts';
 import type { Log } from '../clients/kube/log.ts';
-import { MAX_PROBES, type ProbeResult, type ProbeTarget } from '../mesh/bridge-api.ts';
+import { MAX_PROBES, type ProbeResult, type ProbeTarget } from '../mesh/bridge-shapes.ts';
 import { equal } from '../mesh/equal.ts';
 import { REACH_KEYS, REPORT_AGAIN_MS, type SiteReport, type Unreached } from '../mesh/reach.ts';
 import { type MeshServices, deciding } from './admission.ts';

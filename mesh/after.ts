@@ -1,5 +1,4 @@
-import type { ActualState, HeldConfig } from './diff.ts';
-import { type NodeEntry, type Registration, configKey } from './entry.ts';
+import { type ActualState, configKey, type HeldConfig, type NodeEntry, type Registration } from './entry.ts';
 import type { Change } from './plan.ts';
 
 /**

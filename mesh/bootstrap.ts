@@ -1,25 +1,17 @@
 import type { ProxySettings } from '../crds/proxy.ts';
-import { TYPE, consulCluster, socketAddress } from './consul-cluster.ts';
+import { type ConsulClusterInput, TYPE, consulCluster, socketAddress } from './consul-cluster.ts';
 import { APP_PROBE } from './proxies/counters.ts';
 
 /**
  * Envoy's bootstrap for a sidecar that talks delta ADS straight to the Consul servers.
  * Fields: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
  */
-export interface BootstrapInput {
-  /** Consul servers' gRPC TLS listeners, tried in turn. */
-  consul: { host: string; port: number }[];
-  /** Where they are found when none of these names is known, as in a pod with a DNS of its own. Default: nowhere. */
-  consulAddresses?: { host: string; port: number }[] | undefined;
-  /** The name in the servers' certificate, `server.<datacenter>.consul`. */
-  serverName: string;
+export interface BootstrapInput extends ConsulClusterInput {
   datacenter: string;
   /** Consul name of the service. */
   service: string;
   /** The Consul node that the sidecar is registered on. */
   consulNode: string;
-  /** Folder of token.json and ca.json (file SDS). It is watched, so a replaced file takes effect at once. */
-  secretsDirectory: string;
   /** Where Envoy's admin listens: loopback only, or a socket file. */
   admin: { port: number } | { socket: string };
   /** Port of /ready and /stats/prometheus, open to the kubelet and to scrapers; undefined = none. */
@@ -31,8 +23,6 @@ export interface BootstrapInput {
   stats: ProxySettings['stats'];
   /** Envoy's runtime keys, beside the one that every proxy has. */
   runtime?: Record<string, number> | undefined;
-  /** The stream to Consul is opened again so often, seconds, with the token of that time. Default: it is kept. */
-  streamSeconds?: number | undefined;
   /** Namespace for the stats tags; default `default`. */
   namespace?: string;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MUTUAL_TLS } from '../crds/doors.ts';
 import { proxySettings } from '../crds/proxy.ts';
-import { MAX_PROBES, name, probeRequest } from './bridge-api.ts';
+import { MAX_PROBES, name, probeRequest } from './bridge-shapes.ts';
 
 /**
  * The answers of the bridge. The OpenAPI document and the handlers' types come from these shapes. A bridge of an earlier version leaves

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checkSpec } from './check-spec.ts';
 import { UPDATE_KINDS } from './proxies/counters.ts';
+import { name, port } from './bridge-shapes.ts';
 
 /**
  * What agent, CLI and bridge say to each other: JSON over HTTPS, version 1. Every request body is strict, so that a
@@ -29,12 +30,6 @@ import { UPDATE_KINDS } from './proxies/counters.ts';
  */
 
 export type * from './bridge-answers.ts';
-
-export const name = z
-  .string()
-  .max(63)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'lower-case letters, digits and dashes, at most 63');
-const port = z.int().min(1).max(65535);
 
 export const joinRequest = z.strictObject({
   invite: z.strictObject({ id: z.string().max(64), secret: z.string().max(128) }),
@@ -89,26 +84,6 @@ export const leaveRequest = z.strictObject({
 });
 
 export const reachRequest = z.strictObject({});
-
-/** Sidecars of pods at a time. */
-export const MAX_PROBES = 32;
-export const probeRequest = z.strictObject({
-  /** The results for the targets of the answer before; empty: nothing was tried yet. */
-  results: z
-    .array(
-      z.strictObject({
-        service: name,
-        address: z.union([z.ipv4(), z.ipv6()]),
-        port,
-        ok: z.boolean(),
-        /** The result, in a few words. */
-        output: z.string().max(200),
-      }),
-    )
-    .max(MAX_PROBES),
-});
-export type ProbeResult = z.output<typeof probeRequest>['results'][number];
-export type ProbeTarget = Pick<ProbeResult, 'service' | 'address' | 'port'>;
 
 /** Updates from Consul that Envoys of the host refuse. An earlier bridge does not know the path, an earlier agent says nothing. */
 export const refusalsRequest = z.strictObject({

@@ -1,5 +1,4 @@
-import type { HeldConfig } from './diff.ts';
-import { CONFIG_KINDS, type ConfigEntry, EDGE_KINDS, GATEWAY_KINDS, configKey } from './entry.ts';
+import { CONFIG_KINDS, type ConfigEntry, configKey, EDGE_KINDS, GATEWAY_KINDS, type HeldConfig } from './entry.ts';
 import { equal } from './equal.ts';
 import type { ConfigChange } from './plan.ts';
 import { joinsOthers, withoutOthers } from './traffic/joins.ts';

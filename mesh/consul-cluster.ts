@@ -1,5 +1,3 @@
-import type { BootstrapInput } from './bootstrap.ts';
-
 export const TOKEN_FILE = 'token.json';
 export const CA_FILE = 'ca.json';
 
@@ -7,7 +5,19 @@ export const TYPE = 'type.googleapis.com/envoy';
 const TOKEN_SECRET = 'consul-token';
 const CA_SECRET = 'consul-ca';
 
-type Input = Pick<BootstrapInput, 'consul' | 'consulAddresses' | 'serverName' | 'secretsDirectory' | 'streamSeconds'>;
+/** How a sidecar reaches Consul. */
+export interface ConsulClusterInput {
+  /** Consul servers' gRPC TLS listeners, tried in turn. */
+  consul: { host: string; port: number }[];
+  /** Where they are found when none of these names is known, as in a pod with a DNS of its own. Default: nowhere. */
+  consulAddresses?: { host: string; port: number }[] | undefined;
+  /** The name in the servers' certificate, `server.<datacenter>.consul`. */
+  serverName: string;
+  /** Folder of token.json and ca.json (file SDS). It is watched, so a replaced file takes effect at once. */
+  secretsDirectory: string;
+  /** The stream to Consul is opened again so often, seconds, with the token of that time. Default: it is kept. */
+  streamSeconds?: number | undefined;
+}
 
 export const socketAddress = (host: string, port: number) => ({ socket_address: { address: host, port_value: port } });
 const fileSds = (directory: string, file: string) => ({
@@ -16,7 +26,7 @@ const fileSds = (directory: string, file: string) => ({
 });
 
 /** The cluster of the xDS stream: the Consul servers, over TLS, with the token. */
-export function consulCluster(input: Input) {
+export function consulCluster(input: ConsulClusterInput) {
   return {
     name: 'consul',
     type: 'STRICT_DNS',
@@ -69,7 +79,7 @@ export function consulCluster(input: Input) {
   };
 }
 
-const endpointsOf = (consul: BootstrapInput['consul'], priority: number) => ({
+const endpointsOf = (consul: ConsulClusterInput['consul'], priority: number) => ({
   ...(priority === 0 ? {} : { priority }),
   lb_endpoints: consul.map(({ host, port }) => ({ endpoint: { address: socketAddress(host, port) } })),
 });

@@ -1,5 +1,4 @@
-import type { ActualState } from './diff.ts';
-import type { CatalogState } from './entry.ts';
+import type { ActualState, CatalogState } from './entry.ts';
 
 /**
  * Every field that `wanted` has, `held` has with the same value; lists have the same length. What `held` has besides does not

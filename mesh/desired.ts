@@ -7,7 +7,7 @@ import { meshServiceOwner, podsNode } from './names.ts';
 import type { PodFacts } from './pod.ts';
 import { selects } from './selector.ts';
 import { waitsForCaller } from './traffic/banner.ts';
-import type { TrafficProblem } from './traffic/problems.ts';
+import type { TrafficProblem } from './traffic/problem.ts';
 import { configEntries } from './traffic/entries.ts';
 
 /** The MeshService and its pods: everything that the core needs to know of it. */

@@ -1,26 +1,9 @@
 import { configSteps } from './config-steps.ts';
-import { type CatalogState, type CheckEntry, type ConfigEntry, type NodeEntry, type Registration } from './entry.ts';
+import { type ActualState, type CatalogState, type CheckEntry, type NodeEntry, type Registration } from './entry.ts';
 import { equal } from './equal.ts';
 import { kept } from './kept.ts';
 import { type Claim, conflictsOf, judged } from './ownership.ts';
 import type { Change, Plan } from './plan.ts';
-
-/** A config entry with the index that a compare-and-set write has to name. */
-export interface HeldConfig {
-  entry: ConfigEntry;
-  modifyIndex: number;
-}
-
-/** The state in Consul at the places of this owner's entries, written by anybody. */
-export interface ActualState {
-  node: NodeEntry | undefined;
-  /** By `Kind/Name`. */
-  config: Record<string, HeldConfig>;
-  /** By name in Consul: one instance that somebody else registered under a name which nobody has claimed, in words. */
-  instances?: Record<string, string>;
-  /** Config entries that somebody else has changed since they were read or written last, by `Kind/Name`. Default: none. */
-  foreign?: readonly string[];
-}
 
 /** The state that diff leads to. */
 export interface Wish extends CatalogState, Claim {

@@ -1,5 +1,5 @@
 import { EDGE_SERVICE } from '../crds/expose.ts';
-import type { Exposure } from './edge.ts';
+import type { Exposure } from './exposure.ts';
 import type { ConfigEntry } from './entry.ts';
 import { servedPaths } from './served-paths.ts';
 import { IDLE_TIMEOUT } from './traffic/limits.ts';

@@ -1,4 +1,4 @@
-import type { Certificate, EdgeInput, Exposure } from './edge.ts';
+import type { Certificate, EdgeInput, Exposure } from './exposure.ts';
 import { type HostClaim, type HostRecords, type Hosts, ownHosts } from './edge-hosts.ts';
 import { withoutSlash } from './served-paths.ts';
 

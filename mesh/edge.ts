@@ -1,57 +1,13 @@
-import { EDGE_SERVICE, type ExposeSettings } from '../crds/expose.ts';
-import type { MeshServiceSpec } from '../crds/mesh-service.ts';
-import type { Traffic } from '../crds/traffic.ts';
-import type { HostRecords, HostRules } from './edge-hosts.ts';
+import { EDGE_SERVICE } from '../crds/expose.ts';
+import type { HostRecords } from './edge-hosts.ts';
 import { FIRST_ROUTE, type Unowned, httpRoutes } from './edge-routes.ts';
 import { type ServedCertificate, served } from './edge-served.ts';
-import type { CatalogState, ConfigEntry } from './entry.ts';
-import { OWNER_META, configKey } from './entry.ts';
+import { type CatalogState, type ConfigEntry, configKey, OWNER_META } from './entry.ts';
+import type { EdgeInput, EdgePorts } from './exposure.ts';
 import { NAMESPACE } from './installation.ts';
 import { podsNode } from './names.ts';
 import { serverNames } from './server-names.ts';
 import { MAX_EJECTED_PERCENT } from './traffic/upstream-config.ts';
-
-/** A MeshService that holds its name in Consul and asks to be exposed. */
-export interface Exposure {
-  namespace: string;
-  name: string;
-  /** Its name in Consul. */
-  service: string;
-  protocol: MeshServiceSpec['protocol'];
-  /** RFC 3339. */
-  createdAt: string;
-  uid: string;
-  expose: ExposeSettings;
-  /** Timeout and retries hold at the gateway too. */
-  traffic: Traffic | undefined;
-}
-
-/** PEM. Its key and form were looked at by whoever read it. */
-export interface Certificate {
-  certificate: string;
-  privateKey: string;
-  /** Lower-case. */
-  names: readonly string[];
-}
-
-/** Where the gateway listens. */
-export interface EdgePorts {
-  http: number;
-  https: number;
-}
-
-export interface EdgeInput {
-  cluster: string;
-  ports: EdgePorts;
-  exposures: Exposure[];
-  /** Keyed by `namespace/secret`; or the sentence that says why it is missing. */
-  certificates: Map<string, Certificate | string>;
-  /** Which namespace has which host, as it was before. Default: none has any. */
-  hosts?: HostRecords;
-  /** Default: the first namespace has a host. */
-  rules?: HostRules;
-  nowMs: number;
-}
 
 export interface DesiredEdge extends CatalogState {
   owner: string;

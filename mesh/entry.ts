@@ -107,3 +107,20 @@ export const configKey = (entry: { Kind: string; Name: string }): string => `${e
 
 /** NodeMeta and config entry Meta key that says who owns an entry. */
 export const OWNER_META = 'landbridge-owner';
+
+/** A config entry with the index that a compare-and-set write has to name. */
+export interface HeldConfig {
+  entry: ConfigEntry;
+  modifyIndex: number;
+}
+
+/** The state in Consul at the places of this owner's entries, written by anybody. */
+export interface ActualState {
+  node: NodeEntry | undefined;
+  /** By `Kind/Name`. */
+  config: Record<string, HeldConfig>;
+  /** By name in Consul: one instance that somebody else registered under a name which nobody has claimed, in words. */
+  instances?: Record<string, string>;
+  /** Config entries that somebody else has changed since they were read or written last, by `Kind/Name`. Default: none. */
+  foreign?: readonly string[];
+}

@@ -1,5 +1,5 @@
 import { HOST_PORTS, type MeshService } from '../crds/mesh-service.ts';
-import type { TrafficProblem } from './traffic/problems.ts';
+import type { TrafficProblem } from './traffic/problem.ts';
 
 /** https://kubernetes.io/docs/concepts/security/pod-security-standards/: both allow no host port but 0. */
 export const forbidsHostPorts = (podSecurity: string | undefined): boolean =>

@@ -2,7 +2,8 @@ import { type MeshService, type MeshServiceStatus, consulName } from '../crds/me
 import type { Intent } from './desired.ts';
 import { meshServiceOwner } from './names.ts';
 import { calleesOf } from './traffic/callees.ts';
-import { type Neighbourhood, trafficProblems } from './traffic/problems.ts';
+import { trafficProblems } from './traffic/problems.ts';
+import type { Neighbourhood } from './traffic/problem.ts';
 
 /** A MeshService as a reader of the API server holds it. */
 export interface Asked {

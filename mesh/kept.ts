@@ -1,5 +1,4 @@
-import type { ActualState } from './diff.ts';
-import { type CatalogState, type ConfigEntry, OWNER_META, configKey } from './entry.ts';
+import { type ActualState, type CatalogState, type ConfigEntry, configKey, OWNER_META } from './entry.ts';
 import { withoutOthers } from './traffic/joins.ts';
 
 type Config = CatalogState['config'];

@@ -1,5 +1,12 @@
-import type { ActualState, HeldConfig } from './diff.ts';
-import { CONFIG_KINDS, type CatalogState, type ConfigEntry, OWNER_META, configKey } from './entry.ts';
+import {
+  type ActualState,
+  type CatalogState,
+  CONFIG_KINDS,
+  type ConfigEntry,
+  configKey,
+  type HeldConfig,
+  OWNER_META,
+} from './entry.ts';
 import type { Conflict } from './plan.ts';
 
 /** Whose the entries are, beyond what they bear. */

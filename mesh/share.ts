@@ -1,5 +1,4 @@
-import type { ActualState } from './diff.ts';
-import type { CatalogState } from './entry.ts';
+import type { ActualState, CatalogState } from './entry.ts';
 import { equal } from './equal.ts';
 
 /**

@@ -1,8 +1,6 @@
 import type { Consul } from '../clients/consul/consul.ts';
-import type { CatalogState } from '../mesh/entry.ts';
+import { type ActualState, type CatalogState, CONFIG_KINDS, configKey, type HeldConfig } from '../mesh/entry.ts';
 import { after } from '../mesh/after.ts';
-import type { ActualState, HeldConfig } from '../mesh/diff.ts';
-import { CONFIG_KINDS, configKey } from '../mesh/entry.ts';
 import { equal } from '../mesh/equal.ts';
 import { foreignIn } from '../mesh/foreign/found.ts';
 import type { Change, Outcome } from '../mesh/plan.ts';

@@ -2,7 +2,7 @@ import { X509Certificate, createPrivateKey, type KeyObject } from 'node:crypto';
 import type { KubeClient } from '../clients/kube/client.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { secrets } from '../clients/kube/resources.ts';
-import type { Certificate } from '../mesh/edge.ts';
+import type { Certificate } from '../mesh/exposure.ts';
 
 /** All hosts that are served over HTTPS share a listener, so when Envoy refuses one Secret it refuses all. */
 const MAX_BYTES = 65_536;

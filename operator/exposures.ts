@@ -1,5 +1,5 @@
 import { consulName } from '../crds/mesh-service.ts';
-import type { Exposure } from '../mesh/edge.ts';
+import type { Exposure } from '../mesh/exposure.ts';
 import type { World } from './world.ts';
 
 /** MeshServices that ask to be exposed and hold their name: under another's name they would show the other's service. */

@@ -4,10 +4,16 @@ import { isNotFound } from '../clients/kube/errors.ts';
 import type { Log } from '../clients/kube/log.ts';
 import { pods as podResource } from '../clients/kube/resources.ts';
 import { GATEWAY_SERVICE } from '../crds/gateway.ts';
-import { type ActualState, diff } from '../mesh/diff.ts';
-import { configKey } from '../mesh/entry.ts';
-import { type FoundInstance, GATEWAY_RUNTIME, GATEWAY_STREAM_SECONDS, type LinkCandidate } from '../mesh/gateway.ts';
-import { gatewayNode, gatewayState } from '../mesh/gateway.ts';
+import { diff } from '../mesh/diff.ts';
+import { type ActualState, configKey } from '../mesh/entry.ts';
+import {
+  type FoundInstance,
+  GATEWAY_RUNTIME,
+  GATEWAY_STREAM_SECONDS,
+  gatewayNode,
+  gatewayState,
+  type LinkCandidate,
+} from '../mesh/gateway.ts';
 import { NAMESPACE } from '../mesh/installation.ts';
 import { ANNOTATION_SECRET_SINCE, externalNodePrefix } from '../mesh/names.ts';
 import { describeChange } from '../mesh/plan.ts';

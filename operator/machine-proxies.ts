@@ -2,7 +2,8 @@ import { equal } from '../mesh/equal.ts';
 import type { MachineReport } from '../mesh/proxies/machine-report.ts';
 import type { Moment, Refusal } from '../mesh/proxies/refusals.ts';
 import { standingOf } from '../mesh/traffic/holder.ts';
-import type { Proxy, ProxyBook } from './proxy-book.ts';
+import type { ProxyBook } from './proxy-book.ts';
+import type { Proxy } from './proxy.ts';
 import { meshKey } from './proxy-scopes.ts';
 import type { World } from './world.ts';
 

@@ -1,4 +1,4 @@
-import { type ProxyCounters } from '../mesh/proxies/counters.ts';
+import type { ProxyCounters } from '../mesh/proxies/counters.ts';
 import type { Heard } from '../mesh/proxies/heard.ts';
 import {
   type Account,
@@ -11,20 +11,7 @@ import {
 } from '../mesh/proxies/refusals.ts';
 import { refusingIndex } from './refusing-index.ts';
 import { type RefusingProxy, type SilentApp, isAbout } from '../mesh/proxies/verdict.ts';
-
-/** One Envoy that is looked at, or that a machine speaks for. */
-export interface Proxy {
-  /** `pod shop/web-1`, `machine rack-1/vm1 web-vm1-7001`, `gateway edge-7c`. */
-  key: string;
-  /** For people. */
-  name: string;
-  /** Whose changes concern it: `namespace/name` of its MeshService, or GATEWAYS. */
-  scope: string;
-  /** Services that it calls, by their names in Consul; undefined: any. */
-  calls: string[] | undefined;
-}
-
-export const GATEWAYS = 'gateways';
+import type { Proxy } from './proxy.ts';
 
 interface Kept {
   proxy: Proxy;

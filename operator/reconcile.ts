@@ -1,10 +1,9 @@
 import { ConsulUnavailable } from '../clients/consul/errors.ts';
-import type { MeshServiceStatus } from '../crds/mesh-service.ts';
-import { consulName } from '../crds/mesh-service.ts';
+import { consulName, type MeshServiceStatus } from '../crds/mesh-service.ts';
 import { REASONS } from '../crds/reasons.ts';
 import { type Intent, desiredState } from '../mesh/desired.ts';
-import { type ActualState, diff } from '../mesh/diff.ts';
-import type { CatalogState } from '../mesh/entry.ts';
+import { diff } from '../mesh/diff.ts';
+import type { ActualState, CatalogState } from '../mesh/entry.ts';
 import { podsNode } from '../mesh/names.ts';
 import type { Change, Outcome, Plan } from '../mesh/plan.ts';
 import { type Seen, statusOf } from '../mesh/status.ts';

@@ -1,4 +1,4 @@
-import type { Proxy } from './proxy-book.ts';
+import type { Proxy } from './proxy.ts';
 
 /** Proxies that refuse something, found by whom they may concern: one MeshService asks for a few of many. */
 export interface RefusingIndex<T> {

@@ -1,15 +1,27 @@
 import { RACED } from '../clients/consul/config-write.ts';
+import type { Log } from '../clients/kube/log.ts';
 import { consulName } from '../crds/mesh-service.ts';
 import { REASONS } from '../crds/reasons.ts';
 import type { Intent } from '../mesh/desired.ts';
 import { meshServiceOwner } from '../mesh/names.ts';
 import { type Change, type Outcome, type Plan, describeChange, foreignWrites } from '../mesh/plan.ts';
 import { nameInUse } from '../mesh/synced.ts';
-import type { StepsOptions } from './steps.ts';
+import type { ForeignBook } from './foreign-book.ts';
+import type { OperatorMetrics } from './metrics.ts';
+
+export interface ReportParts {
+  foreign: Pick<ForeignBook, 'putRight'>;
+  metrics: OperatorMetrics;
+  /** Publishes an Event; never fails. */
+  publish: (intent: Intent, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  /** The entries of this MeshService were lost by Consul, not by us. */
+  onLost: (intent: Intent) => void;
+  log: Log;
+}
 
 /** Tells log, metrics and Events what a walk has written, met and lost. */
 export function reportWalk(
-  { metrics, log, publish, onLost, foreign }: Pick<StepsOptions, 'metrics' | 'log' | 'publish' | 'onLost' | 'foreign'>,
+  { metrics, log, publish, onLost, foreign }: ReportParts,
   intent: Intent,
   plan: Plan,
   outcomes: Outcome[],

@@ -7,15 +7,19 @@ import { equal } from '../mesh/equal.ts';
 import { SIDECAR_MOUNT } from '../mesh/inject/sidecar.ts';
 import { LABEL_MANAGED_BY, podsNode, sidecarSecret } from '../mesh/names.ts';
 import type { SecretTarget } from './secret-target.ts';
-import type { SidecarSecretOptions } from './sidecar-secret.ts';
 import { TOKEN_KEY, type Token, tokenAnnotations } from './sidecar-token.ts';
 
 export const MANAGED_BY = LABEL_MANAGED_BY;
 
-type SecretOptions = Pick<
-  SidecarSecretOptions,
-  'cluster' | 'datacenter' | 'consulGrpc' | 'serverName' | 'consulCaPem' | 'readyHost'
->;
+export interface SecretOptions {
+  cluster: string;
+  datacenter: string;
+  consulGrpc: { host: string; port: number };
+  serverName: string;
+  consulCaPem: () => string;
+  /** Where /ready is open: `::` unless the kernels of this cluster have no IPv6. */
+  readyHost?: '::' | '0.0.0.0';
+}
 
 /** Everything that is written stands there already. */
 export const isAsWanted = (held: StoredSecret, wanted: StoredSecret): boolean =>

@@ -4,25 +4,25 @@ import type { KubeClient } from '../clients/kube/client.ts';
 import { secrets } from '../clients/kube/resources.ts';
 import { sidecarSecret } from '../mesh/names.ts';
 import { inParallel } from '../clients/consul/in-parallel.ts';
-import { MANAGED_BY, type StoredSecret, addressesIn, isAsWanted, secretObject } from './secret-object.ts';
+import {
+  MANAGED_BY,
+  type SecretOptions,
+  type StoredSecret,
+  addressesIn,
+  isAsWanted,
+  secretObject,
+} from './secret-object.ts';
 import type { SecretTarget } from './secret-target.ts';
 import { type Token, holdsOf, isDue, login, storedToken } from './sidecar-token.ts';
 
 /** Label selector of the Secrets that this makes, and of the installation's own. */
 export const MANAGED = `${MANAGED_BY}=landbridge`;
 
-export interface SidecarSecretOptions {
+export interface SidecarSecretOptions extends SecretOptions {
   kube: Pick<KubeClient, 'get' | 'apply' | 'delete'>;
   consul: Pick<Consul, 'login' | 'logout' | 'knowsToken'>;
-  cluster: string;
-  datacenter: string;
-  consulGrpc: { host: string; port: number };
   /** Where Consul is found without its name; undefined: not known yet, so a Secret keeps what it holds. Default: nowhere. */
   consulAddresses?: () => Promise<string[] | undefined>;
-  /** Where /ready is open: `::` unless the kernels of this cluster have no IPv6. */
-  readyHost?: '::' | '0.0.0.0';
-  serverName: string;
-  consulCaPem: () => string;
   signingKeyPem: () => string;
   nowMs: () => number;
 }

@@ -1,6 +1,5 @@
 import type { Consul } from '../clients/consul/consul.ts';
 import type { KubeClient } from '../clients/kube/client.ts';
-import type { Log } from '../clients/kube/log.ts';
 import { isNotFound } from '../clients/kube/errors.ts';
 import { type KubeObject, splitKey } from '../clients/kube/object.ts';
 import { meshServices, pods } from '../clients/kube/resources.ts';
@@ -18,9 +17,8 @@ import type { Doors } from './doors.ts';
 import type { ForeignBook } from './foreign-book.ts';
 import type { Gateway } from './keep-gateway.ts';
 import { knownNames } from './known-names.ts';
-import type { OperatorMetrics } from './metrics.ts';
 import type { Steps } from './reconcile.ts';
-import { reportWalk } from './report-walk.ts';
+import { type ReportParts, reportWalk } from './report-walk.ts';
 import type { RefusedPods } from './refused-pods.ts';
 import { targetOf } from './secret-target.ts';
 import type { SidecarSecrets } from './sidecar-secret.ts';
@@ -30,7 +28,7 @@ import type { StatusWriter } from './status-writer.ts';
 import { type PodWithoutSidecar, podWithoutSidecar } from '../mesh/without-sidecar.ts';
 import type { World } from './world.ts';
 
-export interface StepsOptions {
+export interface StepsOptions extends ReportParts {
   kube: KubeClient;
   consul: Pick<Consul, 'health'>;
   cluster: string;
@@ -45,16 +43,10 @@ export interface StepsOptions {
   edge: Pick<Gateway, 'verdictOf' | 'judgedOf'>;
   gateway: Pick<Gateway, 'verdictOf'>;
   statuses: StatusWriter;
-  metrics: OperatorMetrics;
-  /** Publishes an Event; never fails. */
-  publish: (intent: Intent, type: 'Normal' | 'Warning', reason: string, message: string) => void;
-  /** The entries of this MeshService were lost by Consul, not by us. */
-  onLost: (intent: Intent) => void;
   /** Asks for one more walk of a key. */
   again: (key: string) => void;
   now: () => string;
   nowMs: () => number;
-  log: Log;
 }
 
 /** A walk that was made for another reason looks around again after this long. */

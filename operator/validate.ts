@@ -3,7 +3,8 @@ import { type MeshService, parseMeshService } from '../crds/mesh-service.ts';
 import { hostPortProblems } from '../mesh/host-port.ts';
 import { OPERATOR_USER } from '../mesh/installation.ts';
 import { olderFirst, overlapMessage } from '../mesh/overlap.ts';
-import { type Neighbourhood, type TrafficProblem, trafficProblems } from '../mesh/traffic/problems.ts';
+import { trafficProblems } from '../mesh/traffic/problems.ts';
+import type { Neighbourhood, TrafficProblem } from '../mesh/traffic/problem.ts';
 import type { AdmissionResponse } from './review.ts';
 
 /** admission.k8s.io/v1 for a MeshService, the fields that are read. */

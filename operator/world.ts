@@ -10,7 +10,7 @@ import { equal } from '../mesh/equal.ts';
 import type { DefaultAccess } from '../mesh/default-access.ts';
 import { intentOf } from '../mesh/intent.ts';
 import { standingOf } from '../mesh/traffic/holder.ts';
-import type { Neighbourhood } from '../mesh/traffic/problems.ts';
+import type { Neighbourhood } from '../mesh/traffic/problem.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
 import { withoutSuggestions } from '../mesh/traffic/suggestions.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../mesh/names.ts';

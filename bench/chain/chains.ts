@@ -2,18 +2,13 @@ import { startSample } from '../../test/support/sample-process.ts';
 import { freePorts } from '../../test/support/real-consul-ports.ts';
 import { startTrafficRig } from '../../test/support/traffic-rig.ts';
 import { startConnectSidecars } from './connect-envoy.ts';
+import type { Link } from './link.ts';
 
 /** edge -> api-gateway -> frontend -> add-svc and sub-svc, as processes on loopback. */
 export interface Chain {
   name: string;
   url: string;
   stop(): Promise<void>;
-}
-
-export interface Link {
-  service: string;
-  appPort: number;
-  upstreams: { service: string; localPort: number }[];
 }
 
 /** The proxies between the apps. They are given one after the other, callees first. */

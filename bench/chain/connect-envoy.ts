@@ -4,7 +4,7 @@ import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress.ts';
 import { freePorts } from '../../test/support/real-consul-ports.ts';
 import { startConsul } from '../../test/support/real-consul.ts';
-import type { Link } from './chains.ts';
+import type { Link } from './link.ts';
 
 /**
  * Services of an agent and their sidecars by `consul connect envoy -sidecar-for`, as in Consul's own guide for VMs:

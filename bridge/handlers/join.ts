@@ -3,7 +3,7 @@ import type { HostIdentity } from '../authority.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
 import { type RequestedKey, readCertificateRequest, shortFingerprint } from '../certificate-request.ts';
-import type { HostRecord } from '../host-record.ts';
+import { type HostRecord, newestFirst } from '../host-record.ts';
 import type { Host } from '../hosts.ts';
 import { knownHost } from '../identify.ts';
 import { type OpenInvite, findInvite, returnInvite, secretFits, spendInvite } from '../invites.ts';
@@ -149,10 +149,6 @@ function joined(record: HostRecord | undefined, { identity, invite, key }: Attem
     lastInvite,
   };
 }
-
-/** At most two: the new one, and the one before in case the answer never arrives. */
-export const newestFirst = (keys: string[], fingerprint: string): string[] =>
-  [fingerprint, ...keys.filter((other) => other !== fingerprint)].slice(0, 2);
 
 async function answer(bridge: Bridge, host: Host, service: string, key: RequestedKey): Promise<JoinAnswer> {
   const { authority, clock, advertise, leaseMs, consulAccess } = bridge;

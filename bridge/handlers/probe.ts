@@ -1,4 +1,5 @@
-import type { ProbeAnswer, probeRequest } from '../../mesh/bridge-api.ts';
+import type { ProbeAnswer } from '../../mesh/bridge-api.ts';
+import type { probeRequest } from '../../mesh/bridge-shapes.ts';
 import type { z } from 'zod';
 import type { HostCall } from '../call.ts';
 

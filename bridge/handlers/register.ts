@@ -1,7 +1,7 @@
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
 import type { ExternalRequest, RegisterAnswer } from '../../mesh/bridge-api.ts';
-import { name as nameSchema } from '../../mesh/bridge-api.ts';
+import { name as nameSchema } from '../../mesh/bridge-shapes.ts';
 import { OWNER_META } from '../../mesh/entry.ts';
 import { deciding } from '../admission.ts';
 import type { Bridge } from '../bridge.ts';

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { type InstanceDefinition, parseDefinition } from '../../agent/definitions.ts';
 import { Problem } from '../../agent/problem.ts';
 import { labelValue } from '../../crds/traffic.ts';
-import { name } from '../../mesh/bridge-api.ts';
+import { name } from '../../mesh/bridge-shapes.ts';
 import { localCheckFlag } from './check-flag.ts';
 import type { InstanceFlags } from './instance-flags.ts';
 

@@ -1,6 +1,5 @@
-import type { ConfigEntry } from '../../mesh/entry.ts';
+import type { ConfigEntry, HeldConfig } from '../../mesh/entry.ts';
 import { compare } from './compare.ts';
-import type { HeldConfig } from './consul.ts';
 import { configEntry } from './normalise-config.ts';
 import { readAll } from './read.ts';
 import type { Transport } from './transport.ts';

@@ -1,5 +1,5 @@
 import type { FoundRegistration } from '../../mesh/adoption.ts';
-import type { CheckEntry, ConfigEntry, Health, NodeEntry, ServiceEntry } from '../../mesh/entry.ts';
+import type { CheckEntry, ConfigEntry, Health, HeldConfig, NodeEntry, ServiceEntry } from '../../mesh/entry.ts';
 import type { Change, Outcome } from '../../mesh/plan.ts';
 
 export interface ConsulOptions {
@@ -24,12 +24,6 @@ export interface NodeSummary {
   name: string;
   address: string;
   meta: Record<string, string>;
-}
-
-export interface HeldConfig {
-  entry: ConfigEntry;
-  /** The index that a later check-and-set has to name. */
-  modifyIndex: number;
 }
 
 /** One instance of a service name. Anybody may have registered it. */

@@ -1,4 +1,4 @@
-import type { RequestOptions } from './client.ts';
+import type { RequestOptions } from './request.ts';
 import type { KubeObject } from './object.ts';
 import { apiVersionOf, objectPath, type Resource } from './resources.ts';
 

@@ -2,29 +2,11 @@ import type http from 'node:http';
 import { systemClock } from './clock.ts';
 import { loadKubeConfig, namespaceOf, type KubeConfigSource } from './config.ts';
 import { readCredentials, type CredentialsReader } from './credentials.ts';
-import type { KubeError } from './errors.ts';
-import { errorOfStatus, errorOfTransport, type Status } from './errors.ts';
+import { errorOfStatus, errorOfTransport, type KubeError, type Status } from './errors.ts';
 import { followAbort } from './follow-abort.ts';
 import { nameOf, openHttp, readBody } from './http.ts';
 import { objectVerbs, type ObjectVerbs } from './verbs.ts';
-
-export type Query = Record<string, string | number | boolean | undefined>;
-
-export interface RequestOptions {
-  /** Sent as JSON. */
-  body?: unknown;
-  /** Default `application/json`. */
-  contentType?: string;
-  /** Default `application/json`. */
-  accept?: string;
-  query?: Query;
-  /** Aborting throws the signal's reason. */
-  signal?: AbortSignal;
-  /** For the whole exchange. Default 30 000. */
-  timeoutMs?: number;
-}
-
-export type StreamOptions = Pick<RequestOptions, 'accept' | 'query' | 'signal'>;
+import type { Query, RequestOptions, StreamOptions } from './request.ts';
 
 /** All requests to one API server. Every method throws KubeError, or the reason of `signal` when that aborts. */
 export interface KubeClient extends ObjectVerbs {

@@ -1,4 +1,4 @@
-import type { RequestOptions } from './client.ts';
+import type { RequestOptions } from './request.ts';
 import { applyVerbs, type ApplyVerbs } from './apply.ts';
 import { errorOfTransport, errorOfUse, isExpired, isNotFound } from './errors.ts';
 import type { KubeObject } from './object.ts';

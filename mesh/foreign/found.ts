@@ -1,5 +1,4 @@
-import type { ActualState } from '../diff.ts';
-import { configKey } from '../entry.ts';
+import { type ActualState, configKey } from '../entry.ts';
 import { equal } from '../equal.ts';
 
 /**

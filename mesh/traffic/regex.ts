@@ -1,5 +1,5 @@
 import type { MeshService } from '../../crds/mesh-service.ts';
-import type { TrafficProblem } from './problems.ts';
+import type { TrafficProblem } from './problem.ts';
 import { MAX_STEPS, re2Problem, re2Steps } from './re2.ts';
 
 /** Bounds all expressions together, since each is compiled to be judged. */

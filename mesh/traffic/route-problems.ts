@@ -1,5 +1,5 @@
 import type { Route } from '../../crds/traffic.ts';
-import type { TrafficProblem } from './problems.ts';
+import type { TrafficProblem } from './problem.ts';
 
 export const routeProblems = (routes: Route[]): TrafficProblem[] => [...neverUsed(routes), ...oddRewrites(routes)];
 

@@ -1,6 +1,6 @@
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import { speakerOf } from './holder.ts';
-import type { Neighbourhood, TrafficProblem } from './problems.ts';
+import type { Neighbourhood, TrafficProblem } from './problem.ts';
 
 /**
  * Consul follows a split into another service's split, and refuses to go in a circle. A service is looked at once, however

@@ -1,5 +1,5 @@
 import { didYouMean } from '../near-name.ts';
-import type { Neighbourhood } from './problems.ts';
+import type { Neighbourhood } from './problem.ts';
 
 /** The end of a sentence about a name that is not met: a near name among the candidates, or nothing. */
 export type Suggest = (name: string, candidates?: Iterable<string>) => string;

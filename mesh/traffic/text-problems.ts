@@ -3,7 +3,7 @@ import { TEXT_RULES } from '../../crds/http-match.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
 import type { Route } from '../../crds/traffic.ts';
 import { neverMet } from './path-guard.ts';
-import type { TrafficProblem } from './problems.ts';
+import type { TrafficProblem } from './problem.ts';
 import type { Match } from './http-match.ts';
 
 /** Where a text stands, and which of the rules it breaks. */

@@ -1,5 +1,5 @@
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
-import type { Neighbourhood, TrafficProblem } from './problems.ts';
+import type { Neighbourhood, TrafficProblem } from './problem.ts';
 import { criteriaOf, referencesOf } from './subset.ts';
 import type { Suggest } from './suggestions.ts';
 

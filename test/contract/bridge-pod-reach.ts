@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type ProbeAnswer, type ProbeResult, type ProbeTarget } from '../../mesh/bridge-api.ts';
+import type { ProbeAnswer } from '../../mesh/bridge-api.ts';
+import type { ProbeResult, ProbeTarget } from '../../mesh/bridge-shapes.ts';
 import type { NodeEntry } from '../../mesh/entry.ts';
 import { registrationsOf } from '../../mesh/instance.ts';
 import { type SiteReport, readReport } from '../../mesh/reach.ts';

@@ -11,11 +11,10 @@ import {
   validatingWebhookConfigurations,
 } from '../../clients/kube/resources.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
-import { parseMeshService } from '../../crds/mesh-service.ts';
+import { consulName, parseMeshService } from '../../crds/mesh-service.ts';
 import { type KeyPair, createAuthority, issue } from '../../clients/pki/authority.ts';
-import { consulName } from '../../crds/mesh-service.ts';
 import { VALIDATOR_CONFIGURATION, VALIDATOR_PATH } from '../../mesh/installation.ts';
-import type { Neighbourhood } from '../../mesh/traffic/problems.ts';
+import type { Neighbourhood } from '../../mesh/traffic/problem.ts';
 import { servicesOf } from '../../mesh/traffic/subset.ts';
 import { validate } from '../../operator/validate.ts';
 import { type Webhook, serveWebhook } from '../../operator/webhook.ts';

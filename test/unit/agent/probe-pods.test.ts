@@ -5,7 +5,8 @@ import pino from 'pino';
 
 import { BridgeRefusal } from '../../../agent/bridge-client.ts';
 import { probeOnce, probePods } from '../../../agent/probe-pods.ts';
-import type { ProbeAnswer, ProbeResult } from '../../../mesh/bridge-api.ts';
+import type { ProbeAnswer } from '../../../mesh/bridge-api.ts';
+import type { ProbeResult } from '../../../mesh/bridge-shapes.ts';
 import { fakeClock } from './fake-clock.ts';
 
 describe('an agent tries the pods that it calls', () => {

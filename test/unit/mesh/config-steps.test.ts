@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { configSteps } from '../../../mesh/config-steps.ts';
-import type { HeldConfig } from '../../../mesh/diff.ts';
-import { type ConfigEntry, configKey } from '../../../mesh/entry.ts';
+import { type ConfigEntry, configKey, type HeldConfig } from '../../../mesh/entry.ts';
 import { equal } from '../../../mesh/equal.ts';
 import type { ConfigChange } from '../../../mesh/plan.ts';
 import { configEntries } from '../../../mesh/traffic/entries.ts';

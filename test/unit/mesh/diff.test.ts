@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { after } from '../../../mesh/after.ts';
-import { type ActualState, diff } from '../../../mesh/diff.ts';
+import { diff } from '../../../mesh/diff.ts';
+import { type ActualState, CONFIG_KINDS, type ConfigEntry, configKey, OWNER_META } from '../../../mesh/entry.ts';
 import { type Intent, desiredState } from '../../../mesh/desired.ts';
-import { CONFIG_KINDS, type ConfigEntry, OWNER_META, configKey } from '../../../mesh/entry.ts';
 import type { Change } from '../../../mesh/plan.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 

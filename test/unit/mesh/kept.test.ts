@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { MeshServiceSpecInput } from '../../../crds/mesh-service.ts';
-import { type ActualState, diff } from '../../../mesh/diff.ts';
+import { diff } from '../../../mesh/diff.ts';
+import { type ActualState, configKey, OWNER_META } from '../../../mesh/entry.ts';
 import { desiredState } from '../../../mesh/desired.ts';
-import { OWNER_META, configKey } from '../../../mesh/entry.ts';
 import type { Change } from '../../../mesh/plan.ts';
-import type { TrafficProblem } from '../../../mesh/traffic/problems.ts';
+import type { TrafficProblem } from '../../../mesh/traffic/problem.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 
 const OWNER = 'k8s/lab/shop/web';

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { desiredState } from '../../../mesh/desired.ts';
-import { type ActualState, diff } from '../../../mesh/diff.ts';
+import { diff } from '../../../mesh/diff.ts';
+import type { ActualState } from '../../../mesh/entry.ts';
 import type { PodFacts } from '../../../mesh/pod.ts';
 import { shared } from '../../../mesh/share.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';

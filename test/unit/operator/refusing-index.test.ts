@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Proxy } from '../../../operator/proxy-book.ts';
+import type { Proxy } from '../../../operator/proxy.ts';
 import { refusingIndex } from '../../../operator/refusing-index.ts';
 
 const aProxy = (key: string, scope: string, calls: string[] | undefined): { proxy: Proxy } => ({

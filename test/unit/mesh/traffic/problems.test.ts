@@ -4,7 +4,8 @@ import { type MeshService, consulName } from '../../../../crds/mesh-service.ts';
 import { desiredState } from '../../../../mesh/desired.ts';
 import { diff } from '../../../../mesh/diff.ts';
 import { configKey } from '../../../../mesh/entry.ts';
-import { type Neighbourhood, trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import { trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import type { Neighbourhood } from '../../../../mesh/traffic/problem.ts';
 import { servicesOf } from '../../../../mesh/traffic/subset.ts';
 import { aMeshService } from '../../../support/builders.ts';
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { consulName } from '../../../../crds/mesh-service.ts';
-import { type Neighbourhood, trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import { trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import type { Neighbourhood } from '../../../../mesh/traffic/problem.ts';
 import { withoutSuggestions } from '../../../../mesh/traffic/suggestions.ts';
 import { aMeshService } from '../../../support/builders.ts';
 

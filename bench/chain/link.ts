@@ -1,0 +1,5 @@
+export interface Link {
+  service: string;
+  appPort: number;
+  upstreams: { service: string; localPort: number }[];
+}
