@@ -3,15 +3,7 @@ import packet from 'dns-packet';
 import type { NamesRequest } from '../mesh/bridge-api.ts';
 
 import { type Clock, sleep } from './clock.ts';
-
-/** An answer of Consul's DNS, and the end of its validity. */
-export interface KnownName {
-  /** DNS message (RFC 1035), base64. */
-  message: string;
-  /** Wall clock, ms, so that it means something after a restart. */
-  askedAtMs: number;
-  ttlMs: number;
-}
+import type { KnownName } from './state.ts';
 
 export interface NameCacheOptions {
   clock: Clock;

@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { MUTUAL_TLS } from '../crds/doors.ts';
 import { proxySettings } from '../crds/proxy.ts';
 
-import type { KnownName } from './name-cache.ts';
 import { atomicWrite } from './atomic-write.ts';
 import { Problem, codeOf } from './problem.ts';
 import { readOwn } from './read-own.ts';
@@ -179,4 +178,13 @@ async function readJson<T>(path: string, schema: z.ZodType<T>, remedy: string): 
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new Problem(`${path} is damaged (${issue?.path.join('.') || 'top level'}: ${issue?.message}): ${remedy}.`);
+}
+
+/** An answer of Consul's DNS, and the end of its validity. */
+export interface KnownName {
+  /** DNS message (RFC 1035), base64. */
+  message: string;
+  /** Wall clock, ms, so that it means something after a restart. */
+  askedAtMs: number;
+  ttlMs: number;
 }

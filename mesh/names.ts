@@ -82,3 +82,5 @@ export const meshServiceOfPolicy = (policy: string): string | undefined => meshS
 /** The MeshService that a Secret is kept for; undefined for any other Secret. */
 export const meshServiceOfSecret = (secret: string): string | undefined =>
   secret.endsWith(SIDECAR_SECRET_END) ? secret.slice(0, -SIDECAR_SECRET_END.length) : undefined;
+/** The name of the container in every pod of the mesh. */
+export const SIDECAR_CONTAINER = 'landbridge-sidecar';

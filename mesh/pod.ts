@@ -1,7 +1,13 @@
 import type { Pod } from '../crds/kubernetes.ts';
-import { SIDECAR_CONTAINER } from './inject/sidecar.ts';
+import {
+  ANNOTATION_INJECTED,
+  HOST_PORT_NAME,
+  LABEL_MESH_SERVICE,
+  LABEL_VERSION,
+  LABEL_ZONE,
+  SIDECAR_CONTAINER,
+} from './names.ts';
 import { podTrouble } from './pod-trouble.ts';
-import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, LABEL_VERSION, LABEL_ZONE } from './names.ts';
 
 /** The part of a pod in memory: just the fields that are read. */
 export interface PodFacts {

@@ -1,14 +1,11 @@
 import type { Pod } from '../../crds/kubernetes.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
-import { ANNOTATION_INJECTED, LABEL_INJECT, LABEL_MESH_SERVICE } from '../names.ts';
+import { ANNOTATION_INJECTED, LABEL_INJECT, LABEL_MESH_SERVICE, SIDECAR_CONTAINER } from '../names.ts';
 import { olderFirst } from '../overlap.ts';
 import { selects } from '../selector.ts';
 import { type Mark, markOf } from './leftover.ts';
 import { runsOnWindows } from './operating-system.ts';
 import { reservedPortTaken, upstreamPortsTaken } from './ports.ts';
-import { SIDECAR_CONTAINER } from './sidecar.ts';
-
-export { SIDECAR_CONTAINER };
 
 /** The kubelet marks the pod that it shows for a static pod, https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 const MIRROR = 'kubernetes.io/config.mirror';

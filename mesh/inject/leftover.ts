@@ -1,9 +1,15 @@
 import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { MAX_UPSTREAMS } from '../../crds/mesh-service.ts';
-import { ANNOTATION_INJECTED, HOST_PORT_NAME, LABEL_MESH_SERVICE, meshServiceOfSecret } from '../names.ts';
+import {
+  ANNOTATION_INJECTED,
+  HOST_PORT_NAME,
+  LABEL_MESH_SERVICE,
+  meshServiceOfSecret,
+  SIDECAR_CONTAINER,
+} from '../names.ts';
 import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
-import { MARK_HOLD, MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_CONTAINER, SIDECAR_MOUNT } from './sidecar.ts';
+import { MARK_HOLD, MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_MOUNT } from './sidecar.ts';
 
 /** The injection that the sidecar of a pod tells of. A copy of a pod may have lost its labels and annotations, and still has the sidecar. */
 export interface Mark {

@@ -3,10 +3,9 @@ import { SIDECAR_PORT, SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
 import type { ProxySettings } from '../../crds/proxy.ts';
 import { BOOTSTRAP_FILE } from '../bootstrap.ts';
 import { envoyArguments } from '../envoy-arguments.ts';
-import { sidecarId, sidecarSecret } from '../names.ts';
+import { SIDECAR_CONTAINER, sidecarId, sidecarSecret } from '../names.ts';
 import { SIDECAR_USER } from './user.ts';
 
-export const SIDECAR_CONTAINER = 'landbridge-sidecar';
 export const SIDECAR_VOLUME = 'landbridge';
 /** Where the MeshService's Secret is mounted in the sidecar. */
 export const SIDECAR_MOUNT = '/etc/landbridge';

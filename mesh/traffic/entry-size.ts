@@ -1,6 +1,6 @@
 import type { MeshService } from '../../crds/mesh-service.ts';
 import { configEntries } from './entries.ts';
-import type { TrafficProblem } from './problems.ts';
+import type { TrafficProblem } from './problem.ts';
 
 /**
  * Consul's servers keep all entries in memory, and each sidecar those that concern it: 5.8 MB of rules took an Envoy 670 MB

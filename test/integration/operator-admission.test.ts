@@ -9,7 +9,7 @@ import {
 } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
 import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
-import { SIDECAR_CONTAINER } from '../../mesh/inject/decide.ts';
+import { SIDECAR_CONTAINER } from '../../mesh/names.ts';
 import { runInjector } from '../../operator/injector.ts';
 import { operatorMetrics } from '../../operator/metrics.ts';
 import { rotateCertificate } from '../../operator/webhook-certificate.ts';

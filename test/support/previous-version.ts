@@ -38,8 +38,7 @@ export async function previousVersion(engine: Engine): Promise<PreviousVersion> 
   await exec('sh', ['-euc', script, 'previous', repositoryRoot, PREVIOUS, folder]);
   // Its list of what is in the bundle goes by paths, so a symbolic link would not do.
   await exec('cp', ['-al', join(repositoryRoot, 'node_modules'), folder]);
-  for (const program of ['build.ts', 'build-chart.ts'])
-    await exec(process.execPath, ['--import', 'tsx', program], { cwd: folder });
+  for (const script of ['build', 'build:chart']) await exec('npm', ['run', script], { cwd: folder });
   const bundle = join(folder, 'dist', 'landbridge.mjs');
   for (const which of ['landbridge', 'bridge'] as const) {
     const dockerfile = `FROM ${imageTags[which]}\nCOPY landbridge.mjs /app/landbridge.mjs\n`;

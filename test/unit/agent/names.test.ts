@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import packet, { type Answer, type DecodedPacket, type RecordType } from 'dns-packet';
 import { answerQuery } from '../../../agent/answer-query.ts';
-import { type KnownName, createNameCache } from '../../../agent/name-cache.ts';
+import { createNameCache } from '../../../agent/name-cache.ts';
+import type { KnownName } from '../../../agent/state.ts';
 import { virtualName } from '../../../agent/virtual-name.ts';
 import { fakeClock } from './fake-clock.ts';
 
