@@ -14,7 +14,8 @@ import { trackConnections } from './connections.ts';
 import { createExternals } from './externals.ts';
 import { limitFailedJoins } from './failed-joins.ts';
 import { forwardToLeader } from './forward.ts';
-import { type Host, createHosts } from './hosts.ts';
+import { createHosts } from './hosts.ts';
+import { lapseHosts } from './lapse.ts';
 import { createLeases } from './leases.ts';
 import { load } from './load.ts';
 import { createMetrics } from './metrics.ts';
@@ -30,7 +31,6 @@ import { type Tenure, createTenure } from './tenure.ts';
 import { openTokenVault } from './token-vault.ts';
 import { createTokens } from './tokens.ts';
 import type { VmFiles } from './vm-files.ts';
-import { lapsedNode, leaseLostOutput } from './vm-node.ts';
 
 /** All that a bridge works with. Every duration is in milliseconds. */
 export interface BridgeParts {
@@ -146,24 +146,18 @@ function assemble(parts: BridgeParts, tenure: Tenure, loaded: () => boolean): Br
     const record = hosts.get(identity)?.held?.record;
     return record !== undefined && record.revokedAt === undefined && record.services.includes(service);
   };
+  const lapse = lapseHosts({ writer, leaseMs, holds: tenure.holds });
   const leases = createLeases({
     hosts: judged,
     clock,
     leaseMs,
     log,
-    onLapse: (host) => void markDown(host),
+    onLapse: (host) => void lapse(host),
     onJudged: () => cleanUp(),
     inMesh: ({ node }) => writer.wanted(node) !== undefined,
     onBrake: parts.onBrake,
   });
   const vault = openTokenVault(consul, parts.signingKeyPem);
-  const markDown = async (host: Host): Promise<void> => {
-    const held = await tenure.holds();
-    const node = writer.wanted(host.node);
-    // Heard while Consul was asked: its beat has the last word.
-    if (!held || !host.lease.down || node === undefined) return;
-    await writer.want(host.node, host.owner, lapsedNode(node, leaseLostOutput(host.host, leaseMs)));
-  };
   const bridge: Bridge = {
     advertise: parts.advertise,
     leaseMs,
