@@ -2,9 +2,9 @@ import type { Peer } from './peer.ts';
 import type { Bridge } from './bridge.ts';
 import type { Host } from './hosts.ts';
 
-/** One request, authenticated and checked, as a handler gets it. */
-export interface Call<Body = undefined, Query = undefined> {
-  bridge: Bridge;
+/** One request, authenticated and checked, as a handler gets it. `Parts` are those of the bridge that the handler touches. */
+export interface Call<Parts extends keyof Bridge, Body = undefined, Query = undefined> {
+  bridge: Pick<Bridge, Parts>;
   body: Body;
   peer: Peer;
   /** The last segment of the path, for routes with `:name`; else empty. */
@@ -16,6 +16,6 @@ export interface Call<Body = undefined, Query = undefined> {
 }
 
 /** A request of a known host that is not revoked, proved by its certificate. */
-export interface HostCall<Body, Query = undefined> extends Call<Body, Query> {
+export interface HostCall<Parts extends keyof Bridge, Body, Query = undefined> extends Call<Parts, Body, Query> {
   host: Host;
 }

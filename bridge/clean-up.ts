@@ -1,5 +1,16 @@
-import type { Bridge } from './bridge.ts';
-import type { Host } from './hosts.ts';
+import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../clients/kube/log.ts';
+import type { Host, Hosts } from './hosts.ts';
+import type { NodeWriter } from './node-writer.ts';
+import type { Tokens } from './tokens.ts';
+
+interface CleanUpParts {
+  hosts: Hosts;
+  writer: NodeWriter;
+  tokens: Tokens;
+  clock: Clock;
+  log: Log;
+}
 
 const AT_MOST_EVERY_MS = 1000;
 
@@ -8,7 +19,7 @@ const AT_MOST_EVERY_MS = 1000;
  * the instances of a host dead for `deregisterAfterMs` leave the catalog. The record stays: the host may come back.
  * Call it as often as you like; it writes only what differs, and at most one record a host at a time.
  */
-export function createCleanUp(bridge: Bridge, deregisterAfterMs: number): () => void {
+export function createCleanUp(bridge: CleanUpParts, deregisterAfterMs: number): () => void {
   const saving = new Set<Host>();
   let doneAtMs = -Infinity;
 

@@ -6,7 +6,11 @@ import { Refusal } from './refusal.ts';
 import type { Who } from './route.ts';
 
 /** Holds a route's demand on who may call it. Gives the host for routes of hosts. Throws a Refusal. */
-export function identify(bridge: Bridge, who: Who, peer: Peer): Host | undefined {
+export function identify(
+  bridge: Pick<Bridge, 'adminKeys' | 'clock' | 'hosts'>,
+  who: Who,
+  peer: Peer,
+): Host | undefined {
   if (who === 'anyone') return undefined;
   if (peer.kind === 'nobody') {
     const what = who === 'admin' ? 'the certificate of the Secret landbridge-bridge-admin' : 'the one that join gave';
@@ -38,7 +42,7 @@ export function identify(bridge: Bridge, who: Who, peer: Peer): Host | undefined
 }
 
 /** The host of a certificate, when it is known, not revoked, and the key is (still) its own. Throws a Refusal. */
-export function knownHost(bridge: Bridge, peer: Extract<Peer, { kind: 'host' }>): Host {
+export function knownHost(bridge: Pick<Bridge, 'hosts'>, peer: Extract<Peer, { kind: 'host' }>): Host {
   const host = bridge.hosts.get(peer);
   const record = host?.held?.record;
   if (host === undefined || record === undefined) {

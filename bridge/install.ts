@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { installScript } from '../mesh/install-script.ts';
-import type { Bridge } from './bridge.ts';
+import type { Authority } from './authority.ts';
+import type { VmFiles } from './vm-files.ts';
 
 export interface Install {
   script: string;
@@ -8,13 +9,17 @@ export interface Install {
   sha256: string;
 }
 
+export interface InstallParts {
+  vmFiles: VmFiles;
+  /** Bridge addresses, `host:port`, as hosts reach them. */
+  advertise: string[];
+  authority: Pick<Authority, 'caPem'>;
+}
+
 /** The script that this bridge serves, the same at every bridge of one version; undefined when it has no files to serve. */
-export async function installOf(
-  bridge: Pick<Bridge, 'vmFiles' | 'advertise' | 'authority'>,
-): Promise<Install | undefined> {
-  const files = await bridge.vmFiles.list();
+export async function installOf({ vmFiles, advertise, authority }: InstallParts): Promise<Install | undefined> {
+  const files = await vmFiles.list();
   if (files.length === 0) return undefined;
-  const { advertise, authority } = bridge;
   const script = installScript({ bridges: advertise, bridgeCaPem: authority.caPem, files });
   return { script, sha256: createHash('sha256').update(script).digest('hex') };
 }

@@ -8,13 +8,16 @@ import { listExternalRecords } from './external-record.ts';
 import { type HeldRecord, listHostRecords } from './host-record.ts';
 import { isLapsed } from './vm-node.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts = 'clock' | 'consul' | 'externals' | 'hosts' | 'leaseMs' | 'log' | 'writer';
+
 const PARALLEL = 8;
 
 /**
  * Takes up the records in KV and the nodes in the catalog of an earlier life of the bridge. Every host gets a full
  * lease, except one that Consul shows as lapsed, or has lost: that one is down already and stays so until it beats, so that machines that ended long ago do not count as a loss after a start. All is read before anything is taken over, so a failure (it throws the errors of Consul) leaves nothing half loaded.
  */
-export async function load(bridge: Bridge): Promise<void> {
+export async function load(bridge: Pick<Bridge, Parts>): Promise<void> {
   const { consul, log } = bridge;
   const [hosts, externals] = [await listHostRecords(consul), await listExternalRecords(consul)];
   const unreadable = [...hosts.unreadable, ...externals.unreadable];
@@ -43,7 +46,7 @@ export async function load(bridge: Bridge): Promise<void> {
 }
 
 function takeUpHost(
-  bridge: Bridge,
+  bridge: Pick<Bridge, Parts>,
   identity: HostIdentity,
   held: HeldRecord | undefined,
   nodes: Map<string, NodeEntry>,
@@ -64,7 +67,7 @@ function takeUpHost(
 }
 
 /** Hosts of which only the node is left, because the KV was lost: they lapse and are cleaned up like dead ones. */
-function orphans(bridge: Bridge, nodes: Map<string, NodeEntry>): HostIdentity[] {
+function orphans(bridge: Pick<Bridge, Parts>, nodes: Map<string, NodeEntry>): HostIdentity[] {
   return [...nodes.values()].flatMap((node) => {
     const [, site, host] = /^vm\.([a-z0-9-]+)\.([a-z0-9-]+)$/.exec(node.Node) ?? [];
     if (site === undefined || host === undefined || bridge.hosts.get({ site, host }) !== undefined) return [];

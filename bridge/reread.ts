@@ -1,12 +1,15 @@
 import type { Bridge } from './bridge.ts';
 import { listHostRecords, readHostRecord } from './host-record.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts = 'clock' | 'connections' | 'consul' | 'holds' | 'hosts' | 'log' | 'tokens' | 'writer';
+
 /**
  * Takes up changes that another bridge has made to the records of hosts. A bridge that stood still while it lost its lock
  * may write after this one has read them. A machine that was revoked there must not go on here, and a machine that has
  * joined there must be known. What a restored backup of Consul lacks is written again. Throws Consul's errors.
  */
-export async function rereadHosts(bridge: Bridge): Promise<void> {
+export async function rereadHosts(bridge: Pick<Bridge, Parts>): Promise<void> {
   const { consul, hosts, log } = bridge;
   const before = new Map(hosts.all().map((host) => [host, host.held?.modifyIndex ?? 0]));
   const { records, unreadable } = await listHostRecords(consul);
@@ -42,7 +45,7 @@ export async function rereadHosts(bridge: Bridge): Promise<void> {
 type Known = Parameters<Bridge['hosts']['erase']>[0];
 
 /** Consul gives an older record only after a backup was restored: a revocation or a new key may be what it lacks. */
-async function putBackNewer({ consul, hosts, log }: Bridge, host: Known): Promise<void> {
+async function putBackNewer({ consul, hosts, log }: Pick<Bridge, Parts>, host: Known): Promise<void> {
   const held = host.held;
   const now = await readHostRecord(consul, host);
   if (now === undefined || held === undefined || host.held !== held || now.modifyIndex >= held.modifyIndex) return;
@@ -60,7 +63,7 @@ const missingSince = new WeakMap<Known, number>();
  * A machine that has left is silent. One that goes on beating has joined after the backup to which Consul was restored: its
  * record is written again, at the second look.
  */
-async function goesOnBeating({ hosts, clock, log }: Bridge, host: Known): Promise<boolean> {
+async function goesOnBeating({ hosts, clock, log }: Pick<Bridge, Parts>, host: Known): Promise<boolean> {
   const since = missingSince.get(host);
   if (since === undefined) {
     if (host.heardHere) missingSince.set(host, clock.steady());
@@ -72,7 +75,7 @@ async function goesOnBeating({ hosts, clock, log }: Bridge, host: Known): Promis
   return true;
 }
 
-function shutOut(bridge: Bridge, host: Known): void {
+function shutOut(bridge: Pick<Bridge, Parts>, host: Known): void {
   void bridge.writer.want(host.node, host.owner, undefined);
   bridge.tokens.end(host, () => true);
   bridge.connections.cut(host);
@@ -81,7 +84,7 @@ function shutOut(bridge: Bridge, host: Known): void {
 const REREAD_MS = 60_000;
 
 /** One request a minute, however many hosts there are. */
-export async function keepRereading(bridge: Bridge, signal: AbortSignal): Promise<void> {
+export async function keepRereading(bridge: Pick<Bridge, Parts>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await bridge.clock.wait(REREAD_MS, signal);
     if (signal.aborted || !(await bridge.holds())) continue;

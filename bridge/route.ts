@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Bridge } from './bridge.ts';
 import type { Call, HostCall } from './call.ts';
 import type { Download } from './download.ts';
 import type { RefusalCode } from './refusal.ts';
@@ -27,7 +28,7 @@ export interface Route extends Shape<unknown, unknown, unknown> {
   who: Who;
   /** It writes a record, or says something that only the active bridge may say: see requireTenure in server.ts. */
   decides: boolean;
-  handle: (call: HostCall<unknown, unknown>) => Promise<unknown>;
+  handle: (call: HostCall<keyof Bridge, unknown, unknown>) => Promise<unknown>;
 }
 
 /** Beats are frequent, and their effect ends with the lease; the other paths change nothing. */
@@ -47,7 +48,7 @@ export function route<Body = undefined, Query = undefined, Answer = unknown>(
   path: string,
   who: 'anyone' | 'member' | 'admin',
   shape: Shape<Body, Query, Answer>,
-  handle: (call: Call<Body, Query>) => Promise<Answer | Download>,
+  handle: (call: Call<keyof Bridge, Body, Query>) => Promise<Answer | Download>,
 ): Route {
   return { method, path, who, ...shape, decides: !READS.has(path), handle: handle as Route['handle'] };
 }
@@ -56,7 +57,7 @@ export function hostRoute<Body, Answer>(
   path: string,
   who: 'host' | 'host+',
   shape: Shape<Body, undefined, Answer>,
-  handle: (call: HostCall<Body>) => Promise<Answer>,
+  handle: (call: HostCall<keyof Bridge, Body>) => Promise<Answer>,
 ): Route {
   return { method: 'POST', path, who, ...shape, decides: !READS.has(path), handle: handle as Route['handle'] };
 }

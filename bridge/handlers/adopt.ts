@@ -10,7 +10,9 @@ import { register, requireRegistration } from './register.ts';
  * POST /v1/adopt: takes a registration over that a person made by hand. It is there under the bridge's care before it
  * goes where it was, so callers have it all the time.
  */
-export async function adopt(call: Call<AdoptRequest>): Promise<AdoptAnswer> {
+export async function adopt(
+  call: Call<'consul' | 'externals' | 'log' | 'meshServices', AdoptRequest>,
+): Promise<AdoptAnswer> {
   const { bridge, body } = call;
   const { node, id, site } = body;
   const found = (await bridge.consul.foundRegistrations(node)).find(({ service }) => service.ID === id);

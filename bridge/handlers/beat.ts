@@ -3,7 +3,6 @@ import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/bridge-api
 import { sidecarId } from '../../mesh/names.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { admit } from '../admission.ts';
-import type { Bridge } from '../bridge.ts';
 import type { HostCall } from '../call.ts';
 import { claimHost } from '../claim.ts';
 import type { Host } from '../hosts.ts';
@@ -11,12 +10,16 @@ import { type Pace, paceHosts } from '../pace.ts';
 import { Refusal } from '../refusal.ts';
 import { flippedNode, orphanPlans, stoppedBeat, vmNodeEntry } from '../vm-node.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts =
+  'clock' | 'hosts' | 'leaseMs' | 'leases' | 'log' | 'meshServices' | 'metrics' | 'sidecarReach' | 'tokens' | 'writer';
+
 const LOGINS_AT_A_TIME = 8;
 /** An agent sends three a lease and one for each change. A host that sends more gets its answers later, because beats are writes in Consul. */
 const PACE = { burst: 100, everyMs: 100 };
 /** An agent sends one at a time; one more may be left over from a connection that broke. */
 const MAX_UNDER_WAY = 4;
-const paces = new WeakMap<Bridge, Pace>();
+const paces = new WeakMap<object, Pace>();
 const underWay = new WeakMap<Host, number>();
 /** A beat has to be answered within a quarter of a lease, when the agent gives up on it. */
 const PATIENCE_SHARE = 1 / 8;
@@ -25,7 +28,7 @@ const PATIENCE_SHARE = 1 / 8;
  * POST /v1/beat: holds the lease, and makes Consul hold what the host says. Nothing is awaited before it is known what
  * is wanted, so that a revocation that comes meanwhile has the last word.
  */
-export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
+export async function beat(call: HostCall<Parts, BeatRequest>): Promise<BeatAnswer> {
   const { bridge, host, body } = call;
   const { leaves } = body.run ?? {};
   claimHost(bridge, host, body.run, body.address);
@@ -46,7 +49,7 @@ export async function beat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
   }
 }
 
-async function answerBeat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
+async function answerBeat(call: HostCall<Parts, BeatRequest>): Promise<BeatAnswer> {
   const { bridge, host, body } = call;
   bridge.metrics.beats.inc();
   refuseDuplicates(body);
@@ -83,7 +86,7 @@ async function answerBeat(call: HostCall<BeatRequest>): Promise<BeatAnswer> {
 }
 
 /** The present facts of MeshServices about the services that the host has joined, and about others in its beat. */
-function judgeServices({ bridge, host, body }: HostCall<BeatRequest>) {
+function judgeServices({ bridge, host, body }: HostCall<Parts, BeatRequest>) {
   const joined = host.held?.record.services ?? [];
   const plans = new Map<string, ServicePlan>();
   const refused: BeatAnswer['refused'] = [];
@@ -117,7 +120,7 @@ function refuseDuplicates({ instances }: BeatRequest): void {
 }
 
 async function issueTokens(
-  { bridge, host, body }: HostCall<BeatRequest>,
+  { bridge, host, body }: HostCall<Parts, BeatRequest>,
   plans: Map<string, ServicePlan>,
   patienceMs: number,
 ) {

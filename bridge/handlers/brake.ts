@@ -4,7 +4,7 @@ import type { Call } from '../call.ts';
 import { Refusal } from '../refusal.ts';
 
 /** POST /v1/brake: people have looked, and the silent hosts of a site are dead (or will be). */
-export function brake({ bridge, body }: Call<z.output<typeof brakeRequest>>): Promise<BrakeAnswer> {
+export function brake({ bridge, body }: Call<'hosts' | 'leases', z.output<typeof brakeRequest>>): Promise<BrakeAnswer> {
   const { site, releaseSeconds } = body;
   if (!bridge.hosts.all().some((host) => host.site === site)) {
     throw new Refusal('notFound', `no host has joined at site "${site}": landbridge vm list shows those that have`);

@@ -10,7 +10,7 @@ export async function deregister({
   bridge,
   name,
   query: { site },
-}: Call<undefined, z.output<typeof deregisterQuery>>): Promise<DeregisterAnswer> {
+}: Call<'consul' | 'externals' | 'log', undefined, z.output<typeof deregisterQuery>>): Promise<DeregisterAnswer> {
   if (bridge.externals.get(site, name) === undefined) {
     throw new Refusal(
       'notFound',

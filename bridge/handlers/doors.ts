@@ -4,7 +4,7 @@ import type { HostCall } from '../call.ts';
 /**
  * POST /v1/doors: keeps the report of the host about its doors, for lists of instances. It stays in memory: the host repeats it within a minute, and it is only the host's own word.
  */
-export async function doors({ host, body }: HostCall<DoorsRequest>): Promise<object> {
+export async function doors({ host, body }: HostCall<never, DoorsRequest>): Promise<object> {
   host.doors = new Map(body.instances.map(({ id, ...report }) => [id, report]));
   return {};
 }

@@ -14,11 +14,14 @@ import { SINCE_META } from '../external-node.ts';
 import type { External } from '../externals.ts';
 import type { Host } from '../hosts.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts = 'clock' | 'consul' | 'externals' | 'hosts' | 'leaseMs' | 'leases' | 'meshServices' | 'writer';
+
 /** GET /v1/instances: all off-cluster instances, by site, host and id; with `?others` the instances of other registrars, too. */
 export async function instances({
   bridge,
   query,
-}: Call<undefined, z.output<typeof instancesQuery>>): Promise<InstancesAnswer> {
+}: Call<Parts, undefined, z.output<typeof instancesQuery>>): Promise<InstancesAnswer> {
   const rows = [
     ...bridge.hosts.all().flatMap((host) => vmRows(bridge, host)),
     ...bridge.externals.all().map((external) => externalRow(bridge, external)),
@@ -32,7 +35,7 @@ export async function instances({
   };
 }
 
-function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
+function vmRows(bridge: Pick<Bridge, Parts>, host: Host): InstanceRow[] {
   const registrations = Object.values(bridge.writer.wanted(host.node)?.registrations ?? {});
   const silentMs = Math.max(0, Math.round(bridge.clock.steady() - host.lease.heardAtMs));
   return registrations
@@ -55,19 +58,19 @@ function vmRows(bridge: Bridge, host: Host): InstanceRow[] {
     }));
 }
 
-function noteOf(bridge: Bridge, service: string, site: string): string | undefined {
+function noteOf(bridge: Pick<Bridge, Parts>, service: string, site: string): string | undefined {
   const admission = admit(bridge.meshServices, service, site);
   return admission.kind === 'orphaned' ? admission.message : undefined;
 }
 
 /** undefined: it is as its MeshService wants it, or the machine has not told (an earlier agent does not). */
-function doorOf(bridge: Bridge, host: Host, { ID, Service, Port }: ServiceEntry): string | undefined {
+function doorOf(bridge: Pick<Bridge, Parts>, host: Host, { ID, Service, Port }: ServiceEntry): string | undefined {
   const report = host.doors?.get(ID);
   const admission = admit(bridge.meshServices, Service, host.site);
   return report && doorNote(admission.kind === 'admitted' ? admission.plan.doors : undefined, Port, report);
 }
 
-const externalRow = (bridge: Bridge, { name, wanted, latest }: External): InstanceRow => ({
+const externalRow = (bridge: Pick<Bridge, Parts>, { name, wanted, latest }: External): InstanceRow => ({
   id: name,
   service: wanted.service,
   platform: 'external',
@@ -84,7 +87,7 @@ const externalRow = (bridge: Bridge, { name, wanted, latest }: External): Instan
 const PARALLEL = 8;
 
 /** Other instances in the catalog that are not pods: registered by hand, by an agent, by another tool or an earlier installation. */
-async function otherRows(bridge: Bridge): Promise<InstanceRow[]> {
+async function otherRows(bridge: Pick<Bridge, Parts>): Promise<InstanceRow[]> {
   const rows: InstanceRow[] = [];
   const nodes = (await bridge.consul.listNodes('')).filter(({ name }) => !name.startsWith('k8s.'));
   const foreign = nodes.filter(({ name }) => bridge.writer.held(name) === undefined);

@@ -5,8 +5,11 @@ import { installOf } from '../install.ts';
 import { createInvite } from '../invites.ts';
 import { requireAdmitted } from '../require-admitted.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts = 'advertise' | 'authority' | 'clock' | 'consul' | 'log' | 'meshServices' | 'vmFiles';
+
 /** POST /v1/invites: refused when no MeshService admits the site, rather than when the machine joins. */
-export async function invite({ bridge, body }: Call<InviteRequest>): Promise<InviteAnswer> {
+export async function invite({ bridge, body }: Call<Parts, InviteRequest>): Promise<InviteAnswer> {
   const { service, site, ttlSeconds } = body;
   requireAdmitted(bridge, service, site);
   const install = await installOf(bridge);

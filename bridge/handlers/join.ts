@@ -11,6 +11,20 @@ import type { Peer } from '../peer.ts';
 import { Refusal, type RefusalCode } from '../refusal.ts';
 import { requireAdmitted } from '../require-admitted.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts =
+  | 'advertise'
+  | 'authority'
+  | 'clock'
+  | 'consul'
+  | 'consulAccess'
+  | 'failedJoins'
+  | 'hosts'
+  | 'leaseMs'
+  | 'leases'
+  | 'log'
+  | 'meshServices';
+
 /** Only these are limited. An invite whose secret fits is never held up by what others do from the same address. */
 const GUESSES: RefusalCode[] = ['inviteUnknown', 'inviteWrongSecret'];
 
@@ -25,7 +39,7 @@ const GUESSES: RefusalCode[] = ['inviteUnknown', 'inviteWrongSecret'];
  * | revoked               | an invite made since, and a new key  | joins anew                                |
  * | known, same invite    | a csr of its key                     | answered again: the first answer was lost |
  */
-export async function join(call: Call<JoinRequest>): Promise<JoinAnswer> {
+export async function join(call: Call<Parts, JoinRequest>): Promise<JoinAnswer> {
   const { bridge, remoteAddress } = call;
   try {
     return await joinOnce(call);
@@ -35,7 +49,7 @@ export async function join(call: Call<JoinRequest>): Promise<JoinAnswer> {
   }
 }
 
-async function joinOnce({ bridge, body, peer }: Call<JoinRequest>): Promise<JoinAnswer> {
+async function joinOnce({ bridge, body, peer }: Call<Parts, JoinRequest>): Promise<JoinAnswer> {
   const key = await readCertificateRequest(body.csr);
   const again = answeredBefore(bridge, body, key);
   if (again !== undefined) return answer(bridge, again, again.held!.record.lastInvite.service, key);
@@ -61,7 +75,7 @@ interface Attempt {
 }
 
 /** Two machines of one name can come this far at once. The first record gets the name, and the other machine gets a refusal. */
-async function saveJoin(bridge: Bridge, attempt: Attempt): Promise<Host> {
+async function saveJoin(bridge: Pick<Bridge, Parts>, attempt: Attempt): Promise<Host> {
   const { identity, invite } = attempt;
   const known = bridge.hosts.get(identity);
   const host = known ?? bridge.hosts.add(identity, bridge.clock.steady());
@@ -86,7 +100,11 @@ async function saveJoin(bridge: Bridge, attempt: Attempt): Promise<Host> {
 }
 
 /** The host that spent this very invite with this very key. */
-function answeredBefore(bridge: Bridge, { invite, host }: JoinRequest, key: RequestedKey): Host | undefined {
+function answeredBefore(
+  bridge: Pick<Bridge, Parts>,
+  { invite, host }: JoinRequest,
+  key: RequestedKey,
+): Host | undefined {
   return bridge.hosts.all().find((known) => {
     const record = known.held?.record;
     return (
@@ -114,7 +132,7 @@ function requireOwnName({ identity, peer }: Attempt): void {
 }
 
 function requireSameMachine(
-  bridge: Bridge,
+  bridge: Pick<Bridge, Parts>,
   { identity, peer, invite, key }: Attempt,
   record: HostRecord | undefined,
 ): void {
@@ -150,7 +168,12 @@ function joined(record: HostRecord | undefined, { identity, invite, key }: Attem
   };
 }
 
-async function answer(bridge: Bridge, host: Host, service: string, key: RequestedKey): Promise<JoinAnswer> {
+async function answer(
+  bridge: Pick<Bridge, Parts>,
+  host: Host,
+  service: string,
+  key: RequestedKey,
+): Promise<JoinAnswer> {
   const { authority, clock, advertise, leaseMs, consulAccess } = bridge;
   return {
     host: host.host,

@@ -9,7 +9,14 @@ import { withoutServices } from '../vm-node.ts';
  * POST /v1/leave: first the instances leave Consul, so that traffic stops; then the record. Doing it twice is doing it
  * once, so a host that gets no answer asks again.
  */
-export async function leave({ bridge, host, body }: HostCall<z.output<typeof leaveRequest>>): Promise<LeaveAnswer> {
+export async function leave({
+  bridge,
+  host,
+  body,
+}: HostCall<
+  'clock' | 'hosts' | 'leaseMs' | 'log' | 'tokens' | 'writer',
+  z.output<typeof leaveRequest>
+>): Promise<LeaveAnswer> {
   claimHost(bridge, host, body.run, host.claim?.address ?? 'an address it did not tell');
   const joined = host.held?.record.services ?? [];
   const leaving = body.services.length === 0 ? joined : body.services;

@@ -1,11 +1,10 @@
 import { DnsUnavailable } from '../../clients/dns/ask-dns.ts';
 import type { NamesAnswer, NamesRequest } from '../../mesh/bridge-api.ts';
-import type { Bridge } from '../bridge.ts';
 import type { Call } from '../call.ts';
 import { Refusal } from '../refusal.ts';
 
 /** Questions under way, for each host and for admins. */
-const underWay = new WeakMap<Bridge, Map<string, number>>();
+const underWay = new WeakMap<object, Map<string, number>>();
 /** Questions to Consul's DNS, at a time, of all hosts together. */
 const MAX_UNDER_WAY = 256;
 /** The share of one host: the other hosts keep theirs. */
@@ -14,7 +13,7 @@ const MAX_OF_ONE = 32;
 /**
  * POST /v1/names: the answer of Consul's DNS, word for word. That port knows no clients, so it is open to the cluster alone, and machines ask through the bridge, which knows them.
  */
-export async function names({ bridge, body, peer }: Call<NamesRequest>): Promise<NamesAnswer> {
+export async function names({ bridge, body, peer }: Call<'askName', NamesRequest>): Promise<NamesAnswer> {
   if (bridge.askName === undefined)
     throw new Refusal('noConsulDns', "this bridge knows no DNS of Consul's: set externalConsul.dns to its host:port");
   const counts = underWay.get(bridge) ?? new Map<string, number>();

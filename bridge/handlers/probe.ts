@@ -4,7 +4,11 @@ import type { z } from 'zod';
 import type { HostCall } from '../call.ts';
 
 /** POST /v1/probe: takes what a host found when it tried the pods that it calls, and says which to try next. */
-export async function probe({ bridge, host, body }: HostCall<z.output<typeof probeRequest>>): Promise<ProbeAnswer> {
+export async function probe({
+  bridge,
+  host,
+  body,
+}: HostCall<'podReach', z.output<typeof probeRequest>>): Promise<ProbeAnswer> {
   await bridge.podReach.note(host, body.results);
   return { targets: await bridge.podReach.targets(host), nextMs: bridge.podReach.periodMs(host.site) };
 }

@@ -1,5 +1,4 @@
 import type { ReachAnswer } from '../../mesh/bridge-api.ts';
-import type { Bridge } from '../bridge.ts';
 import type { HostCall } from '../call.ts';
 import type { Host } from '../hosts.ts';
 import { type Pace, paceHosts } from '../pace.ts';
@@ -11,10 +10,14 @@ const underWay = new WeakSet<Host>();
 const MAX_INSTANCES = 16;
 /** `vm join` asks some seven times, and a machine may join several services one after the other. */
 const PACE = { burst: 60, everyMs: 1000 };
-const paces = new WeakMap<Bridge, Pace>();
+const paces = new WeakMap<object, Pace>();
 
 /** POST /v1/reach: tries the sidecars that the host has in the mesh from here, as others will. One such request of a host at a time. */
-export async function reach({ bridge, host, remoteAddress }: HostCall<object>): Promise<ReachAnswer> {
+export async function reach({
+  bridge,
+  host,
+  remoteAddress,
+}: HostCall<'clock' | 'writer', object>): Promise<ReachAnswer> {
   if (underWay.has(host))
     throw new Refusal('tooMany', `host "${host.host}" is being tried already: wait for that answer`);
   const pace = paces.get(bridge) ?? paceHosts(bridge.clock, PACE);

@@ -10,7 +10,7 @@ const MAX_TRIES = 3;
  * POST /v1/refusals: writes for the operator what Envoys of the host refuse, or takes it away. Nothing is said of services
  * that the host has not joined.
  */
-export async function refusals({ bridge, host, body }: HostCall<RefusalsRequest>): Promise<object> {
+export async function refusals({ bridge, host, body }: HostCall<'clock' | 'consul', RefusalsRequest>): Promise<object> {
   const { consul, clock } = bridge;
   const joined = host.held?.record.services ?? [];
   const proxies = body.proxies.filter(({ service, refusals: all }) => joined.includes(service) && all.length > 0);

@@ -10,6 +10,9 @@ import { writeExternalRecord } from '../external-record.ts';
 import { Refusal } from '../refusal.ts';
 import { requireAdmitted } from '../require-admitted.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts = 'consul' | 'externals' | 'log' | 'meshServices';
+
 const MAX_EXTERNALS = 2000;
 const OWN_NAMES = ['consul', EDGE_SERVICE, GATEWAY_SERVICE];
 /** Written by the bridge; https://developer.hashicorp.com/consul/docs/reference/service#meta has the rules for keys. */
@@ -17,7 +20,7 @@ const OWN_META = ['platform', 'site', 'version', 'zone', 'node', 'managed-by'];
 const MAX_META = 56;
 
 /** PUT /v1/external/:name: registers a sidecar-less instance, or changes it. The record first: it is what survives. */
-export async function register({ bridge, body, name }: Call<ExternalRequest>): Promise<RegisterAnswer> {
+export async function register({ bridge, body, name }: Call<Parts, ExternalRequest>): Promise<RegisterAnswer> {
   await requireRegistration(bridge, name, body);
   const known = bridge.externals.get(body.site, name) !== undefined;
   if (!known && bridge.externals.all().length >= MAX_EXTERNALS) {
@@ -33,7 +36,11 @@ export async function register({ bridge, body, name }: Call<ExternalRequest>): P
 }
 
 /** Throws a Refusal when the registration is forbidden, even where a part of it exists. */
-export async function requireRegistration(bridge: Bridge, name: string, wanted: ExternalRequest): Promise<void> {
+export async function requireRegistration(
+  bridge: Pick<Bridge, Parts>,
+  name: string,
+  wanted: ExternalRequest,
+): Promise<void> {
   requireName(name);
   requireMeta(wanted.meta);
   await requireFreeName(bridge, wanted);
@@ -68,7 +75,7 @@ function requireMeta(meta: Record<string, string>): void {
  *
  * A MeshService that comes later and does not admit it takes nothing away: what another owner registered stays.
  */
-async function requireFreeName(bridge: Bridge, { service, site }: ExternalRequest): Promise<void> {
+async function requireFreeName(bridge: Pick<Bridge, Parts>, { service, site }: ExternalRequest): Promise<void> {
   if (OWN_NAMES.includes(service) || service.endsWith('-sidecar-proxy')) {
     throw new Refusal('nameOwned', `service: Consul or Landbridge itself uses the name "${service}": choose another`);
   }

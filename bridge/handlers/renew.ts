@@ -14,7 +14,7 @@ export async function renew({
   host,
   body,
   peer,
-}: HostCall<z.output<typeof renewRequest>>): Promise<RenewAnswer> {
+}: HostCall<'authority' | 'clock' | 'hosts' | 'log', z.output<typeof renewRequest>>): Promise<RenewAnswer> {
   const key = await readCertificateRequest(body.csr);
   const used = peer.kind === 'host' ? peer.fingerprint : key.fingerprint;
   if (host.held?.record.keys[0] !== key.fingerprint) {

@@ -3,8 +3,11 @@ import type { RevokeAnswer, revokeRequest } from '../../mesh/bridge-api.ts';
 import type { Call } from '../call.ts';
 import { Refusal } from '../refusal.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts = 'clock' | 'connections' | 'hosts' | 'log' | 'tokens' | 'writer';
+
 /** POST /v1/revoke: the record first, so that the host's next word is refused whatever happens then. */
-export async function revoke({ bridge, body }: Call<z.output<typeof revokeRequest>>): Promise<RevokeAnswer> {
+export async function revoke({ bridge, body }: Call<Parts, z.output<typeof revokeRequest>>): Promise<RevokeAnswer> {
   const host = bridge.hosts.get(body);
   if (host?.held === undefined) {
     throw new Refusal(

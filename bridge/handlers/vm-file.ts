@@ -4,10 +4,13 @@ import { Download } from '../download.ts';
 import { installOf } from '../install.ts';
 import { Refusal } from '../refusal.ts';
 
+/** The parts of the bridge that this touches. */
+type Parts = 'advertise' | 'authority' | 'vmFiles';
+
 /**
  * GET /v1/vm/:name: a file that a machine needs before it can prove anything, so anyone may have it. The files hold no secret. download.ts bounds their cost.
  */
-export async function vmFile({ bridge, name }: Call): Promise<Download> {
+export async function vmFile({ bridge, name }: Call<Parts>): Promise<Download> {
   if (name === INSTALL_SCRIPT) {
     const install = await installOf(bridge);
     if (install !== undefined) return new Download({ text: install.script });
