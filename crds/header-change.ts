@@ -1,4 +1,5 @@
-import { TEXT_RULES } from './http-match.ts';
+import { z } from 'zod';
+import { headerName, TEXT_RULES } from './http-match.ts';
 
 /**
  * Headers that no rule may change: Envoy refuses a whole route table for a change of host, and the others belong to one
@@ -34,3 +35,30 @@ export const HEADER_CHANGE_RULES = ['add', 'set', 'remove'].map((field) => ({
   rule: `!has(self.${field}) || self.${field}.all(name, !(name in ${LIST}))`,
   message: FIXED_HEADER_MESSAGE,
 }));
+
+const headerValues = z.record(headerName, z.string().max(1024)).meta({
+  maxProperties: 16,
+  'x-kubernetes-validations': [
+    {
+      rule: "self.all(name, name.matches('^[a-z0-9_-]{1,128}$'))",
+      message: 'names of headers are lower-case letters, digits, dashes and underscores',
+    },
+    HEADER_VALUE_RULE,
+  ],
+});
+
+export const headerChange = z
+  .strictObject({
+    add: headerValues.optional().describe('Added beside values that are there.'),
+    set: headerValues.optional().describe('Put in place of values that are there.'),
+    remove: z.array(headerName).max(16).optional().meta({ 'x-kubernetes-list-type': 'set' }),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: 'has(self.add) || has(self.set) || has(self.remove)',
+        message: 'a change of headers changes nothing: give add, set or remove',
+      },
+      ...HEADER_CHANGE_RULES,
+    ],
+  });

@@ -1,22 +1,9 @@
 import { z } from 'zod';
 import { duration, durationOrNone } from './duration.ts';
-import { HEADER_CHANGE_RULES, HEADER_VALUE_RULE } from './header-change.ts';
-import { ONE_PATH, headerMatch, headerName, methods, pathFields, queryMatch, requestPath } from './http-match.ts';
-
-/** What `retries.on` can name; source: service-router RetryOn of Consul, retry conditions of Envoy's router filter. */
-export const RETRY_CONDITIONS = [
-  'connect-failure',
-  'refused-stream',
-  'reset',
-  'gateway-error',
-  '5xx',
-  'retriable-4xx',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-] as const;
+import { headerChange } from './header-change.ts';
+import { ONE_PATH, headerMatch, methods, pathFields, queryMatch, requestPath } from './http-match.ts';
+import { retries } from './retries.ts';
+import { loadBalancing } from './load-balancing.ts';
 
 const LABEL = '[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';
 const NAME = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
@@ -55,64 +42,6 @@ const idleTimeout = durationOrNone('1s', '24h').describe(
   'How long nothing may move in a request, either way, before it is ended; also in a WebSocket or a stream. 0s: no limit. http, http2, grpc. Default: 5m, or timeout where that is longer.',
 );
 
-const retries = z
-  .strictObject({
-    attempts: z
-      .int()
-      .min(0)
-      .max(10)
-      .optional()
-      .describe('Further tries after the first. 0 switches retries off. Default: 2.'),
-    on: z
-      .array(z.enum(RETRY_CONDITIONS))
-      .min(1)
-      .max(RETRY_CONDITIONS.length)
-      .optional()
-      .describe('When to try again. Default: connect-failure, refused-stream, reset.')
-      .meta({ 'x-kubernetes-list-type': 'set' }),
-    statusCodes: z
-      .array(z.int().min(400).max(599))
-      .min(1)
-      .max(16)
-      .optional()
-      .describe('Answers with these codes are tried again too. Default: none.')
-      .meta({ 'x-kubernetes-list-type': 'set' }),
-    methods: z
-      .enum(['Idempotent', 'All'])
-      .optional()
-      .describe(
-        'Idempotent: only GET, HEAD, OPTIONS, TRACE, PUT and DELETE are tried again on what is given above; other methods only when no instance has seen the request (connect-failure, refused-stream). All: whatever the method. Default: Idempotent.',
-      ),
-  })
-  .describe('http, http2, grpc. A timeout per try has no field, since Consul has no place for one.');
-
-const headerValues = z.record(headerName, z.string().max(1024)).meta({
-  maxProperties: 16,
-  'x-kubernetes-validations': [
-    {
-      rule: "self.all(name, name.matches('^[a-z0-9_-]{1,128}$'))",
-      message: 'names of headers are lower-case letters, digits, dashes and underscores',
-    },
-    HEADER_VALUE_RULE,
-  ],
-});
-
-const headerChange = z
-  .strictObject({
-    add: headerValues.optional().describe('Added beside values that are there.'),
-    set: headerValues.optional().describe('Put in place of values that are there.'),
-    remove: z.array(headerName).max(16).optional().meta({ 'x-kubernetes-list-type': 'set' }),
-  })
-  .meta({
-    'x-kubernetes-validations': [
-      {
-        rule: 'has(self.add) || has(self.set) || has(self.remove)',
-        message: 'a change of headers changes nothing: give add, set or remove',
-      },
-      ...HEADER_CHANGE_RULES,
-    ],
-  });
-
 const route = z
   .strictObject({
     name: serviceName.describe('Name of the route, for you and for messages.'),
@@ -150,48 +79,6 @@ const route = z
       {
         rule: '!has(self.rewritePrefix) || has(self.path) || has(self.pathPrefix)',
         message: 'rewritePrefix replaces path or pathPrefix: give one of them',
-      },
-    ],
-  });
-
-const hashOn = z
-  .strictObject({
-    header: headerName.optional(),
-    cookie: z
-      .strictObject({
-        name: z
-          .string()
-          .min(1)
-          .max(128)
-          .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/),
-        ttl: duration('1s', '8760h')
-          .optional()
-          .describe('Envoy sets the cookie for this long where the caller sends none. Default: it sets none.'),
-      })
-      .optional(),
-    source: z.literal(true).optional().describe("The caller's address."),
-  })
-  .meta({
-    'x-kubernetes-validations': [
-      {
-        rule: '[has(self.header), has(self.cookie), has(self.source)].filter(given, given).size() == 1',
-        message: 'hashOn: give exactly one of header, cookie, source',
-      },
-    ],
-  });
-
-const loadBalancing = z
-  .strictObject({
-    policy: z
-      .enum(['LeastRequest', 'RoundRobin', 'Random', 'RingHash', 'Maglev'])
-      .describe('How a caller chooses among the instances.'),
-    hashOn: hashOn.optional().describe('RingHash, Maglev: requests alike in this go to the same instance.'),
-  })
-  .meta({
-    'x-kubernetes-validations': [
-      {
-        rule: "(self.policy in ['RingHash', 'Maglev']) == has(self.hashOn)",
-        message: 'RingHash and Maglev need hashOn, and the other policies cannot have it: add hashOn or change policy',
       },
     ],
   });

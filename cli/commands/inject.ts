@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ENVOY_IMAGE } from '../../charts/values/schema.ts';
+import { ENVOY_IMAGE } from '../../charts/values/images.ts';
 import { injectManifests } from '../inject/inject-manifests.ts';
 import { readManifests } from '../manifest/read-manifests.ts';
 
