@@ -9,9 +9,7 @@ import { recordEvents } from '../clients/kube/events.ts';
 import type { Log } from '../clients/kube/log.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { namespaces } from '../clients/kube/resources.ts';
-import { API_VERSION } from '../crds/mesh-service.ts';
 import { readyHostOf } from '../mesh/bootstrap.ts';
-import type { Intent } from '../mesh/desired.ts';
 import { rememberingCatalog } from './catalog.ts';
 import { claimedCatalog, clusterClaim } from './cluster-claim.ts';
 import { runController } from './controller.ts';
@@ -34,6 +32,7 @@ import { hasMachines, watchSiteReach } from './site-reach.ts';
 import { operatorSteps } from './steps.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { World } from './world.ts';
+import { keysOf, regarding } from './regarding.ts';
 
 export interface LeadOptions {
   settings: Environment;
@@ -248,14 +247,3 @@ export function lead(options: LeadOptions): Led {
     },
   };
 }
-
-const keysOf = ({ meshServices }: World, service: string): string[] =>
-  meshServices.by('service', service).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-
-const regarding = ({ namespace, name }: Intent, world: World) => ({
-  apiVersion: API_VERSION,
-  kind: 'MeshService',
-  namespace,
-  name,
-  uid: world.meshServices.get(`${namespace}/${name}`)?.metadata.uid ?? '',
-});
