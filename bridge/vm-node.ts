@@ -1,24 +1,33 @@
 import type { BeatInstance, BeatRequest, ServicePlan } from '../mesh/bridge-api.ts';
 import { doubtIn, doubtOutput } from '../mesh/call-doubt.ts';
+import { DOOR_META, type DoorReport, doorMark } from '../mesh/doors/machine-doors.ts';
 import { type CheckEntry, type NodeEntry, OWNER_META, type Registration } from '../mesh/entry.ts';
 import { type Instance, WAITING_LISTENER, registrationsOf } from '../mesh/instance.ts';
 import { bridgeOwner, sidecarId, vmNode } from '../mesh/names.ts';
 import type { HostIdentity } from './authority.ts';
 
-/**
- * The Consul node of a host: its admitted instances as the host's beat says. undefined without instances.
- * `doubtOf`: why calls of a healthy instance may fail, by the instance's id; undefined without a doubt.
- */
+/** Facts about instances that their beat does not hold. */
+export interface Known {
+  /** Why calls of a healthy instance may fail, by its id; undefined without a doubt. */
+  doubtOf?: (id: string) => string | undefined;
+  /** Reports of its machine about doors. */
+  doors?: ReadonlyMap<string, DoorReport> | undefined;
+}
+
+/** The Consul node of a host: its admitted instances as the host's beat says. undefined without instances. */
 export function vmNodeEntry(
   identity: HostIdentity,
   beat: BeatRequest,
   plans: Map<string, ServicePlan>,
   held: NodeEntry | undefined,
-  doubtOf: (id: string) => string | undefined = () => undefined,
+  { doubtOf = () => undefined, doors }: Known = {},
 ): NodeEntry | undefined {
   const registrations = beat.instances.flatMap((instance) => {
     const plan = plans.get(instance.service);
-    return plan === undefined ? [] : registrationsOf(vmInstance(identity, beat.address, instance, plan));
+    if (plan === undefined) return [];
+    const before = held?.registrations[instance.id]?.service.Meta[DOOR_META];
+    const door = doorMark(plan.doors, instance.appPort, doors?.get(instance.id), before);
+    return registrationsOf({ ...vmInstance(identity, beat.address, instance, plan), door });
   });
   if (registrations.length === 0) return undefined;
   return {

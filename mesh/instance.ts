@@ -1,5 +1,6 @@
 import type { ProxySettings } from '../crds/proxy.ts';
 import type { CheckEntry, Health, ProxyEntry, Registration, UpstreamEntry } from './entry.ts';
+import { DOOR_META } from './doors/machine-doors.ts';
 import { sidecarId, sidecarService } from './names.ts';
 import { waitingListener } from './waiting-listener.ts';
 
@@ -29,6 +30,8 @@ export interface Instance {
   node?: string;
   upstreams: { service: string; localPort: number }[];
   accessLog: ProxySettings['accessLog'];
+  /** On a machine: whether the port of the app is closed to all but the sidecar. See doors/machine-doors.ts. */
+  door?: string | undefined;
   /** Only with tcp: the sidecar connects to the app when the caller's first byte arrives. */
   waitsForCaller?: boolean | undefined;
 }
@@ -56,7 +59,8 @@ function appRegistration(instance: Instance, address: string): Registration {
       Address: address,
       Port: instance.appPort,
       Tags: [],
-      Meta: metaOf(instance),
+      // Not on the sidecar's: callers would get it with each change.
+      Meta: { ...metaOf(instance), ...(instance.door === undefined ? {} : { [DOOR_META]: instance.door }) },
     },
     checks: [check(instance, instance.id, 'app')],
   };

@@ -1,4 +1,5 @@
 import { doubtIn } from './call-doubt.ts';
+import { type FoundDoor, type MachineDoors, machineDoorsOf } from './doors/machines-verdict.ts';
 
 /** Instances of one name outside the cluster. */
 export interface Outside {
@@ -8,6 +9,8 @@ export interface Outside {
   down?: Told | undefined;
   /** Healthy instances of which calls may fail, with the cause at the first. */
   doubted?: Told | undefined;
+  /** The state of the ports of apps on machines; undefined without an instance there. */
+  doors?: MachineDoors | undefined;
 }
 
 interface Told {
@@ -18,9 +21,7 @@ interface Told {
   words: string;
 }
 
-interface Found {
-  service: { ID: string };
-  status: 'passing' | 'critical';
+interface Found extends FoundDoor {
   output: string;
 }
 
@@ -36,6 +37,7 @@ export function outsideOf(found: Found[], before?: Outside): Outside {
     total: found.length,
     down: told(down, before?.down),
     doubted: told(doubted, before?.doubted),
+    doors: machineDoorsOf(found, wordsOf),
   };
 }
 

@@ -191,9 +191,9 @@ function linkedVerdict({ notLinked }: Seen): [ConditionType, Verdict][] {
   return [['Linked', notLinked === '' ? verdict('True', 'Linked') : verdict('False', 'NotLinked', notLinked)]];
 }
 
-/** Only for a MeshService with pods. */
-function enforcedVerdict({ meshService }: Intent, { doors }: Seen): [ConditionType, Verdict][] {
-  const found = meshService && doors && doorsVerdict(meshService, doors);
+/** Only for a MeshService with pods, or with instances on machines. */
+function enforcedVerdict({ meshService }: Intent, { doors, external }: Seen): [ConditionType, Verdict][] {
+  const found = meshService && doors && doorsVerdict(meshService, doors, external.doors);
   return found === undefined ? [] : [['Enforced', found]];
 }
 

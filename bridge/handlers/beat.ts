@@ -69,7 +69,7 @@ async function answerBeat(call: HostCall<Parts, BeatRequest>): Promise<BeatAnswe
   bridge.tokens.end(host, (service) => !members.has(service));
   const skew = skewProblem(`the clock of ${host.host}`, host.skewMs);
   const doubtOf = (id: string): string | undefined => skew ?? bridge.sidecarReach.problemOf(host, id);
-  const desired = vmNodeEntry(host, body, members, held, doubtOf);
+  const desired = vmNodeEntry(host, body, members, held, { doubtOf, doors: host.doors });
   const written = bridge.writer.want(host.node, host.owner, desired, patienceMs);
   const pace = paces.get(bridge) ?? paceHosts(bridge.clock, PACE);
   paces.set(bridge, pace);

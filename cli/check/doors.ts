@@ -42,6 +42,9 @@ export const doorChecks: Check[] = [
   },
 ];
 
+/** Told below as Permissive, and by the check of machines. */
+const ELSEWHERE = new Set(['Permissive', 'MachineDoorOpen', 'MachineDoorUntold']);
+
 /** A port that is open works as before: a warning. */
 export function doorsVerdict(listed: Listed[], { mode, because }: InstallationMode): Verdict {
   const found = listed.flatMap(({ metadata, status }) => {
@@ -50,8 +53,10 @@ export function doorsVerdict(listed: Listed[], { mode, because }: InstallationMo
   });
   const standard = `MeshServices that do not say it are ${mode}, since ${because}`;
   const permissive = found.filter(({ condition }) => condition.reason === 'Permissive');
-  const open = found.filter(({ condition }) => condition.status === 'False' && condition.reason !== 'Permissive');
-  const untried = found.filter(({ condition }) => condition.status === 'Unknown').length;
+  const open = found.filter(({ condition }) => condition.status === 'False' && !ELSEWHERE.has(condition.reason));
+  const untried = found.filter(
+    ({ condition }) => condition.status === 'Unknown' && !ELSEWHERE.has(condition.reason),
+  ).length;
   const told = [
     ...open.slice(0, 5).map(({ key, condition }) => `${key} (${condition.message})`),
     ...(open.length > 5 ? [`${open.length - 5} more`] : []),

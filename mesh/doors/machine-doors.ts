@@ -67,6 +67,30 @@ export interface DoorReport {
   callers: string[];
 }
 
+/** On the registration of an app on a machine: `closed`, `plaintext` (it is to stay open), or `open: ` with the reason. */
+export const DOOR_META = 'landbridge-door';
+/** Consul takes 512. */
+const MAX_MARK = 300;
+
+/**
+ * The mark of an instance. `before`: the one in the catalog, which stays while nobody knows better: a bridge that has just started waits up to a minute
+ * for the report of a machine.
+ */
+export function doorMark(
+  doors: PlannedDoors | undefined,
+  port: number,
+  report: DoorReport | undefined,
+  before: string | undefined,
+): string | undefined {
+  if (port === 0 || doors?.mode === 'Permissive') return undefined;
+  if (doors === undefined) return before;
+  if (doors.plaintextPorts.includes(port)) return 'plaintext';
+  if (report === undefined) return before;
+  return report.closed ? 'closed' : `open: ${report.problem ?? NOT_YET}`.slice(0, MAX_MARK);
+}
+
+const NOT_YET = 'the rules are not in force yet';
+
 /** A sentence for people about the door of one instance; undefined: it is as its MeshService wants it. */
 export function doorNote(doors: PlannedDoors | undefined, port: number, report: DoorReport): string | undefined {
   const { listens, unseen, closed, problem, callers } = report;
@@ -80,7 +104,7 @@ export function doorNote(doors: PlannedDoors | undefined, port: number, report: 
         : undefined;
   if (doors?.mode === 'Strict' && doors.plaintextPorts.includes(port)) return undefined;
   if (doors?.mode === 'Strict' && !closed)
-    return `port ${port} is not closed: ${problem ?? 'the rules are not in force yet'}${where === undefined ? '' : `; ${where}`}${calls}`;
+    return `port ${port} is not closed: ${problem ?? NOT_YET}${where === undefined ? '' : `; ${where}`}${calls}`;
   if (closed) return callers.length === 0 ? undefined : `port ${port} is closed, but older connections go on${calls}`;
   if (where === undefined) return undefined;
   return `${where}, so everybody who reaches this machine calls it past spec.access${calls}`;

@@ -5,6 +5,7 @@ import { REASONS, type Reason } from '../../crds/reasons.ts';
 import { sidecarPolicy } from '../names.ts';
 import { doorsOf } from './doors.ts';
 import type { Lead } from './leads.ts';
+import { type MachineDoors, machinesVerdict } from './machines-verdict.ts';
 import type { Opener } from './openers.ts';
 
 /** The results of trials, for the pods that exist. */
@@ -35,15 +36,26 @@ export interface DoorsSeen {
 
 export const NO_TRIAL: TrialSeen = { open: [], openPods: 0, closed: 0, ports: [], unreached: undefined };
 
-/** The condition Enforced of a MeshService; undefined: it has no pods. */
-export function doorsVerdict(
-  meshService: MeshService,
-  seen: DoorsSeen,
-): (Pick<Condition, 'status' | 'message'> & { reason: Reason }) | undefined {
-  const { spec, metadata } = meshService;
-  if (spec.workloads.pods === undefined) return undefined;
+type Judged = Pick<Condition, 'status' | 'message'> & { reason: Reason };
+
+/** The condition Enforced of a MeshService; undefined: it has no pods, and no instance on a machine. */
+export function doorsVerdict(meshService: MeshService, seen: DoorsSeen, machines?: MachineDoors): Judged | undefined {
+  const hasPods = meshService.spec.workloads.pods !== undefined;
+  if (!hasPods && machines === undefined) return undefined;
   if (doorsOf(meshService, seen.standard).mode === 'Permissive')
     return { status: 'False', reason: 'Permissive', message: permissive(meshService, seen) };
+  const parts = [
+    ...(hasPods ? [podsVerdict(meshService, seen)] : []),
+    ...(machines === undefined ? [] : [machinesVerdict(machines)]),
+  ];
+  // The worst gives the reason; a part that is as bad adds its words.
+  const order = ['False', 'Unknown', 'True'];
+  const [first, second] = parts.sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
+  if (first === undefined || second?.status !== first.status) return first;
+  return { ...first, message: `${first.message.replace(/\.$/, '')}; ${second.message}` };
+}
+
+function podsVerdict({ metadata }: MeshService, seen: DoorsSeen): Judged {
   const policy = `NetworkPolicy ${sidecarPolicy(metadata.name)}`;
   if (seen.policyOfAnother)
     return no(
@@ -65,7 +77,7 @@ export function doorsVerdict(
   return { status: 'Unknown', reason: 'DoorsNotTried', message: untried(seen.trial) };
 }
 
-const no = (reason: Reason, message: string) => ({ status: 'False' as const, reason, message });
+const no = (reason: Reason, message: string): Judged => ({ status: 'False', reason, message });
 
 function permissive({ spec }: MeshService, { leads }: DoorsSeen): string {
   const why =
@@ -74,7 +86,9 @@ function permissive({ spec }: MeshService, { leads }: DoorsSeen): string {
     leads.length === 0
       ? 'No Service or Ingress of the namespace is seen that leads to these ports'
       : `Callers come in plain text by ${leads.map(({ text }) => text).join(', ')}`;
-  return `${REASONS.Permissive.replace(/\.$/, '')}, since ${why}. ${ways}; callers that use the addresses of pods are not seen. Set spec.mutualTLS: Strict once all callers are in the mesh`;
+  const says = `${REASONS.Permissive.replace(/\.$/, '')}, since ${why}`;
+  if (spec.workloads.pods === undefined) return `${says}. Set spec.mutualTLS: Strict once all callers are in the mesh`;
+  return `${says}. ${ways}; callers that use the addresses of pods are not seen. Set spec.mutualTLS: Strict once all callers are in the mesh`;
 }
 
 const opened = (openers: Opener[]): string =>

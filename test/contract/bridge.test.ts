@@ -1,6 +1,7 @@
 import { type BridgeUnderTest, bridgeUnderTest } from './bridge-under-test.ts';
 import { externalContract } from './bridge-externals.ts';
 import { claimContract } from './bridge-claims.ts';
+import { doorContract } from './bridge-doors.ts';
 import { hostContract } from './bridge-hosts.ts';
 import { joinContract } from './bridge-joins.ts';
 import { podReachContract } from './bridge-pod-reach.ts';
@@ -24,6 +25,7 @@ for (const which of ['the fake', 'the real Consul'] as const) {
     });
 
     hostContract(() => opened[0]!, another);
+    doorContract(() => opened[0]!);
     joinContract(() => opened[0]!);
     claimContract(() => opened[0]!);
     externalContract(() => opened[0]!);

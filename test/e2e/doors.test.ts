@@ -74,8 +74,8 @@ describe('doors of Strict services', () => {
     (await memberPods(lab, service)).map(({ ip, node }) => ({ ip, node, port }));
   const turnedAway = (knocks: Knock[]): Knock[] => knocks.filter(({ outcome }) => outcome !== 'through');
 
-  it('are enforced for every service of the sample that has pods', async () => {
-    for (const name of ['api-gateway', 'frontend', 'sub-svc', 'echo-pod', 'echo-client'])
+  it('are enforced for every service of the sample that takes calls, on pods and on machines', async () => {
+    for (const name of ['api-gateway', 'frontend', 'sub-svc', 'echo-pod', 'echo-client', 'add-svc', 'echo-vm', 'edge'])
       await eventually(`${name} is enforced`, 60_000, async () => {
         const found = await conditionOf(lab, name, 'Enforced');
         return found?.status === 'True' || Promise.reject(new Error(JSON.stringify(found)));

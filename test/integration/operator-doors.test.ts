@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { networkPolicies, pods, services } from '../../clients/kube/resources.ts';
 import { SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
+import { DOOR_META } from '../../mesh/doors/machine-doors.ts';
 import { sidecarPolicy } from '../../mesh/names.ts';
 import { owned } from '../contract/consul-builders.ts';
 import { eventually } from '../support/eventually.ts';
@@ -126,6 +127,23 @@ describe('the doors of pods', function () {
     await shop.declare('rival', { service: 'taken', mutualTLS: 'Strict' });
     await shop.condition('rival', 'Synced', 'NameOwnedByAnother');
     await eventually('it has a policy', 20_000, () => policy('rival'));
+  });
+
+  it('of machines are in the condition, by the name of each machine where one stands open', async () => {
+    await shop.declare('far-out', { mutualTLS: 'Strict', workloads: { external: { sites: ['rack-1'] } } });
+    await shop.condition('far-out', 'Synced', 'Synced');
+    const say = (host: string, door: string) => {
+      const Meta = { platform: 'vm', site: 'rack-1', node: host, [DOOR_META]: door };
+      const service = { ID: `far-out-${host}-80`, Service: 'far-out', Address: '10.0.9.9', Port: 80, Tags: [], Meta };
+      const node = { Node: `vm.rack-1.${host}`, Address: '10.0.9.9', Meta: {} };
+      return rig.consul.apply([{ op: 'register', node, registration: { service, checks: [] } }]);
+    };
+    await say('vm1', 'closed');
+    await say('vm2', 'open: nft is not on this machine: install the package nftables');
+    const open = await shop.condition('far-out', 'Enforced', 'MachineDoorOpen');
+    expect(open.message).to.include('machine rack-1/vm2: "nft is not on this machine').and.not.include('vm1');
+    await say('vm2', 'closed');
+    await shop.condition('far-out', 'Enforced', 'Enforced');
   });
 
   it('are unknown where the operator reaches no sidecar either', async () => {

@@ -17,7 +17,7 @@ const verdict = (more: Partial<DoorsSeen> = {}, spec: Parameters<typeof aMeshSer
   doorsVerdict(aMeshService('sub-svc', spec), seen(more));
 
 describe('the condition Enforced', () => {
-  it('does not exist for a MeshService without pods', () => {
+  it('does not exist for a MeshService without pods and without an instance on a machine', () => {
     expect(verdict({}, { workloads: { external: { sites: ['rack-1'] } } })).to.equal(undefined);
   });
 
