@@ -18,7 +18,7 @@ const STATE = '/var/lib/landbridge';
 const SERVICE = 'echo-client-vm';
 const MEMBER = { name: 'add-svc.service.consul', type: 'A' };
 const STRANGERS = 1100;
-/** What a host may beat at once (bridge/handlers/beat.ts), and more. */
+/** More than the burst that a host may send (bridge/handlers/beat.ts). */
 const BEATS = 120;
 
 interface Identity {
@@ -26,7 +26,7 @@ interface Identity {
   key?: string;
 }
 
-/** A row of docs/security.md each: what it says one cannot, tried at the bridge of the lab with the credentials that it names. */
+/** Tries at the bridge of the lab, with the credentials of each row of docs/security.md, all that the row rules out. */
 describe('at the bridge', () => {
   let lab: RunningLab;
   let holders: LabHolders;

@@ -30,7 +30,7 @@ for (const pid of pids) for (const name of ['environ', 'cmdline']) read('/proc/'
   console.log(said.join('\\n'));
 })();`;
 
-/** A row of docs/security.md each: what it says one cannot, tried on the lab with the credentials that it names. */
+/** Tries on the lab, with the credentials of each row of docs/security.md, all that the row rules out. */
 describe('somebody who has got hold of', () => {
   let lab: RunningLab;
   let holders: LabHolders;

@@ -10,7 +10,7 @@ const STATE = '/var/lib/landbridge';
 const RUN = '/run/landbridge';
 const DOORS = '/var/lib/landbridge-doors/state.json';
 
-/** Reads whatever this user can read of the agent and its Envoys: files, processes, shared memory, sockets, and what answers on loopback. */
+/** Reads of the agent and its Envoys all that is open to this user: files, processes, shared memory, sockets, and servers on loopback. */
 const SEARCH = `
 const fs = require('fs'), net = require('net'), path = require('path');
 const said = [];
@@ -54,7 +54,7 @@ const take = () => {
 take();
 `;
 
-/** A row of docs/security.md each: what it says one cannot, tried on the machines of the lab as the user that it names. */
+/** Tries on machines of the lab, as the user of each row of docs/security.md, all that the row rules out. */
 describe('on a machine', () => {
   let lab: RunningLab;
   let holders: LabHolders;
@@ -160,7 +160,7 @@ describe('on a machine', () => {
     expect(await rules()).to.include('table inet landbridge');
   });
 
-  it('any local user takes the port of no agent that runs, and is told of when it took it while the agent was away', async () => {
+  it('any local user cannot take the port of a running agent, and vm status names the port when it was taken while the agent was away', async () => {
     const start = (unit: string, ...args: string[]): Promise<unknown> =>
       vmExec({ name: 'vm3' }, [
         'systemd-run',
@@ -184,12 +184,9 @@ describe('on a machine', () => {
       );
     const [machine] = [lab.vm('vm2').address];
     expect(await ask()).to.include(machine);
-    const units = [
-      ['mine-a', 'plain'],
-      ['mine-b', 'reuse'],
-      ['mine-c', 'reuse', '0.0.0.0'],
-      ['mine-d', 'reuse', '127.0.0.1'],
-    ] as const;
+    // The journal keeps the words of an earlier run.
+    const ways = [['plain'], ['reuse'], ['reuse', '0.0.0.0'], ['reuse', '127.0.0.1']];
+    const units = ways.map((args, index) => [`squat-${process.pid}-${index}`, ...args] as [string, ...string[]]);
     try {
       await Promise.all(units.map(([unit, ...args]) => start(unit, ...args)));
       await Promise.all(

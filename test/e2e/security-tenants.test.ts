@@ -15,7 +15,7 @@ const EVIL = 'evil';
 /** The host that the sample exposes. */
 const HOST = 'shop.example';
 
-/** A row of docs/security.md each: what a team cannot do outside its namespace, tried on the lab by a service account of it. */
+/** Tries on the lab, as a service account of a namespace, all that a row of docs/security.md rules out. */
 describe('a team of another namespace', () => {
   let lab: RunningLab;
   let holders: LabHolders;
@@ -105,7 +105,7 @@ describe('a team of another namespace', () => {
     await denied('a MeshService of another', mallory.patchMerge(meshServices, 'sub-svc', SAMPLE_NAMESPACE, forged));
   });
 
-  it('with rights to make pods is no instance of a service of another namespace, and has no token of it', async () => {
+  it('with rights to make pods cannot act as a service of another namespace, and gets no token of such a service', async () => {
     const mallory = await tenant('podmaker', [{ apiGroups: [''], resources: ['pods', 'secrets'], verbs: ['*'] }]);
     const before = await holders.truth.health('sub-svc', { connect: true });
     const labels = { app: 'sub-svc', 'landbridge.dev/mesh-service': 'sub-svc', 'landbridge.dev/inject': 'true' };

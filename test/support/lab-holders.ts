@@ -17,7 +17,7 @@ import { consulServer } from '../../mesh/reshape.ts';
 /** Services whose entries, nodes and keys must stay as they are. */
 const SAMPLE = ['frontend', 'sub-svc', 'add-svc', 'api-gateway', 'echo-', 'ledger'];
 
-/** The credentials of holders on the lab, as somebody finds them who has got hold of one; and what the lab really holds. */
+/** The credentials of holders on the lab as a thief finds them, and the real contents of the lab. */
 export interface LabHolders {
   /** As an administrator of the cluster. */
   kube: KubeClient;
@@ -29,7 +29,7 @@ export interface LabHolders {
   consulAs(token: string): Consul;
   kubeAs(token: string): Promise<KubeClient>;
   tokenOf(serviceAccount: string, namespace: string): Promise<string>;
-  /** Config entries of the sample, the names of its nodes, and whatever an attack here would make: it must stay as it is. */
+  /** Config entries of the sample, the names of its nodes, and everything that an attack here would make. It must stay as it is. */
   held(): Promise<unknown>;
   close(): Promise<void>;
 }

@@ -71,7 +71,7 @@ const TRIED: [row: string, files: string[]][] = [
   ['any local process of a machine', [lab('machines', 'any local user finds no key and no token')]],
   [
     'any local user of a machine, while the agent is away',
-    [lab('machines', 'any local user takes the port of no agent that runs')],
+    [lab('machines', 'any local user cannot take the port of a running agent')],
   ],
   [
     'a network way to the bridge, no certificate',
@@ -88,7 +88,7 @@ const TRIED: [row: string, files: string[]][] = [
   [
     "a way to the edge's port",
     [
-      lab('network', "who reaches the edge's port is asked through"),
+      lab('network', "reaches by the edge's port the paths and hosts"),
       'test/integration/path-attacks.test.ts',
       'test/integration/edge.test.ts',
     ],
@@ -103,7 +103,10 @@ const TRIED: [row: string, files: string[]][] = [
   ],
   [
     'rights to make pods in a namespace with MeshServices',
-    [lab('tenants', 'with rights to make pods is no instance'), 'test/integration/tenant-attacks-traffic.test.ts'],
+    [
+      lab('tenants', 'with rights to make pods cannot act as a service'),
+      'test/integration/tenant-attacks-traffic.test.ts',
+    ],
   ],
 ];
 
