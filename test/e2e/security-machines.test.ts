@@ -123,7 +123,11 @@ describe('on a machine', () => {
     const asked = JSON.parse(before) as { close: number[]; open: number[]; ask: number };
     await sh('vm1', `nft 'table inet theirs { chain in { type filter hook input priority 0; tcp dport 9 drop; }; }'`);
     const write = (text: string): Promise<string> =>
-      as('landbridge', 'vm1', ['sh', '-ec', `printf %s '${text}' > ${RUN}/mine; mv -f ${RUN}/mine ${RUN}/doors.json`]);
+      as('landbridge', 'vm1', [
+        'sh',
+        '-ec',
+        `umask 027; printf %s '${text}' > ${RUN}/mine; mv -f ${RUN}/mine ${RUN}/doors.json`,
+      ]);
     const state = (words: RegExp): Promise<string> =>
       eventually(`root says ${words}`, 15_000, async () => {
         const said = await sh('vm1', `cat ${DOORS}`);
