@@ -42,7 +42,9 @@ export function clusterClaim(options: ClusterClaimOptions): ClusterClaim {
     const held = await consul.readNode(mine.Node);
     if (held === undefined && (await consul.createNode(mine))) return;
     const holder = held ?? (await consul.readNode(mine.Node));
-    if (holder?.Meta[CLUSTER_UID_META] !== uid) throw new ClusterNameTaken(taken(cluster, holder));
+    // It was there a moment ago, so nobody holds it now.
+    if (holder === undefined) throw new Error(`${mine.Node} was deleted in Consul while it was claimed`);
+    if (holder.Meta[CLUSTER_UID_META] !== uid) throw new ClusterNameTaken(taken(cluster, holder));
   }
 
   return {
@@ -69,5 +71,5 @@ export const claimedCatalog = (claim: ClusterClaim, catalog: Catalog): Catalog =
   },
 });
 
-const taken = (cluster: string, holder: NodeEntry | undefined): string =>
-  `the cluster name ${cluster} belongs in Consul to another Kubernetes cluster (uid ${holder?.Meta[CLUSTER_UID_META] ?? 'unknown'}), so nothing was read or written: give this cluster another name, or, if that one is gone for good, delete the node ${clusterNode(cluster)} from Consul`;
+const taken = (cluster: string, holder: NodeEntry): string =>
+  `the cluster name ${cluster} belongs in Consul to another Kubernetes cluster (uid ${holder.Meta[CLUSTER_UID_META] ?? 'unknown'}), so nothing was read or written: give this cluster another name, or, if that one is gone for good, delete the node ${clusterNode(cluster)} from Consul`;

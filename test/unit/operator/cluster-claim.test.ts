@@ -61,6 +61,18 @@ describe('the claim of a cluster on its name', () => {
     expect(await failureOf(claim.hold())).to.be.instanceOf(ClusterNameTaken);
   });
 
+  it('is not called lost to another where the node went between two questions, and is made at the next try', async () => {
+    const { createNode } = fake.consul;
+    fake.consul.createNode = async () => {
+      fake.consul.createNode = createNode;
+      return false;
+    };
+    const claim = claimOf('uid-1');
+    expect(await failureOf(claim.hold())).not.to.be.instanceOf(ClusterNameTaken);
+    await claim.hold();
+    expect(await failureOf(claimOf('uid-2').hold())).to.be.instanceOf(ClusterNameTaken);
+  });
+
   it('is asked for again at once after Consul did not answer', async () => {
     const claim = claimOf('uid-1');
     fake.available = false;
