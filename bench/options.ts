@@ -16,7 +16,7 @@ export interface Options {
   program?: string | undefined;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only NAME,...] [--sizes 10,100,...] [--json FILE] [--plot FILE.svg] [--program FILE.mjs] [--strict]
+export const USAGE = `npm run bench -- [--quick] [--only NAME,...] [--sizes 10,100,...] [--mesh-services 1000] [--json FILE] [--plot FILE.svg] [--program FILE.mjs] [--strict]
 
   --quick    small numbers, about a minute
   --strict   what is short fails
@@ -31,6 +31,7 @@ export function readOptions(args: string[], measures: string[]): Options {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       sizes: { type: 'string' },
+      'mesh-services': { type: 'string' },
       json: { type: 'string', default: 'dist/bench.json' },
       plot: { type: 'string', default: 'dist/bench.svg' },
       strict: { type: 'boolean', default: false },
@@ -41,8 +42,13 @@ export function readOptions(args: string[], measures: string[]): Options {
   const only = values.only?.split(',') ?? measures;
   const unknown = only.find((name) => !measures.includes(name));
   if (unknown !== undefined) throw new Error(`unknown measure "${unknown}"; choose among ${measures.join(', ')}`);
+  const many = values['mesh-services'];
   return {
-    scale: { ...base, sizes: values.sizes === undefined ? base.sizes : readSizes(values.sizes) },
+    scale: {
+      ...base,
+      sizes: values.sizes === undefined ? base.sizes : readSizes(values.sizes),
+      meshServices: many === undefined ? base.meshServices : readCount(many),
+    },
     quick: values.quick,
     only: measures.filter((name) => only.includes(name)),
     json: values.json,
@@ -58,4 +64,10 @@ function readSizes(text: string): number[] {
     throw new Error(`--sizes ${text}: want numbers of pods, such as 10,100`);
   }
   return sizes;
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 4) throw new Error(`--mesh-services ${text}: want a number of at least 4`);
+  return count;
 }

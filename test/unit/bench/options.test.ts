@@ -19,6 +19,12 @@ describe('the options of the benchmarks', () => {
     expect(readOptions(['--quick', '--sizes=7'], MEASURES).scale).to.deep.equal({ ...QUICK, sizes: [7] });
   });
 
+  it('take a number of MeshServices for either scale', () => {
+    expect(readOptions(['--mesh-services', '80'], MEASURES).scale).to.deep.equal({ ...FULL, meshServices: 80 });
+    for (const many of ['3', 'many', '1.5'])
+      expect(() => readOptions([`--mesh-services=${many}`], MEASURES), many).to.throw('want a number of at least 4');
+  });
+
   it('are refused in one sentence where they are not understood', () => {
     expect(() => readOptions(['--only', 'four'], MEASURES)).to.throw(
       'unknown measure "four"; choose among one, two, three',
