@@ -4,20 +4,23 @@ import { z } from 'zod';
 export const duration = (least: string, most: string) =>
   bounded(
     `duration(self) >= duration('${least}') && duration(self) <= duration('${most}')`,
-    `must be a duration between ${least} and ${most}, for example ${least} or ${most}`,
+    `must be a duration between ${least} and ${most}, with its unit (ms, s, m, h), for example ${least} or ${most}`,
   );
 
 /** The same, or `0s` for no limit. */
 export const durationOrNone = (least: string, most: string) =>
   bounded(
     `duration(self) == duration('0s') || (duration(self) >= duration('${least}') && duration(self) <= duration('${most}'))`,
-    `must be 0s for no limit, or a duration between ${least} and ${most}`,
+    `must be 0s for no limit, or a duration between ${least} and ${most}, with its unit (ms, s, m, h)`,
   );
 
+const SPELLED = '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$';
+
+/** A text that is no duration gets the same sentence. */
 const bounded = (rule: string, message: string) =>
   z
     .string()
     .min(2)
     .max(24)
-    .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/)
-    .meta({ 'x-kubernetes-validations': [{ rule, message }] });
+    .regex(new RegExp(SPELLED))
+    .meta({ 'x-kubernetes-validations': [{ rule: `self.matches(r'${SPELLED}') && (${rule})`, message }] });

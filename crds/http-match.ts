@@ -5,11 +5,28 @@ import { z } from 'zod';
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'] as const;
 
 /** RFC 9110 section 5.1: a field name is a token. Lower case, as HTTP/2 has it. */
+const HEADER_NAME = "^[a-z0-9!#$%&'*+.^_`|~-]+$";
+
 export const headerName = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[a-z0-9!#$%&'*+.^_`|~-]+$/);
+  .regex(new RegExp(HEADER_NAME))
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: `self.matches(r"${HEADER_NAME}")`,
+        message:
+          'names of headers are compared without case and written in lower case, such as x-tenant; for ":path" and ":method" there are path and methods, and ":authority" is host',
+      },
+    ],
+  });
+
+/** Headers of one connection (RFC 9110 section 7.6.1) that Envoy takes off before it compares. It leaves upgrade and trailer. */
+export const LOST_HEADERS: readonly string[] = ['keep-alive', 'proxy-connection', 'transfer-encoding'];
+
+export const LOST_HEADER_MESSAGE =
+  'belongs to one connection, and a sidecar takes it off before it compares: match another header';
 
 /**
  * Rules for strings that go to Envoy unchanged; the same expressions serve CEL (RE2) and JavaScript. Envoy refuses a whole

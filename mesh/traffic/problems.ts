@@ -3,6 +3,7 @@ import { parseDurationMs } from '../duration.ts';
 import { bannerHeard } from './banner.ts';
 import { edgeExpressions } from './edge-access.ts';
 import { entriesTooLarge } from './entry-size.ts';
+import { headerNameProblems } from './header-names.ts';
 import { regexProblems } from './regex.ts';
 import { routeProblems } from './route-problems.ts';
 import { speakerOf } from './holder.ts';
@@ -31,6 +32,7 @@ export function trafficProblems(
     ...regexProblems(meshService),
     ...textProblems(meshService),
     ...entriesTooLarge(meshService),
+    ...headerNameProblems(meshService),
     ...edgeExpressions(meshService.spec).map(refuse),
     ...bannerHeard(meshService),
     ...serviceMissing(meshService, around, suggest),

@@ -42,6 +42,25 @@ const BAD: [string, object, RegExp][] = [
     { workloads: { pods: { selector: { matchLabels: {} } } } },
     /would select every pod/,
   ],
+  [
+    'a duration without its unit',
+    { ...good, protocol: 'http', traffic: { timeout: '30' } },
+    /^(?!.*type conversion).*between 1ms and 1h, with its unit/s,
+  ],
+  [
+    'a header in capitals',
+    { ...good, protocol: 'http', access: [{ from: 'a', headers: [{ name: 'X-Tenant', present: true }] }] },
+    /compared without case and written in lower case/,
+  ],
+  [
+    'a pseudo header',
+    {
+      ...good,
+      protocol: 'http',
+      traffic: { routes: [{ name: 'r', headers: [{ name: ':path', exact: '/' }], subset: 'pods' }] },
+    },
+    /for ":path" and ":method" there are path and methods/,
+  ],
   ['no sites', { workloads: { external: { sites: [] } } }, /sites/],
   ['a site twice', { workloads: { external: { sites: ['a', 'a'] } } }, /Duplicate/i],
   ['a site with capitals', { workloads: { external: { sites: ['Rack'] } } }, /sites/],

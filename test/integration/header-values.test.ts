@@ -48,6 +48,36 @@ describe('a header that a route sets', function () {
     }
   });
 
+  it('is not found by a name that belongs to one connection, but by host, by te: trailers, and by connection in a WebSocket', async () => {
+    const names = ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding'];
+    const route = (name: string, what: object) => ({
+      ...{ name, pathPrefix: '/n/', rewritePrefix: '/n/', responseHeaders: { set: { 'x-by': name } } },
+      headers: [{ name, ...what }],
+    });
+    await rig.declare('web', {
+      protocol: 'http',
+      access: [{ from: 'caller' }],
+      traffic: {
+        routes: [
+          ...names.map((name) => route(name, { present: true })),
+          route('host', { exact: 'other.example' }),
+          { name: 'last', path: '/last', responseHeaders: { set: { 'x-by': 'last' } } },
+        ],
+      } as never,
+    });
+    await eventually('the routes are there', 20_000, async () => (await ask(port, '/last')).headers['x-by'] === 'last');
+    const by = async (headers: Record<string, string>) => (await ask(port, '/n/', 'POST', headers)).headers['x-by'];
+    const values = { connection: 'close', te: 'gzip', 'transfer-encoding': 'chunked' };
+    for (const name of names) {
+      const value = values[name as keyof typeof values] ?? 'x';
+      expect(await by({ [name]: value }), name).to.equal(undefined);
+    }
+    expect(await by({ host: 'other.example' })).to.equal('host');
+    expect(await by({ te: 'trailers' })).to.equal('te');
+    const webSocket = { connection: 'upgrade', upgrade: 'websocket' };
+    expect(await by(webSocket)).to.equal('connection');
+  });
+
   it('does not keep callers from hearing of the next change', async () => {
     const edited = { name: 'e', pathPrefix: '/e/', rewritePrefix: '/e/', responseHeaders: { set: VALUES } };
     const next = { name: 'f', path: '/f', responseHeaders: { set: { 'x-next': 'yes' } } };
