@@ -21,10 +21,10 @@ const WELL_KNOWN = [
 const known = new Set(WELL_KNOWN);
 
 /** Headers of one connection that Envoy leaves in some requests. */
-const KEPT_FOR: Record<string, string | undefined> = {
-  connection: 'in requests for a WebSocket alone: match upgrade',
-  te: 'with the value trailers alone: match that',
-};
+const KEPT_FOR = new Map([
+  ['connection', 'in requests for a WebSocket alone: match upgrade'],
+  ['te', 'with the value trailers alone: match that'],
+]);
 
 /** More distinct names of one object are not compared. */
 const COMPARED = 32;
@@ -51,7 +51,7 @@ export function headerNameProblems({ spec }: MeshService): TrafficProblem[] {
             message: `${where}: the header "${name}": ${LOST_HEADER_MESSAGE}`,
           },
         ];
-      const rest = KEPT_FOR[name];
+      const rest = KEPT_FOR.get(name);
       if (rest !== undefined)
         return [
           {
