@@ -25,6 +25,10 @@ interface Kept {
     fails: number;
     /** Tries of the probe. */
     tries: number;
+    /** The port of the app at the last look; undefined: none was known. */
+    port: number | undefined;
+    /** The probe tries another port, and no call has come since: nobody knows of this port. */
+    untried: boolean;
     silentSinceMs: number | undefined;
     silent: SilentApp | undefined;
   };
@@ -48,6 +52,8 @@ export interface ProxyBook {
   forget(key: string): Proxy | undefined;
   /** Something about it is to be looked at again soon. */
   isTroubled(key: string): boolean;
+  /** Only a call can tell whether its app is at the port that the MeshService gives now. */
+  isUntried(key: string): boolean;
   /** The part that conditions show. */
   view(key: string): unknown;
   /**
@@ -58,8 +64,14 @@ export interface ProxyBook {
     scope: string,
     of: { service: string; served: boolean; believes: (proxy: Proxy) => boolean },
   ): RefusingProxy[];
-  silent(key: string): SilentApp | undefined;
+  /** What is known of an earlier port says nothing of this one. */
+  silent(key: string, port: number | undefined): SilentApp | undefined;
 }
+
+const NO_LOOK: Kept['app'] = {
+  ...{ connects: 0, fails: 0, tries: 0, port: undefined, untried: false },
+  ...{ silentSinceMs: undefined, silent: undefined },
+};
 
 /** Changes within this time are one: one apply writes several entries. */
 const ONE_CHANGE_MS = 1000;
@@ -78,7 +90,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
   const changesOf = (scope: string, lookedMs: number): Changes => ({ atMs: changes.get(scope) ?? [], lookedMs });
 
   function kept(proxy: Proxy): Kept {
-    const app = { connects: 0, fails: 0, tries: 0, silentSinceMs: undefined, silent: undefined };
+    const app = { ...NO_LOOK };
     const record = held.get(proxy.key) ?? {
       proxy,
       account: undefined,
@@ -145,6 +157,7 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       refusing.delete(key);
       return proxy;
     },
+    isUntried: (key) => held.get(key)?.app.untried === true,
     isTroubled: (key) => refusing.has(key) || held.get(key)?.app.silentSinceMs !== undefined,
     view: (key) => {
       const record = held.get(key);
@@ -171,7 +184,10 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
               },
             ];
       }),
-    silent: (key) => held.get(key)?.app.silent,
+    silent: (key, port) => {
+      const silent = held.get(key)?.app.silent;
+      return silent?.port === port ? silent : undefined;
+    },
   };
 }
 
@@ -193,13 +209,18 @@ function appOf(
   const failed = fails - (restarted ? 0 : app.fails);
   const through = connects - (restarted ? 0 : app.connects) - failed;
   const tries = probe?.port === port ? (probe?.tries ?? 0) : 0;
-  const counted = { connects, fails, tries };
+  const isOther = probe !== undefined && probe.port !== port;
+  const moved = port !== undefined && app.port !== undefined && app.port !== port;
+  const untried = port !== undefined && isOther && (moved || app.port === undefined || app.untried);
+  const counted = { connects, fails, tries, port: port ?? app.port, untried };
   const well = { ...counted, silentSinceMs: undefined, silent: undefined };
   if (!port) return well;
   const instance = proxy.name;
+  // What was counted so far was of the earlier port. A second look soon tells of this one.
+  if (moved) return { ...counted, silentSinceMs: nowMs, silent: undefined };
   // The counters of a first look may be of long ago. A second look soon tells whether calls fail now.
   if (first && fails > 0) return { ...counted, silentSinceMs: nowMs, silent: undefined };
-  if (!first && through > 0) return well;
+  if (!first && through > 0) return { ...well, untried: false };
   // An app that the probe has found is tried again only once a day, so only a new try says more than the calls.
   if (probe?.listening === true && tries > (restarted ? 0 : app.tries)) return well;
   if (failed > 0) return { ...counted, silentSinceMs: nowMs, silent: { instance, port, calls: true } };

@@ -8,6 +8,12 @@ export const meshKey = ({ metadata }: HeldMeshService): string => `${metadata.na
 
 export const podKey = ({ namespace, name }: PodFacts): string => `${namespace}/${name}`;
 
+/** Where its app listens, as its MeshService says. */
+export function portOf({ meshServices }: Pick<World, 'meshServices'>, pod: PodFacts): number | undefined {
+  const port = meshServices.get(`${pod.namespace}/${pod.meshService}`)?.meshService?.spec.port;
+  return typeof port === 'string' ? pod.ports[port] : port;
+}
+
 /** An Envoy of it may answer. */
 export const answers = ({ ip, finished, terminating }: PodFacts): boolean =>
   ip !== undefined && !finished && !terminating;

@@ -12,7 +12,7 @@ import { machineProxies } from './machine-proxies.ts';
 import { proxyBook } from './proxy-book.ts';
 import { GATEWAYS, type Proxy } from './proxy.ts';
 import { proxySchedule } from './proxy-schedule.ts';
-import { affected, answers, clearedAtMs, isBelieved, isServed, meshKey, podKey } from './proxy-scopes.ts';
+import { affected, answers, clearedAtMs, isBelieved, isServed, meshKey, podKey, portOf } from './proxy-scopes.ts';
 import type { World } from './world.ts';
 
 export interface ProxyWatchOptions {
@@ -47,6 +47,8 @@ const AFTER_START_MS = [3000, 8000];
 const AFTER_READY_MS = [1500, 9500];
 /** While a proxy refuses an update, or its app is silent. */
 const TROUBLED_MS = 5000;
+/** While nobody knows whether the app is at a port that the MeshService got after the pod was made. */
+const UNTRIED_MS = 10_000;
 /** Each look without an answer doubles the pause, up to this: it may be listed for long, and out of reach. */
 const UNREACHED_MS = 320_000;
 const AT_A_TIME = 16;
@@ -115,7 +117,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
       const heard = rose ? await readWords(pod, container).catch(() => []) : [];
       // It went meanwhile.
       if (proxyAt(key) === undefined) return drop(key);
-      const port = proxy.scope !== GATEWAYS && pod.ready ? portOf(pod) : undefined;
+      const port = proxy.scope !== GATEWAYS && pod.ready ? portOf(world, pod) : undefined;
       book.took(proxy, { counters, heard, port }, moment());
     } catch {
       if (proxy.scope === GATEWAYS) await gateways.list();
@@ -124,13 +126,9 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     }
     if (misses > 0 && book.isTroubled(key)) schedule.again(key, Math.min(TROUBLED_MS * 2 ** misses, UNREACHED_MS));
     else if (book.isTroubled(key)) schedule.soon(key, [TROUBLED_MS]);
+    else if (book.isUntried(key)) schedule.again(key, UNTRIED_MS);
     if (!equal(view, book.view(key)) || !known.has(proxy.scope)) tell(concernedBy(proxy));
   }
-
-  const portOf = (pod: PodFacts): number | undefined => {
-    const port = world.meshServices.get(`${pod.namespace}/${pod.meshService}`)?.meshService?.spec.port;
-    return typeof port === 'string' ? pod.ports[port] : port;
-  };
 
   /** The state that was shown last, for each MeshService. */
   const told = new Map<string, ProxiesSeen>();
@@ -187,7 +185,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
       known: isKnown,
       ...(refusing.length === 0 && !isKnown && (isNobodys || judged.has(key)) ? { over: true } : {}),
       refusing,
-      silent: own.flatMap((pod) => (pod.ready ? (book.silent(podKey(pod)) ?? []) : [])),
+      silent: own.flatMap((pod) => (pod.ready ? (book.silent(podKey(pod), portOf(world, pod)) ?? []) : [])),
     };
   }
 

@@ -17,7 +17,7 @@ describe('the memory of an app that does not listen', () => {
         { counters: { updates: [], ...one }, heard: [], port: 8080 },
         { steadyMs: i * 5000, wallMs: WALL + i * 5000 },
       );
-      return { silent: book.silent(POD.key), again: book.isTroubled(POD.key) };
+      return { silent: book.silent(POD.key, 8080), again: book.isTroubled(POD.key) };
     });
   };
 
@@ -46,6 +46,49 @@ describe('the memory of an app that does not listen', () => {
     );
     expect(second?.silent).to.equal(undefined);
     expect(third?.silent).to.deep.equal(silent);
+  });
+
+  describe('after the MeshService got another port', () => {
+    const at = (port: number, calls: [connects: number, connectFails: number]) => ({ port, calls });
+    const moves = (...all: ReturnType<typeof at>[]) => {
+      const book = proxyBook(() => undefined);
+      return all.map(({ port, calls: [connects, connectFails] }, i) => {
+        const counters = { updates: [], connects, connectFails, probe: probe(true, 1) };
+        const now = { steadyMs: i * 5000, wallMs: WALL + i * 5000 };
+        book.took(POD, { counters, heard: [], port }, now);
+        return {
+          silent: book.silent(POD.key, port),
+          soon: book.isTroubled(POD.key),
+          untried: book.isUntried(POD.key),
+        };
+      });
+    };
+
+    it('looks again until a call tells, since the probe of the pod tries the earlier port', () => {
+      const [before, , waits, fails] = moves(at(8080, [4, 0]), at(80, [5, 0]), at(80, [5, 0]), at(80, [7, 2]));
+      expect(before).to.deep.equal({ silent: undefined, soon: false, untried: false });
+      expect(waits).to.include({ silent: undefined, untried: true });
+      expect(fails?.silent).to.deep.equal({ instance: 'pod web-0', port: 80, calls: true });
+    });
+
+    it('says nothing of this port by what it knows of the earlier one', () => {
+      const book = proxyBook(() => undefined);
+      const take = (connects: number) =>
+        book.took(
+          POD,
+          { counters: { updates: [], connects, connectFails: connects, probe: undefined }, heard: [], port: 8080 },
+          { steadyMs: connects * 1000, wallMs: WALL },
+        );
+      [0, 2].forEach(take);
+      expect(book.silent(POD.key, 8080)).to.deep.equal(silent);
+      expect(book.silent(POD.key, 9090)).to.equal(undefined);
+    });
+
+    it('takes calls that failed at the earlier port for nothing, and ends to look when calls come through', () => {
+      const [, , moved, through] = moves(at(8080, [4, 0]), at(80, [7, 2]), at(9090, [9, 4]), at(9090, [12, 4]));
+      expect(moved).to.deep.equal({ silent: undefined, soon: true, untried: true });
+      expect(through).to.deep.equal({ silent: undefined, soon: false, untried: false });
+    });
   });
 
   it('counts from 0 when the Envoy started again', () => {

@@ -128,6 +128,29 @@ describe('how the operator looks at proxies', () => {
     stop.abort();
   });
 
+  it('sees within 10 s that calls fail at a port that the MeshService got later, whenever they come', async () => {
+    const { clock, stop, watch, counters, declare } = scene();
+    const at = (connects: number, connectFails: number) =>
+      counters.set('web-0', {
+        ...{ updates: [], connects, connectFails },
+        probe: { port: 8080, listening: true, tries: 1 },
+      });
+    at(0, 0);
+    declare('web', { port: 8080 });
+    watch.touched('shop/web');
+    await clock.advance(30_000);
+    declare('web', { port: 80 });
+    watch.touched('shop/web');
+    await clock.advance(120_000);
+    expect(watch.seen('shop/web').silent).to.deep.equal([]);
+    at(2, 2);
+    await clock.advance(11_000);
+    expect(watch.seen('shop/web').silent).to.deep.equal([{ instance: 'pod web-0', port: 80, calls: true }]);
+    declare('web', { port: 8080 });
+    expect(watch.seen('shop/web').silent, 'right after the mending').to.deep.equal([]);
+    stop.abort();
+  });
+
   it('believes a condition of an operator before it that a refusal is over, and not its own', async () => {
     for (const [sinceMs, expected] of [
       [-1000, []],
