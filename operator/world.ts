@@ -144,7 +144,7 @@ export function watchWorld({
         .flatMap((key) => held.get(key)?.meshService ?? [])
         .map(consulName),
     versions: ({ metadata }) =>
-      podMirror.by('meshService', `${metadata.namespace}/${metadata.name}`).flatMap(({ version }) => version ?? []),
+      podMirror.by('meshService', `${metadata.namespace}/${metadata.name}`).map(({ version }) => version),
   };
   const walked = withoutSuggestions(around);
 

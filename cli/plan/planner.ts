@@ -86,7 +86,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
     const podSecurity = await (securities.get(namespace) ??
       remember(securities, namespace, securityOf(kube, namespace)));
     const facts = live.items.map((pod) => podFacts(pod));
-    const versions = (): string[] => facts.flatMap(({ version }) => version ?? []);
+    const versions = (): (string | undefined)[] => facts.map(({ version }) => version);
     const intent = intentOf(held, { ...around, versions }, { pods: facts, podSecurity });
     const desired = desiredState(intent);
     const plan = diff(desired, await readActual(consul, placeOf(intent), mayClaim), desired.owner);

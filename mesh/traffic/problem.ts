@@ -27,6 +27,6 @@ export interface Neighbourhood {
   joining(service: string): MeshService[];
   /** Names in Consul that a MeshService wants, to suggest one of them. Default: it is not known which there are. */
   names?(): Iterable<string>;
-  /** Versions of the pods that are instances of a MeshService. Default: not known. */
-  versions?(meshService: MeshService): string[];
+  /** The version of each pod that is an instance of a MeshService; undefined: it has none. Default: not known. */
+  versions?(meshService: MeshService): (string | undefined)[];
 }

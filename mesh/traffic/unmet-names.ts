@@ -36,14 +36,19 @@ function unmetServices(meshService: MeshService, around: Neighbourhood, suggest:
 /** Where all instances are pods, and there are some, it is known which versions there are. */
 function unmetVersions(meshService: MeshService, around: Neighbourhood, suggest: Suggest): TrafficProblem[] {
   const { traffic, workloads } = meshService.spec;
-  const has = [...new Set(around.versions?.(meshService))].sort();
-  if (traffic === undefined || workloads.external !== undefined || has.length === 0) return [];
+  const pods = around.versions?.(meshService) ?? [];
+  if (traffic === undefined || workloads.external !== undefined || pods.length === 0) return [];
+  const has = [...new Set(pods.filter((version) => version !== undefined))].sort();
+  const theirs =
+    has.length > 0
+      ? `they have ${has.slice(0, 5).join(', ')}`
+      : 'none has the label app.kubernetes.io/version or version';
   return referencesOf(traffic).flatMap((reference) => {
     const version = criteriaOf(reference, traffic.subsets)?.version;
     if (version === undefined || has.includes(version)) return [];
     return [
       warn(
-        `no pod has the version "${version}", which spec.traffic names (they have ${has.slice(0, 5).join(', ')}): requests that go there get 503${suggest(version, has)}`,
+        `no pod has the version "${version}", which spec.traffic names (${theirs}): requests that go there get 503${suggest(version, has)}`,
       ),
     ];
   });

@@ -6,14 +6,14 @@ import { withoutSuggestions } from '../../../../mesh/traffic/suggestions.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 const all = [aMeshService('oven', { protocol: 'http' }), aMeshService('till', { protocol: 'http' })];
-const around = (versions: string[] = []): Neighbourhood => ({
+const around = (versions: (string | undefined)[] = []): Neighbourhood => ({
   cluster: 'c',
   named: (service) => all.filter((one) => consulName(one) === service),
   joining: () => [],
   names: () => all.map(consulName),
   versions: () => versions,
 });
-const told = (spec: Parameters<typeof aMeshService>[1], versions?: string[]): string[] =>
+const told = (spec: Parameters<typeof aMeshService>[1], versions?: (string | undefined)[]): string[] =>
   trafficProblems(aMeshService('web', { protocol: 'http', ...spec }), around(versions))
     .filter(({ reason }) => reason === 'NameUnmet')
     .map(({ weight, message }) => `${weight}: ${message}`);
@@ -41,6 +41,14 @@ describe('the warning of a name that nobody answers to', () => {
     ]);
     expect(told({ traffic: { split } }, [])).to.deep.equal([]);
     expect(told({ traffic: { split } }, ['v1', 'v3'])).to.deep.equal([]);
+  });
+
+  it('names a version where pods have no version at all', () => {
+    const [first, second] = split.map(
+      ({ subset }) =>
+        `warn: no pod has the version "${subset.slice('version:'.length)}", which spec.traffic names (none has the label app.kubernetes.io/version or version): requests that go there get 503`,
+    );
+    expect(told({ traffic: { split } }, [undefined, undefined])).to.deep.equal([first, second]);
   });
 
   it('leaves versions alone where machines are instances too, because their versions are unknown here', () => {
