@@ -27,6 +27,7 @@ export const REASONS = {
   TrafficRefused: 'What spec.traffic or spec.access asks for cannot be served; Consul keeps what it held.',
   ReferenceMissing: 'A route, split or fail over names a service that is not there yet; Consul keeps what it held.',
   NameUnmet: 'It names a service or a version that nobody has.',
+  CallRefused: 'It calls a service that does not let it in.',
   TokenUnavailable: 'No Consul token could be issued for the sidecars.',
   ProxiesAccept: 'Every proxy that answered has taken its updates from Consul.',
   ProxyRefuses: 'A proxy refused an update from Consul, and keeps its earlier configuration.',

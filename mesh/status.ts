@@ -197,10 +197,14 @@ function enforcedVerdict({ meshService }: Intent, { doors, external }: Seen): [C
   return found === undefined ? [] : [['Enforced', found]];
 }
 
-/** Only while a name is not met: it blocks nothing. */
+/** Only while a name is not met, or the other side does not let calls in: it blocks nothing. */
 function namesVerdict({ problems = [] }: Intent): [ConditionType, Verdict][] {
-  const unmet = problems.filter(({ reason }) => reason === 'NameUnmet').map(({ message }) => message);
-  return unmet.length === 0 ? [] : [['NamesMet', verdict('False', 'NameUnmet', unmet.slice(0, 5).join('; '))]];
+  const of = (reason: Reason) => problems.filter((problem) => problem.reason === reason);
+  const unmet = [...of('NameUnmet'), ...of('CallRefused')];
+  const [first] = unmet;
+  if (first === undefined) return [];
+  const told = unmet.slice(0, 5).map(({ message }) => message);
+  return [['NamesMet', verdict('False', first.reason, told.join('; '))]];
 }
 
 function injectedVerdict(intent: Intent, seen: Seen): Verdict {

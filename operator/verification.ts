@@ -105,8 +105,8 @@ const isNameInUse = (held: HeldMeshService | undefined): boolean =>
 function isUnsettled(held: HeldMeshService | undefined): boolean {
   return (held?.status?.conditions ?? []).some(
     ({ type, status, reason }) =>
-      // Whether doors are closed is looked at on its own (operator/door-trials.ts).
-      (type !== 'Enforced' && status !== 'True' && reason !== 'NoInstances' && reason !== 'NameUnmet') ||
+      // Whether doors are closed is looked at on its own (operator/door-trials.ts), and a name is met with an event.
+      (type !== 'Enforced' && type !== 'NamesMet' && status !== 'True' && reason !== 'NoInstances') ||
       reason === 'SomeInstancesNotReady',
   );
 }

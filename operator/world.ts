@@ -11,6 +11,7 @@ import type { DefaultAccess } from '../mesh/default-access.ts';
 import { intentOf } from '../mesh/intent.ts';
 import { standingOf } from '../mesh/traffic/holder.ts';
 import type { Neighbourhood } from '../mesh/traffic/problem.ts';
+import { admits } from '../mesh/traffic/problems.ts';
 import { servicesOf } from '../mesh/traffic/subset.ts';
 import { withoutSuggestions } from '../mesh/traffic/suggestions.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../mesh/names.ts';
@@ -91,6 +92,7 @@ export function watchWorld({
           onChange(key);
           for (const one of [next, previous]) walkRivals(one?.meshService);
         } else if (!equal(next?.status, previous?.status)) onStatus(key, next?.status);
+        for (const caller of callersLetInOrOut(next, previous)) onChange(caller);
         if (equal(seenByOthers(next), seenByOthers(previous))) return;
         // The rules of a name's holder count. Limits and passive health of a service are entries of its callers; a join waits for its other end.
         const names = [next, previous].flatMap((each) => (each?.meshService ? [consulName(each.meshService)] : []));
@@ -107,6 +109,16 @@ export function watchWorld({
       log,
     },
   );
+  /** Callers whose calls are refused from now on, or no longer: their conditions say it. */
+  function callersLetInOrOut(next: HeldMeshService | undefined, previous: HeldMeshService | undefined): string[] {
+    const [now, before] = [next?.meshService, previous?.meshService];
+    if (now === undefined || before === undefined || equal(now.spec.access, before.spec.access)) return [];
+    return held.by('calls', consulName(now)).flatMap(({ metadata, meshService }) => {
+      const name = meshService && consulName(meshService);
+      if (name === undefined || admits(now, name) === admits(before, name)) return [];
+      return [`${metadata.namespace}/${metadata.name}`];
+    });
+  }
   const podMirror = reflectIn<PodFacts, RawPod, 'meshService'>(watched, kube, pods, {
     labelSelector: LABEL_MESH_SERVICE,
     trim: holdPod,

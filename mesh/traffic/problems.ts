@@ -151,16 +151,20 @@ function serviceMissing(meshService: MeshService, around: Neighbourhood, suggest
   }));
 }
 
+/** Whether any rule lets calls of a service in. */
+export const admits = ({ spec }: MeshService, caller: string): boolean =>
+  (spec.access ?? []).some(({ from }) => from === caller || from === '*');
+
 /** A call that this service is set up for and that the other one does not let in. */
 function callRefused(meshService: MeshService, around: Neighbourhood): TrafficProblem[] {
   const name = consulName(meshService);
   return meshService.spec.upstreams.flatMap(({ service }) => {
     const callee = speakerOf(service, around.named(service));
-    if (callee === undefined || callee.spec.access?.some(({ from }) => from === name || from === '*')) return [];
+    if (callee === undefined || admits(callee, name)) return [];
     return [
       {
         weight: 'warn' as const,
-        reason: 'TrafficRefused' as const,
+        reason: 'CallRefused' as const,
         message: `calls of ${name} to ${service} will be refused: add { from: ${name} } to spec.access of MeshService ${keyOf(callee)}`,
       },
     ];

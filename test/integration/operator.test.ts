@@ -283,6 +283,20 @@ describe('the operator', function () {
     await holds('the last of the flips', 'busy', { 'busy-1': 'critical' });
   });
 
+  it('says that calls are refused as long as the other side does not let them in', async () => {
+    await declare('till');
+    await declare('guest', { upstreams: [{ service: 'till', localPort: 9191 }] });
+    const told = async () => (await statusOf('guest'))?.conditions?.find(({ type }) => type === 'NamesMet');
+    const refused = await eventually('the condition', 15_000, told);
+    expect(refused).to.include({ status: 'False', reason: 'CallRefused' });
+    expect(refused.message).to.contain('add { from: guest } to spec.access of MeshService shop/till');
+    await declare('till', { access: [{ from: 'guest' }] });
+    await eventually('it is over', 5000, async () => (await told()) === undefined);
+    await declare('till', { access: [] });
+    await eventually('it is there again', 5000, async () => (await told())?.reason === 'CallRefused');
+    for (const name of ['guest', 'till']) await kube.client.delete(meshServices, name, 'shop');
+  });
+
   it('answers admissions from memory while Consul and the API server are away', async () => {
     const ca = Buffer.from(
       (await kube.client.get<KubeObject & { data: Record<string, string> }>(

@@ -42,6 +42,20 @@ describe('the status of a MeshService', () => {
     expect(conditionsOf({ pods })).not.to.have.property('NamesMet');
   });
 
+  it('says in the same condition that the other side does not let its calls in', () => {
+    const problem = (reason: 'NameUnmet' | 'CallRefused', message: string) => ({
+      ...{ weight: 'warn' as const, reason, message },
+    });
+    const refused = problem('CallRefused', 'calls of web to till will be refused');
+    const unmet = problem('NameUnmet', 'no MeshService has the name x');
+    const pods = [aPodFacts('p', { injected: true, ready: true })];
+    expect(conditionsOf({ problems: [refused], pods })['NamesMet']).to.equal(`False: ${refused.message}`);
+    expect(conditionsOf({ problems: [refused, unmet], pods })['NamesMet']).to.equal(
+      `False: ${unmet.message}; ${refused.message}`,
+    );
+    expect(conditionsOf({ problems: [refused], pods })['Ready']).to.match(/^True/);
+  });
+
   describe('of pods alone', () => {
     const job = (port: number | undefined, finished: boolean): Intent => ({
       ...{ cluster: 'c', namespace: 'shop', name: 'web', formerServices: [] },

@@ -50,8 +50,8 @@ describe('the rules between MeshServices', () => {
   it('warn of calls that the other side does not let in, by name or for everybody', () => {
     const caller = aMeshService('web', { upstreams: [{ service: 'a', localPort: 1 }] });
     const callee = (access: { from: string }[]) => aMeshService('a', { access });
-    expect(weights(caller, among(callee([])))).to.deep.equal(['warn TrafficRefused']);
-    expect(weights(caller, among(callee([{ from: 'other' }])))).to.deep.equal(['warn TrafficRefused']);
+    expect(weights(caller, among(callee([])))).to.deep.equal(['warn CallRefused']);
+    expect(weights(caller, among(callee([{ from: 'other' }])))).to.deep.equal(['warn CallRefused']);
     for (const from of ['web', '*']) expect(weights(caller, among(callee([{ from }])))).to.deep.equal([]);
     expect(weights(caller, among()), 'a service of somebody else').to.deep.equal([]);
   });
