@@ -13,7 +13,8 @@ import { NAMESPACE } from '../../mesh/installation.ts';
 import { intentOf } from '../../mesh/intent.ts';
 import { LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../../mesh/names.ts';
 import type { Plan } from '../../mesh/plan.ts';
-import { podFacts } from '../../mesh/pod.ts';
+import { olderFirst, overlapMessage, rivalsOf } from '../../mesh/overlap.ts';
+import { type PodFacts, podFacts } from '../../mesh/pod.ts';
 import { trafficProblems } from '../../mesh/traffic/problems.ts';
 import type { Neighbourhood } from '../../mesh/traffic/problem.ts';
 import { servicesOf } from '../../mesh/traffic/subset.ts';
@@ -73,6 +74,18 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
     });
   const securities = new Map<string, Promise<string | undefined>>();
 
+  /** As the webhook warns of it: the labels of the pods of the others are not asked for. */
+  function overlaps(meshService: MeshService, own: PodFacts[]): { message: string }[] {
+    const near = [...world.values()]
+      .filter(({ metadata }) => metadata.namespace === meshService.metadata.namespace)
+      .flatMap((held) => held.meshService ?? []);
+    const labels = own.map((pod) => pod.labels);
+    return rivalsOf(meshService, near, (one) => (one === meshService ? labels : [])).map((rival) => {
+      const [older, younger] = [meshService, rival].sort(olderFirst);
+      return { message: overlapMessage(older!, younger!) };
+    });
+  }
+
   async function planOf(held: HeldMeshService): Promise<Planned> {
     const { metadata, meshService, invalid } = held;
     const { namespace = '', name } = metadata;
@@ -96,6 +109,7 @@ export async function planner(kube: KubeClient, consul: Consul, clusterName: str
       ...(intent.problems ?? []),
       ...hostPortProblems(meshService, podSecurity),
       ...unreached(meshService),
+      ...overlaps(meshService, facts),
     ];
     const told = [...problems.map(({ message }) => message), ...doors.warnings];
     return { key, refusals: [], plan, policy: doors.change, problems: [...new Set(told)] };

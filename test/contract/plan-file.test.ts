@@ -125,6 +125,15 @@ describe('landbridge plan -f', function () {
       expect(JSON.stringify(one!.plan)).to.include('berlin').and.not.to.include('lab');
     });
 
+    it('warns of a MeshService that selects the pods of an older one', async () => {
+      const selector = { matchLabels: { app: 'of-two' } };
+      const both = ['of-two', 'of-two-again'].map((name) => meshService(name, { workloads: { pods: { selector } } }));
+      const [first, second] = await planned(both);
+      for (const one of [first!, second!])
+        expect(planText(one)).to.match(/! MeshServices of-two and of-two-again select the same pods/);
+      expect(planText((await planned([both[0]!]))[0]!)).not.to.contain('select the same pods');
+    });
+
     it('shows the NetworkPolicy that closes doors, and names what it cuts before it is there', async () => {
       const port = { port: 80, targetPort: 8080 };
       await kube.client.create(services, {
