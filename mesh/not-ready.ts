@@ -25,12 +25,15 @@ export function noInstance({ meshService, namespace, overlap, pods: found }: Int
   return `${REASONS.NoInstances.replace(/\.$/, ':')} ${looked.join(', and ')}.${uncalled}`;
 }
 
-/** The reason's sentence, and the trouble of the first pod by name that has one. */
-export function notReady({ pods }: Intent, reason: Reason): string {
-  const [first] = pods
-    .filter(({ trouble, terminating, finished }) => trouble !== undefined && !terminating && !finished)
+/** The reason's sentence, and the trouble of the first pod by name that has one. Where no pod has any, the first that is not ready. */
+export function notReady({ pods, namespace }: Intent, reason: Reason): string {
+  const live = pods
+    .filter(({ ready, terminating, finished }) => !ready && !terminating && !finished)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return first === undefined
-    ? REASONS[reason]
-    : `${REASONS[reason]} Pod ${first.name} does not start: ${first.trouble}.`;
+  const first = live.find(({ trouble }) => trouble !== undefined);
+  if (first !== undefined) return `${REASONS[reason]} Pod ${first.name} does not start: ${first.trouble}.`;
+  const [waiting] = live;
+  // During a rollout some pod is always on its way.
+  if (reason !== 'NoReadyInstances' || waiting === undefined) return REASONS[reason];
+  return `${REASONS[reason]} Pod ${waiting.name} is not ready: ${waiting.notReadyBecause}. A probe goes to the pod's address, so it fails where the app listens on 127.0.0.1 alone or on another port: kubectl -n ${namespace} describe pod ${waiting.name}`;
 }

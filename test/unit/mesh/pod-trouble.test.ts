@@ -107,6 +107,17 @@ describe('Ready', () => {
     );
   });
 
+  it('names a pod that is not ready and does not know why, where no other takes traffic', () => {
+    const because = 'containers with unready status: [app]';
+    const pods = [aPodFacts('web-1', { ready: false, notReadyBecause: because })];
+    expect(conditionOf('Ready', { pods })).to.equal(
+      "No instance takes traffic. Pod web-1 is not ready: containers with unready status: [app]. A probe goes to the pod's address, so it fails where the app listens on 127.0.0.1 alone or on another port: kubectl -n shop describe pod web-1",
+    );
+    expect(conditionOf('Ready', { pods: [...pods, aPodFacts('web-2', { ready: true })] })).to.equal(
+      'At least one instance takes traffic, and at least one does not.',
+    );
+  });
+
   it('says nothing of a pod that is on its way out', () => {
     expect(conditionOf('Ready', { pods: [{ ...stuck, terminating: true }] })).to.equal('No instance takes traffic.');
   });
