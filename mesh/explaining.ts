@@ -3,6 +3,10 @@ import type { Condition } from '../crds/kubernetes.ts';
 /** It says how the instances are, and not why. */
 const SUMMARY = 'Ready';
 
+/** Sentences in one line. A command at the end of one has no full stop, so that it can be pasted. */
+export const inOneLine = (messages: string[]): string =>
+  messages.reduce((line, next) => (line === '' ? next : `${line}${line.endsWith('.') ? '' : ';'} ${next}`), '');
+
 /**
  * The conditions that a person has to read: every condition that is False, then the summary `Ready`. Where Ready is not True and
  * no other condition is False, unknown conditions may be the cause. A sentence is given once. Empty when all is well. The choice

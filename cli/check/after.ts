@@ -5,7 +5,7 @@ import {
 } from '../../clients/kube/resources.ts';
 import { VERSION, type MeshService } from '../../crds/mesh-service.ts';
 import { REASONS, type ConditionType, type Reason } from '../../crds/reasons.ts';
-import { explaining } from '../../mesh/explaining.ts';
+import { explaining, inOneLine } from '../../mesh/explaining.ts';
 import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
 import { LABEL_MESH } from '../../mesh/names.ts';
 import { apiServerChecks } from './api-server.ts';
@@ -143,9 +143,7 @@ async function all({ kube }: Look, type: ConditionType): Promise<Verdict> {
       condition === undefined || !current
         ? 'the operator has not looked at it yet'
         : type === 'Ready'
-          ? explaining(status?.conditions ?? [])
-              .map(({ message }) => message)
-              .join(' ')
+          ? inOneLine(explaining(status?.conditions ?? []).map(({ message }) => message ?? ''))
           : condition.message || REASONS[condition.reason as Reason];
     return [`${metadata.namespace}/${metadata.name} (${because})`];
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Condition } from '../../../crds/kubernetes.ts';
-import { explaining } from '../../../mesh/explaining.ts';
+import { explaining, inOneLine } from '../../../mesh/explaining.ts';
 
 const condition = (type: string, status: Condition['status'], message = `${type} is ${status}`): Condition => ({
   ...{ type, status, message },
@@ -26,6 +26,13 @@ describe('explaining', () => {
     expect(told(condition('Ready', 'True'), condition('Accepted', 'False', 'Envoy refuses it.'))).to.deep.equal([
       'Envoy refuses it.',
     ]);
+  });
+
+  it('goes into one line in which a command at the end of a sentence can be found', () => {
+    expect(inOneLine(['Run: kubectl label', 'No instance.', 'Nothing.'])).to.equal(
+      'Run: kubectl label; No instance. Nothing.',
+    );
+    expect(inOneLine([])).to.equal('');
   });
 
   it('tells a sentence once that two conditions have', () => {
