@@ -213,7 +213,7 @@ function injectedVerdict(intent: Intent, seen: Seen): Verdict {
     return verdict(
       'False',
       'NamespaceNotEnabled',
-      `${REASONS.NamespaceNotEnabled} Run: kubectl label namespace ${intent.namespace} landbridge.dev/mesh=enabled`,
+      `${REASONS.NamespaceNotEnabled} Run: kubectl label namespace ${intent.namespace} landbridge.dev/mesh=enabled --overwrite`,
     );
   }
   if (seen.podsRefused !== undefined) return verdict('False', 'PodsRefused', seen.podsRefused);
