@@ -8,8 +8,8 @@ interface Named {
 }
 
 /**
- * The sentence for a MeshService, or any, that the namespace does not have: the namespace does not exist, or the name is in
- * others, or looks like one that is there. What the user may not list is left out.
+ * The sentence where the namespace does not have a MeshService: the namespace does not exist, or the name is in other
+ * namespaces, or a near name is there. Lists that the user has no right to are left out.
  */
 export async function nothingThere(
   kube: Pick<KubeClient, 'list' | 'namespace'>,

@@ -16,7 +16,7 @@ export const durationOrNone = (least: string, most: string) =>
 
 const SPELLED = '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$';
 
-/** A text that is no duration gets the same sentence. */
+/** Other texts get the same sentence. */
 const bounded = (rule: string, message: string) =>
   z
     .string()

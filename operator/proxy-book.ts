@@ -64,7 +64,7 @@ export interface ProxyBook {
     scope: string,
     of: { service: string; served: boolean; believes: (proxy: Proxy) => boolean },
   ): RefusingProxy[];
-  /** What is known of an earlier port says nothing of this one. */
+  /** Facts about an earlier port do not count. */
   silent(key: string, port: number | undefined): SilentApp | undefined;
 }
 
@@ -216,7 +216,7 @@ function appOf(
   const well = { ...counted, silentSinceMs: undefined, silent: undefined };
   if (!port) return well;
   const instance = proxy.name;
-  // What was counted so far was of the earlier port. A second look soon tells of this one.
+  // The counts so far are of the earlier port. A second look soon tells of this one.
   if (moved) return { ...counted, silentSinceMs: nowMs, silent: undefined };
   // The counters of a first look may be of long ago. A second look soon tells whether calls fail now.
   if (first && fails > 0) return { ...counted, silentSinceMs: nowMs, silent: undefined };

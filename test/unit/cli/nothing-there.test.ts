@@ -10,7 +10,7 @@ const HELD = ['shop/frontend', 'shop/add-svc', 'bank/ledger', 'park/ledger'].map
 });
 const SPACES = ['bank', 'default', 'park', 'shop'].map((name) => ({ metadata: { name } }));
 
-/** The sentence for a name in a namespace; `may`: what the user may list. */
+/** The sentence for a name in a namespace; `may`: the lists that the user has a right to. */
 const told = (namespace: string, name?: string, may: string[] = ['meshservices', 'namespaces']) =>
   nothingThere(
     {
