@@ -21,7 +21,7 @@ export async function askEnvoy(socketPath: string, timeoutMs: number): Promise<E
   const signal = AbortSignal.timeout(timeoutMs);
   const ready = await get(socketPath, '/ready', signal);
   const stats = await get(socketPath, `/stats?usedonly&filter=${encodeURIComponent(ASKED)}`, signal);
-  const connected = /^control_plane\.connected_state: 1$/m.test(stats.body);
+  const connected = hasStream(stats.body);
   let { updates } = readCounters(stats.body);
   if (updates.length > 0) {
     const times = await get(socketPath, `/stats?usedonly&filter=${encodeURIComponent(ACCEPTED)}`, signal);
@@ -32,7 +32,12 @@ export async function askEnvoy(socketPath: string, timeoutMs: number): Promise<E
   return { live: true, ports: portsOf(JSON.parse(body)), connected, updates };
 }
 
-const ASKED = '^control_plane\\.connected_state$|update_rejected$';
+const ASKED = '^control_plane\\.connected_state$|^cluster\\.consul\\.upstream_rq_pending_active$|update_rejected$';
+
+/** Envoy counts itself connected also while its stream waits for a connection, which never comes where a firewall drops it. */
+const hasStream = (stats: string): boolean =>
+  /^control_plane\.connected_state: 1$/m.test(stats) &&
+  !/^cluster\.consul\.upstream_rq_pending_active: [1-9]/m.test(stats);
 
 /** Its version, and that of its hot restart. */
 export async function askEnvoyVersion(socketPath: string, timeoutMs: number): Promise<EnvoyVersion | undefined> {
