@@ -203,6 +203,8 @@ function makeApi(parts: {
         runtimeDir: settings.runtimeDir,
         reach: () => member.reach(),
         clockProblem: () => member.clockProblem(),
+        beatProblem: () => member.status().bridge.problem,
+        address: member.status().address,
         tryPods: () => probeOnce((results) => member.probe(results)).then(({ results }) => results),
       }),
     async reload() {

@@ -6,6 +6,7 @@ import type { ProbeResult } from '../mesh/bridge-shapes.ts';
 import { ADMIN_SOCKET, instanceFolder } from './instance-id.ts';
 import type { InstanceStatus } from './instance-status.ts';
 import { messageOf } from './problem.ts';
+import { isLoopback, ownAddresses } from './proc-net.ts';
 import { tryUpstream } from './try-upstream.ts';
 import { takenPort } from './upstream-answer.ts';
 
@@ -32,17 +33,34 @@ export async function selfTest(options: {
   tryPods: () => Promise<ProbeResult[]>;
   /** The problem of this machine's clock. With a wrong clock calls fail that look well from here. */
   clockProblem: () => string | undefined;
+  /** Why the last beat was not taken: the bridge answers a test of a copy with the findings of the original. */
+  beatProblem: () => string | undefined;
+  /** Where this machine says that it is reached. */
+  address: string;
+  /** Default: those of its interfaces. */
+  own?: ReadonlySet<string>;
 }): Promise<Finding[]> {
-  const { instances, runtimeDir, reach, tryPods, clockProblem } = options;
-  const [inward, outward, pods] = await Promise.all([
-    fromMesh(instances, reach),
+  const { instances, runtimeDir, reach, tryPods, clockProblem, beatProblem, address, own = ownAddresses() } = options;
+  const [answer, outward, pods] = await Promise.all([
+    reach().catch((error: unknown) => messageOf(error)),
     Promise.all(instances.flatMap(toMesh)),
     // The other direction reports a bridge that does not answer.
     tryPods().catch(() => []),
   ]);
-  const clock = clockProblem();
-  const whole = clock === undefined || instances.length === 0 ? [] : [{ instance: '', ok: false, output: clock }];
-  return [...whole, ...inward, ...outward.map((finding) => withPods(finding, pods))];
+  const refused = beatProblem();
+  // A bridge that does not answer at all is in the findings of each instance.
+  const unheard =
+    refused === undefined || typeof answer === 'string'
+      ? undefined
+      : `the bridge does not take this machine: ${refused}`;
+  const whole = [clockProblem(), unheard, ...new Set(instances.map(withoutConsul))];
+  return [
+    ...whole.flatMap((output) =>
+      output === undefined || instances.length === 0 ? [] : [{ instance: '', ok: false, output }],
+    ),
+    ...fromMesh(instances, answer, strangeAddress(address, own)),
+    ...outward.map((finding) => withPods(finding, pods)),
+  ];
 
   function toMesh({ id, upstreams, envoy }: InstanceStatus): Promise<Finding>[] {
     const socket = join(instanceFolder(runtimeDir, id), ADMIN_SOCKET);
@@ -73,17 +91,32 @@ function withPods(finding: Finding, pods: ProbeResult[]): Finding {
   };
 }
 
-async function fromMesh(instances: InstanceStatus[], reach: () => Promise<ReachAnswer>): Promise<Finding[]> {
+/** Calls go on as Consul had it when it was heard last. */
+const withoutConsul = ({ envoy: { state, connected, problem } }: InstanceStatus): string | undefined =>
+  state === 'live' && !connected && problem !== undefined
+    ? `${problem}. Until then its Envoys go on with the configuration that they have`
+    : undefined;
+
+/** A machine behind a NAT has such an address too, so this is said only where no way leads to it. */
+function strangeAddress(address: string, own: ReadonlySet<string>): string | undefined {
+  if (own.has(address)) return undefined;
+  const shown = [...own].filter((one) => !isLoopback(one) && !one.startsWith('fe80:'));
+  return `no interface of this machine has ${address}, it has ${shown.join(', ') || 'none'}: unless a NAT leads here from there, run the line of a new invite without --address, or with the right one`;
+}
+
+function fromMesh(instances: InstanceStatus[], answer: ReachAnswer | string, strange: string | undefined): Finding[] {
   // A member that only calls others is called by nobody.
   const called = instances.filter(({ appPort }) => appPort !== 0);
-  if (called.length === 0) return [];
-  const answer = await reach().catch((error: unknown) => messageOf(error));
-  return called.map(({ id: instance }) => {
+  return called.map(({ id: instance, envoy }) => {
     if (typeof answer === 'string') return { instance, ok: false, output: `the bridge could not be asked: ${answer}` };
     const { ok, output } = answer.instances.find(({ id }) => id === instance) ?? {
       ok: false,
       output: 'the bridge has not got it in the mesh',
     };
-    return { instance, ok, output };
+    if (ok) return { instance, ok, output };
+    // No firewall is to blame while nothing listens behind it.
+    if (envoy.state !== 'live')
+      return { instance, ok, output: `its Envoy does not serve yet: ${envoy.problem ?? envoy.state}` };
+    return { instance, ok, output: strange === undefined ? output : `${output}; ${strange}` };
   });
 }
