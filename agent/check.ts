@@ -6,6 +6,7 @@ import type { LocalCheckSpec } from '../mesh/check-spec.ts';
 import { execCheck } from './check-exec.ts';
 import { grpcCheck } from './check-grpc.ts';
 import { codeOf, messageOf } from './problem.ts';
+import { listeningElsewhere, readSockets } from './proc-net.ts';
 import type { CheckResult } from './check-result.ts';
 
 /** Asks the app on 127.0.0.1 once. Never throws, and ends within `spec.timeoutMs`. */
@@ -14,16 +15,19 @@ export async function runCheck(spec: LocalCheckSpec, port: number): Promise<Chec
   const signal = AbortSignal.timeout(timeoutMs);
   switch (spec.type) {
     case 'http':
-      return httpCheck(spec.path, port, signal, timeoutMs);
+      return placed(await httpCheck(spec.path, port, signal, timeoutMs), port);
     case 'tcp':
-      return tcpCheck(port, signal, timeoutMs);
+      return placed(await tcpCheck(port, signal, timeoutMs), port);
     case 'exec':
       return listensToo(await execCheck(spec.command, port, signal, timeoutMs), port, signal, timeoutMs);
     case 'grpc':
-      return grpcCheck(spec.service, port, signal).catch((error: Error) => ({
-        ok: false,
-        output: `gRPC health 127.0.0.1:${port}: ${why(error, timeoutMs)}`,
-      }));
+      return placed(
+        await grpcCheck(spec.service, port, signal).catch((error: Error) => ({
+          ok: false,
+          output: `gRPC health 127.0.0.1:${port}: ${why(error, timeoutMs)}`,
+        })),
+        port,
+      );
   }
 }
 
@@ -35,9 +39,23 @@ async function listensToo(
   timeoutMs: number,
 ): Promise<CheckResult> {
   if (!result.ok) return result;
-  const connected = await tcpCheck(port, signal, timeoutMs);
-  return connected.ok ? result : { ok: false, output: `the command passes, but ${connected.output}: ${WHAT_TO_DO}` };
+  const connected = await placed(await tcpCheck(port, signal, timeoutMs), port);
+  if (connected.ok) return result;
+  const advice = connected.output.endsWith(REFUSED) ? `: ${WHAT_TO_DO}` : '';
+  return { ok: false, output: `the command passes, but ${connected.output}${advice}` };
 }
+
+/** Names the addresses on which an app listens that 127.0.0.1 does not reach: such an app looks well to its owner. */
+async function placed(result: CheckResult, port: number): Promise<CheckResult> {
+  if (result.ok || !result.output.endsWith(REFUSED)) return result;
+  const elsewhere = listeningElsewhere(await readSockets(), port);
+  if (elsewhere.length === 0) return result;
+  const where = `${elsewhere.slice(0, MAX_NAMED).join(', ')}, and the sidecar calls 127.0.0.1`;
+  return { ok: false, output: `${result.output}: an app listens on ${where}: let it listen on 127.0.0.1 or 0.0.0.0` };
+}
+
+const MAX_NAMED = 4;
+const REFUSED = 'connection refused';
 
 const WHAT_TO_DO = 'give the port that the app listens on, or have it listen on 127.0.0.1 or 0.0.0.0';
 
@@ -73,6 +91,6 @@ function tcpCheck(port: number, signal: AbortSignal, timeoutMs: number): Promise
 
 function why(error: Error, timeoutMs: number): string {
   if (error.name === 'AbortError' || error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
-  if (codeOf(error) === 'ECONNREFUSED') return 'connection refused';
+  if (codeOf(error) === 'ECONNREFUSED') return REFUSED;
   return messageOf(error);
 }

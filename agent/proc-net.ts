@@ -63,6 +63,13 @@ export function listeningOn(sockets: readonly TcpSocket[], port: number): Listen
   return { any: here.length > 0, beyond: [...new Set(beyond)].sort() };
 }
 
+/** `address:port` of listeners that what is sent to 127.0.0.1 does not reach; none while one of them does. */
+export function listeningElsewhere(sockets: readonly TcpSocket[], port: number): string[] {
+  const here = sockets.filter((socket) => socket.state === LISTENS && socket.port === port);
+  if (here.some(({ address }) => address === '127.0.0.1' || address === '0.0.0.0')) return [];
+  return [...new Set(here.map(({ address }) => written(address, port)))].sort();
+}
+
 /** Addresses that hold a connection to the port, without the machine's own. */
 export function callersOf(sockets: readonly TcpSocket[], port: number, own: ReadonlySet<string>): string[] {
   const found = sockets

@@ -128,4 +128,21 @@ describe('a check of an app', () => {
     expect(await runCheck(tcp, free)).to.deep.equal({ ok: false, output: `TCP 127.0.0.1:${free}: connection refused` });
     expect((await runCheck(http('/'), free)).output).to.equal(`GET 127.0.0.1:${free}/: connection refused`);
   });
+
+  for (const [kind, spec] of [
+    ['TCP', tcp],
+    ['HTTP', http('/')],
+    ['a program', checkSpec.parse({ type: 'exec', command: ['/bin/true'] })],
+  ] as const)
+    it(`by ${kind} names the address of an app that listens, and not where its sidecar calls it`, async () => {
+      const app = createTcpServer();
+      await new Promise<void>((resolve) => app.listen(0, '127.0.0.2', resolve));
+      const { port: there } = app.address() as { port: number };
+      const { output } = await runCheck(spec, there);
+      await new Promise((resolve) => app.close(resolve));
+      expect(output).to.match(/connection refused: an app listens on /);
+      expect(output.replace(/.*an app/, 'an app')).to.equal(
+        `an app listens on 127.0.0.2:${there}, and the sidecar calls 127.0.0.1: let it listen on 127.0.0.1 or 0.0.0.0`,
+      );
+    });
 });
