@@ -15,11 +15,23 @@ export async function runCheck(spec: LocalCheckSpec, port: number): Promise<Chec
   const signal = AbortSignal.timeout(timeoutMs);
   switch (spec.type) {
     case 'http':
-      return placed(await httpCheck(spec.path, port, signal, timeoutMs), port);
+      return spec.port === undefined || spec.port === port
+        ? placed(await httpCheck(spec.path, port, signal, timeoutMs), port)
+        : listensToo(
+            await placed(await httpCheck(spec.path, spec.port, signal, timeoutMs), spec.port),
+            { port, what: `port ${spec.port} is well` },
+            signal,
+            timeoutMs,
+          );
     case 'tcp':
       return placed(await tcpCheck(port, signal, timeoutMs), port);
     case 'exec':
-      return listensToo(await execCheck(spec.command, port, signal, timeoutMs), port, signal, timeoutMs);
+      return listensToo(
+        await execCheck(spec.command, port, signal, timeoutMs),
+        { port, what: 'the command passes' },
+        signal,
+        timeoutMs,
+      );
     case 'grpc':
       return placed(
         await grpcCheck(spec.service, port, signal).catch((error: Error) => ({
@@ -31,10 +43,10 @@ export async function runCheck(spec: LocalCheckSpec, port: number): Promise<Chec
   }
 }
 
-/** A command may pass while nobody is where the sidecar passes calls on; the other checks go there themselves. */
+/** A command or another port may be well while nobody is where the sidecar passes calls on; the other checks go there themselves. */
 async function listensToo(
   result: CheckResult,
-  port: number,
+  { port, what }: { port: number; what: string },
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<CheckResult> {
@@ -42,7 +54,7 @@ async function listensToo(
   const connected = await placed(await tcpCheck(port, signal, timeoutMs), port);
   if (connected.ok) return result;
   const advice = connected.output.endsWith(REFUSED) ? `: ${WHAT_TO_DO}` : '';
-  return { ok: false, output: `the command passes, but ${connected.output}${advice}` };
+  return { ok: false, output: `${what}, but ${connected.output}${advice}` };
 }
 
 /** Names the addresses on which an app listens that 127.0.0.1 does not reach: such an app looks well to its owner. */

@@ -11,6 +11,8 @@ const http = z.strictObject({
   path: z.string().max(1024).startsWith('/').default('/'),
   ...everyMs,
 });
+/** Where a health port of its own answers, as of a Spring actuator. Then the app's port must take a connection as well. */
+const localHttp = http.extend({ port: z.int().min(1).max(65_535).optional() });
 const tcp = z.strictObject({ type: z.literal('tcp'), ...everyMs });
 const grpc = z.strictObject({
   type: z.literal('grpc'),
@@ -33,6 +35,6 @@ const exec = z.strictObject({
 export const checkSpec = z.discriminatedUnion('type', [http, tcp, grpc]);
 export type CheckSpec = z.output<typeof checkSpec>;
 
-/** On a machine also `exec`, run as the agent's user: exit code 0 passes. Never taken from the network. */
-export const localCheckSpec = z.discriminatedUnion('type', [http, tcp, grpc, exec]);
+/** On a machine also `exec`, run as the agent's user (exit code 0 passes), and HTTP at another port. Never taken from the network. */
+export const localCheckSpec = z.discriminatedUnion('type', [localHttp, tcp, grpc, exec]);
 export type LocalCheckSpec = z.output<typeof localCheckSpec>;

@@ -20,7 +20,7 @@ export const withInstanceFlags = (command: Command): Command =>
       collect,
       [],
     )
-    .option('--check <check>', 'tcp, http:PATH, grpc[:SERVICE] or exec:COMMAND; default: tcp')
+    .option('--check <check>', 'tcp, http:PATH, http:PORT/PATH, grpc[:SERVICE] or exec:COMMAND; default: tcp')
     .option('--version <version>', 'version of the app, for traffic splitting')
     .option('--zone <zone>', 'where this machine stands, for traffic by zone')
     .option('--host-name <name>', 'name of this machine in the mesh; default: its host name')

@@ -145,4 +145,21 @@ describe('a check of an app', () => {
         `an app listens on 127.0.0.2:${there}, and the sidecar calls 127.0.0.1: let it listen on 127.0.0.1 or 0.0.0.0`,
       );
     });
+
+  it('by HTTP asks a health port of its own, and then wants a connection at the port of the app', async () => {
+    answer = 200;
+    const at = (path: string) => checkSpec.parse({ type: 'http', path, port, timeoutMs: 1000 });
+    expect(await runCheck(at('/'), silentPort)).to.deep.equal({ ok: true, output: `GET 127.0.0.1:${port}/: 200 OK` });
+    const closed = createTcpServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const free = (closed.address() as { port: number }).port;
+    await new Promise((resolve) => closed.close(resolve));
+    const unheard = await runCheck(at('/'), free);
+    expect(unheard.ok).to.equal(false);
+    expect(unheard.output).to.match(
+      new RegExp(`^port ${port} is well, but TCP 127\\.0\\.0\\.1:${free}: connection refused: give the port`),
+    );
+    answer = 503;
+    expect((await runCheck(at('/'), silentPort)).output).to.match(new RegExp(`^GET 127.0.0.1:${port}/: 503`));
+  });
 });
