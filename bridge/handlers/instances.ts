@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { InstanceRow, InstancesAnswer, instancesQuery } from '../../mesh/bridge-api.ts';
-import { doubtIn } from '../../mesh/call-doubt.ts';
+import { doubtIn, skewProblem } from '../../mesh/call-doubt.ts';
 import { inParallel } from '../../clients/consul/in-parallel.ts';
 import { doorNote } from '../../mesh/doors/machine-doors.ts';
 import { ownerOfFound } from '../../mesh/adoption.ts';
@@ -53,14 +53,16 @@ function vmRows(bridge: Pick<Bridge, Parts>, host: Host): InstanceRow[] {
       silentMs,
       owner: host.owner,
       since: host.held?.record.joinedAt,
-      note: rivalNote(bridge, host) ?? noteOf(bridge, service.Service, host.site) ?? doubtIn(checks[0]?.Output ?? ''),
+      note: noteOf(bridge, host, service.Service) ?? doubtIn(checks[0]?.Output ?? ''),
       door: doorOf(bridge, host, service),
     }));
 }
 
-function noteOf(bridge: Pick<Bridge, Parts>, service: string, site: string): string | undefined {
-  const admission = admit(bridge.meshServices, service, site);
-  return admission.kind === 'orphaned' ? admission.message : undefined;
+/** The output of an instance that is down has its own reason, so the clock is named beside it. */
+function noteOf(bridge: Pick<Bridge, Parts>, host: Host, service: string): string | undefined {
+  const admission = admit(bridge.meshServices, service, host.site);
+  const orphaned = admission.kind === 'orphaned' ? admission.message : undefined;
+  return rivalNote(bridge, host) ?? orphaned ?? skewProblem(`the clock of ${host.host}`, host.skewMs);
 }
 
 /** undefined: it is as its MeshService wants it, or the machine has not told (an earlier agent does not). */

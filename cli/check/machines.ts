@@ -39,9 +39,9 @@ export function machinesVerdict({ instances, brakes }: InstancesAnswer, leaseMs:
   return all.length === 0 ? ok(`${instances.length} instances`) : warning(all.join('; '));
 }
 
-function doubtOf({ health, output, silentMs }: InstanceRow, leaseMs: number): string | undefined {
-  if (health === 'critical') return output.split('\n')[0] || 'critical';
+function doubtOf({ health, output, silentMs, note }: InstanceRow, leaseMs: number): string | undefined {
+  if (health === 'critical') return [output.split('\n')[0] || 'critical', note ?? []].flat().join('; ');
   if (silentMs !== undefined && silentMs > (leaseMs * 2) / 3) return `silent for ${(silentMs / 1000).toFixed(1)} s`;
   const doubt = doubtIn(output);
-  return doubt && `calls may fail: ${doubt}`;
+  return doubt === undefined ? note : `calls may fail: ${doubt}`;
 }

@@ -62,5 +62,5 @@ const cells = (row: InstanceRow): string[] => [
   `${row.address.includes(':') ? `[${row.address}]` : row.address}${row.port === 0 ? '' : `:${row.port}`}`,
   row.health,
   row.silentMs === undefined ? '-' : `${(row.silentMs / 1000).toFixed(1)}s`,
-  row.health === 'passing' ? (row.note ?? '') : row.output.split('\n')[0]!,
+  [row.health === 'passing' ? [] : row.output.split('\n')[0]!, row.note ?? []].flat().join('; '),
 ];

@@ -93,10 +93,8 @@ export function reasonContract(another: (options: BridgeOptions) => Promise<Brid
       limits: () => ({ connectMs: 5000, answerMs: 5000 }),
       now: () => bridge.clock.now() + aheadMs,
     });
-    const beat = () =>
-      client.post('/v1/beat', {
-        ...{ address: ADDRESS, instances: [anInstance('web', 'vm1')], wantTokens: [], run: RUN },
-      });
+    const beat = (instance = anInstance('web', 'vm1')) =>
+      client.post('/v1/beat', { ...{ address: ADDRESS, instances: [instance], wantTokens: [], run: RUN } });
     try {
       await beat();
       const said = /^calls may fail: the clock of vm1 is 720[01] s behind the bridge's: .*timedatectl/;
@@ -105,6 +103,12 @@ export function reasonContract(another: (options: BridgeOptions) => Promise<Brid
       aheadMs -= 1500;
       const requests = await bridge.requestsOf(beat);
       expect(requests.filter((request) => request.startsWith('PUT /txn'))).to.deep.equal([]);
+      await beat(anInstance('web', 'vm1', { health: 'critical', output: 'connection refused' }));
+      expect(await row(), 'a clock is named beside the reason of an instance that is down').to.include({
+        output: 'connection refused',
+        note: (await row()).note?.match(/^the clock of vm1 is 720\d s behind .*/)?.[0],
+      });
+      expect((await row()).note).to.not.equal(undefined);
       aheadMs = 0;
       await beat();
       expect((await health())?.output).to.equal('GET / answered 200');

@@ -93,6 +93,7 @@ describe('the commands of an admin', () => {
           address: 'fd00::5',
           health: 'critical',
           output: 'lease lost\nmore',
+          note: 'a copy claims to be vm1',
           silentMs: 61_000,
         },
         { ...vm, id: 'ledger', platform: 'external', host: 'ledger', health: 'passing', output: '200' },
@@ -104,7 +105,7 @@ describe('the commands of an admin', () => {
     expect(text.split('\n').map((line) => line.split(/ {2,}/))).to.deep.equal([
       ['INSTANCE', 'SERVICE', 'SITE', 'HOST', 'ADDRESS', 'HEALTH', 'SILENT', 'WHY'],
       ['web-vm1-8080', 'web', 'rack-1', 'vm1', '10.0.0.5:8080', 'passing', '1.2s'],
-      ['web-vm1-0', 'web', 'rack-1', 'vm1', '[fd00::5]', 'critical', '61.0s', 'lease lost'],
+      ['web-vm1-0', 'web', 'rack-1', 'vm1', '[fd00::5]', 'critical', '61.0s', 'lease lost; a copy claims to be vm1'],
       ['ledger', 'web', 'rack-1', 'ledger', '10.0.0.5:8080', 'passing', '-'],
       [
         'site rack-1: the mass-loss brake keeps 2 silent hosts up (vm1, vm2): has the bridge lost its network to them? If they are dead: landbridge vm release --site rack-1',

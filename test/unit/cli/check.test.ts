@@ -144,6 +144,12 @@ describe('landbridge check', () => {
     expect(all(one('a', 'passing', 0, 'calls may fail: 10.0.0.9:21000: no answer'))).to.deep.equal(
       warning('a on a (calls may fail: 10.0.0.9:21000: no answer)'),
     );
+    expect(all({ ...one('a', 'passing', 0), note: 'a copy at 10.0.0.9 claims to be a' })).to.deep.equal(
+      warning('a on a (a copy at 10.0.0.9 claims to be a)'),
+    );
+    expect(all({ ...one('a', 'critical', 0, 'no answer'), note: 'the clock of a is 300 s behind' })).to.deep.equal(
+      warning('a on a (no answer; the clock of a is 300 s behind)'),
+    );
     expect(machinesVerdict({ instances: [], brakes: [{ site: 'r1', held: ['x', 'y'] }] }, 6000).detail).to.contain(
       'keeps x, y up',
     );
