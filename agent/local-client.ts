@@ -18,6 +18,11 @@ export interface LocalClient {
   stop(): Promise<void>;
 }
 
+/** After a reboot without the unit enabled nothing else is wrong, so the line that mends this comes first. */
+const NOT_RUNNING =
+  'The agent is not running on this machine: systemctl enable --now landbridge-agent starts it, now and at each boot. ' +
+  'If it ends again, journalctl -u landbridge-agent says why. Without systemd: landbridge agent run.';
+
 /** One instance after the other. */
 const UPGRADE_MS = 120_000;
 
@@ -64,7 +69,7 @@ function sentence(error: Error, socketPath: string): string {
   switch (codeOf(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':
-      return 'The agent is not running on this machine: systemctl status landbridge-agent tells why, landbridge agent run starts it by hand.';
+      return NOT_RUNNING;
     case 'EACCES':
       return `You may not use ${socketPath}: be root, or in the group landbridge.`;
     default:
