@@ -142,6 +142,10 @@ export type InstanceRow = z.output<typeof instanceRow>;
 export const instancesAnswer = z.strictObject({
   instances: z.array(instanceRow),
   brakes: z.array(z.strictObject({ site: z.string(), held: z.array(z.string()) })),
+  /** Services that machines have joined, and that no MeshService admits at their site any longer. */
+  notAdmitted: z
+    .array(z.strictObject({ site: z.string(), host: z.string(), service: z.string(), message: z.string() }))
+    .optional(),
   /** Sites whose brake an operator has released. */
   released: z.array(z.strictObject({ site: z.string(), forMs: milliseconds })).optional(),
 });

@@ -31,8 +31,22 @@ export async function instances({
   return {
     instances: rows.sort((a, b) => (order(a) < order(b) ? -1 : 1)),
     brakes: bridge.leases.brakes(),
+    notAdmitted: bridge.hosts.all().flatMap((host) => notAdmitted(bridge, host)),
     released: bridge.leases.released(),
   };
+}
+
+/** Consul has no instance of such a service, so nothing else shows that a machine asks for it. */
+function notAdmitted(
+  bridge: Pick<Bridge, Parts>,
+  { site, host, held, lease }: Host,
+): NonNullable<InstancesAnswer['notAdmitted']> {
+  // A machine that is gone asks for nothing.
+  if (lease.down) return [];
+  return (held?.record.services ?? []).flatMap((service) => {
+    const admission = admit(bridge.meshServices, service, site);
+    return admission.kind === 'refused' ? [{ site, host, service, message: admission.message }] : [];
+  });
 }
 
 function vmRows(bridge: Pick<Bridge, Parts>, host: Host): InstanceRow[] {

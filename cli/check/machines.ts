@@ -29,15 +29,18 @@ export function doorsOfMachines({ instances }: Pick<InstancesAnswer, 'instances'
 }
 
 /** In doubt is what has missed a beat (three fit in a lease), is critical, cannot be called, or is kept up by the brake alone. */
-export function machinesVerdict({ instances, brakes }: InstancesAnswer, leaseMs: number): Verdict {
+export function machinesVerdict({ instances, brakes, notAdmitted }: InstancesAnswer, leaseMs: number): Verdict {
   const braked = brakes.map(({ site, held }) => `site ${site}: the mass-loss brake keeps ${held.join(', ')} up`);
   const doubtful = instances.flatMap((row) => {
     const why = doubtOf(row, leaseMs);
     return why === undefined ? [] : [`${row.id} on ${row.host} (${why})`];
   });
-  const all = [...braked, ...doubtful];
+  const all = [...braked, ...doubtful, ...(notAdmitted ?? []).map(keptOut)];
   return all.length === 0 ? ok(`${instances.length} instances`) : warning(all.join('; '));
 }
+
+export const keptOut = ({ host, service, message }: NonNullable<InstancesAnswer['notAdmitted']>[number]): string =>
+  `${host} has joined ${service} and is kept out: ${message}`;
 
 function doubtOf({ health, output, silentMs, note }: InstanceRow, leaseMs: number): string | undefined {
   if (health === 'critical') return [output.split('\n')[0] || 'critical', note ?? []].flat().join('; ');

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
+import { keptOut } from '../check/machines.ts';
 import { type Format, outputOption, print } from '../output.ts';
 import { table } from '../table.ts';
 
@@ -29,7 +30,10 @@ export function vmListCommand(): Command {
 const HEADER = ['INSTANCE', 'SERVICE', 'SITE', 'HOST', 'ADDRESS', 'HEALTH', 'SILENT', 'WHY'];
 
 /** `nowMs`: with owner and age. */
-export function listText({ instances, brakes, released = [] }: InstancesAnswer, nowMs?: number): string {
+export function listText(
+  { instances, brakes, released = [], notAdmitted = [] }: InstancesAnswer,
+  nowMs?: number,
+): string {
   const held = brakes.map(
     ({ site, held }) =>
       `site ${site}: the mass-loss brake keeps ${held.length} silent hosts up (${held.join(', ')}): has the bridge lost its network to them? If they are dead: landbridge vm release --site ${site}\n`,
@@ -38,11 +42,13 @@ export function listText({ instances, brakes, released = [] }: InstancesAnswer, 
     ({ site, forMs }) => `site ${site}: the mass-loss brake is released for ${Math.ceil(forMs / 1000)} s more\n`,
   );
   const doors = instances.flatMap(({ id, door }) => (door === undefined ? [] : [`${id}: ${door}\n`]));
-  if (instances.length === 0) return `no instances: landbridge vm invite SERVICE --site SITE makes an invite\n`;
+  const out = notAdmitted.map((one) => `${keptOut(one)}\n`);
+  if (instances.length === 0)
+    return `no instances: landbridge vm invite SERVICE --site SITE makes an invite\n${out.join('')}`;
   const more = (row: InstanceRow): string[] => (nowMs === undefined ? [] : [row.owner ?? '-', ageOf(row, nowMs)]);
   const header = nowMs === undefined ? HEADER : [...HEADER.slice(0, -1), 'OWNER', 'AGE', 'WHY'];
   const rows = instances.map((row) => [...cells(row).slice(0, -1), ...more(row), cells(row).at(-1)!]);
-  return table(header, rows) + [...held, ...free, ...doors].join('');
+  return table(header, rows) + [...held, ...free, ...out, ...doors].join('');
 }
 
 /** In its largest unit, as kubectl prints ages. */

@@ -227,6 +227,10 @@ export function hostContract(
     const reply = await vm.beat([anInstance('web', 'vm1')]);
     expect(reply.body.services).to.deep.equal([]);
     expect(reply.body.refused[0].message).to.include('add "rack-1" to spec.workloads.external.sites');
+    const listed = await bridge.ask<InstancesAnswer>('GET', '/v1/instances');
+    expect(listed.notAdmitted).to.deep.equal([
+      { site: SITE, host: 'vm1', service: 'web', message: reply.body.refused[0].message },
+    ]);
     expect(await node('vm1')).to.equal(undefined);
     bridge.meshServices.list[0]!.sites = [SITE];
     await vm.beat([anInstance('web', 'vm1')]);

@@ -113,5 +113,9 @@ describe('the commands of an admin', () => {
       [''],
     ]);
     expect(listText({ instances: [], brakes: [] })).to.include('landbridge vm invite');
+    const notAdmitted = [{ site: 'rack-1', host: 'vm1', service: 'web', message: 'add "rack-1" to the sites' }];
+    expect(listText({ instances: [], brakes: [], notAdmitted })).to.match(
+      /\nvm1 has joined web and is kept out: add "rack-1" to the sites\n$/,
+    );
   });
 });

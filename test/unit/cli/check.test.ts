@@ -150,6 +150,11 @@ describe('landbridge check', () => {
     expect(all({ ...one('a', 'critical', 0, 'no answer'), note: 'the clock of a is 300 s behind' })).to.deep.equal(
       warning('a on a (no answer; the clock of a is 300 s behind)'),
     );
+    const message = 'MeshService shop/web does not admit instances from site "r1": add "r1"';
+    const notAdmitted = [{ site: 'r1', host: 'vm1', service: 'web', message }];
+    expect(machinesVerdict({ instances: [], brakes: [], notAdmitted }, 6000)).to.deep.equal(
+      warning(`vm1 has joined web and is kept out: ${message}`),
+    );
     expect(machinesVerdict({ instances: [], brakes: [{ site: 'r1', held: ['x', 'y'] }] }, 6000).detail).to.contain(
       'keeps x, y up',
     );
