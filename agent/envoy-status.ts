@@ -35,9 +35,12 @@ export const OFF = {
 
 const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|unauthenticated|stream.* closed/i;
 
+/** Another number each second would be told to the bridge, and to the person who waits, each second. */
+const SINCE = / since \d+s ago(?=:)/;
+
 /** Envoy's lines start with `[time][thread][level][component] [file:line] `. */
 const withoutPrefix = (line: string): string => line.replace(/^(?:\[[^\]]*\]\s*)+/, '').slice(0, 500);
 
 /** The complaint in a line of its log; undefined without one. */
 export const complaintIn = (line: string): string | undefined =>
-  COMPLAINT.test(line) ? withoutPrefix(line) : undefined;
+  COMPLAINT.test(line) ? withoutPrefix(line).replace(SINCE, '') : undefined;
