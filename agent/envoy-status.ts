@@ -35,7 +35,7 @@ export const OFF = {
 
 const COMPLAINT = /\[(?:critical|error)\]|rejected|cannot bind|permissiondenied|unauthenticated|stream.* closed/i;
 
-/** Another number each second would be told to the bridge, and to the person who waits, each second. */
+/** With this number the sentence would be news to the bridge and to `vm join` each second. */
 const SINCE = / since \d+s ago(?=:)/;
 
 /** Envoy's lines start with `[time][thread][level][component] [file:line] `. */

@@ -91,7 +91,7 @@ function withPods(finding: Finding, pods: ProbeResult[]): Finding {
   };
 }
 
-/** Calls go on as Consul had it when it was heard last. */
+/** Such an Envoy keeps its last configuration, so calls can pass. */
 const withoutConsul = ({ envoy: { state, connected, problem } }: InstanceStatus): string | undefined =>
   state === 'live' && !connected && problem !== undefined
     ? `${problem}. Until then its Envoys go on with the configuration that they have`

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { complaintIn } from '../../../agent/envoy-status.ts';
 
 describe('the complaint in a line of an Envoy', () => {
-  it('is the same from second to second while Consul stays away, so that nobody is told each second', () => {
+  it('does not change from second to second while Consul stays away', () => {
     const line = (seconds: number): string =>
       `[2026-11-30 20:42:16.220][14035][warning][config] [./source/grpc_stream.h:227] DeltaAggregatedResources gRPC config stream to consul closed since ${seconds}s ago: 14, connection timeout`;
     expect(complaintIn(line(2))).to.equal(
