@@ -4,6 +4,7 @@ import { isTooOld, skewVerdict } from '../../../cli/check/api-server.ts';
 import { type Check, type Finding, exitCodeOf, failed, ok, runChecks, warning } from '../../../cli/check/check.ts';
 import { certificateDays } from '../../../cli/check/days-left.ts';
 import type { Look } from '../../../cli/check/look.ts';
+import type { InstanceRow } from '../../../mesh/bridge-api.ts';
 import { doorsOfMachines, machinesVerdict } from '../../../cli/check/machines.ts';
 import { resolversVerdict } from '../../../cli/check/names.ts';
 import { createAuthority } from '../../../clients/pki/authority.ts';
@@ -135,7 +136,7 @@ describe('landbridge check', () => {
       output,
       silentMs,
     });
-    const all = (...instances: ReturnType<typeof one>[]) => machinesVerdict({ instances, brakes: [] }, 6000);
+    const all = (...instances: InstanceRow[]) => machinesVerdict({ instances, brakes: [] }, 6000);
     expect(all(one('a', 'passing', 2000), one('b', 'passing', 4000))).to.deep.equal(ok('2 instances'));
     expect(all(one('a', 'passing', 4100))).to.deep.equal(warning('a on a (silent for 4.1 s)'));
     expect(all(one('a', 'critical', 0, 'GET / answered 500\nmore'))).to.deep.equal(
