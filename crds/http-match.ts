@@ -75,7 +75,10 @@ export const headerMatch = z
     prefix: text.optional(),
     suffix: text.optional(),
     regex: expression.optional().describe('RE2 expression that matches the whole value.'),
-    invert: z.boolean().optional().describe('Turns the match round. Default: false.'),
+    invert: z
+      .boolean()
+      .optional()
+      .describe('Turns the match round. A request without the header is taken by present alone then. Default: false.'),
   })
   .meta({ 'x-kubernetes-validations': [ONE_OF(['present', 'exact', 'prefix', 'suffix', 'regex'], 'a header match')] });
 
