@@ -3,6 +3,7 @@ import { ACCESS_RULES, access } from './access.ts';
 import { mutualTLS, plaintextPorts } from './doors.ts';
 import { exposeSettings } from './expose.ts';
 import type { Condition, ObjectMeta } from './kubernetes.ts';
+import { labelSelector } from './label-selector.ts';
 import { proxySettings } from './proxy.ts';
 import { TRAFFIC_RULES } from './traffic-rules.ts';
 import { traffic } from './traffic.ts';
@@ -30,23 +31,6 @@ const name = z
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 
 const portNumber = z.int().min(1).max(65535);
-
-const labelSelector = z
-  .strictObject({
-    matchLabels: z.record(z.string().max(317), z.string().max(63)).optional(),
-    matchExpressions: z
-      .array(
-        z.strictObject({
-          key: z.string().min(1).max(317),
-          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-          values: z.array(z.string().max(63)).max(64).optional(),
-        }),
-      )
-      .max(16)
-      .optional()
-      .meta({ 'x-kubernetes-list-type': 'atomic' }),
-  })
-  .describe('Kubernetes label selector. All of its requirements must hold.');
 
 const upstream = z.strictObject({
   service: name.describe('Consul name of the service to call.'),

@@ -23,6 +23,7 @@ import { eventually } from '../support/eventually.ts';
 import { chart, named } from '../unit/charts/objects.ts';
 import { type RealKube, startApiServer } from '../support/real-kube.ts';
 
+import { REFUSED_SELECTORS, TAKEN_SELECTORS } from './refused-selectors.ts';
 import { REFUSED_BY_OPERATOR, REFUSED_BY_SCHEMA } from './refused-traffic.ts';
 
 const SAMPLES = new URL('../../crds/samples/', import.meta.url);
@@ -245,7 +246,7 @@ describe('a MeshService on the real API server', function () {
     );
   });
 
-  for (const [what, spec, words] of [...BAD, ...REFUSED_BY_SCHEMA, ...REFUSED_BY_OPERATOR]) {
+  for (const [what, spec, words] of [...BAD, ...REFUSED_BY_SCHEMA, ...REFUSED_SELECTORS, ...REFUSED_BY_OPERATOR]) {
     it(`is refused with ${what}`, async () => {
       const refusal = await create('bad', spec).then(
         () => expect.fail('it was taken'),
@@ -254,6 +255,13 @@ describe('a MeshService on the real API server', function () {
       expect(refusal).to.match(words);
     });
   }
+
+  for (const [at, selector] of TAKEN_SELECTORS.entries())
+    it(`is taken with a selector that Kubernetes takes: ${JSON.stringify(selector).slice(0, 80)}`, async () => {
+      const name = `selects-${at}`;
+      await create(name, { ...good, workloads: { pods: { selector } } });
+      await kube.client.delete(meshServices, name, 'shop');
+    });
 
   it('is refused in a plan with the same words, and nothing is stored', async () => {
     const object = (name: string, spec: object): KubeObject =>
