@@ -57,7 +57,7 @@ export const isShaped = (kind: string, object: unknown): boolean =>
     ? pod.safeParse(object).success
     : z.looseObject({ metadata: z.looseObject({ name: z.string() }) }).safeParse(object).success;
 
-/** A sentence about the first field of a pod that is not what every API server gives it; undefined: there is none. */
+/** A sentence about the first field of a pod that is not what every API server gives it; undefined: each field is right. */
 export function podProblem(object: unknown): string | undefined {
   const issue = pod.safeParse(object).error?.issues[0];
   if (issue === undefined) return undefined;

@@ -43,7 +43,7 @@ const variable = (container: Container, name: string): string | undefined =>
 
 /**
  * The operations that take an earlier injection out of a pod, from the last place of each list to the first. Empty for other pods.
- * Each removal copies its list, so no more is taken out than one injection leaves: one sidecar with its volume, and in each
+ * Each removal copies its list, so the most that goes is the work of one injection: one sidecar with its volume, and in each
  * container one port and a variable an upstream. A pod with two sidecars has one name twice, and the API server refuses that.
  */
 export function leftoverOperations({ metadata, spec }: Pod): Operation[] {

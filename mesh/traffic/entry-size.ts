@@ -3,7 +3,7 @@ import { configEntries } from './entries.ts';
 import type { TrafficProblem } from './problem.ts';
 
 /**
- * Consul's servers keep all entries in memory, and each sidecar those that concern it: 5.8 MB of rules took an Envoy 670 MB
+ * Consul's servers keep all entries in memory, and each sidecar the entries of its services: 5.8 MB of rules took an Envoy 670 MB
  * and 18 s, in which its former rules were in force. Raft, too, advises at most 512 KiB for one write.
  */
 export const MAX_ENTRIES_LENGTH = 512 * 1024;
