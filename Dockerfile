@@ -5,7 +5,7 @@
 # makes all of it with BuildKit, with the list of what is in it (CycloneDX) beside the program. After `npm run build`,
 # `docker build --target prebuilt .` takes the program from dist/, as the lab does. The base needs libc and libstdc++.
 ARG BASE_IMAGE=debian:bookworm-slim
-ARG NODE_IMAGE=node:20-bookworm-slim
+ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS node
 

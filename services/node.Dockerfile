@@ -5,7 +5,7 @@
 # makes all of it; `--target prebuilt` takes program and Node from a context that services/build.ts made.
 # The base needs libc and libstdc++.
 ARG BASE_IMAGE=debian:bookworm-slim
-ARG NODE_IMAGE=node:20-bookworm-slim
+ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${BASE_IMAGE} AS runtime
 USER 65532:65532

@@ -53,7 +53,7 @@ export async function buildImages(engine: Engine, parts: ImageParts, progress: P
 }
 
 async function describeImages({ bundle, sample }: ImageParts, progress: Progress): Promise<Image[]> {
-  const [baseTar, node, envoy, consul, product, productBridge] = await Promise.all([
+  const [{ tar: baseTar }, node, envoy, consul, product, productBridge] = await Promise.all([
     ensureBaseRoot(progress),
     ensurePart('node', progress),
     ensurePart('envoy', progress),

