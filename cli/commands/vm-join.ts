@@ -39,6 +39,8 @@ export function vmJoinCommand(): Command {
 
 async function join(argument: string, flags: JoinFlags): Promise<void> {
   const startedMs = performance.now();
+  // It refuses a program that no unit can start, before anything is changed.
+  thisProgram();
   const settings = readSettings(process.env);
   const invite = decodeInvite(argument === '-' ? await firstWord(process.stdin) : argument);
   if (invite === undefined)

@@ -21,6 +21,11 @@ export const hasSystemd = (): boolean => existsSync('/run/systemd/system');
 export function thisProgram(): string[] {
   const script = process.argv[1];
   if (script === undefined) throw new Error('started without a script');
+  // It lies in the cache of one user, which no unit may read.
+  if (process.env.LANDBRIDGE_SINGLE_FILE)
+    throw new Problem(
+      `${process.env.LANDBRIDGE_SINGLE_FILE} is the CLI as one file, which cannot be an agent: paste the whole line of landbridge vm invite, or install the package landbridge-agent`,
+    );
   return [process.execPath, ...process.execArgv, realpathSync(script)];
 }
 
