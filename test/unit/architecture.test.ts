@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   charts: ['crds', 'mesh'],
   cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
   docs: ['cli', 'charts', 'crds', 'bridge', 'agent'],
+  release: ['lab', 'cli', 'charts', 'mesh', 'crds', 'build.ts', 'build-chart.ts'],
   lab: ['cli', 'charts', 'clients', 'mesh', 'services', 'build.ts'],
   bench: ['lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'cli', 'test', 'build.ts'],
 };

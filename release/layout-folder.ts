@@ -1,0 +1,2 @@
+/** The folder of the image layout among the artefacts. */
+export const LAYOUT = 'oci';
