@@ -4,7 +4,7 @@ import { fishScript } from '../completion/fish.ts';
 import { type Node, grammarOf } from '../completion/grammar.ts';
 import { zshScript } from '../completion/zsh.ts';
 
-/** By the name of the shell. */
+/** The makers of scripts; a key is the name of a shell. */
 export const COMPLETIONS: Record<string, (nodes: readonly Node[]) => string> = {
   bash: bashScript,
   zsh: zshScript,

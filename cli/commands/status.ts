@@ -8,10 +8,10 @@ import { nothingAnywhere, nothingThere } from '../nothing-there.ts';
 import { type Format, outputOption, print } from '../output.ts';
 import { table } from '../table.ts';
 
-/** What `landbridge status -o json` prints. */
+/** The data that `landbridge status -o json` prints. */
 export interface StatusReport {
   meshServices: ReturnType<typeof meshServiceRow>[];
-  /** Of the one MeshService that was asked for by its name. */
+  /** Only for a MeshService that was asked for by its name. */
   instances?: ReturnType<typeof instanceRow>[];
 }
 

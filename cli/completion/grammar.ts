@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 
-/** What can stand behind an option, or in the place of an argument. */
+/** The words that can stand behind an option, or in the place of an argument. */
 export type Value = 'none' | 'file' | 'text' | readonly string[];
 
 export interface Flag {

@@ -5,7 +5,7 @@ import { API_VERSION, meshServiceSpec } from '../../crds/mesh-service.ts';
 
 type Json = Record<string, unknown>;
 
-/** What editors take: yaml-language-server knows draft 7, and where a field is optional the user may leave it out. */
+/** The form for editors: yaml-language-server knows draft 7, and where a field is optional the user may leave it out. */
 const forEditors = (type: z.ZodType): Json =>
   z.toJSONSchema(type, { io: 'input', target: 'draft-7', override: known }) as Json;
 
