@@ -7,7 +7,7 @@ import { landbridgeProgram } from '../../../cli/program.ts';
 
 const nodes = grammarOf(landbridgeProgram());
 
-/** What a real bash offers for the last of the words, each of which is one word for bash. */
+/** The offers of a real bash for the last of the words. Each is one word for bash. */
 function offered(...words: string[]): string[] {
   const script = `${bashScript(nodes)}
 COMP_WORDS=(landbridge "$@"); COMP_CWORD=$#; _landbridge; printf '%s\\n' "\${COMPREPLY[@]}"`;

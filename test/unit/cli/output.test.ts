@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { expect } from 'chai';
 import { statusReport, statusText } from '../../../cli/commands/status.ts';
 import { landbridgeProgram } from '../../../cli/program.ts';
