@@ -1,9 +1,9 @@
 import type { BeatInstance, BeatRequest, ServicePlan } from '../mesh/bridge-api.ts';
 import { doubtIn, doubtOutput } from '../mesh/call-doubt.ts';
-import { DOOR_META, type DoorReport, doorMark } from '../mesh/doors/machine-doors.ts';
+import { type DoorReport, doorMark } from '../mesh/doors/machine-doors.ts';
 import { type CheckEntry, type NodeEntry, OWNER_META, type Registration } from '../mesh/entry.ts';
 import { type Instance, WAITING_LISTENER, registrationsOf } from '../mesh/instance.ts';
-import { bridgeOwner, sidecarId, vmNode } from '../mesh/names.ts';
+import { DOOR_META, bridgeOwner, sidecarId, vmNode } from '../mesh/names.ts';
 import type { HostIdentity } from './authority.ts';
 
 /** Facts about instances that their beat does not hold. */

@@ -1,7 +1,6 @@
 import type { ProxySettings } from '../crds/proxy.ts';
 import type { CheckEntry, Health, ProxyEntry, Registration, UpstreamEntry } from './entry.ts';
-import { DOOR_META } from './doors/machine-doors.ts';
-import { sidecarId, sidecarService } from './names.ts';
+import { DOOR_META, sidecarId, sidecarService } from './names.ts';
 import { waitingListener } from './waiting-listener.ts';
 
 /** Key of a proxy's Config in Consul: a public listener that is given to it. */

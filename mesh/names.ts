@@ -84,3 +84,5 @@ export const meshServiceOfSecret = (secret: string): string | undefined =>
   secret.endsWith(SIDECAR_SECRET_END) ? secret.slice(0, -SIDECAR_SECRET_END.length) : undefined;
 /** The name of the container in every pod of the mesh. */
 export const SIDECAR_CONTAINER = 'landbridge-sidecar';
+/** On the registration of an app on a machine: `closed`, `plaintext` (it is to stay open), or `open: ` with the reason. */
+export const DOOR_META = 'landbridge-door';

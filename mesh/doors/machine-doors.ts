@@ -67,8 +67,6 @@ export interface DoorReport {
   callers: string[];
 }
 
-/** On the registration of an app on a machine: `closed`, `plaintext` (it is to stay open), or `open: ` with the reason. */
-export const DOOR_META = 'landbridge-door';
 /** Consul takes 512. */
 const MAX_MARK = 300;
 

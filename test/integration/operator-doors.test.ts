@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { networkPolicies, pods, services } from '../../clients/kube/resources.ts';
 import { SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
-import { DOOR_META } from '../../mesh/doors/machine-doors.ts';
+import { DOOR_META } from '../../mesh/names.ts';
 import { sidecarPolicy } from '../../mesh/names.ts';
 import { owned } from '../contract/consul-builders.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type DoorReport, DOOR_META, doorMark } from '../../../../mesh/doors/machine-doors.ts';
+import { type DoorReport, doorMark } from '../../../../mesh/doors/machine-doors.ts';
+import { DOOR_META } from '../../../../mesh/names.ts';
 import { NO_TRIAL, doorsVerdict } from '../../../../mesh/doors/verdict.ts';
 import { outsideOf } from '../../../../mesh/outside.ts';
 import { aMeshService } from '../../../support/builders.ts';
