@@ -2,11 +2,11 @@ import { Agent, request } from 'node:https';
 import { type Socket, isIP } from 'node:net';
 import { type PeerCertificate, checkServerIdentity } from 'node:tls';
 
-import type { ErrorAnswer } from '../mesh/bridge-api.ts';
-import { BRIDGE_SERVICE } from '../mesh/installation.ts';
+import type { ErrorAnswer } from '../mesh/outside/bridge-api.ts';
+import { BRIDGE_SERVICE } from '../mesh/installation/installation.ts';
 
-import { type Address, parseAddress } from './address.ts';
-import { Problem, codeOf, messageOf } from './problem.ts';
+import { type Address, parseAddress } from './machine/address.ts';
+import { Problem, codeOf, messageOf } from '../base/problem.ts';
 
 /** The bridge answered, and said no. Asking another bridge would not change it. */
 export class BridgeRefusal extends Error {

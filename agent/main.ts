@@ -2,27 +2,27 @@ import { mkdir } from 'node:fs/promises';
 
 import { type Logger, pino } from 'pino';
 
-import { type BeatLoop, startBeats } from './beat-loop.ts';
+import { type BeatLoop, startBeats } from './membership/beat-loop.ts';
 import { BridgeRefusal } from './bridge-client.ts';
-import { type Clock, sleep, systemClock } from './clock.ts';
-import { Doors } from './doors.ts';
-import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts';
-import { type LocalApi, serveLocalApi } from './local-api.ts';
-import { localClient } from './local-client.ts';
-import { machineRun } from './machine-run.ts';
-import { Membership } from './membership.ts';
-import { type Names, startNames } from './names.ts';
-import { Problem } from './problem.ts';
-import { programDigest } from './program-digest.ts';
-import { endStrays } from './process-record.ts';
-import { probeOnce, probePods } from './probe-pods.ts';
-import { selfTest } from './self-test.ts';
-import { type Settings, apiSocket, definitionsFolder, readSettings } from './settings.ts';
-import { type HostState, type Identity, type State, openState } from './state.ts';
-import { Supervisor } from './supervisor.ts';
-import { tellDoors } from './tell-doors.ts';
-import { tellRefusals } from './tell-refusals.ts';
-import { type EnvoyUpgrades, followEnvoyBinary } from './upgrade-envoys.ts';
+import { type Clock, sleep, systemClock } from './machine/clock.ts';
+import { Doors } from './doors/doors.ts';
+import { type FollowedDefinitions, followDefinitions } from './instances/follow-definitions.ts';
+import { type LocalApi, serveLocalApi } from './local-api/server.ts';
+import { localClient } from './local-api/client.ts';
+import { machineRun } from './membership/machine-run.ts';
+import { Membership } from './membership/membership.ts';
+import { type Names, startNames } from './names/names.ts';
+import { Problem } from '../base/problem.ts';
+import { programDigest } from './machine/program-digest.ts';
+import { endStrays } from './envoy/process-record.ts';
+import { probeOnce, probePods } from './reach/probe-pods.ts';
+import { selfTest } from './reach/self-test.ts';
+import { type Settings, apiSocket, definitionsFolder, readSettings } from './machine/settings.ts';
+import { type HostState, type Identity, type State, openState } from './state/state.ts';
+import { Supervisor } from './membership/supervisor.ts';
+import { tellDoors } from './doors/tell-doors.ts';
+import { tellRefusals } from './membership/tell-refusals.ts';
+import { type EnvoyUpgrades, followEnvoyBinary } from './instances/upgrade-envoys.ts';
 
 /** How long a bridge may stay silent before something that waits for it goes on without. */
 const TELL_MS = 10_000;

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { copyFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildBundle } from '../build.ts';
+import { buildBundle } from '../build/build.ts';
 import { type Finding, type Measure, verdictOf } from './measure.ts';
 import { MEASURES } from './measures/all.ts';
 import { type Options, readOptions, USAGE } from './options.ts';

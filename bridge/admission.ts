@@ -7,12 +7,12 @@ import {
 } from '../crds/mesh-service.ts';
 import { proxySettings } from '../crds/proxy.ts';
 import type { MutualTLS } from '../crds/doors.ts';
-import type { PlannedProxy, ServicePlan } from '../mesh/bridge-api.ts';
+import type { PlannedProxy, ServicePlan } from '../mesh/outside/bridge-api.ts';
 import { doorsOf, plaintextNumbers } from '../mesh/doors/doors.ts';
 import type { PlannedDoors } from '../mesh/doors/machine-doors.ts';
 import { waitsForCaller } from '../mesh/traffic/banner.ts';
 import { type Standing, standingOf } from '../mesh/traffic/holder.ts';
-import { upstreamVariables } from '../mesh/upstream-variables.ts';
+import { upstreamVariables } from '../mesh/service/upstream-variables.ts';
 
 /** The facts of a MeshService that the bridge keeps. */
 export interface ServiceFacts {

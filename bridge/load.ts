@@ -1,12 +1,12 @@
-import type { NodeEntry } from '../mesh/entry.ts';
-import { OWNER_META } from '../mesh/entry.ts';
-import { bridgeOwner, externalNode } from '../mesh/names.ts';
-import { inParallel } from '../clients/consul/in-parallel.ts';
-import type { HostIdentity } from './authority.ts';
-import type { Bridge } from './bridge.ts';
-import { listExternalRecords } from './external-record.ts';
-import { type HeldRecord, listHostRecords } from './host-record.ts';
-import { isLapsed } from './vm-node.ts';
+import type { NodeEntry } from '../mesh/catalog/entry.ts';
+import { OWNER_META } from '../mesh/catalog/entry.ts';
+import { bridgeOwner, externalNode } from '../mesh/names/names.ts';
+import { inParallel } from '../base/in-parallel.ts';
+import type { HostIdentity } from './certificates/authority.ts';
+import type { Bridge } from './api/bridge.ts';
+import { listExternalRecords } from './externals/record.ts';
+import { type HeldRecord, listHostRecords } from './hosts/host-record.ts';
+import { isLapsed } from './hosts/vm-node.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts = 'clock' | 'consul' | 'externals' | 'hosts' | 'leaseMs' | 'log' | 'writer';

@@ -3,26 +3,26 @@ import pino from 'pino';
 import { connectConsul } from '../clients/consul/connect.ts';
 import { askDns } from '../clients/dns/ask-dns.ts';
 import { connectKube } from '../clients/kube/client.ts';
-import { systemClock } from '../clients/kube/clock.ts';
-import { recordEvents } from '../clients/kube/events.ts';
-import { reflectIn } from '../clients/kube/reflect-in.ts';
+import { systemClock } from '../base/clock.ts';
+import { recordEvents } from '../clients/kube/events/events.ts';
+import { reflectIn } from '../clients/kube/watching/reflect-in.ts';
 import { meshServices as meshServiceResource } from '../clients/kube/resources.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import type { MeshService } from '../crds/mesh-service.ts';
 import { type ServiceFacts, serviceFacts } from './admission.ts';
-import { adminKeyReader } from './admin-keys.ts';
-import { openAuthority } from './authority.ts';
-import type { Bridge } from './bridge.ts';
-import { brakeEvent } from './brake-event.ts';
-import { consulTokenReader } from './consul-token.ts';
+import { adminKeyReader } from './certificates/admin-keys.ts';
+import { openAuthority } from './certificates/authority.ts';
+import type { Bridge } from './api/bridge.ts';
+import { brakeEvent } from './hosts/brake-event.ts';
+import { consulTokenReader } from './tokens/consul-token.ts';
 import { type BridgeSettings, defaultMutualTLS, readSecrets, readSettings } from './settings.ts';
 import { startBridge } from './start.ts';
-import { createTelemetryServer } from './telemetry-server.ts';
-import { openVmFiles } from './vm-files.ts';
+import { createTelemetryServer } from './observe/telemetry-server.ts';
+import { openVmFiles } from './invites/vm-files.ts';
 
 /**
  * The process `landbridge bridge`: runs until `signal` aborts, or another bridge takes over: then it ends, to be started
- * again and stand by. One bridge at a time per Consul datacenter is active (see tenure.ts): leases are held in memory. Throws an Error with one line of advice when the environment, the secrets or a port are wrong.
+ * again and stand by. One bridge at a time per Consul datacenter is active (see bridge/standby/tenure.ts): leases are held in memory. Throws an Error with one line of advice when the environment, the secrets or a port are wrong.
  */
 export async function runBridge(env: Record<string, string | undefined>, outer: AbortSignal): Promise<void> {
   const ending = new AbortController();

@@ -1,13 +1,13 @@
-import type { Log } from '../clients/kube/log.ts';
-import { createBackoff } from '../clients/kube/backoff.ts';
-import type { Clock } from '../clients/kube/clock.ts';
+import type { Log } from '../base/log.ts';
+import { createBackoff } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Consul } from '../clients/consul/consul.ts';
 import { ConsulUnavailable } from '../clients/consul/errors.ts';
-import { inParallel } from '../clients/consul/in-parallel.ts';
-import { diff } from '../mesh/diff.ts';
-import { type NodeEntry, OWNER_META } from '../mesh/entry.ts';
-import { type Change, describeChange } from '../mesh/plan.ts';
-import { nodeAfter } from '../mesh/after.ts';
+import { inParallel } from '../base/in-parallel.ts';
+import { diff } from '../mesh/catalog/diff.ts';
+import { type NodeEntry, OWNER_META } from '../mesh/catalog/entry.ts';
+import { type Change, describeChange } from '../mesh/catalog/plan.ts';
+import { nodeAfter } from '../mesh/catalog/after.ts';
 
 /**
  * Keeps Consul nodes as they are wanted. The state in Consul is cached, so that wanting the same again costs no

@@ -1,4 +1,4 @@
-import type { ErrorAnswer } from '../mesh/bridge-api.ts';
+import type { ErrorAnswer } from '../mesh/outside/bridge-api.ts';
 
 /** Everything the bridge says no with: a stable code people can search for, and the HTTP status that carries it. */
 export const REFUSAL_STATUS = {

@@ -1,5 +1,5 @@
-import type { Bridge } from './bridge.ts';
-import { listHostRecords, readHostRecord } from './host-record.ts';
+import type { Bridge } from './api/bridge.ts';
+import { listHostRecords, readHostRecord } from './hosts/host-record.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts = 'clock' | 'connections' | 'consul' | 'holds' | 'hosts' | 'log' | 'tokens' | 'writer';

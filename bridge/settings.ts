@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MUTUAL_TLS, type MutualTLS } from '../crds/doors.ts';
 import { standardMode } from '../mesh/doors/doors.ts';
-import { BOOTSTRAP_AGAIN, DEFAULT_MUTUAL_TLS_KEY } from '../mesh/installation.ts';
-import { DEFAULT_LEASE_MS } from '../mesh/lease.ts';
+import { BOOTSTRAP_AGAIN, DEFAULT_MUTUAL_TLS_KEY } from '../mesh/installation/installation.ts';
+import { DEFAULT_LEASE_MS } from '../mesh/outside/lease.ts';
 
 /** The settings of a bridge, from its environment. Every duration is in milliseconds. */
 export interface BridgeSettings {
@@ -20,7 +20,7 @@ export interface BridgeSettings {
   leaseMs: number;
   /** From a host's death until its instances leave the catalog. */
   deregisterAfterMs: number;
-  /** Folder with what machines fetch before they join, see vm-files.ts; it need not be there. */
+  /** Folder with what machines fetch before they join, see bridge/invites/vm-files.ts; it need not be there. */
   /** Namespaces whose MeshServices it knows; empty: all. */
   watched: string[];
   vmFiles: string;

@@ -1,5 +1,5 @@
 import { k8s } from 'cdk8s-plus-27';
-import { NAMESPACE, SECRETS } from '../mesh/installation.ts';
+import { NAMESPACE, SECRETS } from '../mesh/installation/installation.ts';
 import { bootstrapEnv, externalMounts, externalVolumes } from './external-consul.ts';
 import { labels } from './labels.ts';
 import { imageOf, podTemplate } from './pod.ts';

@@ -8,7 +8,7 @@ import {
   NAMESPACE,
   OBSERVE_PORT,
   SECRETS,
-} from '../mesh/installation.ts';
+} from '../mesh/installation/installation.ts';
 import { labels, selectorLabels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';

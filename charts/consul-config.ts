@@ -5,7 +5,7 @@ import {
   CONSUL_SERVER_SERVICE,
   DATACENTER,
   NAMESPACE,
-} from '../mesh/installation.ts';
+} from '../mesh/installation/installation.ts';
 import { equal, when } from './template/expression.ts';
 import { values } from './values/tree.ts';
 

@@ -9,7 +9,7 @@ import {
   CONSUL_XDS_SERVICE,
   NAMESPACE,
   SECRETS,
-} from '../mesh/installation.ts';
+} from '../mesh/installation/installation.ts';
 import {
   CONSUL_CA_FILE,
   CONSUL_DATA_DIRECTORY,

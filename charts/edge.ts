@@ -1,6 +1,6 @@
 import { k8s } from 'cdk8s-plus-27';
 import { EDGE_SERVICE } from '../crds/expose.ts';
-import { NAMESPACE } from '../mesh/installation.ts';
+import { NAMESPACE } from '../mesh/installation/installation.ts';
 import { addGatewayDeployment } from './gateway-deployment.ts';
 import { labels, selectorLabels } from './labels.ts';
 import { equal, ifGiven, type Parts, when } from './template/expression.ts';

@@ -1,5 +1,5 @@
 import type { k8s } from 'cdk8s-plus-27';
-import { EXTERNAL_CONSUL_DIRECTORY } from '../mesh/installation.ts';
+import { EXTERNAL_CONSUL_DIRECTORY } from '../mesh/installation/installation.ts';
 import { processEnv } from './process-env.ts';
 import { asText, every, type Expression, join, type Parts, when } from './template/expression.ts';
 import { values, type ValuesTree } from './values/tree.ts';

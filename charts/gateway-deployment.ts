@@ -1,10 +1,10 @@
 import { k8s } from 'cdk8s-plus-27';
 import { SIDECAR_READY_PORT } from '../crds/mesh-service.ts';
 import { proxySettings } from '../crds/proxy.ts';
-import { BOOTSTRAP_FILE } from '../mesh/bootstrap.ts';
-import { envoyArguments } from '../mesh/envoy-arguments.ts';
+import { BOOTSTRAP_FILE } from '../mesh/envoy/bootstrap.ts';
+import { envoyArguments } from '../mesh/envoy/envoy-arguments.ts';
 import { SIDECAR_MOUNT, SIDECAR_VOLUME, sidecarVolume } from '../mesh/inject/sidecar.ts';
-import { NAMESPACE } from '../mesh/installation.ts';
+import { NAMESPACE } from '../mesh/installation/installation.ts';
 import { type Component, labels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { addServiceAccount } from './rbac.ts';

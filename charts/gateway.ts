@@ -1,5 +1,5 @@
 import { GATEWAY_SERVICE } from '../crds/gateway.ts';
-import { GATEWAY_PORT } from '../mesh/installation.ts';
+import { GATEWAY_PORT } from '../mesh/installation/installation.ts';
 import { addGatewayDeployment } from './gateway-deployment.ts';
 import type { Target } from './template/target.ts';
 import { values } from './values/tree.ts';

@@ -1,5 +1,5 @@
 import { k8s } from 'cdk8s-plus-27';
-import { NAMESPACE } from '../mesh/installation.ts';
+import { NAMESPACE } from '../mesh/installation/installation.ts';
 import { labels } from './labels.ts';
 import { equal, every, not } from './template/expression.ts';
 import type { Target } from './template/target.ts';

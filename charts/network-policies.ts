@@ -7,7 +7,7 @@ import {
   NAMESPACE,
   OBSERVE_PORT,
   WEBHOOK_PORT,
-} from '../mesh/installation.ts';
+} from '../mesh/installation/installation.ts';
 import { type Component, labels } from './labels.ts';
 import { podSelector } from './pod.ts';
 import { not } from './template/expression.ts';

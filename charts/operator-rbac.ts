@@ -8,8 +8,8 @@ import {
   VALIDATOR_CONFIGURATION,
   WEBHOOK_CONFIGURATION,
   WEBHOOK_SECRET,
-} from '../mesh/installation.ts';
-import { sidecarSecret } from '../mesh/names.ts';
+} from '../mesh/installation/installation.ts';
+import { sidecarSecret } from '../mesh/names/names.ts';
 import { addClusterRole, addRole, addServiceAccount, addWorkloadsRole } from './rbac.ts';
 import { every, given, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';

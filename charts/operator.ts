@@ -8,7 +8,7 @@ import {
   OPERATOR_SECRETS_DIRECTORY,
   SECRETS,
   WEBHOOK_PORT,
-} from '../mesh/installation.ts';
+} from '../mesh/installation/installation.ts';
 import { labels } from './labels.ts';
 import { imageOf, podSelector, podTemplate, resourcesOf } from './pod.ts';
 import { observeProbes } from './probes.ts';

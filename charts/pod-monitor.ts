@@ -1,4 +1,4 @@
-import { NAMESPACE } from '../mesh/installation.ts';
+import { NAMESPACE } from '../mesh/installation/installation.ts';
 import { labels } from './labels.ts';
 import { merged } from './template/expression.ts';
 import type { Target } from './template/target.ts';

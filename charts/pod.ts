@@ -1,5 +1,5 @@
 import type { k8s } from 'cdk8s-plus-27';
-import { OBSERVE_PORT } from '../mesh/installation.ts';
+import { OBSERVE_PORT } from '../mesh/installation/installation.ts';
 import { type Component, podLabels, selectorLabels } from './labels.ts';
 import {
   each,

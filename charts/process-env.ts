@@ -6,7 +6,7 @@ import {
   CONSUL_SERVICE,
   DATACENTER,
   NAMESPACE,
-} from '../mesh/installation.ts';
+} from '../mesh/installation/installation.ts';
 import { type Expression, join, type Symbolic, when } from './template/expression.ts';
 import { values } from './values/tree.ts';
 

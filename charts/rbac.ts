@@ -1,5 +1,5 @@
 import { k8s } from 'cdk8s-plus-27';
-import { NAMESPACE } from '../mesh/installation.ts';
+import { NAMESPACE } from '../mesh/installation/installation.ts';
 import { type Component, labels } from './labels.ts';
 import { serviceAccountName } from './pod.ts';
 import { given, not, type Symbolic } from './template/expression.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { VERSION_OF_PRODUCT } from '../mesh/version.ts';
+import { VERSION_OF_PRODUCT } from '../mesh/installation/version.ts';
 import { evaluate, holds, type Scope } from './template/evaluate.ts';
 import { valueRules } from './values/rules.ts';
 import { type Values, valuesSchema } from './values/schema.ts';

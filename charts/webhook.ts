@@ -8,8 +8,8 @@ import {
   WEBHOOK_CONFIGURATION,
   WEBHOOK_PATH,
   WEBHOOK_SERVICE,
-} from '../mesh/installation.ts';
-import { LABEL_INJECT, LABEL_MESH } from '../mesh/names.ts';
+} from '../mesh/installation/installation.ts';
+import { LABEL_INJECT, LABEL_MESH } from '../mesh/names/names.ts';
 import { labels, selectorLabels } from './labels.ts';
 import { given, when } from './template/expression.ts';
 import type { Target } from './template/target.ts';

@@ -1,5 +1,5 @@
 import { connect } from 'node:http2';
-import { type HealthAnswer, healthHeaders, healthRequest, healthSaid } from '../mesh/grpc-health.ts';
+import { type HealthAnswer, healthHeaders, healthRequest, healthSaid } from '../mesh/outside/grpc-health.ts';
 
 /** An answer is 7 bytes. */
 const MAX_ANSWER_BYTES = 4096;

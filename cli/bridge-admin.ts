@@ -2,13 +2,13 @@ import { request } from 'node:https';
 import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type Address, parseAddress } from '../agent/address.ts';
+import { type Address, parseAddress } from '../agent/machine/address.ts';
 import { checkBridge } from '../agent/bridge-client.ts';
 import { connectKube } from '../clients/kube/client.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { secrets } from '../clients/kube/resources.ts';
-import type { ErrorAnswer } from '../mesh/bridge-api.ts';
-import { BOOTSTRAP_AGAIN, BRIDGE_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation.ts';
+import type { ErrorAnswer } from '../mesh/outside/bridge-api.ts';
+import { BOOTSTRAP_AGAIN, BRIDGE_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation/installation.ts';
 import { sourceOf } from './cluster.ts';
 
 /** Where the bridge is and what proves an admin to it: the Secret landbridge-bridge-admin. */
@@ -63,7 +63,7 @@ export async function bridgeAccess(flags: BridgeFlags): Promise<BridgeAccess> {
 
 const CONNECT_MS = 3000;
 const ANSWER_MS = 35_000;
-/** A bridge that was lost with its lock is followed within 20 s; see bridge/tenure.ts. */
+/** A bridge that was lost with its lock is followed within 20 s; see bridge/standby/tenure.ts. */
 const NOBODY_LEADS_MS = 25_000;
 const AGAIN_MS = 500;
 

@@ -7,8 +7,14 @@ import { openTunnel } from '../clients/kube/tunnel.ts';
 import { connectConsul } from '../clients/consul/connect.ts';
 import { type ConsulRaft, connectRaft } from '../clients/consul/raft.ts';
 import type { Consul } from '../clients/consul/consul.ts';
-import { CONSUL_HTTPS_PORT, CONSUL_SERVER_NAME, CONSUL_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation.ts';
-import { consulServer } from '../mesh/reshape.ts';
+import {
+  CONSUL_HTTPS_PORT,
+  CONSUL_SERVER_NAME,
+  CONSUL_SERVICE,
+  NAMESPACE,
+  SECRETS,
+} from '../mesh/installation/installation.ts';
+import { consulServer } from '../mesh/installation/reshape.ts';
 
 export interface ClusterFlags {
   kubeconfig?: string;

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../clients/kube/client.ts';
 import { KubeError } from '../clients/kube/errors.ts';
 import { MUTUAL_TLS, type MutualTLS } from '../crds/doors.ts';
-import { DEFAULT_MUTUAL_TLS_KEY, SECRETS } from '../mesh/installation.ts';
+import { DEFAULT_MUTUAL_TLS_KEY, SECRETS } from '../mesh/installation/installation.ts';
 import { readSecret } from './check/certificates.ts';
 import { type Deployment, envOf } from './check/look.ts';
 

@@ -2,7 +2,7 @@ import type { KubeClient } from '../clients/kube/client.ts';
 import { KubeError } from '../clients/kube/errors.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { collectionPath, meshServices, objectPath } from '../clients/kube/resources.ts';
-import { didYouMean } from '../mesh/near-name.ts';
+import { didYouMean } from '../mesh/names/near-name.ts';
 import { fieldsAt } from './manifest/read-mesh-service.ts';
 
 export interface Judgement {

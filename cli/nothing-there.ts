@@ -1,7 +1,7 @@
 import type { KubeClient } from '../clients/kube/client.ts';
 import { KubeError } from '../clients/kube/errors.ts';
 import { meshServices, namespaces } from '../clients/kube/resources.ts';
-import { didYouMean } from '../mesh/near-name.ts';
+import { didYouMean } from '../mesh/names/near-name.ts';
 
 interface Named {
   metadata: { name: string; namespace?: string };

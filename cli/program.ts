@@ -18,7 +18,7 @@ import { selfTestCommand } from './commands/self-test.ts';
 import { statusCommand } from './commands/status.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
 import { vmCommand } from './commands/vm.ts';
-import { VERSION_OF_PRODUCT } from '../mesh/version.ts';
+import { VERSION_OF_PRODUCT } from '../mesh/installation/version.ts';
 
 /** All commands of `landbridge`. */
 export function landbridgeProgram(): Command {

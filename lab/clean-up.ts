@@ -1,16 +1,16 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { restoreKernelSettings } from './kernel-settings.ts';
-import { deleteCluster } from './cluster.ts';
-import { currentEngine, hostEngineAnswers, stopEngine } from './engine.ts';
-import { endProcess } from './end-process.ts';
-import { attempt, run } from './exec.ts';
+import { restoreKernelSettings } from './engine/kernel-settings.ts';
+import { deleteCluster } from './cluster/cluster.ts';
+import { currentEngine, hostEngineAnswers, stopEngine } from './engine/engine.ts';
+import { endProcess } from './host/end-process.ts';
+import { attempt, run } from './host/exec.ts';
 import { labCgroups, labInterfaces, labMounts, labNamespaces, leftovers, mountRoots } from './leftovers.ts';
-import { dockerNetwork } from './network.ts';
+import { dockerNetwork } from './network/network.ts';
 import { diskDirectory, kubeconfigFile, stateDirectory } from './paths.ts';
-import { privateEngine } from './private-engine.ts';
-import { ancestry, markedProcesses, rememberedProcesses } from './state.ts';
+import { privateEngine } from './engine/private-engine.ts';
+import { ancestry, markedProcesses, rememberedProcesses } from './host/state.ts';
 import { stopAllVms } from './vm/stop.ts';
 
 /** A piece of the lab, and how to take it away. Safe to call when there is nothing. */

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { attempt } from './exec.ts';
-import { clusterName } from './cluster.ts';
-import { hostEngineAnswers } from './engine.ts';
-import { dockerNetwork } from './network.ts';
+import { attempt } from './host/exec.ts';
+import { clusterName } from './cluster/cluster.ts';
+import { hostEngineAnswers } from './engine/engine.ts';
+import { dockerNetwork } from './network/network.ts';
 import { cacheDirectory, diskDirectory, kubeconfigFile, stateDirectory } from './paths.ts';
-import { cgroup } from './private-engine.ts';
-import { markedProcesses, rememberedProcesses } from './state.ts';
+import { cgroup } from './engine/private-engine.ts';
+import { markedProcesses, rememberedProcesses } from './host/state.ts';
 
 /** Names of the lab's interfaces and network namespaces begin with this. */
 export const prefix = 'lb-';

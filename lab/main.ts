@@ -3,8 +3,8 @@ import { quietPipes } from '../cli/quiet-pipes.ts';
 import { inTheWay, labCheckout } from './checkout.ts';
 import { withLock } from './parts/file-lock.ts';
 import { kubeconfigFile, repositoryRoot } from './paths.ts';
-import { terminalProgress } from './progress-terminal.ts';
-import type { Progress } from './progress.ts';
+import { terminalProgress } from './progress/progress-terminal.ts';
+import type { Progress } from './progress/progress.ts';
 import { runningLab } from './running.ts';
 import { benchmark } from './sample/benchmark.ts';
 import { click } from './sample/click.ts';
@@ -13,7 +13,7 @@ import { echo } from './sample/echo.ts';
 import { fault } from './sample/fault.ts';
 import { checkMachine, checkRoot } from './requirements.ts';
 import { labIsUp, prepare, readyFile, start } from './start.ts';
-import { labMark, marker, rememberedProcesses } from './state.ts';
+import { labMark, marker, rememberedProcesses } from './host/state.ts';
 import { stop } from './stop.ts';
 import { vmTerminal } from './vm/exec.ts';
 
@@ -99,7 +99,7 @@ if (command === undefined) {
   console.error(`usage: npm run lab -- ${Object.keys(commands).join(' | ')}`);
   process.exit(2);
 }
-// Inherited by everything started from here; see state.ts.
+// Inherited by everything started from here; see lab/host/state.ts.
 process.env[marker] = labMark;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {

@@ -1,5 +1,5 @@
-import { hostEngineAnswers } from './engine.ts';
-import { attempt } from './exec.ts';
+import { hostEngineAnswers } from './engine/engine.ts';
+import { attempt } from './host/exec.ts';
 
 /** The needs of the lab, as found on a machine. */
 export interface Machine {

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { labCheckout } from './checkout.ts';
-import { describeCluster, type Cluster } from './cluster.ts';
-import { type Engine, currentEngine } from './engine.ts';
-import type { RunOptions } from './exec.ts';
-import { type LabNetwork, describeNetwork } from './network.ts';
+import { describeCluster, type Cluster } from './cluster/cluster.ts';
+import { type Engine, currentEngine } from './engine/engine.ts';
+import type { RunOptions } from './host/exec.ts';
+import { type LabNetwork, describeNetwork } from './network/network.ts';
 import { ensurePart } from './parts/ensure-part.ts';
 import { kubeconfigFile, repositoryRoot } from './paths.ts';
-import { silent } from './progress.ts';
+import { silent } from './progress/progress.ts';
 import { readyFile } from './start.ts';
 import type { Edge } from './sample/chain.ts';
 import { landbridge } from './sample/landbridge.ts';

@@ -1,13 +1,13 @@
 import type { Consul } from '../clients/consul/consul.ts';
 import type { Transport } from '../clients/consul/transport.ts';
-import { systemClock } from '../clients/kube/clock.ts';
-import type { Log } from '../clients/kube/log.ts';
-import { CONFIG_KINDS } from '../mesh/entry.ts';
-import { type EntryWatch, watchEntries } from './entry-watch.ts';
-import { type ForeignBook, foreignBook } from './foreign-book.ts';
-import { keepMeshWide } from './mesh-wide.ts';
-import type { OperatorMetrics } from './metrics.ts';
-import { MESH_WIDE, OF_GATEWAYS } from './proxies.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { CONFIG_KINDS } from '../mesh/catalog/entry.ts';
+import { type EntryWatch, watchEntries } from './foreign/entry-watch.ts';
+import { type ForeignBook, foreignBook } from './foreign/foreign-book.ts';
+import { keepMeshWide } from './foreign/mesh-wide.ts';
+import type { OperatorMetrics } from './observe/metrics.ts';
+import { MESH_WIDE, OF_GATEWAYS } from './proxies/proxies.ts';
 
 export interface EntriesOptions {
   /** See LeadOptions. */

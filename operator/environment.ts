@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { MUTUAL_TLS } from '../crds/doors.ts';
-import { DEFAULT_ACCESS } from '../mesh/default-access.ts';
-import { hostAndPort } from '../mesh/host-and-port.ts';
-import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT, GATEWAY_PORT } from '../mesh/installation.ts';
+import { DEFAULT_ACCESS } from '../mesh/service/default-access.ts';
+import { hostAndPort } from '../mesh/names/host-and-port.ts';
+import { EDGE_HTTPS_PORT, EDGE_HTTP_PORT, GATEWAY_PORT } from '../mesh/installation/installation.ts';
 
 const hostPort = z.string().transform((text, context) => {
   const parsed = hostAndPort(text);

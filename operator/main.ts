@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { openTransport } from '../clients/consul/transport.ts';
-import { WATCH_TIMEOUT_MS } from '../clients/consul/watch.ts';
+import { WATCH_TIMEOUT_MS } from '../clients/consul/reading/watch.ts';
 import { connectKube } from '../clients/kube/client.ts';
-import { elect } from '../clients/kube/elect.ts';
-import type { Log } from '../clients/kube/log.ts';
+import { elect } from '../clients/kube/leading/elect.ts';
+import type { Log } from '../base/log.ts';
 import { serverMinor } from '../clients/kube/server-minor.ts';
-import { OPERATOR_LEASE } from '../mesh/installation.ts';
+import { OPERATOR_LEASE } from '../mesh/installation/installation.ts';
 import { readEnvironment } from './environment.ts';
 import { fileReader } from './file-reader.ts';
-import { runInjector } from './injector.ts';
+import { runInjector } from './admission/injector.ts';
 import { type Led, lead } from './lead.ts';
-import { operatorMetrics } from './metrics.ts';
-import { serveProbes } from './probes.ts';
-import { statusWriter } from './status-writer.ts';
-import { watchGatewayPods } from './gateway-pods.ts';
-import { watchWorld } from './world.ts';
+import { operatorMetrics } from './observe/metrics.ts';
+import { serveProbes } from './observe/probe-server.ts';
+import { statusWriter } from './reconcile/status-writer.ts';
+import { watchGatewayPods } from './world/gateway-pods.ts';
+import { watchWorld } from './world/world.ts';
 
 /**
  * How long each request of a walk waits for the API server: while it waits its key is not walked again, and the wanted state in Consul needs no API server. A walk may ask four times (NetworkPolicy, Secret, pods, status), so a silent one holds it up for 12 s.

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { output, run } from '../lab/exec.ts';
+import { output, run } from '../lab/host/exec.ts';
 import { repositoryRoot } from '../lab/paths.ts';
-import { VERSION_OF_PRODUCT } from '../mesh/version.ts';
+import { VERSION_OF_PRODUCT } from '../mesh/installation/version.ts';
 import { LAYOUT } from './layout-folder.ts';
 import { pushLayout } from './registry/push.ts';
 import { connectRegistry } from './registry/registry.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attempt, output, run } from '../lab/exec.ts';
+import { attempt, output, run } from '../lab/host/exec.ts';
 import { releaseChangelog } from './changelog.ts';
 
 export interface Stage {

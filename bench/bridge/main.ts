@@ -7,14 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pino from 'pino';
-import { makeKey, makeRequest } from '../../agent/certificate.ts';
+import { makeKey, makeRequest } from '../../agent/state/certificate.ts';
 import type { ServiceFacts } from '../../bridge/admission.ts';
-import { openAuthority } from '../../bridge/authority.ts';
-import { readCertificateRequest } from '../../bridge/certificate-request.ts';
+import { openAuthority } from '../../bridge/certificates/authority.ts';
+import { readCertificateRequest } from '../../bridge/certificates/request.ts';
 import { startBridge } from '../../bridge/start.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
-import { startConsul } from '../../test/support/real-consul.ts';
+import { startConsul } from '../../test/support/real/consul.ts';
 import type { Crowd } from './agents.ts';
 
 /**

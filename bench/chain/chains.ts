@@ -1,6 +1,6 @@
-import { startSample } from '../../test/support/sample-process.ts';
-import { freePorts } from '../../test/support/real-consul-ports.ts';
-import { startTrafficRig } from '../../test/support/traffic-rig.ts';
+import { startSample } from '../../test/support/rigs/sample-process.ts';
+import { freePorts } from '../../test/support/real/consul-ports.ts';
+import { startTrafficRig } from '../../test/support/rigs/traffic-rig.ts';
 import { startConnectSidecars } from './connect-envoy.ts';
 import type { Link } from './link.ts';
 

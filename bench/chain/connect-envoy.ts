@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { freePorts } from '../../test/support/real-consul-ports.ts';
-import { startConsul } from '../../test/support/real-consul.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { freePorts } from '../../test/support/real/consul-ports.ts';
+import { startConsul } from '../../test/support/real/consul.ts';
 import type { Link } from './link.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { eventually } from '../../test/support/eventually.ts';
-import { killSamples } from '../../test/support/sample-process.ts';
-import { percentile } from '../../test/support/steady-load.ts';
+import { killSamples } from '../../test/support/rigs/sample-process.ts';
+import { percentile } from '../../test/support/load/steady-load.ts';
 import { describeMachine } from '../report.ts';
 import { type Chain, HOPS, connectChain, landbridgeChain, plainChain } from './chains.ts';
 import { EXPRESSION, type WrkResult, prepareWrk } from './wrk.ts';

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installTools } from '../../lab/debian-packages.ts';
-import { output } from '../../lab/exec.ts';
-import { silent } from '../../lab/progress.ts';
+import { installTools } from '../../lab/host/debian-packages.ts';
+import { output } from '../../lab/host/exec.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 /** One addition and one subtraction: each hop of the chain is made once. */
 export const EXPRESSION = '1+2-3';

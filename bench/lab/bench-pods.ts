@@ -2,7 +2,7 @@ import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, pods, secrets } from '../../clients/kube/resources.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
-import { sidecarSecret } from '../../mesh/names.ts';
+import { sidecarSecret } from '../../mesh/names/names.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { podSpec } from '../../test/support/pods.ts';
 import { type PodSight, isReady } from './pod-sight.ts';

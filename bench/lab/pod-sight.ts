@@ -1,5 +1,5 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { reflect } from '../../clients/kube/reflect.ts';
+import { reflect } from '../../clients/kube/watching/reflect.ts';
 import { pods } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
 

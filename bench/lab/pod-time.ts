@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { LABEL_INJECT } from '../../mesh/names.ts';
+import { LABEL_INJECT } from '../../mesh/names/names.ts';
 import { type Finding, timed } from '../measure.ts';
 import { summarise } from '../summary.ts';
 import type { BenchPods } from './bench-pods.ts';

@@ -1,5 +1,5 @@
 import { meshServices } from '../../clients/kube/resources.ts';
-import type { OperatorProcess } from '../../test/support/operator-process.ts';
+import type { OperatorProcess } from '../../test/support/rigs/operator-process.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Measure } from '../measure.ts';
 import { NAMESPACE } from '../rig/installation.ts';

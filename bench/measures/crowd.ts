@@ -1,5 +1,5 @@
 import type { Measure } from '../measure.ts';
-import type { OperatorProcess } from '../../test/support/operator-process.ts';
+import type { OperatorProcess } from '../../test/support/rigs/operator-process.ts';
 import { NEVER_VERIFY_SECONDS, type Rig } from '../rig/rig.ts';
 import { openWebhook } from '../rig/webhook-client.ts';
 import { summarise } from '../summary.ts';

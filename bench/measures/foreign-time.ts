@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ConfigEntry, configKey } from '../../mesh/entry.ts';
+import { type ConfigEntry, configKey } from '../../mesh/catalog/entry.ts';
 import { equal } from '../../mesh/equal.ts';
 import { type Measure, timed } from '../measure.ts';
 import { NEVER_VERIFY_SECONDS, type Rig } from '../rig/rig.ts';

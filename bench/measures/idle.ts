@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Measure } from '../measure.ts';
-import type { OperatorProcess } from '../../test/support/operator-process.ts';
+import type { OperatorProcess } from '../../test/support/rigs/operator-process.ts';
 import { cpuSeconds, residentBytes } from '../rig/process-stat.ts';
 
 const MB = 1024 * 1024;

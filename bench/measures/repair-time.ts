@@ -1,4 +1,4 @@
-import { podsNode } from '../../mesh/names.ts';
+import { podsNode } from '../../mesh/names/names.ts';
 import { type Measure, timed } from '../measure.ts';
 import { CLUSTER, NAMESPACE } from '../rig/installation.ts';
 import { podName } from '../rig/pods.ts';

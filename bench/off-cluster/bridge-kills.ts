@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { consulOf } from '../../cli/cluster.ts';
-import { NAMESPACE, SECRETS } from '../../mesh/installation.ts';
-import { failed } from '../../test/support/steady-load.ts';
+import { NAMESPACE, SECRETS } from '../../mesh/installation/installation.ts';
+import { failed } from '../../test/support/load/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
 import { failuresSaid } from './lost.ts';

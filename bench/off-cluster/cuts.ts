@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runningLab } from '../../lab/running.ts';
 import { bootVm, cutPower } from '../../lab/vm/power.ts';
-import { DEFAULT_LEASE_MS } from '../../mesh/lease.ts';
+import { DEFAULT_LEASE_MS } from '../../mesh/outside/lease.ts';
 import { describeMachine } from '../report.ts';
 import { type Hop, startHop } from './hop.ts';
 import { type Lost, lostTo } from './lost.ts';

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 import { vmCopy, vmExec } from '../../lab/vm/exec.ts';
-import { type Shot, failed } from '../../test/support/steady-load.ts';
+import { type Shot, failed } from '../../test/support/load/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
 import { failuresSaid } from './lost.ts';

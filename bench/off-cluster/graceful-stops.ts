@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { vmExec } from '../../lab/vm/exec.ts';
-import { failed } from '../../test/support/steady-load.ts';
+import { failed } from '../../test/support/load/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
 import { failuresSaid } from './lost.ts';

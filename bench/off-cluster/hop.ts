@@ -10,10 +10,10 @@ import { vmExec } from '../../lab/vm/exec.ts';
 import { startExtraVm } from '../../lab/vm/extra.ts';
 import { stopVm } from '../../lab/vm/stop.ts';
 import { type Vm, netnsPath } from '../../lab/vm/vm.ts';
-import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import type { InstanceRow, InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import { type SteadyLoad, startSteadyLoad } from '../../test/support/steady-load.ts';
+import { type SteadyLoad, startSteadyLoad } from '../../test/support/load/steady-load.ts';
 
 const SERVICE = 'hop';
 const CALLER = 'hop-caller';

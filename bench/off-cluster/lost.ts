@@ -1,4 +1,4 @@
-import { type Shot, failed } from '../../test/support/steady-load.ts';
+import { type Shot, failed } from '../../test/support/load/steady-load.ts';
 
 export interface Lost {
   sent: number;

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SITE } from '../../lab/sample/on-vms.ts';
-import { failed } from '../../test/support/steady-load.ts';
+import { failed } from '../../test/support/load/steady-load.ts';
 import type { Finding } from '../measure.ts';
 import type { Hop } from './hop.ts';
 import { failuresSaid, lastServedMs } from './lost.ts';

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RealConsul } from '../../test/support/real-consul.ts';
+import type { RealConsul } from '../../test/support/real/consul.ts';
 
 export interface SeenCheck {
   ServiceID: string;

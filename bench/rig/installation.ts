@@ -7,8 +7,8 @@ import { type Resource, customResourceDefinitions, meshServices, namespaces } fr
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import type { RealConsul } from '../../test/support/real-consul.ts';
-import type { RealKube } from '../../test/support/real-kube.ts';
+import type { RealConsul } from '../../test/support/real/consul.ts';
+import type { RealKube } from '../../test/support/real/kube.ts';
 
 export const NAMESPACE = 'shop';
 export const CLUSTER = 'lab';

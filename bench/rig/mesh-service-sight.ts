@@ -1,6 +1,6 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { reflect } from '../../clients/kube/reflect.ts';
+import { reflect } from '../../clients/kube/watching/reflect.ts';
 import { meshServices } from '../../clients/kube/resources.ts';
 import type { MeshServiceStatus } from '../../crds/mesh-service.ts';
 import { NAMESPACE } from './installation.ts';

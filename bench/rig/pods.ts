@@ -1,4 +1,4 @@
-import { inParallel } from '../../clients/consul/in-parallel.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, pods } from '../../clients/kube/resources.ts';

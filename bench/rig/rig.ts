@@ -1,14 +1,14 @@
 import { rm } from 'node:fs/promises';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
-import { type RealConsul, startConsul } from '../../test/support/real-consul.ts';
-import { type RealKube, startApiServer } from '../../test/support/real-kube.ts';
+import { type RealConsul, startConsul } from '../../test/support/real/consul.ts';
+import { type RealKube, startApiServer } from '../../test/support/real/kube.ts';
 import { type ConsulGate, forkGate } from '../gate/fork-gate.ts';
 import { type ConsulSight, lookAtConsul } from './consul-sight.ts';
 import { type Installation, install } from './installation.ts';
 import { type MeshServiceSight, lookAtMeshServices } from './mesh-service-sight.ts';
-import { type OperatorProcess, startOperator } from '../../test/support/operator-process.ts';
-import { OPERATOR_HEAP_OPTION, OPERATOR_NODE_OPTIONS } from '../../mesh/installation.ts';
+import { type OperatorProcess, startOperator } from '../../test/support/rigs/operator-process.ts';
+import { OPERATOR_HEAP_OPTION, OPERATOR_NODE_OPTIONS } from '../../mesh/installation/installation.ts';
 import { type Pods, podsOver } from './pods.ts';
 
 /** Real parts with an operator among them, and the hands and eyes that a measure needs. */

@@ -1,9 +1,9 @@
-import type { AdoptAnswer, AdoptRequest } from '../../mesh/bridge-api.ts';
-import { externalRequest } from '../../mesh/bridge-api.ts';
-import { adoption, adoptionPlan } from '../../mesh/adoption.ts';
-import type { Call } from '../call.ts';
+import type { AdoptAnswer, AdoptRequest } from '../../mesh/outside/bridge-api.ts';
+import { externalRequest } from '../../mesh/outside/bridge-api.ts';
+import { adoption, adoptionPlan } from '../../mesh/outside/adoption.ts';
+import type { Call } from '../api/call.ts';
 import { Refusal } from '../refusal.ts';
-import { refuseUnwritten } from '../refuse-unwritten.ts';
+import { refuseUnwritten } from '../api/refuse-unwritten.ts';
 import { register, requireRegistration } from './register.ts';
 
 /**

@@ -1,14 +1,14 @@
-import { skewProblem, toldSkew } from '../../mesh/call-doubt.ts';
-import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/bridge-api.ts';
-import { sidecarId } from '../../mesh/names.ts';
-import { inParallel } from '../../clients/consul/in-parallel.ts';
+import { skewProblem, toldSkew } from '../../mesh/outside/call-doubt.ts';
+import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/outside/bridge-api.ts';
+import { sidecarId } from '../../mesh/names/names.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import { admit } from '../admission.ts';
-import type { HostCall } from '../call.ts';
-import { claimHost } from '../claim.ts';
-import type { Host } from '../hosts.ts';
-import { type Pace, paceHosts } from '../pace.ts';
+import type { HostCall } from '../api/call.ts';
+import { claimHost } from '../hosts/claim.ts';
+import type { Host } from '../hosts/hosts.ts';
+import { type Pace, paceHosts } from '../api/pace.ts';
 import { Refusal } from '../refusal.ts';
-import { flippedNode, orphanPlans, stoppedBeat, vmNodeEntry } from '../vm-node.ts';
+import { flippedNode, orphanPlans, stoppedBeat, vmNodeEntry } from '../hosts/vm-node.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts =

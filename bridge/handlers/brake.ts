@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { BrakeAnswer, brakeRequest } from '../../mesh/bridge-api.ts';
-import type { Call } from '../call.ts';
+import type { BrakeAnswer, brakeRequest } from '../../mesh/outside/bridge-api.ts';
+import type { Call } from '../api/call.ts';
 import { Refusal } from '../refusal.ts';
 
 /** POST /v1/brake: people have looked, and the silent hosts of a site are dead (or will be). */

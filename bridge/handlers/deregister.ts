@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import type { DeregisterAnswer, deregisterQuery } from '../../mesh/bridge-api.ts';
-import type { Call } from '../call.ts';
-import { deleteExternalRecord } from '../external-record.ts';
+import type { DeregisterAnswer, deregisterQuery } from '../../mesh/outside/bridge-api.ts';
+import type { Call } from '../api/call.ts';
+import { deleteExternalRecord } from '../externals/record.ts';
 import { Refusal } from '../refusal.ts';
-import { refuseUnwritten } from '../refuse-unwritten.ts';
+import { refuseUnwritten } from '../api/refuse-unwritten.ts';
 
 /** DELETE /v1/external/:name?site=SITE (default `external`): the record last, so that nothing is left that nobody knows of. */
 export async function deregister({

@@ -1,5 +1,5 @@
-import type { DoorsRequest } from '../../mesh/bridge-api.ts';
-import type { HostCall } from '../call.ts';
+import type { DoorsRequest } from '../../mesh/outside/bridge-api.ts';
+import type { HostCall } from '../api/call.ts';
 
 /**
  * POST /v1/doors: keeps the report of the host about its doors, for lists of instances; the next beat writes into the catalog whether a port is closed. The host repeats it within a minute, and it is only the host's own word.

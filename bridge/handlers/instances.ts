@@ -1,18 +1,18 @@
 import type { z } from 'zod';
-import type { InstanceRow, InstancesAnswer, instancesQuery } from '../../mesh/bridge-api.ts';
-import { doubtIn, skewProblem } from '../../mesh/call-doubt.ts';
-import { inParallel } from '../../clients/consul/in-parallel.ts';
+import type { InstanceRow, InstancesAnswer, instancesQuery } from '../../mesh/outside/bridge-api.ts';
+import { doubtIn, skewProblem } from '../../mesh/outside/call-doubt.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import { doorNote } from '../../mesh/doors/machine-doors.ts';
-import { ownerOfFound } from '../../mesh/adoption.ts';
-import { bridgeOwner, externalNode } from '../../mesh/names.ts';
+import { ownerOfFound } from '../../mesh/outside/adoption.ts';
+import { bridgeOwner, externalNode } from '../../mesh/names/names.ts';
 import { admit } from '../admission.ts';
-import type { ServiceEntry } from '../../mesh/entry.ts';
-import type { Bridge } from '../bridge.ts';
-import type { Call } from '../call.ts';
-import { rivalNote } from '../claim.ts';
-import { SINCE_META } from '../external-node.ts';
-import type { External } from '../externals.ts';
-import type { Host } from '../hosts.ts';
+import type { ServiceEntry } from '../../mesh/catalog/entry.ts';
+import type { Bridge } from '../api/bridge.ts';
+import type { Call } from '../api/call.ts';
+import { rivalNote } from '../hosts/claim.ts';
+import { SINCE_META } from '../externals/node.ts';
+import type { External } from '../externals/externals.ts';
+import type { Host } from '../hosts/hosts.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts = 'clock' | 'consul' | 'externals' | 'hosts' | 'leaseMs' | 'leases' | 'meshServices' | 'writer';

@@ -1,9 +1,9 @@
-import type { InviteAnswer, InviteRequest } from '../../mesh/bridge-api.ts';
-import { encodeInvite } from '../../mesh/invite.ts';
-import type { Call } from '../call.ts';
-import { installOf } from '../install.ts';
-import { createInvite } from '../invites.ts';
-import { requireAdmitted } from '../require-admitted.ts';
+import type { InviteAnswer, InviteRequest } from '../../mesh/outside/bridge-api.ts';
+import { encodeInvite } from '../../mesh/outside/invite.ts';
+import type { Call } from '../api/call.ts';
+import { installOf } from '../invites/install.ts';
+import { createInvite } from '../invites/invites.ts';
+import { requireAdmitted } from '../api/require-admitted.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts = 'advertise' | 'authority' | 'clock' | 'consul' | 'log' | 'meshServices' | 'vmFiles';

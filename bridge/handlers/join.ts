@@ -1,15 +1,15 @@
-import type { JoinAnswer, JoinRequest } from '../../mesh/bridge-api.ts';
-import type { HostIdentity } from '../authority.ts';
-import type { Bridge } from '../bridge.ts';
-import type { Call } from '../call.ts';
-import { type RequestedKey, readCertificateRequest, shortFingerprint } from '../certificate-request.ts';
-import { type HostRecord, newestFirst } from '../host-record.ts';
-import type { Host } from '../hosts.ts';
-import { knownHost } from '../identify.ts';
-import { type OpenInvite, findInvite, returnInvite, secretFits, spendInvite } from '../invites.ts';
-import type { Peer } from '../peer.ts';
+import type { JoinAnswer, JoinRequest } from '../../mesh/outside/bridge-api.ts';
+import type { HostIdentity } from '../certificates/authority.ts';
+import type { Bridge } from '../api/bridge.ts';
+import type { Call } from '../api/call.ts';
+import { type RequestedKey, readCertificateRequest, shortFingerprint } from '../certificates/request.ts';
+import { type HostRecord, newestFirst } from '../hosts/host-record.ts';
+import type { Host } from '../hosts/hosts.ts';
+import { knownHost } from '../api/identify.ts';
+import { type OpenInvite, findInvite, returnInvite, secretFits, spendInvite } from '../invites/invites.ts';
+import type { Peer } from '../api/peer.ts';
 import { Refusal, type RefusalCode } from '../refusal.ts';
-import { requireAdmitted } from '../require-admitted.ts';
+import { requireAdmitted } from '../api/require-admitted.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts =

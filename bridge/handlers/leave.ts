@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import type { LeaveAnswer, leaveRequest } from '../../mesh/bridge-api.ts';
-import type { HostCall } from '../call.ts';
-import { claimHost } from '../claim.ts';
-import { refuseUnwritten } from '../refuse-unwritten.ts';
-import { withoutServices } from '../vm-node.ts';
+import type { LeaveAnswer, leaveRequest } from '../../mesh/outside/bridge-api.ts';
+import type { HostCall } from '../api/call.ts';
+import { claimHost } from '../hosts/claim.ts';
+import { refuseUnwritten } from '../api/refuse-unwritten.ts';
+import { withoutServices } from '../hosts/vm-node.ts';
 
 /**
  * POST /v1/leave: first the instances leave Consul, so that traffic stops; then the record. Doing it twice is doing it

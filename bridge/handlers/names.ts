@@ -1,6 +1,6 @@
 import { DnsUnavailable } from '../../clients/dns/ask-dns.ts';
-import type { NamesAnswer, NamesRequest } from '../../mesh/bridge-api.ts';
-import type { Call } from '../call.ts';
+import type { NamesAnswer, NamesRequest } from '../../mesh/outside/bridge-api.ts';
+import type { Call } from '../api/call.ts';
 import { Refusal } from '../refusal.ts';
 
 /** Questions under way, for each host and for admins. */

@@ -1,7 +1,7 @@
-import type { ProbeAnswer } from '../../mesh/bridge-api.ts';
-import type { probeRequest } from '../../mesh/bridge-shapes.ts';
+import type { ProbeAnswer } from '../../mesh/outside/bridge-api.ts';
+import type { probeRequest } from '../../mesh/outside/bridge-shapes.ts';
 import type { z } from 'zod';
-import type { HostCall } from '../call.ts';
+import type { HostCall } from '../api/call.ts';
 
 /** POST /v1/probe: takes what a host found when it tried the pods that it calls, and says which to try next. */
 export async function probe({

@@ -1,8 +1,8 @@
-import type { ReachAnswer } from '../../mesh/bridge-api.ts';
-import type { HostCall } from '../call.ts';
-import type { Host } from '../hosts.ts';
-import { type Pace, paceHosts } from '../pace.ts';
-import { reachMachine, reachSentence } from '../reach.ts';
+import type { ReachAnswer } from '../../mesh/outside/bridge-api.ts';
+import type { HostCall } from '../api/call.ts';
+import type { Host } from '../hosts/hosts.ts';
+import { type Pace, paceHosts } from '../api/pace.ts';
+import { reachMachine, reachSentence } from '../reach/try-sidecar.ts';
 import { Refusal } from '../refusal.ts';
 
 const underWay = new WeakSet<Host>();

@@ -1,7 +1,7 @@
-import type { RefusalsRequest } from '../../mesh/bridge-api.ts';
+import type { RefusalsRequest } from '../../mesh/outside/bridge-api.ts';
 import { equal } from '../../mesh/equal.ts';
-import { type MachineReport, REFUSAL_KEYS, readMachineReport } from '../../mesh/proxies/machine-report.ts';
-import type { HostCall } from '../call.ts';
+import { type MachineReport, REFUSAL_KEYS, readMachineReport } from '../../mesh/outside/machine-report.ts';
+import type { HostCall } from '../api/call.ts';
 import { Refusal } from '../refusal.ts';
 
 const MAX_TRIES = 3;

@@ -1,14 +1,14 @@
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
-import type { ExternalRequest, RegisterAnswer } from '../../mesh/bridge-api.ts';
-import { name as nameSchema } from '../../mesh/bridge-shapes.ts';
-import { OWNER_META } from '../../mesh/entry.ts';
+import type { ExternalRequest, RegisterAnswer } from '../../mesh/outside/bridge-api.ts';
+import { name as nameSchema } from '../../mesh/outside/bridge-shapes.ts';
+import { OWNER_META } from '../../mesh/catalog/entry.ts';
 import { deciding } from '../admission.ts';
-import type { Bridge } from '../bridge.ts';
-import type { Call } from '../call.ts';
-import { writeExternalRecord } from '../external-record.ts';
+import type { Bridge } from '../api/bridge.ts';
+import type { Call } from '../api/call.ts';
+import { writeExternalRecord } from '../externals/record.ts';
 import { Refusal } from '../refusal.ts';
-import { requireAdmitted } from '../require-admitted.ts';
+import { requireAdmitted } from '../api/require-admitted.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts = 'consul' | 'externals' | 'log' | 'meshServices';

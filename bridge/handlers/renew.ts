@@ -1,8 +1,8 @@
-import type { RenewAnswer, renewRequest } from '../../mesh/bridge-api.ts';
+import type { RenewAnswer, renewRequest } from '../../mesh/outside/bridge-api.ts';
 import type { z } from 'zod';
-import type { HostCall } from '../call.ts';
-import { readCertificateRequest } from '../certificate-request.ts';
-import { newestFirst } from '../host-record.ts';
+import type { HostCall } from '../api/call.ts';
+import { readCertificateRequest } from '../certificates/request.ts';
+import { newestFirst } from '../hosts/host-record.ts';
 
 /**
  * POST /v1/renew: a new certificate, for the same key or a new one. Takes a certificate that has run out, so that a

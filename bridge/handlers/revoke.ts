@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { RevokeAnswer, revokeRequest } from '../../mesh/bridge-api.ts';
-import type { Call } from '../call.ts';
+import type { RevokeAnswer, revokeRequest } from '../../mesh/outside/bridge-api.ts';
+import type { Call } from '../api/call.ts';
 import { Refusal } from '../refusal.ts';
 
 /** The parts of the bridge that this touches. */

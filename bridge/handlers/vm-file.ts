@@ -1,14 +1,14 @@
-import { INSTALL_SCRIPT } from '../../mesh/install-script.ts';
-import type { Call } from '../call.ts';
-import { Download } from '../download.ts';
-import { installOf } from '../install.ts';
+import { INSTALL_SCRIPT } from '../../mesh/outside/install-script.ts';
+import type { Call } from '../api/call.ts';
+import { Download } from '../api/download.ts';
+import { installOf } from '../invites/install.ts';
 import { Refusal } from '../refusal.ts';
 
 /** The parts of the bridge that this touches. */
 type Parts = 'advertise' | 'authority' | 'vmFiles';
 
 /**
- * GET /v1/vm/:name: a file that a machine needs before it can prove anything, so anyone may have it. The files hold no secret. download.ts bounds their cost.
+ * GET /v1/vm/:name: a file that a machine needs before it can prove anything, so anyone may have it. The files hold no secret. bridge/api/download.ts bounds their cost.
  */
 export async function vmFile({ bridge, name }: Call<Parts>): Promise<Download> {
   if (name === INSTALL_SCRIPT) {

@@ -1,6 +1,11 @@
 import { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../../crds/mesh-service.ts';
-import { NAMESPACE, OPERATOR_SECRETS_DIRECTORY, SECRETS, WEBHOOK_SECRET } from '../../mesh/installation.ts';
+import {
+  NAMESPACE,
+  OPERATOR_SECRETS_DIRECTORY,
+  SECRETS,
+  WEBHOOK_SECRET,
+} from '../../mesh/installation/installation.ts';
 import { bootstrapEnv, externalMounts, externalVolumes } from '../external-consul.ts';
 import { type Component, labels, podLabels } from '../labels.ts';
 import { imageOf, podSpec, serviceAccountName } from '../pod.ts';

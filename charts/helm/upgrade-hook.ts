@@ -1,7 +1,12 @@
 import { k8s } from 'cdk8s-plus-27';
 import { GROUP } from '../../crds/mesh-service.ts';
-import { CONSUL_SERVER_SERVICE, NAMESPACE, SECRETS, UPGRADE_SECRETS_DIRECTORY } from '../../mesh/installation.ts';
-import { MOST_SERVERS, UPGRADE_REFUSED, consulClaim, consulServer } from '../../mesh/reshape.ts';
+import {
+  CONSUL_SERVER_SERVICE,
+  NAMESPACE,
+  SECRETS,
+  UPGRADE_SECRETS_DIRECTORY,
+} from '../../mesh/installation/installation.ts';
+import { MOST_SERVERS, UPGRADE_REFUSED, consulClaim, consulServer } from '../../mesh/installation/reshape.ts';
 import { type Component, labels, podLabels } from '../labels.ts';
 import { imageOf, podSpec, serviceAccountName } from '../pod.ts';
 import { asText, type Parts } from '../template/expression.ts';

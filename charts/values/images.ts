@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
+import { VERSION_OF_PRODUCT } from '../../mesh/installation/version.ts';
 
 /** Stock Envoy of the version that the suites prove. */
 export const ENVOY_IMAGE = 'envoyproxy/envoy:v1.40.0';

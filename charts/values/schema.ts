@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OPERATOR_MEMORY_LIMIT } from '../../mesh/installation.ts';
+import { OPERATOR_MEMORY_LIMIT } from '../../mesh/installation/installation.ts';
 import { consul, externalConsul } from './consul.ts';
 import {
   exposure,

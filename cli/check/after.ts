@@ -5,9 +5,9 @@ import {
 } from '../../clients/kube/resources.ts';
 import { VERSION, type MeshService } from '../../crds/mesh-service.ts';
 import { REASONS, type ConditionType, type Reason } from '../../crds/reasons.ts';
-import { explaining, inOneLine } from '../../mesh/explaining.ts';
-import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
-import { LABEL_MESH } from '../../mesh/names.ts';
+import { explaining, inOneLine } from '../../mesh/status/explaining.ts';
+import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation/installation.ts';
+import { LABEL_MESH } from '../../mesh/names/names.ts';
 import { apiServerChecks } from './api-server.ts';
 import { certificateChecks, readSecret } from './certificates.ts';
 import { type Check, type Verdict, failed, ok, warning } from './check.ts';

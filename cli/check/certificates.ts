@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { secrets } from '../../clients/kube/resources.ts';
-import { NAMESPACE, SECRETS, WEBHOOK_SECRET } from '../../mesh/installation.ts';
+import { NAMESPACE, SECRETS, WEBHOOK_SECRET } from '../../mesh/installation/installation.ts';
 import { type Check, failed, ok } from './check.ts';
 import { certificateDays } from './days-left.ts';
 

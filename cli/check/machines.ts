@@ -1,5 +1,5 @@
-import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
-import { doubtIn } from '../../mesh/call-doubt.ts';
+import type { InstanceRow, InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
+import { doubtIn } from '../../mesh/outside/call-doubt.ts';
 import { type Check, type Verdict, ok, warning } from './check.ts';
 import { leaseMsOf } from './look.ts';
 

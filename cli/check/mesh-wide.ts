@@ -1,4 +1,4 @@
-import { changedByMesh, changedByProxyDefaults } from '../../mesh/mesh-wide.ts';
+import { changedByMesh, changedByProxyDefaults } from '../../mesh/catalog/mesh-wide.ts';
 import { type Check, ok, warning } from './check.ts';
 
 /** Entries for all proxies of the Consul, which anybody with rights there may have written. */

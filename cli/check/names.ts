@@ -1,5 +1,5 @@
 import { readAnswer } from '../../clients/dns/ask-dns.ts';
-import { dnsPort, hasStubDomain } from '../../mesh/stub-domain.ts';
+import { dnsPort, hasStubDomain } from '../../mesh/names/stub-domain.ts';
 import { COREDNS, readCorefileWithTime } from '../dns/corefile.ts';
 import { A_NAME, type ResolverAnswer } from '../dns/resolvers.ts';
 import { type Check, type Verdict, failed, ok, warning } from './check.ts';

@@ -1,5 +1,5 @@
 import type { Consul } from '../../clients/consul/consul.ts';
-import type { ConfigEntry } from '../../mesh/entry.ts';
+import type { ConfigEntry } from '../../mesh/catalog/entry.ts';
 import { type Check, ok, warning } from './check.ts';
 
 /** Nobody has such a name: whether it may call tells of rules for everybody. */

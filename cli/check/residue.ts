@@ -3,8 +3,8 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, secrets } from '../../clients/kube/resources.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
-import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { type ConfigEntry, OWNER_META } from '../../mesh/catalog/entry.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import {
   bridgeOwner,
   clusterNode,
@@ -13,9 +13,9 @@ import {
   podsNode,
   sidecarSecret,
   vmNode,
-} from '../../mesh/names.ts';
-import { MANAGED } from '../../operator/sidecar-secret.ts';
-import { ANNOTATION_LIFE } from '../../operator/sidecar-token.ts';
+} from '../../mesh/names/names.ts';
+import { MANAGED } from '../../operator/sidecar-secret/sidecar-secret.ts';
+import { ANNOTATION_LIFE } from '../../operator/sidecar-secret/sidecar-token.ts';
 import { type Check, ok, warning } from './check.ts';
 import { type Look, clusterNameOf } from './look.ts';
 

@@ -1,8 +1,8 @@
-import { inParallel } from '../../clients/consul/in-parallel.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { secrets } from '../../clients/kube/resources.ts';
-import { MANAGED } from '../../operator/sidecar-secret.ts';
-import { type StoredToken, storedToken } from '../../operator/sidecar-token.ts';
+import { MANAGED } from '../../operator/sidecar-secret/sidecar-secret.ts';
+import { type StoredToken, storedToken } from '../../operator/sidecar-secret/sidecar-token.ts';
 import { type Check, failed, ok } from './check.ts';
 
 const QUESTIONS_AT_A_TIME = 8;

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, namespaces } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
-import { LABEL_MESH, SIDECAR_CONTAINER } from '../../mesh/names.ts';
+import { LABEL_MESH, SIDECAR_CONTAINER } from '../../mesh/names/names.ts';
 import { type Verdict, failed, ok, warning } from './check.ts';
 import { dryRunCreate, probePod } from './probe-pod.ts';
 

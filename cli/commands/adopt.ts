@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import type { AdoptAnswer } from '../../mesh/bridge-api.ts';
+import type { AdoptAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 import { checkFlag } from '../vm/check-flag.ts';
 

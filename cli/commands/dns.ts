@@ -1,11 +1,11 @@
 import { isIP } from 'node:net';
 import { Command, Option } from 'commander';
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { services } from '../../clients/kube/resources.ts';
-import { CONSUL_DNS_SERVICE, NAMESPACE } from '../../mesh/installation.ts';
-import { dnsPort, stubDomain, withStubDomain } from '../../mesh/stub-domain.ts';
+import { CONSUL_DNS_SERVICE, NAMESPACE } from '../../mesh/installation/installation.ts';
+import { dnsPort, stubDomain, withStubDomain } from '../../mesh/names/stub-domain.ts';
 import { type ClusterFlags, kubeOf, withClusterFlags } from '../cluster.ts';
 import { COREDNS, type ConfigMapName, editCorefile, readCorefile } from '../dns/corefile.ts';
 import { disableDns } from '../dns/disable-dns.ts';

@@ -4,7 +4,7 @@ import { kubeOf, type ClusterFlags, consulOf, withClusterFlags } from '../cluste
 import { readManifests } from '../manifest/read-manifests.ts';
 import { meshServicesAsked } from '../plan/asked.ts';
 import { type Planned, planner } from '../plan/planner.ts';
-import { describeChange } from '../../mesh/plan.ts';
+import { describeChange } from '../../mesh/catalog/plan.ts';
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { type ConsulRaft, connectRaft } from '../../clients/consul/raft.ts';
 import { connectKube } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import {
   CONSUL_HTTPS_PORT,
   CONSUL_SERVER_NAME,
   CONSUL_SERVER_SERVICE,
   NAMESPACE,
   UPGRADE_SECRETS_DIRECTORY,
-} from '../../mesh/installation.ts';
-import { UPGRADE_REFUSED, consulServer } from '../../mesh/reshape.ts';
+} from '../../mesh/installation/installation.ts';
+import { UPGRADE_REFUSED, consulServer } from '../../mesh/installation/reshape.ts';
 import { UpgradeRefused, prepareUpgrade } from '../install/prepare-upgrade.ts';
 
 /** `landbridge prepare-upgrade`: the chart's hook runs it before Helm upgrades or rolls back. */

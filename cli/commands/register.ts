@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { DeregisterAnswer, RegisterAnswer } from '../../mesh/bridge-api.ts';
+import type { DeregisterAnswer, RegisterAnswer } from '../../mesh/outside/bridge-api.ts';
 import { checkFlag } from '../vm/check-flag.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { Command } from 'commander';
 import { connectConsul } from '../../clients/consul/connect.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
-import { NAMESPACE, WEBHOOK_PATH, WEBHOOK_SERVICE } from '../../mesh/installation.ts';
+import { systemClock } from '../../base/clock.ts';
+import { NAMESPACE, WEBHOOK_PATH, WEBHOOK_SERVICE } from '../../mesh/installation/installation.ts';
 
 const PATIENCE_MS = 30_000;
 

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { ServiceInstance } from '../../clients/consul/consul.ts';
 import { meshServices } from '../../clients/kube/resources.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
-import { explaining } from '../../mesh/explaining.ts';
+import { explaining } from '../../mesh/status/explaining.ts';
 import { type ClusterFlags, consulOf, kubeOf, withClusterFlags } from '../cluster.ts';
 import { nothingAnywhere, nothingThere } from '../nothing-there.ts';
 import { type Format, outputOption, print } from '../output.ts';

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 
-import type { DoorsState } from '../../agent/door-files.ts';
-import { Problem } from '../../agent/problem.ts';
-import { readSettings } from '../../agent/settings.ts';
+import type { DoorsState } from '../../agent/doors/door-files.ts';
+import { Problem } from '../../base/problem.ts';
+import { readSettings } from '../../agent/machine/settings.ts';
 import { closeDoors } from '../vm/close-doors.ts';
 
 /** `landbridge vm doors`: root's part of mutualTLS: Strict on a machine. Its unit runs it whenever the agent asks. */

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 
-import { localClient } from '../../agent/local-client.ts';
-import { Problem } from '../../agent/problem.ts';
-import { apiSocket, readSettings } from '../../agent/settings.ts';
+import { localClient } from '../../agent/local-api/client.ts';
+import { Problem } from '../../base/problem.ts';
+import { apiSocket, readSettings } from '../../agent/machine/settings.ts';
 import { parseDuration } from '../vm/duration.ts';
 
 const TARGET = 'an instance, SERVICE:PORT, SERVICE, or all';

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
-import type { InviteAnswer } from '../../mesh/bridge-api.ts';
-import { installCommand } from '../../mesh/install-script.ts';
+import type { InviteAnswer } from '../../mesh/outside/bridge-api.ts';
+import { installCommand } from '../../mesh/outside/install-script.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 import { FORMATS, type Format, written } from '../vm/invite-formats.ts';
 import { type Format as Output, outputOption, print } from '../output.ts';

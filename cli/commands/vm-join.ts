@@ -2,13 +2,13 @@ import { writeFile } from 'node:fs/promises';
 
 import { Command } from 'commander';
 
-import { instanceId } from '../../agent/instance-id.ts';
-import { type LocalClient, localClient } from '../../agent/local-client.ts';
-import { Problem } from '../../agent/problem.ts';
-import { programDigest } from '../../agent/program-digest.ts';
-import type { Finding } from '../../agent/self-test.ts';
-import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
-import { decodeInvite } from '../../mesh/invite.ts';
+import { instanceId } from '../../agent/machine/instance-id.ts';
+import { type LocalClient, localClient } from '../../agent/local-api/client.ts';
+import { Problem } from '../../base/problem.ts';
+import { programDigest } from '../../agent/machine/program-digest.ts';
+import type { Finding } from '../../agent/reach/self-test.ts';
+import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/machine/settings.ts';
+import { decodeInvite } from '../../mesh/outside/invite.ts';
 import { agentOwner, hasSystemd, installAgentUnit, restartAgentUnit, thisProgram } from '../vm/agent-unit.ts';
 import { awaitPassing } from '../vm/await-passing.ts';
 import { addInstances } from '../vm/definition-file.ts';

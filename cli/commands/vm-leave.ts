@@ -1,16 +1,16 @@
 import { Command } from 'commander';
 
-import { writeVariableFiles } from '../../agent/variable-files.ts';
-import { removeDrains } from '../../agent/drain-file.ts';
-import { type Definition, readDefinitions } from '../../agent/definitions.ts';
-import { instanceId } from '../../agent/instance-id.ts';
+import { writeVariableFiles } from '../../agent/instances/variable-files.ts';
+import { removeDrains } from '../../agent/instances/drain-file.ts';
+import { type Definition, readDefinitions } from '../../agent/instances/definitions.ts';
+import { instanceId } from '../../agent/machine/instance-id.ts';
 import { BridgeRefusal, makeBridgeClient } from '../../agent/bridge-client.ts';
-import { type LocalClient, localClient } from '../../agent/local-client.ts';
-import { machineRun } from '../../agent/machine-run.ts';
-import { Problem, messageOf } from '../../agent/problem.ts';
-import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/settings.ts';
-import { type State, openState } from '../../agent/state.ts';
-import type { AgentStatus } from '../../agent/status.ts';
+import { type LocalClient, localClient } from '../../agent/local-api/client.ts';
+import { machineRun } from '../../agent/membership/machine-run.ts';
+import { Problem, messageOf } from '../../base/problem.ts';
+import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/machine/settings.ts';
+import { type State, openState } from '../../agent/state/state.ts';
+import type { AgentStatus } from '../../agent/local-api/status.ts';
 import { hasAgentUnit, removeAgentUnit } from '../vm/agent-unit.ts';
 import { closeDoors, forgetDoors } from '../vm/close-doors.ts';
 import { removeDefinitions, removeInstance } from '../vm/definition-file.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { InstanceRow, InstancesAnswer } from '../../mesh/bridge-api.ts';
+import type { InstanceRow, InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 import { keptOut } from '../check/machines.ts';
 import { type Format, outputOption, print } from '../output.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { BrakeAnswer } from '../../mesh/bridge-api.ts';
+import type { BrakeAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 
 /** `landbridge vm release`: the silent machines of a site are dead, and not the network to them. */

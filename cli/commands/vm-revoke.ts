@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { RevokeAnswer } from '../../mesh/bridge-api.ts';
+import type { RevokeAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 
 /** `landbridge vm revoke`: the machine's key may never come back, and its instances go at once. */

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 
-import { localClient } from '../../agent/local-client.ts';
-import { apiSocket, readSettings } from '../../agent/settings.ts';
-import type { InstanceStatus } from '../../agent/instance-status.ts';
-import type { AgentStatus } from '../../agent/status.ts';
+import { localClient } from '../../agent/local-api/client.ts';
+import { apiSocket, readSettings } from '../../agent/machine/settings.ts';
+import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
+import type { AgentStatus } from '../../agent/local-api/status.ts';
 import { type Format, outputOption, print } from '../output.ts';
 import { table } from '../table.ts';
 

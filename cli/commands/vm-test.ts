@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
-import { localClient } from '../../agent/local-client.ts';
-import { apiSocket, readSettings } from '../../agent/settings.ts';
+import { localClient } from '../../agent/local-api/client.ts';
+import { apiSocket, readSettings } from '../../agent/machine/settings.ts';
 import { selfTestText } from '../vm/self-test-text.ts';
 
 /** `landbridge vm test`: both directions, for each instance of this machine. Exits with 1 when one fails. */

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 
-import { localClient } from '../../agent/local-client.ts';
-import { apiSocket, readSettings } from '../../agent/settings.ts';
-import type { Upgraded } from '../../agent/upgrade-envoys.ts';
+import { localClient } from '../../agent/local-api/client.ts';
+import { apiSocket, readSettings } from '../../agent/machine/settings.ts';
+import type { Upgraded } from '../../agent/instances/upgrade-envoys.ts';
 
 /** `landbridge vm upgrade-envoy`: does now the upgrade that the agent does by itself some seconds after the program was replaced. */
 export function vmUpgradeEnvoyCommand(): Command {

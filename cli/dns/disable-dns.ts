@@ -1,5 +1,5 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { withoutStubDomain } from '../../mesh/stub-domain.ts';
+import { withoutStubDomain } from '../../mesh/names/stub-domain.ts';
 import { COREDNS, type ConfigMapName, editCorefile } from './corefile.ts';
 
 /** Takes out only our own block. Gives the work done, in words. */

@@ -2,8 +2,8 @@ import type { Pod } from '../../crds/kubernetes.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import { SKIP_REASONS, type SkipReason, decide } from '../../mesh/inject/decide.ts';
 import { injected } from '../../mesh/inject/patch.ts';
-import { unknownProtocols } from '../../mesh/upstream-variables.ts';
-import { selectorQuery } from '../../mesh/selector.ts';
+import { unknownProtocols } from '../../mesh/service/upstream-variables.ts';
+import { selectorQuery } from '../../mesh/service/selector.ts';
 import { editedText } from '../manifest/edited-text.ts';
 import {
   type Found,
@@ -13,7 +13,7 @@ import {
   mapObjects,
   objectsOf,
 } from '../manifest/read-manifests.ts';
-import { podProblem } from '../../operator/admission-shape.ts';
+import { podProblem } from '../../operator/admission/admission-shape.ts';
 import { isMeshService, readMeshService } from '../manifest/read-mesh-service.ts';
 import { WITHOUT_PODS, templateOf, withTemplate } from './pod-template.ts';
 

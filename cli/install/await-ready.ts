@@ -1,8 +1,8 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import type { Clock } from '../../clients/kube/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { BootstrapRefused, refusalOfJob } from './bootstrap-job.ts';
 import { AWAITED, notReadyBecause } from './not-ready.ts';
 import { podTrouble } from './pod-trouble.ts';

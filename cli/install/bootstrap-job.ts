@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { jobs, pods, secrets } from '../../clients/kube/resources.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { nameOf } from './step.ts';
 
 /** The bootstrap job gave up, and says why in its own words, so waiting longer cannot help. */

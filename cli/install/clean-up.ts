@@ -1,5 +1,5 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { discoverer } from '../../clients/kube/discover.ts';
 import { disableDns } from '../dns/disable-dns.ts';
 import { deleteObject } from './delete-object.ts';

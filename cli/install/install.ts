@@ -1,19 +1,19 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { ConsulRaft } from '../../clients/consul/raft.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { discoverer } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { deployments } from '../../clients/kube/resources.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { judgeReshape } from '../../mesh/reshape.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { judgeReshape } from '../../mesh/installation/reshape.ts';
 import { asksExternalConsul, requireExternalSecrets } from './bootstrap-job.ts';
-import { heldShape } from './held-shape.ts';
+import { heldShape } from './shape/held-shape.ts';
 import { planInstall } from './plan-install.ts';
-import { describeReshaping, reshape } from './reshape.ts';
+import { describeReshaping, reshape } from './shape/reshape.ts';
 import { rollOut } from './roll-out.ts';
-import { sameImages } from './same-images.ts';
+import { sameImages } from './shape/same-images.ts';
 import { describeStep, nameOf, summary } from './step.ts';
-import { shapeOf } from './wanted-shape.ts';
+import { shapeOf } from './shape/wanted-shape.ts';
 
 export interface InstallOptions {
   kube: KubeClient;

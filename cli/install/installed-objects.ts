@@ -1,9 +1,9 @@
-import { inParallel } from '../../clients/consul/in-parallel.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import { isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 
 /** Kinds that the chart makes, in the order of their removal: first the kinds that refuse pods, last the ones that hold data. */
 const KINDS: readonly [apiVersion: string, kind: string][] = [

@@ -1,11 +1,11 @@
-import { inParallel } from '../../clients/consul/in-parallel.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import { KubeError, isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { objectPath, type Resource } from '../../clients/kube/resources.ts';
-import { type Reshaping, renewsServers } from '../../mesh/reshape.ts';
-import { changedFields } from './changed-fields.ts';
+import { type Reshaping, renewsServers } from '../../mesh/installation/reshape.ts';
+import { changedFields } from './shape/changed-fields.ts';
 import { type Step, nameOf } from './step.ts';
 import { installedObjects } from './installed-objects.ts';
 

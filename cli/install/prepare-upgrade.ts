@@ -1,7 +1,7 @@
-import { judgeReshape } from '../../mesh/reshape.ts';
-import { heldShape } from './held-shape.ts';
-import { type ReshapeOptions, reshape } from './reshape.ts';
-import { shapeOfEnvironment } from './wanted-shape.ts';
+import { judgeReshape } from '../../mesh/installation/reshape.ts';
+import { heldShape } from './shape/held-shape.ts';
+import { type ReshapeOptions, reshape } from './shape/reshape.ts';
+import { shapeOfEnvironment } from './shape/wanted-shape.ts';
 
 /** The values cannot be gone over to; another try gives the same. */
 export class UpgradeRefused extends Error {

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { jobs } from '../../clients/kube/resources.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { type Job, asksExternalConsul } from './bootstrap-job.ts';
 import { notReadyBecause } from './not-ready.ts';
 import { podTrouble } from './pod-trouble.ts';

@@ -1,9 +1,9 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import type { Clock } from '../../clients/kube/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { isNotFound } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices } from '../../clients/kube/resources.ts';
-import { FINALIZER } from '../../mesh/names.ts';
+import { FINALIZER } from '../../mesh/names/names.ts';
 import { meshServicesOf } from './residue.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { Discover } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { customResourceDefinitions, meshServices, pods } from '../../clients/kube/resources.ts';
 import { GROUP } from '../../crds/mesh-service.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { installedObjects } from './installed-objects.ts';
 
 /** Kinds of which the processes make objects themselves, in the namespace of the installation. */

@@ -1,5 +1,5 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { Discover } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { awaitReady } from './await-ready.ts';

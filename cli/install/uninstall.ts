@@ -1,8 +1,8 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { discoverer, type Discover } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { hasStubDomain } from '../../mesh/stub-domain.ts';
+import { hasStubDomain } from '../../mesh/names/stub-domain.ts';
 import { COREDNS, readCorefile } from '../dns/corefile.ts';
 import { disableDns } from '../dns/disable-dns.ts';
 import { deleteObject } from './delete-object.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ObjectMeta } from '../../crds/kubernetes.ts';
 import { API_VERSION, GROUP, type MeshService, meshServiceSpec, parseMeshService } from '../../crds/mesh-service.ts';
-import { didYouMean } from '../../mesh/near-name.ts';
+import { didYouMean } from '../../mesh/names/near-name.ts';
 import { type Found, type KubeValue, isObject } from './read-manifests.ts';
 
 /** Kuma has a MeshService too. One whose apiVersion names no group is ours and misspelt. */

@@ -7,8 +7,8 @@ import type { MeshService } from '../../crds/mesh-service.ts';
 import { doorsOf } from '../../mesh/doors/doors.ts';
 import { type IngressFacts, type ServiceFacts, leadsTo } from '../../mesh/doors/leads.ts';
 import { isAsWanted, isOurs, policyFacts, policyOf } from '../../mesh/doors/policy.ts';
-import { sidecarPolicy } from '../../mesh/names.ts';
-import type { PodFacts } from '../../mesh/pod.ts';
+import { sidecarPolicy } from '../../mesh/names/names.ts';
+import type { PodFacts } from '../../mesh/service/pod.ts';
 
 export interface PlannedDoors {
   /** One line about the change that the operator would make to the NetworkPolicy; undefined: none. */

@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-import { Problem } from '../../agent/problem.ts';
+import { Problem } from '../../base/problem.ts';
 import { publicFile } from './public-file.ts';
 
 export const AGENT_UNIT = 'landbridge-agent.service';

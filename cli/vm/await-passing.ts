@@ -1,7 +1,7 @@
-import type { LocalClient } from '../../agent/local-client.ts';
-import { messageOf } from '../../agent/problem.ts';
-import type { InstanceStatus } from '../../agent/instance-status.ts';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { LocalClient } from '../../agent/local-api/client.ts';
+import { messageOf } from '../../base/problem.ts';
+import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
+import type { AgentStatus } from '../../agent/local-api/status.ts';
 
 export interface Awaited {
   passing: InstanceStatus[];

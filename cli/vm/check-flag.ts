@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { checkSpec, localCheckSpec } from '../../mesh/check-spec.ts';
+import type { checkSpec, localCheckSpec } from '../../mesh/outside/check-spec.ts';
 
 const FORMS = 'tcp, http:PATH (for example http:/healthz), grpc or grpc:SERVICE';
 

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { atomicWrite } from '../../agent/atomic-write.ts';
-import { type DoorsState, askedFile, readAsked, readDoorsState, stateFile } from '../../agent/door-files.ts';
-import { messageOf } from '../../agent/problem.ts';
-import { ownAddresses } from '../../agent/proc-net.ts';
-import type { Settings } from '../../agent/settings.ts';
+import { atomicWrite } from '../../agent/machine/atomic-write.ts';
+import { type DoorsState, askedFile, readAsked, readDoorsState, stateFile } from '../../agent/doors/door-files.ts';
+import { messageOf } from '../../base/problem.ts';
+import { ownAddresses } from '../../agent/machine/proc-net.ts';
+import type { Settings } from '../../agent/machine/settings.ts';
 import { type Answer, NO_TABLE, closingTable } from '../../mesh/doors/nft-table.ts';
 import { closablePorts } from '../../mesh/doors/closable-ports.ts';
 import { joinedPorts, loginPorts } from './joined-ports.ts';

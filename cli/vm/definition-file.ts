@@ -3,9 +3,14 @@ import { dirname, join } from 'node:path';
 
 import { dump } from 'js-yaml';
 
-import { atomicWrite } from '../../agent/atomic-write.ts';
-import { type Definition, type InstanceDefinition, parseDefinition, readDefinitions } from '../../agent/definitions.ts';
-import { Problem, codeOf } from '../../agent/problem.ts';
+import { atomicWrite } from '../../agent/machine/atomic-write.ts';
+import {
+  type Definition,
+  type InstanceDefinition,
+  parseDefinition,
+  readDefinitions,
+} from '../../agent/instances/definitions.ts';
+import { Problem, codeOf } from '../../base/problem.ts';
 import { publicFolder } from './public-file.ts';
 
 const READABLE = { mode: 0o644 };

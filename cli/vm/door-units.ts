@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { askedFile } from '../../agent/door-files.ts';
-import { type Settings, definitionsFolder, readSettings } from '../../agent/settings.ts';
+import { askedFile } from '../../agent/doors/door-files.ts';
+import { type Settings, definitionsFolder, readSettings } from '../../agent/machine/settings.ts';
 import { execStart, run, thisProgram } from './agent-unit.ts';
 import { tableFile } from './close-doors.ts';
 import { publicFile, publicFolder } from './public-file.ts';

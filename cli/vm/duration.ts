@@ -1,4 +1,4 @@
-import { Problem } from '../../agent/problem.ts';
+import { Problem } from '../../base/problem.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
 

@@ -1,8 +1,8 @@
 import { X509Certificate, createHash } from 'node:crypto';
 import { type DetailedPeerCertificate, connect } from 'node:tls';
 
-import { type Address, parseAddress } from '../../agent/address.ts';
-import { Problem, codeOf, messageOf } from '../../agent/problem.ts';
+import { type Address, parseAddress } from '../../agent/machine/address.ts';
+import { Problem, codeOf, messageOf } from '../../base/problem.ts';
 
 const PATIENCE_MS = 5000;
 

@@ -1,5 +1,5 @@
 import { dump } from 'js-yaml';
-import { shellLine } from '../../mesh/install-script.ts';
+import { shellLine } from '../../mesh/outside/install-script.ts';
 
 export const FORMATS = ['line', 'cloud-init', 'ansible'] as const;
 export type Format = (typeof FORMATS)[number];

@@ -1,14 +1,14 @@
 import { access, chmod, chown, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { sourceAddress } from '../../agent/address.ts';
+import { sourceAddress } from '../../agent/machine/address.ts';
 import { makeBridgeClient } from '../../agent/bridge-client.ts';
-import { makeKey, makeRequest } from '../../agent/certificate.ts';
-import { Problem } from '../../agent/problem.ts';
-import type { Settings } from '../../agent/settings.ts';
-import { type HostState, openState } from '../../agent/state.ts';
-import type { JoinAnswer } from '../../mesh/bridge-api.ts';
-import type { Invite } from '../../mesh/invite.ts';
+import { makeKey, makeRequest } from '../../agent/state/certificate.ts';
+import { Problem } from '../../base/problem.ts';
+import type { Settings } from '../../agent/machine/settings.ts';
+import { type HostState, openState } from '../../agent/state/state.ts';
+import type { JoinAnswer } from '../../mesh/outside/bridge-api.ts';
+import type { Invite } from '../../mesh/outside/invite.ts';
 import { thisProgram } from './agent-unit.ts';
 import { firstContact } from './first-contact.ts';
 import { mustRunAs } from './must-run-as.ts';

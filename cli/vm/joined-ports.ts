@@ -1,8 +1,8 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { readDefinitions } from '../../agent/definitions.ts';
-import { type Settings, definitionsFolder } from '../../agent/settings.ts';
+import { readDefinitions } from '../../agent/instances/definitions.ts';
+import { type Settings, definitionsFolder } from '../../agent/machine/settings.ts';
 
 /** The ports that root let join, as far as root surely wrote them. */
 export interface JoinedPorts {

@@ -3,7 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
-import { Problem } from '../../agent/problem.ts';
+import { Problem } from '../../base/problem.ts';
 import { AGENT_USER } from './agent-unit.ts';
 
 /** Folders that ProtectHome and PrivateTmp of the unit hide from the agent, see systemd.exec(5). */

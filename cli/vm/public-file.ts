@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { atomicWrite } from '../../agent/atomic-write.ts';
+import { atomicWrite } from '../../agent/machine/atomic-write.ts';
 
 const FOR_ALL = 0o555;
 

@@ -1,4 +1,4 @@
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/local-api/status.ts';
 
 /** Whether an agent runs that was started from another program than this one. One of an earlier version does not say from which. */
 export const runsAnother = (running: Pick<AgentStatus, 'program'> | undefined, own: string | undefined): boolean =>

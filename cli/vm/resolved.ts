@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-import type { Address } from '../../agent/address.ts';
-import { Problem } from '../../agent/problem.ts';
+import type { Address } from '../../agent/machine/address.ts';
+import { Problem } from '../../base/problem.ts';
 import { publicFile } from './public-file.ts';
 
 const DROP_IN = '/etc/systemd/resolved.conf.d/landbridge.conf';

@@ -1,4 +1,4 @@
-import type { Finding } from '../../agent/self-test.ts';
+import type { Finding } from '../../agent/reach/self-test.ts';
 
 /** One line a finding. */
 export const selfTestText = (findings: Finding[]): string =>

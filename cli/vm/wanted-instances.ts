@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 
-import { type InstanceDefinition, parseDefinition } from '../../agent/definitions.ts';
-import { Problem } from '../../agent/problem.ts';
+import { type InstanceDefinition, parseDefinition } from '../../agent/instances/definitions.ts';
+import { Problem } from '../../base/problem.ts';
 import { labelValue } from '../../crds/traffic.ts';
-import { name } from '../../mesh/bridge-shapes.ts';
+import { name } from '../../mesh/outside/bridge-shapes.ts';
 import { localCheckFlag } from './check-flag.ts';
 import type { InstanceFlags } from './instance-flags.ts';
 

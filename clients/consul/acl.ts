@@ -1,6 +1,6 @@
 import type { AclAuthMethod, AclBindingRule, AclToken, ConsulAcl } from './consul.ts';
 import { ConsulDenied, ConsulRefused, ConsulUnavailable } from './errors.ts';
-import { readAll } from './read.ts';
+import { readAll } from './reading/read.ts';
 import type { Transport } from './transport.ts';
 
 interface RawPolicy {

@@ -1,14 +1,14 @@
 import { aclOf } from './acl.ts';
-import { apply } from './apply.ts';
-import { listNodes, readHealth, readNode, readServiceNames } from './catalog-read.ts';
-import { listConfig, readConfig } from './config-read.ts';
-import { createNode } from './create-node.ts';
-import { readFoundRegistrations } from './found-registrations.ts';
+import { apply } from './writing/apply.ts';
+import { listNodes, readHealth, readNode, readServiceNames } from './reading/catalog-read.ts';
+import { listConfig, readConfig } from './reading/config-read.ts';
+import { createNode } from './writing/create-node.ts';
+import { readFoundRegistrations } from './reading/found-registrations.ts';
 import type { Consul, ConsulOptions } from './consul.ts';
 import * as kv from './kv.ts';
 import { knowsToken, login, logout } from './login.ts';
 import { readAgentSelf, readCaRoots, readLeader, readMayCall } from './status.ts';
-import { readChecks, readMarks, readServicesOn } from './survey.ts';
+import { readChecks, readMarks, readServicesOn } from './reading/survey.ts';
 import { type Transport, openTransport } from './transport.ts';
 
 /** A client for one Consul cluster. Makes no request by itself. */

@@ -1,6 +1,6 @@
-import type { FoundRegistration } from '../../mesh/adoption.ts';
-import type { CheckEntry, ConfigEntry, Health, HeldConfig, NodeEntry, ServiceEntry } from '../../mesh/entry.ts';
-import type { Change, Outcome } from '../../mesh/plan.ts';
+import type { FoundRegistration } from '../../mesh/outside/adoption.ts';
+import type { CheckEntry, ConfigEntry, Health, HeldConfig, NodeEntry, ServiceEntry } from '../../mesh/catalog/entry.ts';
+import type { Change, Outcome } from '../../mesh/catalog/plan.ts';
 
 export interface ConsulOptions {
   /** `host:port` of each server. Tried in order, and the one that answered is kept until it fails. */
@@ -118,7 +118,7 @@ export interface ConsulAcl {
  * reads back deep-equal. All methods throw ConsulUnavailable, ConsulDenied or ConsulRefused (see errors.ts).
  *
  * Entries must be spelled as Consul spells them: durations as Go prints them (`500ms`, `1.5s`, `1m0s`), and no field
- * that holds its zero value except those which the types of mesh/entry.ts require.
+ * that holds its zero value except those which the types of mesh/catalog/entry.ts require.
  */
 export interface Consul {
   /** The node, its services and their checks; undefined when there is no such node. */
@@ -139,7 +139,7 @@ export interface Consul {
   /** True for one of all who make a node of that name: false when there is one already. */
   createNode(node: Omit<NodeEntry, 'registrations'>): Promise<boolean>;
   /**
-   * Writes as the table in mesh/plan.ts says. One outcome a change, in the order given. Never throws for a refused
+   * Writes as the table in mesh/catalog/plan.ts says. One outcome a change, in the order given. Never throws for a refused
    * change; throws ConsulUnavailable only when nothing was attempted with effect.
    */
   apply(changes: Change[]): Promise<Outcome[]>;

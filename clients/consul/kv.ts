@@ -1,6 +1,6 @@
-import { compare } from './compare.ts';
+import { compare } from './reading/compare.ts';
 import type { KvEntry } from './consul.ts';
-import { readAll } from './read.ts';
+import { readAll } from './reading/read.ts';
 import { refusal } from './refusal.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,5 +1,5 @@
-import { createBackoff } from '../kube/backoff.ts';
-import type { Clock } from '../kube/clock.ts';
+import { createBackoff } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
 import { ConsulUnavailable } from './errors.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,9 +1,9 @@
 import type http from 'node:http';
-import { systemClock } from './clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { loadKubeConfig, namespaceOf, type KubeConfigSource } from './config.ts';
 import { readCredentials, type CredentialsReader } from './credentials.ts';
 import { errorOfStatus, errorOfTransport, type KubeError, type Status } from './errors.ts';
-import { followAbort } from './follow-abort.ts';
+import { followAbort } from '../../base/follow-abort.ts';
 import { nameOf, openHttp, readBody } from './http.ts';
 import { objectVerbs, type ObjectVerbs } from './verbs.ts';
 import type { Query, RequestOptions, StreamOptions } from './request.ts';

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { KubeError } from './errors.ts';
 
 /** The options of a request besides its content. */

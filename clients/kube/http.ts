@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { KubeError, errorOfTransport } from './errors.ts';
-import { followAbort } from './follow-abort.ts';
+import { followAbort } from '../../base/follow-abort.ts';
 
 export interface HttpRequest {
   method: string;

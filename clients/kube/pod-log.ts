@@ -1,5 +1,5 @@
 import type { KubeClient } from './client.ts';
-import { createLineSplitter } from './line-splitter.ts';
+import { createLineSplitter } from './watching/line-splitter.ts';
 import { objectPath, pods } from './resources.ts';
 
 export interface PodLogOptions {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { definition } from '../../agent/definitions.ts';
+import { definition } from '../../agent/instances/definitions.ts';
 import { valuesSchema } from '../../charts/values/schema.ts';
 import { API_VERSION, meshServiceSpec } from '../../crds/mesh-service.ts';
 

@@ -1,9 +1,9 @@
 import { chmod, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 
-import { debianRelease } from '../debian-release.ts';
-import type { Progress } from '../progress.ts';
-import { packTar } from '../pack-tar.ts';
+import { debianRelease } from '../host/debian-release.ts';
+import type { Progress } from '../progress/progress.ts';
+import { packTar } from './pack-tar.ts';
 import { ensureCachedFolder } from './cached-folder.ts';
 import { unpackPackages } from './packages.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { digestOf, layOut, type Image, type KnownDigests } from './image.ts';
 
 const label = 'dev.landbridge.content';

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { billPath } from '../../build.ts';
-import type { Engine } from '../engine.ts';
+import { billPath } from '../../build/build.ts';
+import type { Engine } from '../engine/engine.ts';
 import { ensurePart } from '../parts/ensure-part.ts';
 import { partWith } from '../parts/table.ts';
 import { repositoryRoot } from '../paths.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 import { ensureBaseRoot } from './base-root.ts';
 import { buildImage } from './build-image.ts';
 import type { Image, KnownDigests } from './image.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { withLock } from '../parts/file-lock.ts';
 import { cacheDirectory } from '../paths.ts';
-import type { Progress, Task } from '../progress.ts';
+import type { Progress, Task } from '../progress/progress.ts';
 
 /** A folder made from parts on this machine, once. */
 export interface Recipe {

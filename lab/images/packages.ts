@@ -1,6 +1,6 @@
-import { debianRelease } from '../debian-release.ts';
-import { run } from '../exec.ts';
-import type { Task } from '../progress.ts';
+import { debianRelease } from '../host/debian-release.ts';
+import { run } from '../host/exec.ts';
+import type { Task } from '../progress/progress.ts';
 
 /** Files that nobody reads in a root without people. */
 const omitted = ['doc', 'man', 'locale', 'info', 'lintian'].map((name) => `/usr/share/${name}/*`);

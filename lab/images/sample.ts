@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { run } from '../exec.ts';
+import { run } from '../host/exec.ts';
 import { cacheDirectory, repositoryRoot } from '../paths.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 
 /** The sample, built: a folder for each part of it. One with a Dockerfile is a whole image context. */
 export interface Sample {

@@ -10,12 +10,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine } from '../engine.ts';
-import { run } from '../exec.ts';
+import type { Engine } from '../engine/engine.ts';
+import { run } from '../host/exec.ts';
 import { ensurePart } from '../parts/ensure-part.ts';
 import { kubernetesVersion } from '../parts/table.ts';
 import { cacheDirectory, repositoryRoot } from '../paths.ts';
-import type { Progress, Task } from '../progress.ts';
+import type { Progress, Task } from '../progress/progress.ts';
 import { writeImageArchive } from './image-archive.ts';
 import { imageParts, kubernetesImages } from './kubernetes-images.ts';
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { debianRelease } from '../debian-release.ts';
-import type { Engine } from '../engine.ts';
+import { debianRelease } from '../host/debian-release.ts';
+import type { Engine } from '../engine/engine.ts';
 import { digestOfFolder, partFolder } from '../parts/recipe.ts';
 import { kubernetesVersion, partWith } from '../parts/table.ts';
 import { repositoryRoot } from '../paths.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 import { assembleNodeImage, nodeImageParts } from './assemble.ts';
 
 /** kind's own image of the same Kubernetes minor, for engines that can pull it. */

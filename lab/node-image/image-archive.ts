@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { run } from '../exec.ts';
+import { run } from '../host/exec.ts';
 
 /** An image as one or more layers, each the path of an uncompressed tar. */
 export interface ImageSource {

@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { run } from '../exec.ts';
+import { run } from '../host/exec.ts';
 import { ensurePart } from '../parts/ensure-part.ts';
 import { kubernetesVersion } from '../parts/table.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 import type { ImageSource } from './image-archive.ts';
 
 /** The images of the pod network; default-cni.yaml and network-policies.yaml name them. */

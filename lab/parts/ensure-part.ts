@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { debianRelease } from '../debian-release.ts';
+import { debianRelease } from '../host/debian-release.ts';
 import { cacheDirectory } from '../paths.ts';
-import type { Progress, Task } from '../progress.ts';
+import type { Progress, Task } from '../progress/progress.ts';
 import { withLock } from './file-lock.ts';
 import { makeFromDebian } from './from-debian.ts';
 import { makeFromGoModule } from './from-go-module.ts';

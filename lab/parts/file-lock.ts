@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive, thisProcess, type ProcessId } from '../process-id.ts';
+import { isAlive, thisProcess, type ProcessId } from '../host/process-id.ts';
 
 const pollMs = 500;
 

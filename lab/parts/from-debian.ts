@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { debianRelease } from '../debian-release.ts';
-import { run } from '../exec.ts';
-import type { Task } from '../progress.ts';
+import { debianRelease } from '../host/debian-release.ts';
+import { run } from '../host/exec.ts';
+import type { Task } from '../progress/progress.ts';
 import type { DebianSource } from './part.ts';
 
 /** Files that nobody reads in a root without logins. */

@@ -1,6 +1,6 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { output } from '../exec.ts';
+import { output } from '../host/exec.ts';
 import type { GoModuleSource } from './part.ts';
 
 /** Outside of any module of ours, so that nothing but this one is asked for. */

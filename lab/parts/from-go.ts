@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { output, run } from '../exec.ts';
-import type { Task } from '../progress.ts';
+import { output, run } from '../host/exec.ts';
+import type { Task } from '../progress/progress.ts';
 import type { GoSource } from './part.ts';
 import { goDirectory } from './recipe.ts';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { run } from '../exec.ts';
+import { run } from '../host/exec.ts';
 import type { PythonSource } from './part.ts';
 import { pythonDirectory } from './recipe.ts';
 

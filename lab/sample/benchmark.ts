@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { installTools } from '../debian-packages.ts';
-import { run } from '../exec.ts';
+import { installTools } from '../host/debian-packages.ts';
+import { run } from '../host/exec.ts';
 import { stateDirectory } from '../paths.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 import { EXPRESSION, type Edge } from './chain.ts';
 
 /** `npm run benchmark [-- SECONDS]`: wrk on the whole chain, five threads, five connections. */

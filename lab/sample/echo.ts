@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { vmExec } from '../vm/exec.ts';
 import type { Vm } from '../vm/vm.ts';
 import { SAMPLE_NAMESPACE } from './in-cluster.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { table } from '../../cli/table.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { edgeCaFile } from '../paths.ts';
 import { type Edge, compute, urlOf } from './chain.ts';
 import { firstClick } from './click.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { edgeCaFile } from '../paths.ts';
 
 /** As the manifests have them. */

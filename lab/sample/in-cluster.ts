@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { repositoryRoot } from '../paths.ts';
 import { until } from '../vm/until.ts';
 import { keepEdgeSecret } from './edge-secret.ts';

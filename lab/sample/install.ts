@@ -5,12 +5,12 @@ import { parseValues } from '../../charts/values.ts';
 import type { ValuesInput } from '../../charts/values/schema.ts';
 import { firstServerOf, kubeOf } from '../../cli/cluster.ts';
 import { install as installObjects } from '../../cli/install/install.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import type { Cluster, ClusterNode } from '../cluster.ts';
-import type { Engine } from '../engine.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import type { Cluster, ClusterNode } from '../cluster/cluster.ts';
+import type { Engine } from '../engine/engine.ts';
 import { imageTags } from '../images/build-images.ts';
 import { valuesFile } from '../paths.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 
 const VOLUME = 'landbridge-consul-0';
 const STORAGE_CLASS = 'landbridge-lab';

@@ -1,5 +1,5 @@
-import { bundlePath } from '../../build.ts';
-import { type RunOptions, run } from '../exec.ts';
+import { bundlePath } from '../../build/build.ts';
+import { type RunOptions, run } from '../host/exec.ts';
 import { kubeconfigFile } from '../paths.ts';
 
 /** Runs the `landbridge` program on the host, as a platform engineer does. Throws CommandFailed with what it said. */

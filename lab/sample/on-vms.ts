@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { CommandFailed } from '../exec.ts';
+import { CommandFailed } from '../host/exec.ts';
 import { vmCopy, vmExec } from '../vm/exec.ts';
 import type { Vm } from '../vm/vm.ts';
 import { repositoryRoot } from '../paths.ts';

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { attempt, launch, tail } from '../exec.ts';
+import { attempt, launch, tail } from '../host/exec.ts';
 import { makeCgroups, removeCgroups } from './cgroup.ts';
 import { enter } from './exec.ts';
-import { isAlive, processId, type ProcessId } from '../process-id.ts';
-import { forgetProcess, rememberProcess } from '../state.ts';
+import { isAlive, processId, type ProcessId } from '../host/process-id.ts';
+import { forgetProcess, rememberProcess } from '../host/state.ts';
 import { namespaceInit } from './process.ts';
 import { writeRecord, type VmRecord } from './record.ts';
 import { until } from './until.ts';

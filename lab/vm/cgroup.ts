@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { cgroup } from '../private-engine.ts';
+import { cgroup } from '../engine/private-engine.ts';
 import { killAtOnce } from './process.ts';
 import { until } from './until.ts';
 

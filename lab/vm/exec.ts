@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { basename, dirname } from 'node:path';
 
-import { run, type RunOptions } from '../exec.ts';
-import { isAlive } from '../process-id.ts';
+import { run, type RunOptions } from '../host/exec.ts';
+import { isAlive } from '../host/process-id.ts';
 import { readRecord } from './record.ts';
 import type { Vm } from './vm.ts';
 

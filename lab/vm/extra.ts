@@ -1,5 +1,5 @@
-import { run } from '../exec.ts';
-import { podRange } from '../network.ts';
+import { run } from '../host/exec.ts';
+import { podRange } from '../network/network.ts';
 import { type PodRange, setPodRoutes } from './pod-routes.ts';
 import { readRecord } from './record.ts';
 import { startVm } from './start.ts';

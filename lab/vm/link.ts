@@ -1,4 +1,4 @@
-import { attempt, run } from '../exec.ts';
+import { attempt, run } from '../host/exec.ts';
 import { netnsName, type VmNetwork } from './vm.ts';
 
 /** The end of a VM's link that stands at the bridge. */

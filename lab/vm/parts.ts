@@ -1,5 +1,5 @@
 import { ensurePart } from '../parts/ensure-part.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 import { ensureVmRoot } from './root.ts';
 import type { VmParts } from './vm.ts';
 

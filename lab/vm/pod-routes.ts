@@ -1,4 +1,4 @@
-import { run } from '../exec.ts';
+import { run } from '../host/exec.ts';
 import { netnsName, type Vm } from './vm.ts';
 
 /** A node of the cluster: the way to the pods that run on it. */

@@ -1,7 +1,7 @@
 import { setLink } from './link.ts';
 import { boot } from './boot.ts';
-import { isAlive } from '../process-id.ts';
-import { forgetProcess } from '../state.ts';
+import { isAlive } from '../host/process-id.ts';
+import { forgetProcess } from '../host/state.ts';
 import { killAtOnce } from './process.ts';
 import { readRecord, vmOf, writeRecord } from './record.ts';
 import { until } from './until.ts';

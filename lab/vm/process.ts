@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 
-import { processId, type ProcessId } from '../process-id.ts';
+import { processId, type ProcessId } from '../host/process-id.ts';
 
 /** The child of `parent` that is the first process of a pid namespace of its own, once there is one. */
 export async function namespaceInit(parent: number): Promise<ProcessId | undefined> {

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 
 import { stateDirectory } from '../paths.ts';
-import type { ProcessId } from '../process-id.ts';
+import type { ProcessId } from '../host/process-id.ts';
 import { netnsPath, type Vm, type VmSpec } from './vm.ts';
 
 /** The facts about a VM that are kept from its first start to its removal. */

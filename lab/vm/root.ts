@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { debianRelease } from '../debian-release.ts';
-import { run } from '../exec.ts';
+import { debianRelease } from '../host/debian-release.ts';
+import { run } from '../host/exec.ts';
 import { ensureCachedFolder } from '../images/cached-folder.ts';
 import { unpackPackages } from '../images/packages.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../progress/progress.ts';
 
 const packages = [
   'systemd',

@@ -1,9 +1,9 @@
-import type { LabNetwork } from '../network.ts';
-import type { Progress } from '../progress.ts';
+import type { LabNetwork } from '../network/network.ts';
+import type { Progress } from '../progress/progress.ts';
 import { boot } from './boot.ts';
 import { makeDisk } from './disk.ts';
 import { connect } from './link.ts';
-import { isAlive } from '../process-id.ts';
+import { isAlive } from '../host/process-id.ts';
 import { findRecord, namesInRecords, readRecord, vmOf, writeRecord } from './record.ts';
 import { stopVm } from './stop.ts';
 import type { Vm, VmParts, VmSpec } from './vm.ts';

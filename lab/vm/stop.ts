@@ -2,7 +2,7 @@ import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { diskDirectory, stateDirectory } from '../paths.ts';
-import { forgetProcess } from '../state.ts';
+import { forgetProcess } from '../host/state.ts';
 import { cgroupsLeft, namesInCgroups, removeCgroups, removeParentCgroups } from './cgroup.ts';
 import { removeDisk } from './disk.ts';
 import { disconnect, namesInNetns } from './link.ts';

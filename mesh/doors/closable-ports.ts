@@ -1,4 +1,4 @@
-/** The ports of sidecars on machines, see agent/ports.ts. */
+/** The ports of sidecars on machines, see agent/machine/ports.ts. */
 const SIDECARS = { first: 21_000, last: 21_255 };
 
 export interface ClosableInput {

@@ -1,6 +1,6 @@
 import type { Condition } from '../../crds/kubernetes.ts';
 import type { Reason } from '../../crds/reasons.ts';
-import { DOOR_META } from '../names.ts';
+import { DOOR_META } from '../names/names.ts';
 
 /** What the registrations of a service say of the doors on machines. */
 export interface MachineDoors {

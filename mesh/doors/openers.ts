@@ -1,6 +1,6 @@
 import type { NetworkPolicyPort } from '../../crds/kubernetes.ts';
-import type { PodFacts } from '../pod.ts';
-import { selects } from '../selector.ts';
+import type { PodFacts } from '../service/pod.ts';
+import { selects } from '../service/selector.ts';
 import type { Doors } from './doors.ts';
 import { leadsPast } from './past-sidecar.ts';
 import type { PolicyFacts } from './policy.ts';

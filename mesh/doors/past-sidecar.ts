@@ -1,4 +1,4 @@
-import type { PodFacts } from '../pod.ts';
+import type { PodFacts } from '../service/pod.ts';
 import type { Doors } from './doors.ts';
 
 /** The fields of a pod that show which ports lead past the sidecar. */

@@ -2,7 +2,7 @@ import type { LabelSelector, NetworkPolicyPort, NetworkPolicySpec, ObjectMeta } 
 import type { MutualTLS } from '../../crds/doors.ts';
 import { API_VERSION, GROUP, type MeshService } from '../../crds/mesh-service.ts';
 import { equal } from '../equal.ts';
-import { LABEL_MANAGED_BY, LABEL_MESH_SERVICE, sidecarPolicy } from '../names.ts';
+import { LABEL_MANAGED_BY, LABEL_MESH_SERVICE, sidecarPolicy } from '../names/names.ts';
 import { doorsOf } from './doors.ts';
 
 /** A NetworkPolicy as it is written. */

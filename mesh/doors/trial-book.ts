@@ -1,4 +1,4 @@
-import type { PodFacts } from '../pod.ts';
+import type { PodFacts } from '../service/pod.ts';
 import type { TrialSeen } from './verdict.ts';
 
 /** The result of one trial of a pod. */

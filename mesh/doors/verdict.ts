@@ -2,7 +2,7 @@ import type { Condition } from '../../crds/kubernetes.ts';
 import type { MutualTLS } from '../../crds/doors.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
 import { REASONS, type Reason } from '../../crds/reasons.ts';
-import { sidecarPolicy } from '../names.ts';
+import { sidecarPolicy } from '../names/names.ts';
 import { doorsOf } from './doors.ts';
 import type { Lead } from './leads.ts';
 import { type MachineDoors, machinesVerdict } from './machines-verdict.ts';

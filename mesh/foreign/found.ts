@@ -1,4 +1,4 @@
-import { type ActualState, configKey } from '../entry.ts';
+import { type ActualState, configKey } from '../catalog/entry.ts';
 import { equal } from '../equal.ts';
 
 /**

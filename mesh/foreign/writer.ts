@@ -1,4 +1,4 @@
-import { type ConfigEntry, OWNER_META } from '../entry.ts';
+import { type ConfigEntry, OWNER_META } from '../catalog/entry.ts';
 
 const QUOTED = 80;
 

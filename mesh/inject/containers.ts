@@ -1,7 +1,7 @@
 import type { Container } from '../../crds/kubernetes.ts';
 import { SIDECAR_PORT } from '../../crds/mesh-service.ts';
-import { HOST_PORT_NAME } from '../names.ts';
-import type { Variable } from '../upstream-variables.ts';
+import { HOST_PORT_NAME } from '../names/names.ts';
+import type { Variable } from '../service/upstream-variables.ts';
 import { type Operation, pointer } from './operations.ts';
 
 /** The additions to the containers of a pod. */

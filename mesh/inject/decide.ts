@@ -1,8 +1,8 @@
 import type { Pod } from '../../crds/kubernetes.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
-import { ANNOTATION_INJECTED, LABEL_INJECT, LABEL_MESH_SERVICE, SIDECAR_CONTAINER } from '../names.ts';
-import { olderFirst } from '../overlap.ts';
-import { selects } from '../selector.ts';
+import { ANNOTATION_INJECTED, LABEL_INJECT, LABEL_MESH_SERVICE, SIDECAR_CONTAINER } from '../names/names.ts';
+import { olderFirst } from '../service/overlap.ts';
+import { selects } from '../service/selector.ts';
 import { type Mark, markOf } from './leftover.ts';
 import { runsOnWindows } from './operating-system.ts';
 import { reservedPortTaken, upstreamPortsTaken } from './ports.ts';

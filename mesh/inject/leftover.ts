@@ -6,7 +6,7 @@ import {
   LABEL_MESH_SERVICE,
   meshServiceOfSecret,
   SIDECAR_CONTAINER,
-} from '../names.ts';
+} from '../names/names.ts';
 import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
 import { MARK_HOLD, MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_MOUNT } from './sidecar.ts';

@@ -1,5 +1,5 @@
 import { type Operation, pointer } from './operations.ts';
-import { sum } from '../quantity.ts';
+import { sum } from '../installation/quantity.ts';
 
 type Amounts = Record<string, string | undefined>;
 

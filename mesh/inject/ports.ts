@@ -1,6 +1,6 @@
 import type { Container, PodSpec } from '../../crds/kubernetes.ts';
 import { type MeshService, RESERVED_PORTS } from '../../crds/mesh-service.ts';
-import { HOST_PORT_NAME, SIDECAR_CONTAINER } from '../names.ts';
+import { HOST_PORT_NAME, SIDECAR_CONTAINER } from '../names/names.ts';
 
 interface Port {
   container: string;

@@ -1,9 +1,9 @@
 import type { Container } from '../../crds/kubernetes.ts';
 import { SIDECAR_PORT, SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
 import type { ProxySettings } from '../../crds/proxy.ts';
-import { BOOTSTRAP_FILE } from '../bootstrap.ts';
-import { envoyArguments } from '../envoy-arguments.ts';
-import { SIDECAR_CONTAINER, sidecarId, sidecarSecret } from '../names.ts';
+import { BOOTSTRAP_FILE } from '../envoy/bootstrap.ts';
+import { envoyArguments } from '../envoy/envoy-arguments.ts';
+import { SIDECAR_CONTAINER, sidecarId, sidecarSecret } from '../names/names.ts';
 import { SIDECAR_USER } from './user.ts';
 
 export const SIDECAR_VOLUME = 'landbridge';

@@ -33,7 +33,7 @@ export interface AppProbe {
   tries: number;
 }
 
-/** The probe's cluster is called so, and the port follows; see mesh/bootstrap.ts. */
+/** The probe's cluster is called so, and the port follows; see mesh/envoy/bootstrap.ts. */
 export const APP_PROBE = 'landbridge_app_';
 
 /** Regular expressions for the counters' names; Envoy leaves out counters that are 0. */

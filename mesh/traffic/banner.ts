@@ -1,5 +1,5 @@
 import type { MeshService } from '../../crds/mesh-service.ts';
-import type { TrafficProblem } from './problem.ts';
+import type { TrafficProblem } from './problems/problem.ts';
 
 /** Whether sidecars connect to the app with the caller's first byte, and not before. */
 export const waitsForCaller = ({ protocol, speaksFirst }: MeshService['spec']): boolean =>

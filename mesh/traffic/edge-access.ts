@@ -1,7 +1,7 @@
 import type { AccessRule } from '../../crds/access.ts';
 import { EDGE_SERVICE, type ExposeSettings } from '../../crds/expose.ts';
 import type { MeshServiceSpec } from '../../crds/mesh-service.ts';
-import { servedPaths } from '../served-paths.ts';
+import { servedPaths } from './served-paths.ts';
 
 const servesAll = (paths: ExposeSettings['paths']): boolean =>
   paths.flatMap(servedPaths).some(({ Match, Value }) => Match === 'prefix' && Value === '/');

@@ -2,7 +2,7 @@ import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import type { Traffic } from '../../crds/traffic.ts';
 import { goDuration } from '../duration.ts';
-import { type ConfigEntry, OWNER_META } from '../entry.ts';
+import { type ConfigEntry, OWNER_META } from '../catalog/entry.ts';
 import { edgeAccess } from './edge-access.ts';
 import { intentionSources } from './intentions.ts';
 import { CALLEE_TIMEOUT_MS } from './limits.ts';

@@ -1,6 +1,6 @@
 import type { MeshService } from '../../crds/mesh-service.ts';
 import { configEntries } from './entries.ts';
-import type { TrafficProblem } from './problem.ts';
+import type { TrafficProblem } from './problems/problem.ts';
 
 /**
  * Consul's servers keep all entries in memory, and each sidecar the entries of its services: 5.8 MB of rules took an Envoy 670 MB

@@ -1,7 +1,7 @@
 import { LOST_HEADERS, LOST_HEADER_MESSAGE } from '../../crds/http-match.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
-import { nearName } from '../near-name.ts';
-import type { TrafficProblem } from './problem.ts';
+import { nearName } from '../names/near-name.ts';
+import type { TrafficProblem } from './problems/problem.ts';
 
 /** Headers that many programs send, RFC 9110 and beyond. A name that is nearly one of them is mostly a slip. */
 const WELL_KNOWN = [

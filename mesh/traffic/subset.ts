@@ -1,6 +1,6 @@
 import type { Traffic } from '../../crds/traffic.ts';
 
-/** The conditions for an instance to belong; all given ones have to hold. Keys are those of Service.Meta (mesh/instance.ts). */
+/** The conditions for an instance to belong; all given ones have to hold. Keys are those of Service.Meta (mesh/service/instance.ts). */
 export interface Criteria {
   platform?: 'pod' | 'vm' | 'external' | undefined;
   site?: string | undefined;

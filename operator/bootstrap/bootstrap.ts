@@ -1,6 +1,6 @@
 import type { Consul } from '../../clients/consul/consul.ts';
 import { ConsulDenied, ConsulRefused } from '../../clients/consul/errors.ts';
-import { SECRETS } from '../../mesh/installation.ts';
+import { SECRETS } from '../../mesh/installation/installation.ts';
 import { configureAcl } from './configure-acl.ts';
 import { verifyExternal, verifyPremade } from './external.ts';
 import { keepProxyDefaults } from './keep-proxy-defaults.ts';

@@ -3,7 +3,7 @@ import type { AclBindingRule, ConsulAcl } from '../../clients/consul/consul.ts';
 import { JWT_AUDIENCE } from '../../clients/consul/service-token.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
-import { GATEWAY_CLAIMS } from '../../mesh/gateway.ts';
+import { GATEWAY_CLAIMS } from '../../mesh/gateways/terminating.ts';
 import type { Holder, Material, StaticToken } from './material.ts';
 import { type Policy, bridgePolicy, dnsPolicy, edgePolicy, operatorPolicy, serverPolicy } from './policies.ts';
 

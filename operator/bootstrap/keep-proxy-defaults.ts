@@ -1,9 +1,9 @@
 import type { Consul } from '../../clients/consul/consul.ts';
 import { ConsulRefused } from '../../clients/consul/errors.ts';
-import { OWNER_META } from '../../mesh/entry.ts';
+import { OWNER_META } from '../../mesh/catalog/entry.ts';
 import { equal } from '../../mesh/equal.ts';
-import { clusterOwner } from '../../mesh/names.ts';
-import { proxyDefaults } from '../../mesh/proxy-defaults.ts';
+import { clusterOwner } from '../../mesh/names/names.ts';
+import { proxyDefaults } from '../../mesh/catalog/proxy-defaults.ts';
 
 /** Writes the settings of the whole mesh, in our own Consul only. False: another wrote an entry there, which stays. */
 export async function keepProxyDefaults(

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { connectConsul } from '../../clients/consul/connect.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { connectKube } from '../../clients/kube/client.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { bootstrap } from './bootstrap.ts';
 import { verifyExternal } from './external.ts';
 import { removeFromConsul } from './remove.ts';

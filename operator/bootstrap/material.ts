@@ -8,7 +8,7 @@ import {
   DEFAULT_MUTUAL_TLS_KEY,
   NAMESPACE,
   SECRETS,
-} from '../../mesh/installation.ts';
+} from '../../mesh/installation/installation.ts';
 import { type KeptSecret, keepSecret } from './keep-secret.ts';
 import type { SecretData, SecretStore } from './secret-store.ts';
 
@@ -210,7 +210,7 @@ function bridgeAdmin(authority: KeyPair, addresses: string, nowMs: number): Kept
 const stale = (found: SecretData, authority: KeyPair, nowMs: number): boolean =>
   found['ca.crt'] !== authority.certPem || found['tls.crt'] === undefined || isDue(found['tls.crt'], nowMs);
 
-/** As the bridge tells keys apart (bridge/certificate-request.ts). */
+/** As the bridge tells keys apart (bridge/certificates/request.ts). */
 const keyDigest = (certificatePem: string): string =>
   createHash('sha256')
     .update(new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' }))

@@ -1,6 +1,6 @@
-import { createBackoff } from '../../clients/kube/backoff.ts';
-import type { Clock } from '../../clients/kube/clock.ts';
-import type { Log } from '../../clients/kube/log.ts';
+import { createBackoff } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
 
 export interface Patience {
   clock: Clock;

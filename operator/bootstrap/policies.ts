@@ -1,5 +1,5 @@
 import { EDGE_SERVICE } from '../../crds/expose.ts';
-import { CONSUL_SERVER_SERVICE } from '../../mesh/installation.ts';
+import { CONSUL_SERVER_SERVICE } from '../../mesh/installation/installation.ts';
 
 /** ACL rules, https://developer.hashicorp.com/consul/docs/reference/acl/rule */
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Consul } from '../../clients/consul/consul.ts';
-import { edgeOwner } from '../../mesh/edge.ts';
-import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
-import { gatewayOwner } from '../../mesh/gateway.ts';
-import { clusterOwner } from '../../mesh/names.ts';
-import type { Change } from '../../mesh/plan.ts';
+import { edgeOwner } from '../../mesh/gateways/edge.ts';
+import { type ConfigEntry, OWNER_META } from '../../mesh/catalog/entry.ts';
+import { gatewayOwner } from '../../mesh/gateways/terminating.ts';
+import { clusterOwner } from '../../mesh/names/names.ts';
+import type { Change } from '../../mesh/catalog/plan.ts';
 import { bridgePolicy, edgePolicy, operatorPolicy } from './policies.ts';
 
 const KINDS: ConfigEntry['Kind'][] = [

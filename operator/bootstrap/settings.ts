@@ -5,7 +5,7 @@ import {
   CONSUL_SERVICE,
   EXTERNAL_CONSUL_DIRECTORY,
   NAMESPACE,
-} from '../../mesh/installation.ts';
+} from '../../mesh/installation/installation.ts';
 
 /** The settings of the bootstrap job, from its environment. */
 export interface BootstrapSettings {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { packTar } from '../../lab/pack-tar.ts';
+import { packTar } from '../../lab/images/pack-tar.ts';
 import { digestOfFile } from './checksums.ts';
 
 /** The script at the head of the file has this size, so that it can say where the packed files begin. */

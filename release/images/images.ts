@@ -1,13 +1,13 @@
 import { copyFile, chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { debianRelease } from '../../lab/debian-release.ts';
+import { debianRelease } from '../../lab/host/debian-release.ts';
 import { ensureBaseRoot } from '../../lab/images/base-root.ts';
-import { packTar } from '../../lab/pack-tar.ts';
+import { packTar } from '../../lab/images/pack-tar.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { partWith } from '../../lab/parts/table.ts';
 import { repositoryRoot } from '../../lab/paths.ts';
-import type { Progress } from '../../lab/progress.ts';
+import type { Progress } from '../../lab/progress/progress.ts';
 import { LINUX, type LinuxSystem } from '../systems.ts';
 import { billOfImage, debianComponent, githubComponent } from './bill.ts';
 import { type ImageConfig, runtimeConfig } from './dockerfile.ts';

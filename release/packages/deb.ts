@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../lab/exec.ts';
+import { run } from '../../lab/host/exec.ts';
 import { DESCRIPTION, MAINTAINER, PACKAGE, type PackageWanted, SCRIPTS, SUMMARY, withPackageRoot } from './root.ts';
 
 const FAMILY = { zshFolder: '/usr/share/zsh/vendor-completions', docs: `/usr/share/doc/${PACKAGE}` };

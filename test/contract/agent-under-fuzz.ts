@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Machine, makeMachine } from '../integration/agent-machine.ts';
 import { startRig } from '../integration/agent-rig.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 
 /** The real agent of a machine that has joined `web`, which calls `pay`; from a real bridge and Consul. */
 export interface AgentUnderFuzz {

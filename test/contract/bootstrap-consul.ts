@@ -13,9 +13,9 @@ import { evaluate } from '../../charts/template/evaluate.ts';
 import { parseValues, scopeOf } from '../../charts/values.ts';
 import type { DnsTarget } from '../../clients/dns/ask-dns.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 import type { SecretData } from '../../operator/bootstrap/secret-store.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 
 export interface ChartConsul {
   /** `host:port` of the HTTPS API. */

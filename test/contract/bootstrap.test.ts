@@ -5,13 +5,13 @@ import { ConsulDenied } from '../../clients/consul/errors.ts';
 import { serviceJwt } from '../../clients/consul/service-token.ts';
 import { openTransport } from '../../clients/consul/transport.ts';
 import { askDns, readAnswer } from '../../clients/dns/ask-dns.ts';
-import { GATEWAY_LINKS } from '../../mesh/gateway.ts';
-import { OWNER_META } from '../../mesh/entry.ts';
-import { CONSUL_SERVER_NAME, SECRETS } from '../../mesh/installation.ts';
-import type { Change } from '../../mesh/plan.ts';
+import { GATEWAY_LINKS } from '../../mesh/gateways/terminating.ts';
+import { OWNER_META } from '../../mesh/catalog/entry.ts';
+import { CONSUL_SERVER_NAME, SECRETS } from '../../mesh/installation/installation.ts';
+import type { Change } from '../../mesh/catalog/plan.ts';
 import { bootstrap } from '../../operator/bootstrap/bootstrap.ts';
 import { type SecretData, type SecretStore, secretStore } from '../../operator/bootstrap/secret-store.ts';
-import { type FakeKube, startFakeKube } from '../support/fake-kube.ts';
+import { type FakeKube, startFakeKube } from '../support/fake-kube/fake-kube.ts';
 import {
   ALL_WRITES,
   Killed,

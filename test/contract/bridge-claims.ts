@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
+import type { InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeUnderTest, LEASE_MS, SITE, anInstance } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 

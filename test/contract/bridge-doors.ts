@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { DOOR_META } from '../../mesh/names.ts';
+import { DOOR_META } from '../../mesh/names/names.ts';
 import { type BridgeUnderTest, SITE, anInstance } from './bridge-under-test.ts';
 
 /** What the catalog says of the ports of apps on machines. */

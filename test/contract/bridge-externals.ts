@@ -1,8 +1,8 @@
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import type { RegisterAnswer } from '../../mesh/bridge-api.ts';
-import type { AdoptAnswer, InstancesAnswer } from '../../mesh/bridge-api.ts';
+import type { RegisterAnswer } from '../../mesh/outside/bridge-api.ts';
+import type { AdoptAnswer, InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeUnderTest, SITE } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
-import { makeKey, makeRequest } from '../../agent/certificate.ts';
-import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
+import { makeKey, makeRequest } from '../../agent/state/certificate.ts';
+import type { InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
 import { advancing, eventually } from './bridge-waiting.ts';
 import { type BridgeUnderTest, DEREGISTER_AFTER_MS, LEASE_MS, SITE, anInstance } from './bridge-under-test.ts';
 

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { load } from 'js-yaml';
-import { type VmFiles, openVmFiles } from '../../bridge/vm-files.ts';
-import type { InviteAnswer } from '../../mesh/bridge-api.ts';
+import { type VmFiles, openVmFiles } from '../../bridge/invites/vm-files.ts';
+import type { InviteAnswer } from '../../mesh/outside/bridge-api.ts';
 import { inviteText } from '../../cli/commands/vm-invite.ts';
 import type { Format } from '../../cli/vm/invite-formats.ts';
-import { INSTALL_SCRIPT, installCommand, vmFilePath } from '../../mesh/install-script.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { INSTALL_SCRIPT, installCommand, vmFilePath } from '../../mesh/outside/install-script.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type BridgeUnderTest, SITE, bridgeUnderTest } from './bridge-under-test.ts';
 
 const ARCH = process.arch;

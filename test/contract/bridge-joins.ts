@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { makeKey } from '../../agent/certificate.ts';
-import { findInvite, spendInvite } from '../../bridge/invites.ts';
+import { makeKey } from '../../agent/state/certificate.ts';
+import { findInvite, spendInvite } from '../../bridge/invites/invites.ts';
 import { type BridgeUnderTest, SITE, anInstance } from './bridge-under-test.ts';
 
 /** The hosts that may join, and the refusals of all others. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { DnsUnavailable } from '../../clients/dns/ask-dns.ts';
-import type { NamesRequest } from '../../mesh/bridge-api.ts';
+import type { NamesRequest } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeUnderTest, bridgeUnderTest } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 

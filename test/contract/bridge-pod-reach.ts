@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import type { ProbeAnswer } from '../../mesh/bridge-api.ts';
-import type { ProbeResult, ProbeTarget } from '../../mesh/bridge-shapes.ts';
-import type { NodeEntry } from '../../mesh/entry.ts';
-import { registrationsOf } from '../../mesh/instance.ts';
-import { type SiteReport, readReport } from '../../mesh/reach.ts';
+import type { ProbeAnswer } from '../../mesh/outside/bridge-api.ts';
+import type { ProbeResult, ProbeTarget } from '../../mesh/outside/bridge-shapes.ts';
+import type { NodeEntry } from '../../mesh/catalog/entry.ts';
+import { registrationsOf } from '../../mesh/service/instance.ts';
+import { type SiteReport, readReport } from '../../mesh/status/reach.ts';
 import { type BridgeUnderTest, SITE } from './bridge-under-test.ts';
 
 /** The story of pods that machines call: the tries, and the use of their results. */

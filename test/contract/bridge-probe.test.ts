@@ -1,8 +1,8 @@
 import { type Server, createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { expect } from 'chai';
-import { probe } from '../../bridge/probe.ts';
-import type { CheckSpec } from '../../mesh/check-spec.ts';
+import { probe } from '../../checks/external.ts';
+import type { CheckSpec } from '../../mesh/outside/check-spec.ts';
 
 const never = new AbortController().signal;
 const http = (path = '/', timeoutMs = 300): CheckSpec => ({ type: 'http', path, intervalMs: 1000, timeoutMs });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { makeBridgeClient } from '../../agent/bridge-client.ts';
-import type { Reached } from '../../bridge/reach.ts';
-import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
+import type { Reached } from '../../bridge/reach/try-sidecar.ts';
+import type { InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeOptions, type BridgeUnderTest, LEASE_MS, anInstance } from './bridge-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 

@@ -8,14 +8,14 @@ import { type TLSSocket, connect as connectTls } from 'node:tls';
 
 import { expect } from 'chai';
 
-import { makeKey } from '../../agent/certificate.ts';
-import { Download, limitDownloads } from '../../bridge/download.ts';
-import { paceHosts } from '../../bridge/pace.ts';
-import { reachMachine } from '../../bridge/reach.ts';
+import { makeKey } from '../../agent/state/certificate.ts';
+import { Download, limitDownloads } from '../../bridge/api/download.ts';
+import { paceHosts } from '../../bridge/api/pace.ts';
+import { reachMachine } from '../../bridge/reach/try-sidecar.ts';
 import { rereadHosts } from '../../bridge/reread.ts';
 import { serviceFacts } from '../../bridge/admission.ts';
 import { type BridgeAccess, askBridge } from '../../cli/bridge-admin.ts';
-import type { InviteAnswer } from '../../mesh/bridge-api.ts';
+import type { InviteAnswer } from '../../mesh/outside/bridge-api.ts';
 import { aMeshService } from '../support/builders.ts';
 import {
   type BridgeUnderTest,

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { makeKey, makeRequest } from '../../agent/certificate.ts';
-import { ROUTES } from '../../bridge/routes.ts';
-import type { InviteAnswer, JoinAnswer } from '../../mesh/bridge-api.ts';
-import { decodeInvite } from '../../mesh/invite.ts';
-import { type LoneBridge, startBridgeProcess } from '../support/bridge-process.ts';
+import { makeKey, makeRequest } from '../../agent/state/certificate.ts';
+import { ROUTES } from '../../bridge/handlers/routes.ts';
+import type { InviteAnswer, JoinAnswer } from '../../mesh/outside/bridge-api.ts';
+import { decodeInvite } from '../../mesh/outside/invite.ts';
+import { type LoneBridge, startBridgeProcess } from '../support/rigs/bridge-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { schemathesis } from '../support/schemathesis.ts';
 import { openClient } from './bridge-client.ts';

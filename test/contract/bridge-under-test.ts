@@ -1,18 +1,18 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import pino from 'pino';
-import { makeKey, makeRequest } from '../../agent/certificate.ts';
+import { makeKey, makeRequest } from '../../agent/state/certificate.ts';
 import { type ServiceFacts, serviceFacts } from '../../bridge/admission.ts';
-import { openAuthority } from '../../bridge/authority.ts';
-import type { Bridge } from '../../bridge/bridge.ts';
-import type { VmFiles } from '../../bridge/vm-files.ts';
-import type { Probe } from '../../bridge/probe.ts';
+import { openAuthority } from '../../bridge/certificates/authority.ts';
+import type { Bridge } from '../../bridge/api/bridge.ts';
+import type { VmFiles } from '../../bridge/invites/vm-files.ts';
+import type { Probe } from '../../checks/external.ts';
 import { type BridgeParts, type RunningBridge, startBridge } from '../../bridge/start.ts';
 import { type BridgeAccess, askBridge } from '../../cli/bridge-admin.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
-import type { BeatInstance, BeatRequest, InviteAnswer, JoinAnswer } from '../../mesh/bridge-api.ts';
+import type { BeatInstance, BeatRequest, InviteAnswer, JoinAnswer } from '../../mesh/outside/bridge-api.ts';
 import type { MeshServiceSpecInput } from '../../crds/mesh-service.ts';
-import { type Invite, decodeInvite } from '../../mesh/invite.ts';
+import { type Invite, decodeInvite } from '../../mesh/outside/invite.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { aMeshService } from '../support/builders.ts';
 import { type FakeClock, fakeClock } from '../unit/bridge/fake-clock.ts';
@@ -20,7 +20,7 @@ import { type Client, type Reply, openClient } from './bridge-client.ts';
 import { type ConsulUnderTest, underTest } from './consul-under-test.ts';
 import { eventually } from './bridge-waiting.ts';
 
-import { freePorts } from '../support/real-consul-ports.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 
 export const LEASE_MS = 6000;
 export const DEREGISTER_AFTER_MS = 72 * 3_600_000;

@@ -6,11 +6,11 @@ import type { KubeError } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { mutatingWebhookConfigurations, objectPath, secrets } from '../../clients/kube/resources.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
-import { NAMESPACE, OPERATOR_LEASE, SECRETS, WEBHOOK_CONFIGURATION } from '../../mesh/installation.ts';
+import { NAMESPACE, OPERATOR_LEASE, SECRETS, WEBHOOK_CONFIGURATION } from '../../mesh/installation/installation.ts';
 import { keepMaterial } from '../../operator/bootstrap/material.ts';
 import { secretStore } from '../../operator/bootstrap/secret-store.ts';
 import { applyManifest as apply, resourceOf } from '../support/apply-manifest.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 import { type Manifest, chart, everything, named, podMakers } from '../unit/charts/objects.ts';
 
 /** Controllers and kubelets do not run here. The tests look at the objects that the API server takes, and at rights. */

@@ -1,6 +1,6 @@
-import type { CheckEntry, Health, NodeEntry, Registration } from '../../mesh/entry.ts';
-import { OWNER_META } from '../../mesh/entry.ts';
-import type { Change, Outcome } from '../../mesh/plan.ts';
+import type { CheckEntry, Health, NodeEntry, Registration } from '../../mesh/catalog/entry.ts';
+import { OWNER_META } from '../../mesh/catalog/entry.ts';
+import type { Change, Outcome } from '../../mesh/catalog/plan.ts';
 
 export const owned = (owner: string): Record<string, string> => ({ [OWNER_META]: owner });
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
-import type { Change } from '../../mesh/plan.ts';
+import type { Change } from '../../mesh/catalog/plan.ts';
 import { appOf, checkOf, errorsOf, nodeOf, nodeWith, sidecarOf } from './consul-builders.ts';
 import type { ConsulUnderTest } from './consul-under-test.ts';
 

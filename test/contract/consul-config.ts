@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { Consul } from '../../clients/consul/consul.ts';
-import { configSteps } from '../../mesh/config-steps.ts';
-import { diff } from '../../mesh/diff.ts';
-import { type ConfigEntry, configKey } from '../../mesh/entry.ts';
+import { configSteps } from '../../mesh/catalog/config-steps.ts';
+import { diff } from '../../mesh/catalog/diff.ts';
+import { type ConfigEntry, configKey } from '../../mesh/catalog/entry.ts';
 import { appOf, errorsOf, nodeOf, nodeWith, owned } from './consul-builders.ts';
 import type { ConsulUnderTest } from './consul-under-test.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Consul } from '../../clients/consul/consul.ts';
-import { configSteps } from '../../mesh/config-steps.ts';
-import { CONFIG_KINDS, type ConfigEntry, configKey, type HeldConfig } from '../../mesh/entry.ts';
+import { configSteps } from '../../mesh/catalog/config-steps.ts';
+import { CONFIG_KINDS, type ConfigEntry, configKey, type HeldConfig } from '../../mesh/catalog/entry.ts';
 import { configEntries } from '../../mesh/traffic/entries.ts';
 import { aMeshService } from '../support/builders.ts';
 import { TRAFFIC_SPECS } from '../support/traffic-specs.ts';

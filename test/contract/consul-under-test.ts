@@ -1,8 +1,8 @@
 import { consulOver } from '../../clients/consul/connect.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import type { Transport } from '../../clients/consul/transport.ts';
-import { fakeConsul } from '../support/fake-consul.ts';
-import { startConsul } from '../support/real-consul.ts';
+import { fakeConsul } from '../support/fake-consul/fake-consul.ts';
+import { startConsul } from '../support/real/consul.ts';
 
 type Token = string | (() => string | undefined);
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { namespaces, networkPolicies } from '../../clients/kube/resources.ts';
@@ -8,10 +8,10 @@ import type { MutualTLS } from '../../crds/doors.ts';
 import type { NetworkPolicySpec } from '../../crds/kubernetes.ts';
 import type { MeshService } from '../../crds/mesh-service.ts';
 import { policyOf } from '../../mesh/doors/policy.ts';
-import { type DoorPolicies, doorPolicies } from '../../operator/door-policies.ts';
+import { type DoorPolicies, doorPolicies } from '../../operator/doors/door-policies.ts';
 import { aMeshService } from '../support/builders.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 type Policy = KubeObject & { spec: NetworkPolicySpec };
 

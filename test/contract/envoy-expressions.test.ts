@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { MISLEADING_EXPRESSIONS, MISLEADING_PATH } from '../../mesh/traffic/path-guard.ts';
-import { re2Problem } from '../../mesh/traffic/re2.ts';
+import { re2Problem } from '../../mesh/traffic/problems/re2.ts';
 import { envoySays, withRoutes } from '../support/envoy-validate.ts';
 import { EXPRESSIONS } from '../support/expressions.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { eventually } from '../support/eventually.ts';
-import { sizeOf } from '../support/process-size.ts';
+import { sizeOf } from '../support/load/process-size.ts';
 import { exchange, statusOf } from '../support/raw-exchange.ts';
 import type { Machine } from '../integration/agent-machine.ts';
 import { type AgentUnderFuzz, startAgentUnderFuzz } from './agent-under-fuzz.ts';

@@ -8,7 +8,7 @@ import packet from 'dns-packet';
 import fc from 'fast-check';
 import type { Machine } from '../integration/agent-machine.ts';
 import { eventually } from '../support/eventually.ts';
-import { sizeOf } from '../support/process-size.ts';
+import { sizeOf } from '../support/load/process-size.ts';
 import { exchange } from '../support/raw-exchange.ts';
 import { type AgentUnderFuzz, startAgentUnderFuzz } from './agent-under-fuzz.ts';
 

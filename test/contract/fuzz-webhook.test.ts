@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
-import { arbitraryPod } from '../support/arbitrary-pod.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
+import { arbitraryPod } from '../support/arbitrary/pod.ts';
 import { eventually } from '../support/eventually.ts';
-import { sizeOf } from '../support/process-size.ts';
+import { sizeOf } from '../support/load/process-size.ts';
 import { exchange, statusOf } from '../support/raw-exchange.ts';
 
 /** Random inputs of each kind; `npm run fuzz:local` sends many more. */

@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { runCheck } from '../../agent/check.ts';
-import { probe } from '../../bridge/probe.ts';
+import { runCheck } from '../../checks/check.ts';
+import { probe } from '../../checks/external.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { checkSpec } from '../../mesh/check-spec.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { checkSpec } from '../../mesh/outside/check-spec.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { eventually } from './bridge-waiting.ts';
 
 /** etcd carries the gRPC health service of the gRPC project itself. */

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { synthesize } from '../../charts/synthesize.ts';
 import { parseValues } from '../../charts/values.ts';
 import type { ValuesInput } from '../../charts/values/schema.ts';
-import { arbitraryValues } from '../support/arbitrary-values.ts';
-import { type Helm, helmWithChart } from '../support/helm.ts';
+import { arbitraryValues } from '../support/arbitrary/values.ts';
+import { type Helm, helmWithChart } from '../support/rigs/helm.ts';
 import { valueSets } from '../support/value-sets.ts';
 import { type Manifest } from '../unit/charts/objects.ts';
 

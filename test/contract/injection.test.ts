@@ -6,10 +6,10 @@ import { namespaces } from '../../clients/kube/resources.ts';
 import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { decide } from '../../mesh/inject/decide.ts';
 import { injected, injectionPatch } from '../../mesh/inject/patch.ts';
-import { arbitraryPod } from '../support/arbitrary-pod.ts';
+import { arbitraryPod } from '../support/arbitrary/pod.ts';
 import { aMeshService } from '../support/builders.ts';
 import { POD_TEMPLATES, type PodTemplate } from '../support/pod-templates.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 const SETTINGS = { image: 'landbridge/envoy:1', imagePullPolicy: 'IfNotPresent' } as const;
 const http = () => 'http';

@@ -6,8 +6,8 @@ import { everythingOf } from '../../cli/install/residue.ts';
 import { discoverer } from '../../clients/kube/discover.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { deployments, namespaces, pods, secrets } from '../../clients/kube/resources.ts';
-import { playBootstrapJob } from '../support/job-player.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { playBootstrapJob } from '../support/rigs/job-player.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 /** The real API server. The end of the bootstrap job is played. */
 describe('landbridge install, with Consul servers that were there before', function () {

@@ -8,8 +8,8 @@ import { meshServices, namespaces, secrets } from '../../clients/kube/resources.
 import { install } from '../../cli/install/install.ts';
 import { everythingOf } from '../../cli/install/residue.ts';
 import { uninstall } from '../../cli/install/uninstall.ts';
-import { FINALIZER } from '../../mesh/names.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { FINALIZER } from '../../mesh/names/names.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 /** The real API server; no controller runs, so nothing becomes ready, and nothing is waited for. */
 describe('landbridge install, upgrade and uninstall', function () {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { elect } from '../../clients/kube/elect.ts';
-import { recordEvents } from '../../clients/kube/events.ts';
-import type { LeaseSpec } from '../../clients/kube/lease-decision.ts';
-import { openLease } from '../../clients/kube/lease.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { elect } from '../../clients/kube/leading/elect.ts';
+import { recordEvents } from '../../clients/kube/events/events.ts';
+import type { LeaseSpec } from '../../clients/kube/leading/lease-decision.ts';
+import { openLease } from '../../clients/kube/leading/lease.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { reflect, type Reflector } from '../../clients/kube/reflect.ts';
+import { reflect, type Reflector } from '../../clients/kube/watching/reflect.ts';
 import { configMaps, events, leases } from '../../clients/kube/resources.ts';
 import { configMap, type Scene } from './kube-scene.ts';
 import { until } from './kube-watch.ts';

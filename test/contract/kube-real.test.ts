@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { KubeError } from '../../clients/kube/errors.ts';
-import { reflect } from '../../clients/kube/reflect.ts';
+import { reflect } from '../../clients/kube/watching/reflect.ts';
 import { configMaps } from '../../clients/kube/resources.ts';
-import { startApiServer, type RealKube } from '../support/real-kube.ts';
+import { startApiServer, type RealKube } from '../support/real/kube.ts';
 import { configMap, failureOf } from './kube-scene.ts';
 import { until } from './kube-watch.ts';
 

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { Resource } from '../../clients/kube/resources.ts';
-import { watch, type WatchOptions } from '../../clients/kube/watch.ts';
-import type { WatchEvent } from '../../clients/kube/watch-stream.ts';
+import { watch, type WatchOptions } from '../../clients/kube/watching/watch.ts';
+import type { WatchEvent } from '../../clients/kube/watching/watch-stream.ts';
 
 const deadlineMs = 10_000;
 

@@ -1,6 +1,6 @@
 import { customResourceDefinitions, namespaces } from '../../clients/kube/resources.ts';
-import { startFakeKube } from '../support/fake-kube.ts';
-import { startApiServer } from '../support/real-kube.ts';
+import { startFakeKube } from '../support/fake-kube/fake-kube.ts';
+import { startApiServer } from '../support/real/kube.ts';
 import { applyContract } from './kube-apply.ts';
 import { loopContract } from './kube-loops.ts';
 import { objectContract } from './kube-objects.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 const ROWS = JSON.parse(
   readFileSync(new URL('../unit/cli/manifest/read-by-kubectl.json', import.meta.url), 'utf8'),

@@ -9,7 +9,7 @@ import { synthesize, toYaml } from '../../charts/synthesize.ts';
 import { parseValues } from '../../charts/values.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 describe('What `landbridge manifests` prints', () => {
   let folder = '';

@@ -13,15 +13,15 @@ import {
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { consulName, parseMeshService } from '../../crds/mesh-service.ts';
 import { type KeyPair, createAuthority, issue } from '../../clients/pki/authority.ts';
-import { VALIDATOR_CONFIGURATION, VALIDATOR_PATH } from '../../mesh/installation.ts';
-import type { Neighbourhood } from '../../mesh/traffic/problem.ts';
+import { VALIDATOR_CONFIGURATION, VALIDATOR_PATH } from '../../mesh/installation/installation.ts';
+import type { Neighbourhood } from '../../mesh/traffic/problems/problem.ts';
 import { servicesOf } from '../../mesh/traffic/subset.ts';
-import { validate } from '../../operator/validate.ts';
-import { type Webhook, serveWebhook } from '../../operator/webhook.ts';
+import { validate } from '../../operator/admission/validate.ts';
+import { type Webhook, serveWebhook } from '../../operator/admission/webhook.ts';
 import { aMeshService } from '../support/builders.ts';
 import { eventually } from '../support/eventually.ts';
 import { chart, named } from '../unit/charts/objects.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 import { REFUSED_SELECTORS, TAKEN_SELECTORS } from './refused-selectors.ts';
 import { REFUSED_BY_OPERATOR, REFUSED_BY_SCHEMA } from './refused-traffic.ts';

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { readSettings } from '../../agent/settings.ts';
+import { readSettings } from '../../agent/machine/settings.ts';
 import { landbridgeProgram } from '../../cli/program.ts';
-import type { CommandFailed } from '../../lab/exec.ts';
-import { output } from '../../lab/exec.ts';
+import type { CommandFailed } from '../../lab/host/exec.ts';
+import { output } from '../../lab/host/exec.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../docs/examples/agent.nomad.hcl', import.meta.url));
 

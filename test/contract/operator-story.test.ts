@@ -8,13 +8,13 @@ import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { readEnvironment } from '../../operator/environment.ts';
 import { lead } from '../../operator/lead.ts';
-import { operatorMetrics } from '../../operator/metrics.ts';
-import type { Queue } from '../../operator/queue.ts';
-import { statusWriter } from '../../operator/status-writer.ts';
-import { watchWorld } from '../../operator/world.ts';
+import { operatorMetrics } from '../../operator/observe/metrics.ts';
+import type { Queue } from '../../operator/reconcile/queue.ts';
+import { statusWriter } from '../../operator/reconcile/status-writer.ts';
+import { watchWorld } from '../../operator/world/world.ts';
 import { eventually } from '../support/eventually.ts';
-import { fakeConsul } from '../support/fake-consul.ts';
-import { type FakeKube, startFakeKube } from '../support/fake-kube.ts';
+import { fakeConsul } from '../support/fake-consul/fake-consul.ts';
+import { type FakeKube, startFakeKube } from '../support/fake-kube/fake-kube.ts';
 import {
   NAME_LEFT_BEHIND,
   type Stage,
@@ -22,7 +22,7 @@ import {
   happens,
   leaveBehind,
   mustBeRight,
-} from '../support/operator-story.ts';
+} from '../support/rigs/operator-story.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 

@@ -17,10 +17,10 @@ import { meshServicesAsked } from '../../cli/plan/asked.ts';
 import { type Planned, planner } from '../../cli/plan/planner.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 import { eventually } from '../support/eventually.ts';
-import { fakeConsul } from '../support/fake-consul.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { fakeConsul } from '../support/fake-consul/fake-consul.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 type Spec = Record<string, unknown>;
 

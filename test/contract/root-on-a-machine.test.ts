@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 
 import { expect } from 'chai';
 
-import { readDefinitions } from '../../agent/definitions.ts';
-import { machineRun } from '../../agent/machine-run.ts';
-import { openState } from '../../agent/state.ts';
+import { readDefinitions } from '../../agent/instances/definitions.ts';
+import { machineRun } from '../../agent/membership/machine-run.ts';
+import { openState } from '../../agent/state/state.ts';
 import { addInstances } from '../../cli/vm/definition-file.ts';
 import { mustRunAs } from '../../cli/vm/must-run-as.ts';
 import { publicFile } from '../../cli/vm/public-file.ts';

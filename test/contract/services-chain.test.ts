@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { post, startChain } from '../support/sample-chain.ts';
-import type { SampleChain } from '../support/sample-chain.ts';
-import { killSamples } from '../support/sample-process.ts';
+import { post, startChain } from '../support/rigs/sample-chain.ts';
+import type { SampleChain } from '../support/rigs/sample-chain.ts';
+import { killSamples } from '../support/rigs/sample-process.ts';
 
 const click = '1+1+2+3+4+5+6-1-2-3-4-5-6+9+8-4-5';
 

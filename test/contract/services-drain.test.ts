@@ -2,8 +2,8 @@ import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.ts';
-import { killSamples, startSample } from '../support/sample-process.ts';
-import type { SampleName, SampleProcess } from '../support/sample-process.ts';
+import { killSamples, startSample } from '../support/rigs/sample-process.ts';
+import type { SampleName, SampleProcess } from '../support/rigs/sample-process.ts';
 
 const drainMs = 1500;
 const drain = { DRAIN_SECONDS: String(drainMs / 1000) };

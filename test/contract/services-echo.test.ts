@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { killSamples, runSample, startSample } from '../support/sample-process.ts';
+import { killSamples, runSample, startSample } from '../support/rigs/sample-process.ts';
 
 const ask = (port: number, text: string, ...more: string[]) =>
   runSample('echo', ['--connect', `127.0.0.1:${port}`, '--text', text, ...more]);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { killSamples, runSample, startSample } from '../support/sample-process.ts';
-import type { SampleProcess } from '../support/sample-process.ts';
+import { killSamples, runSample, startSample } from '../support/rigs/sample-process.ts';
+import type { SampleProcess } from '../support/rigs/sample-process.ts';
 
 const limit = 9007199254740991;
 

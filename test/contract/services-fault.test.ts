@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { post, startChain } from '../support/sample-chain.ts';
-import type { SampleChain } from '../support/sample-chain.ts';
-import { killSamples, startSample } from '../support/sample-process.ts';
+import { post, startChain } from '../support/rigs/sample-chain.ts';
+import type { SampleChain } from '../support/rigs/sample-chain.ts';
+import { killSamples, startSample } from '../support/rigs/sample-process.ts';
 
 describe('POST /api/v1/test/fault', () => {
   let chain: SampleChain;

@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { expect } from 'chai';
-import { post } from '../support/sample-chain.ts';
-import { killSamples, startSample } from '../support/sample-process.ts';
+import { post } from '../support/rigs/sample-chain.ts';
+import { killSamples, startSample } from '../support/rigs/sample-process.ts';
 
 /** Servers that a mesh may put in a service's place. Closed after each test. */
 const servers: { close: () => unknown; closeAllConnections?: () => void }[] = [];

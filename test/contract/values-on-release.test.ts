@@ -13,14 +13,14 @@ import {
 } from '../../clients/kube/resources.ts';
 import { install } from '../../cli/install/install.ts';
 import { INSTALL_MANAGER } from '../../cli/install/plan-install.ts';
-import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation.ts';
-import { consulClaim } from '../../mesh/reshape.ts';
+import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation/installation.ts';
+import { consulClaim } from '../../mesh/installation/reshape.ts';
 import { applyManifest, resourceOf } from '../support/apply-manifest.ts';
 import { eventually } from '../support/eventually.ts';
-import { isHook, isKept, helmUpgrade as upgradeAsHelm } from '../support/helm-upgrade.ts';
+import { isHook, isKept, helmUpgrade as upgradeAsHelm } from '../support/rigs/helm-upgrade.ts';
 import { podMonitorCrd } from '../support/pod-monitor-crd.ts';
 import { letOrphansGo } from '../support/orphans.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 import { type ValueChange, valueChanges, withValue } from '../support/value-changes.ts';
 import { everything } from '../unit/charts/objects.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { customResourceDefinitions, meshServices, namespaces } from '../../clients/kube/resources.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
-import { trafficProblems } from '../../mesh/traffic/problems.ts';
-import { watchWorld } from '../../operator/world.ts';
+import { trafficProblems } from '../../mesh/traffic/problems/problems.ts';
+import { watchWorld } from '../../operator/world/world.ts';
 import { aMeshService } from '../support/builders.ts';
-import { type FakeKube, startFakeKube } from '../support/fake-kube.ts';
+import { type FakeKube, startFakeKube } from '../support/fake-kube/fake-kube.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 

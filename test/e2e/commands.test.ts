@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { type CommandFailed, attempt } from '../../lab/exec.ts';
+import { type CommandFailed, attempt } from '../../lab/host/exec.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { LEDGER_PORT, SITE } from '../../lab/sample/on-vms.ts';
 import { vmExec } from '../../lab/vm/exec.ts';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
-import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation.ts';
+import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation/installation.ts';
 import { eventually } from '../support/eventually.ts';
 
 const NAMES = ['add-svc.service.consul', 'sub-svc.service.consul', 'frontend.service.consul', 'consul.service.consul'];

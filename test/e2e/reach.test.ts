@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { CommandFailed } from '../../lab/exec.ts';
+import type { CommandFailed } from '../../lab/host/exec.ts';
 import { cacheDirectory } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';

@@ -6,7 +6,7 @@ import { deployments, jobs, meshServices, pods, secrets } from '../../clients/ku
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
-import { NAMESPACE, SECRETS } from '../../mesh/installation.ts';
+import { NAMESPACE, SECRETS } from '../../mesh/installation/installation.ts';
 import { memberPods } from '../support/doors.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LabHolders, answerOf, attempts, denied, labHolders } from '../support/lab-holders.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { attempt } from '../../lab/exec.ts';
+import { attempt } from '../../lab/host/exec.ts';
 import { SITE } from '../../lab/sample/on-vms.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { eventually } from '../support/eventually.ts';

@@ -5,8 +5,8 @@ import { meshServices, namespaces, pods, secrets } from '../../clients/kube/reso
 import type { MeshServiceStatus } from '../../crds/mesh-service.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { mayClaimAnnotation } from '../../mesh/names.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { mayClaimAnnotation } from '../../mesh/names/names.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LabHolders, answerOf, denied, labHolders } from '../support/lab-holders.ts';
 import { podSpec } from '../support/pods.ts';

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_LEASE_MS } from '../../mesh/lease.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { DEFAULT_LEASE_MS } from '../../mesh/outside/lease.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { compute } from '../../lab/sample/chain.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { bootVm, cutNetwork, cutPower, restoreNetwork } from '../../lab/vm/power.ts';
 import { eventually } from '../support/eventually.ts';
-import { expectLossUntil, failuresOf, underLoad } from '../support/load.ts';
+import { expectLossUntil, failuresOf, underLoad } from '../support/load/load.ts';
 
 const inShop = ['--namespace', SAMPLE_NAMESPACE];
 /**

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { dump, load as parse } from 'js-yaml';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { valuesFile } from '../../lab/paths.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { failuresOf, underLoad } from '../support/load.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { failuresOf, underLoad } from '../support/load/load.ts';
 
 /** A click makes twelve calls, so this is more than 100 requests a second. */
 const CLICKS_PER_SECOND = 10;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { contentsOf, labServer } from '../support/lab-consul.ts';
-import { type GuideShell, commandsOf, guide, guideShell, sectionOf } from '../support/guide.ts';
+import { contentsOf, labServer } from '../support/rigs/lab-consul.ts';
+import { type GuideShell, commandsOf, guide, guideShell, sectionOf } from '../support/rigs/guide.ts';
 
 const KEY = 'landbridge/test-backup';
 

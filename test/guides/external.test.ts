@@ -5,16 +5,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
-import type { CommandFailed } from '../../lab/exec.ts';
+import type { CommandFailed } from '../../lab/host/exec.ts';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { applySample, SAMPLE_NAMESPACE, waitForSample } from '../../lab/sample/in-cluster.ts';
-import { CONFIG_KINDS, EDGE_KINDS } from '../../mesh/entry.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { type GuideShell, blocksOf, commandsOf, guide, guideShell, sectionOf } from '../support/guide.ts';
+import { CONFIG_KINDS, EDGE_KINDS } from '../../mesh/catalog/entry.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { type GuideShell, blocksOf, commandsOf, guide, guideShell, sectionOf } from '../support/rigs/guide.ts';
 import { eventually } from '../support/eventually.ts';
-import { labContents } from '../support/lab-contents.ts';
-import { type RealConsul, startConsul } from '../support/real-consul.ts';
+import { labContents } from '../support/rigs/lab-contents.ts';
+import { type RealConsul, startConsul } from '../support/real/consul.ts';
 import { aclState } from '../unit/operator/bootstrap/parts.ts';
 
 /** From the command to the word that it cannot be. */

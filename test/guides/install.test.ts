@@ -1,12 +1,12 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { CommandFailed } from '../../lab/exec.ts';
+import type { CommandFailed } from '../../lab/host/exec.ts';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
-import { type GuideShell, commandsOf, guide, guideShell, sectionOf } from '../support/guide.ts';
-import { labContents } from '../support/lab-contents.ts';
+import { type GuideShell, commandsOf, guide, guideShell, sectionOf } from '../support/rigs/guide.ts';
+import { labContents } from '../support/rigs/lab-contents.ts';
 
 /** The commands of docs/install.md on the lab, with its values, but for Helm's, which test/helm runs. It takes the installation away. */
 describe('the guide to install, upgrade and uninstall', function () {

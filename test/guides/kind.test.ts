@@ -2,16 +2,16 @@ import { expect } from 'chai';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { imageTags } from '../../lab/images/build-images.ts';
-import { kindConfig } from '../../lab/cluster.ts';
+import { kindConfig } from '../../lab/cluster/cluster.ts';
 import { partWith } from '../../lab/parts/table.ts';
 import { repositoryRoot } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
 import { LEDGER_PORT } from '../../lab/sample/on-vms.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
-import { VERSION_OF_PRODUCT } from '../../mesh/version.ts';
+import { VERSION_OF_PRODUCT } from '../../mesh/installation/version.ts';
 import { eventually } from '../support/eventually.ts';
-import { type GuideShell, blocksOf, guide, guideShell } from '../support/guide.ts';
+import { type GuideShell, blocksOf, guide, guideShell } from '../support/rigs/guide.ts';
 
 /** Images that the guide has pulled, by what the lab makes in their place: no registry of images is reached here. */
 const PULLED: Record<string, string> = {

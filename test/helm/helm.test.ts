@@ -4,11 +4,11 @@ import { load as parse } from 'js-yaml';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { type Helm, helmWithChart } from '../support/helm.ts';
-import { failuresOf, underLoad } from '../support/load.ts';
-import { type PreviousVersion, previousVersion } from '../support/previous-version.ts';
-import { labContents } from '../support/lab-contents.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { type Helm, helmWithChart } from '../support/rigs/helm.ts';
+import { failuresOf, underLoad } from '../support/load/load.ts';
+import { type PreviousVersion, previousVersion } from '../support/rigs/previous-version.ts';
+import { labContents } from '../support/rigs/lab-contents.ts';
 import { makeServerDiskClass, renewServerDisk } from '../support/server-disks.ts';
 
 const RELEASE = 'landbridge';

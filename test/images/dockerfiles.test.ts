@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import type { Engine } from '../../lab/engine.ts';
+import type { Engine } from '../../lab/engine/engine.ts';
 import { buildImage } from '../../lab/images/build-image.ts';
 import type { Image } from '../../lab/images/image.ts';
 import { repositoryRoot } from '../../lab/paths.ts';

@@ -4,12 +4,12 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { customResourceDefinitions, meshServices, namespaces } from '../../clients/kube/resources.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { type MeshServiceSpecInput, parseMeshService } from '../../crds/mesh-service.ts';
-import { trafficProblems } from '../../mesh/traffic/problems.ts';
-import { anyTraffic } from '../support/arbitrary-mesh-service.ts';
+import { trafficProblems } from '../../mesh/traffic/problems/problems.ts';
+import { anyTraffic } from '../support/arbitrary/mesh-service.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
-import { type TrafficRig, ask, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
+import { type TrafficRig, ask, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 const RUNS = Number(process.env['ADMISSION_RUNS'] ?? 200);
 const SAMPLE = Number(process.env['ADMISSION_SAMPLE'] ?? 10);

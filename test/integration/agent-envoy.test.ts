@@ -5,11 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import type { InstanceStatus } from '../../agent/instance-status.ts';
-import { recordOf } from '../../agent/process-record.ts';
+import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
+import { recordOf } from '../../agent/envoy/process-record.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type App, call, startApp } from './agent-app.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, startRig } from './agent-rig.ts';

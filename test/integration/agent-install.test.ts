@@ -6,11 +6,11 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { openVmFiles } from '../../bridge/vm-files.ts';
-import { buildBundle } from '../../build.ts';
+import { openVmFiles } from '../../bridge/invites/vm-files.ts';
+import { buildBundle } from '../../build/build.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type App, startApp } from './agent-app.ts';
 import { eventually } from './agent-machine.ts';
 import { type Rig, startRig } from './agent-rig.ts';

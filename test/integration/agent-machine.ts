@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { localClient } from '../../agent/local-client.ts';
-import type { AgentStatus } from '../../agent/status.ts';
-import { buildBundle } from '../../build.ts';
+import { localClient } from '../../agent/local-api/client.ts';
+import type { AgentStatus } from '../../agent/local-api/status.ts';
+import { buildBundle } from '../../build/build.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 /** Built once for all machines of a run: from source, each of the many calls would take seconds. */
 let bundle: Promise<string> | undefined;

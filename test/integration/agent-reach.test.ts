@@ -2,9 +2,9 @@ import { type Server, connect, createServer } from 'node:net';
 
 import { expect } from 'chai';
 
-import { registrationsOf } from '../../mesh/instance.ts';
-import { readReport } from '../../mesh/reach.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { registrationsOf } from '../../mesh/service/instance.ts';
+import { readReport } from '../../mesh/status/reach.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, SITE, startRig } from './agent-rig.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
-import { readMachineReport } from '../../mesh/proxies/machine-report.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { readMachineReport } from '../../mesh/outside/machine-report.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, SITE, startRig } from './agent-rig.ts';
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { validityOf } from '../../agent/certificate.ts';
-import type { InstanceStatus } from '../../agent/instance-status.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { validityOf } from '../../agent/state/certificate.ts';
+import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type App, startApp } from './agent-app.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, startRig } from './agent-rig.ts';

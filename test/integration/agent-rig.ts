@@ -3,25 +3,25 @@ import { type Socket, connect, createServer, isIPv6 } from 'node:net';
 
 import pino from 'pino';
 
-import { makeRequest } from '../../agent/certificate.ts';
+import { makeRequest } from '../../agent/state/certificate.ts';
 import type { MeshServices, ServiceFacts } from '../../bridge/admission.ts';
-import { openAuthority } from '../../bridge/authority.ts';
+import { openAuthority } from '../../bridge/certificates/authority.ts';
 import { instances } from '../../bridge/handlers/instances.ts';
 import { revoke } from '../../bridge/handlers/revoke.ts';
-import { installOf } from '../../bridge/install.ts';
-import { createInvite } from '../../bridge/invites.ts';
+import { installOf } from '../../bridge/invites/install.ts';
+import { createInvite } from '../../bridge/invites/invites.ts';
 import { type RunningBridge, startBridge } from '../../bridge/start.ts';
-import type { VmFiles } from '../../bridge/vm-files.ts';
+import type { VmFiles } from '../../bridge/invites/vm-files.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { type ProxySettings, proxySettings } from '../../crds/proxy.ts';
 import { createAuthority } from '../../clients/pki/authority.ts';
-import type { InstancesAnswer } from '../../mesh/bridge-api.ts';
-import { installCommand } from '../../mesh/install-script.ts';
-import { decodeInvite, encodeInvite } from '../../mesh/invite.ts';
+import type { InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
+import { installCommand } from '../../mesh/outside/install-script.ts';
+import { decodeInvite, encodeInvite } from '../../mesh/outside/invite.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type RealConsul, startConsul } from '../support/real-consul.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type RealConsul, startConsul } from '../support/real/consul.ts';
 
 export const SITE = 'rack-1';
 

@@ -5,9 +5,9 @@ import { promisify } from 'node:util';
 
 import { expect } from 'chai';
 
-import type { InstanceStatus } from '../../agent/instance-status.ts';
-import { vmNode } from '../../mesh/names.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
+import { vmNode } from '../../mesh/names/names.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type App, call, startApp } from './agent-app.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, SITE, startRig } from './agent-rig.ts';

@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import type { InstanceStatus } from '../../agent/instance-status.ts';
-import { recordOf } from '../../agent/process-record.ts';
-import { vmNode } from '../../mesh/names.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
+import { recordOf } from '../../agent/envoy/process-record.ts';
+import { vmNode } from '../../mesh/names/names.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type App, call, callSteadily, startApp } from './agent-app.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, SITE, startRig } from './agent-rig.ts';

@@ -24,14 +24,14 @@ import {
 } from '../../clients/kube/resources.ts';
 import { createAuthority, issue } from '../../clients/pki/authority.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
-import { OWNER_META } from '../../mesh/entry.ts';
-import { edgeNode, edgeOwner } from '../../mesh/edge.ts';
-import { gatewayNode, gatewayOwner } from '../../mesh/gateway.ts';
-import { NAMESPACE, SECRETS } from '../../mesh/installation.ts';
-import { clusterNode, clusterOwner } from '../../mesh/names.ts';
+import { OWNER_META } from '../../mesh/catalog/entry.ts';
+import { edgeNode, edgeOwner } from '../../mesh/gateways/edge.ts';
+import { gatewayNode, gatewayOwner } from '../../mesh/gateways/terminating.ts';
+import { NAMESPACE, SECRETS } from '../../mesh/installation/installation.ts';
+import { clusterNode, clusterOwner } from '../../mesh/names/names.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RealConsul, startConsul } from '../support/real-consul.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealConsul, startConsul } from '../support/real/consul.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 type Findings = Map<string, Finding>;
 

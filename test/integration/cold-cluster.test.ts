@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { synthesized } from '../../cli/synthesized.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { mutatingWebhookConfigurations, namespaces, pods } from '../../clients/kube/resources.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { LABEL_MESH } from '../../mesh/names.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { LABEL_MESH } from '../../mesh/names/names.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 interface Workload extends KubeObject {
   spec: {

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { secrets } from '../../clients/kube/resources.ts';
-import { CONFIG_KINDS } from '../../mesh/entry.ts';
+import { CONFIG_KINDS } from '../../mesh/catalog/entry.ts';
 import { restoreBackup, takeBackup } from '../support/consul-backup.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 /** All that a restored backup leaves wrong has to be right again within a minute, at the default period of 30 s. */
 const A_MINUTE_MS = 60_000;

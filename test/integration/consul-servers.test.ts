@@ -1,19 +1,19 @@
 import { expect } from 'chai';
 import { randomUUID } from 'node:crypto';
-import { reshape } from '../../cli/install/reshape.ts';
-import { heldShape } from '../../cli/install/held-shape.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { reshape } from '../../cli/install/shape/reshape.ts';
+import { heldShape } from '../../cli/install/shape/held-shape.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { namespaces, persistentVolumeClaims, pods, statefulSets } from '../../clients/kube/resources.ts';
-import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation.ts';
-import { consulClaim, consulServer } from '../../mesh/reshape.ts';
+import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation/installation.ts';
+import { consulClaim, consulServer } from '../../mesh/installation/reshape.ts';
 import { synthesize } from '../../charts/synthesize.ts';
 import { parseValues } from '../../charts/values.ts';
 import { applyManifest } from '../support/apply-manifest.ts';
 import { type ChartServers, chartServers } from '../support/chart-consul.ts';
 import { eventually } from '../support/eventually.ts';
 import { letOrphansGo } from '../support/orphans.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 const KEY = 'landbridge/test';
 const THREE = [0, 1, 2];

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { answerAt } from '../../cli/dns/resolvers.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { stubDomain } from '../../mesh/stub-domain.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { stubDomain } from '../../mesh/names/stub-domain.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 
 /** What `landbridge check` makes of a real CoreDNS. */
 describe('a CoreDNS that is asked for a name of Consul', function () {

@@ -5,7 +5,7 @@ import { type Socket, connect } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 
-import { askedFile } from '../../agent/door-files.ts';
+import { askedFile } from '../../agent/doors/door-files.ts';
 import { type Machine, makeMachine } from './agent-machine.ts';
 
 const run = promisify(execFile);

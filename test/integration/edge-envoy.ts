@@ -7,12 +7,12 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { pods, secrets } from '../../clients/kube/resources.ts';
 import { proxySettings } from '../../crds/proxy.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { envoyArguments } from '../../mesh/envoy-arguments.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { envoyArguments } from '../../mesh/envoy/envoy-arguments.ts';
 import { SIDECAR_MOUNT } from '../../mesh/inject/sidecar.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import type { RealKube } from '../support/real-kube.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import type { RealKube } from '../support/real/kube.ts';
 
 /** The pod SERVICE-1 of a MeshService, injected and ready; Envoy is whatever the test starts at that address. */
 export async function runningPod(

@@ -3,7 +3,7 @@ import http from 'node:http';
 import { expect } from 'chai';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type RunningEnvoy, runningPod, startEnvoy } from './edge-envoy.ts';
 import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
 

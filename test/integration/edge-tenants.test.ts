@@ -8,7 +8,7 @@ import { type KeyPair, createAuthority, issue } from '../../clients/pki/authorit
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import type { MeshServiceStatus } from '../../crds/mesh-service.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type RunningEnvoy, runningPod, startEnvoy } from './edge-envoy.ts';
 import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
 

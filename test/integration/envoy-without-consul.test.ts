@@ -8,14 +8,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import { type EnvoyAnswer, askEnvoy } from '../../agent/envoy-admin.ts';
-import { writeEnvoyFiles } from '../../agent/envoy-files.ts';
-import { ADMIN_SOCKET } from '../../agent/instance-id.ts';
-import { BOOTSTRAP_FILE } from '../../mesh/bootstrap.ts';
+import { type EnvoyAnswer, askEnvoy } from '../../agent/envoy/admin.ts';
+import { writeEnvoyFiles } from '../../agent/envoy/files.ts';
+import { ADMIN_SOCKET } from '../../agent/machine/instance-id.ts';
+import { BOOTSTRAP_FILE } from '../../mesh/envoy/bootstrap.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 import { eventually } from '../support/eventually.ts';
-import { serverTls } from '../support/real-consul-tls.ts';
+import { serverTls } from '../support/real/consul-tls.ts';
 
 /** As behind a firewall that drops: each connection waits for its time-out, and the next begins soon. */
 describe('an Envoy whose connections to Consul get no answer', function () {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type Server, type Socket, connect, createServer } from 'node:net';
 import { expect } from 'chai';
-import { WAITING_LISTENER } from '../../mesh/instance.ts';
-import { waitingListener } from '../../mesh/waiting-listener.ts';
+import { WAITING_LISTENER } from '../../mesh/service/instance.ts';
+import { waitingListener } from '../../mesh/service/waiting-listener.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type Member, type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type Member, type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** `spec.speaksFirst: Caller` on a real Consul and real Envoys: a sidecar judges the caller before the app hears of it. */
 describe('a tcp service in which the caller speaks first', function () {

@@ -3,11 +3,11 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { customResourceDefinitions, meshServices, namespaces, objectPath } from '../../clients/kube/resources.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import { REASONS, type Reason } from '../../crds/reasons.ts';
-import { FINALIZER } from '../../mesh/names.ts';
-import { invalidStatus } from '../../mesh/status.ts';
+import { FINALIZER } from '../../mesh/names/names.ts';
+import { invalidStatus } from '../../mesh/status/status.ts';
 import { eventually } from '../support/eventually.ts';
 import { type KStatus, kstatusOf } from '../support/kstatus.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 const NOW = '2026-01-01T00:00:00Z';
 /** Of a condition Ready that is False: everything that stands for a Ready that is True is left out. */

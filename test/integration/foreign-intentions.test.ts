@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type TrafficRig, ask, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type TrafficRig, ask, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 type Json = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type TrafficRig, ask, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type TrafficRig, ask, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** Header values as users write them, through a real Consul and real Envoys to the app and back. */
 describe('a header that a route sets', function () {

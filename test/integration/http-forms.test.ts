@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import type { AccessRule } from '../../crds/access.ts';
 import type { Route } from '../../crds/traffic.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** Requests in the less common forms of HTTP, written byte for byte, through a real Consul and real Envoys: docs/traffic.md, "HTTP". */
 describe('a request in an uncommon form', function () {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer, request } from 'node:http';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type Member, type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type Member, type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** Requests to an app that closes its connections, through a real Consul and real Envoys. */
 describe('an app that closes kept connections', function () {

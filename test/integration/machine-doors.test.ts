@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { join as joinPath } from 'node:path';
 
 import { expect } from 'chai';
-import type { InstanceStatus } from '../../agent/instance-status.ts';
+import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
 import type { PlannedDoors } from '../../mesh/doors/machine-doors.ts';
-import { DOOR_META } from '../../mesh/names.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { DOOR_META } from '../../mesh/names/names.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { call } from './agent-app.ts';
 import { type Machine, eventually, makeMachine } from './agent-machine.ts';
 import { type Rig, startRig } from './agent-rig.ts';

@@ -4,12 +4,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { askBridge } from '../../cli/bridge-admin.ts';
 import type { Condition } from '../../crds/kubernetes.ts';
-import type { ConfigEntry } from '../../mesh/entry.ts';
-import type { InviteAnswer } from '../../mesh/bridge-api.ts';
+import type { ConfigEntry } from '../../mesh/catalog/entry.ts';
+import type { InviteAnswer } from '../../mesh/outside/bridge-api.ts';
 import { operatorPolicy } from '../../operator/bootstrap/policies.ts';
-import { type BridgeProcess, startBridgeBeside } from '../support/bridge-process.ts';
+import { type BridgeProcess, startBridgeBeside } from '../support/rigs/bridge-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 import { type Machine, makeMachine } from './agent-machine.ts';
 import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
 

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
-import { tryUpstream } from '../../agent/try-upstream.ts';
+import { tryUpstream } from '../../agent/reach/try-upstream.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type Member, type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type Member, type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** Clients on a machine that do not speak HTTP/1.1 to an upstream, and the sentence of `landbridge vm test` about them. */
 describe('a client of HTTP/1.0', function () {

@@ -8,17 +8,17 @@ import {
   secrets,
 } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
-import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation.ts';
-import { SIDECAR_CONTAINER } from '../../mesh/names.ts';
-import { runInjector } from '../../operator/injector.ts';
-import { operatorMetrics } from '../../operator/metrics.ts';
-import { rotateCertificate } from '../../operator/webhook-certificate.ts';
-import { watchWorld } from '../../operator/world.ts';
+import { NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../../mesh/installation/installation.ts';
+import { SIDECAR_CONTAINER } from '../../mesh/names/names.ts';
+import { runInjector } from '../../operator/admission/injector.ts';
+import { operatorMetrics } from '../../operator/observe/metrics.ts';
+import { rotateCertificate } from '../../operator/admission/webhook-certificate.ts';
+import { watchWorld } from '../../operator/world/world.ts';
 import { openWebhook } from '../../bench/rig/webhook-client.ts';
-import { startChangingWebhook } from '../support/changing-webhook.ts';
+import { startChangingWebhook } from '../support/rigs/changing-webhook.ts';
 import { eventually } from '../support/eventually.ts';
 import { forgetOwners, refusedOwner } from '../support/refused-owner.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 type SomePod = KubeObject & Pod;
 

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { events } from '../../clients/kube/resources.ts';
-import type { ConfigEntry } from '../../mesh/entry.ts';
+import type { ConfigEntry } from '../../mesh/catalog/entry.ts';
 import { restoreBackup, takeBackup } from '../support/consul-backup.ts';
 import { eventually } from '../support/eventually.ts';
-import type { OperatorProcess } from '../support/operator-process.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import type { OperatorProcess } from '../support/rigs/operator-process.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 /** No survey comes here, so the watch has found each change. */
 describe('the watch of config entries', function () {

@@ -3,11 +3,11 @@ import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { networkPolicies, pods, services } from '../../clients/kube/resources.ts';
 import { SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
-import { DOOR_META } from '../../mesh/names.ts';
-import { sidecarPolicy } from '../../mesh/names.ts';
+import { DOOR_META } from '../../mesh/names/names.ts';
+import { sidecarPolicy } from '../../mesh/names/names.ts';
 import { owned } from '../contract/consul-builders.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 /** Addresses of pods: this machine answers at all of 127.0.0.0/8, and enforces no NetworkPolicy. */
 const [ONE, TWO] = ['127.31.7.1', '127.31.7.2'];

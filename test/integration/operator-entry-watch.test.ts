@@ -3,10 +3,10 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { events, secrets } from '../../clients/kube/resources.ts';
 import { keepProxyDefaults } from '../../operator/bootstrap/keep-proxy-defaults.ts';
-import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
+import { type ConfigEntry, OWNER_META } from '../../mesh/catalog/entry.ts';
 import { eventually } from '../support/eventually.ts';
-import type { OperatorProcess } from '../support/operator-process.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import type { OperatorProcess } from '../support/rigs/operator-process.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 const OWNER = 'k8s/lab/shop/web';
 const RIGHT_MS = 1000;

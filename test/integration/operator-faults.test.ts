@@ -3,11 +3,11 @@ import { events, secrets } from '../../clients/kube/resources.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { type Counter, startCounter } from '../../bench/gate/counter.ts';
 import { openWebhook } from '../../bench/rig/webhook-client.ts';
-import { OPERATOR_LEASE } from '../../mesh/installation.ts';
+import { OPERATOR_LEASE } from '../../mesh/installation/installation.ts';
 import { leases, meshServices, pods } from '../../clients/kube/resources.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 
 /** Faults around the operator, on real parts. Each story ends in the right state, and no story leaks a token. */
 describe('the operator under faults', function () {

@@ -3,10 +3,10 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { events, meshServices, namespaces, secrets } from '../../clients/kube/resources.ts';
 import type { MeshServiceSpecInput } from '../../crds/mesh-service.ts';
-import { type ConfigEntry, OWNER_META } from '../../mesh/entry.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { type ConfigEntry, OWNER_META } from '../../mesh/catalog/entry.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 const OWNER = 'k8s/lab/shop/web';
 

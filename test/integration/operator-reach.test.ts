@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { namespaces, pods } from '../../clients/kube/resources.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
-import { podFacts } from '../../mesh/pod.ts';
+import { podFacts } from '../../mesh/service/pod.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 /** spec.reach, on a real API server and a real Consul. */
 describe('how pods are reached', function () {

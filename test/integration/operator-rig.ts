@@ -10,11 +10,11 @@ import type { MeshServiceSpecInput, MeshServiceStatus } from '../../crds/mesh-se
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { keepProxyDefaults } from '../../operator/bootstrap/keep-proxy-defaults.ts';
 import { runOperator } from '../../operator/main.ts';
-import type { Holder } from '../support/bridge-process.ts';
+import type { Holder } from '../support/rigs/bridge-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type RealConsul, startConsul } from '../support/real-consul.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type RealConsul, startConsul } from '../support/real/consul.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 /** The operator in this process, on a real API server and a real Consul with ACLs and TLS. */
 export interface OperatorRig {

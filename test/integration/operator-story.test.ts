@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, pods } from '../../clients/kube/resources.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, startOperatorRig } from '../support/rigs/operator-rig.ts';
 import {
   NAME_LEFT_BEHIND,
   type Happening,
@@ -16,7 +16,7 @@ import {
   happens,
   leaveBehind,
   mustBeRight,
-} from '../support/operator-story.ts';
+} from '../support/rigs/operator-story.ts';
 
 /** The stories of test/contract/operator-story.test.ts, few and short, on a real API server and a real Consul. */
 /** How many stories; `npm run test:stories` tells 200. */

@@ -9,13 +9,13 @@ import { customResourceDefinitions, meshServices, namespaces, pods, secrets } fr
 import type { Consul } from '../../clients/consul/consul.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
 import type { MeshServiceSpecInput, MeshServiceStatus } from '../../crds/mesh-service.ts';
-import { OWNER_META } from '../../mesh/entry.ts';
+import { OWNER_META } from '../../mesh/catalog/entry.ts';
 import { configureAcl } from '../../operator/bootstrap/configure-acl.ts';
 import { runOperator } from '../../operator/main.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RealConsul, startConsul } from '../support/real-consul.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealConsul, startConsul } from '../support/real/consul.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 
 /**
  * The operator on a real API server and a real Consul with ACLs and TLS. Without a kubelet the test writes the pods and their status, as a kubelet would.

@@ -3,8 +3,8 @@ import { type Server, createServer, request } from 'node:http';
 import { expect } from 'chai';
 import type { Route, Traffic } from '../../crds/traffic.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** The path that the app sees behind each kind of route, through a real Consul and real Envoys. */
 describe('paths through real Envoys', function () {

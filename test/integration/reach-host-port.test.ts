@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type TrafficRig, ask, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type TrafficRig, ask, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** A pod behind a port of its node, on a real Consul and real Envoys. */
 describe('a pod that is reached at its node', function () {

@@ -3,10 +3,10 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import { serviceJwt } from '../../clients/consul/service-token.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, secrets } from '../../clients/kube/resources.ts';
-import type { ConfigEntry } from '../../mesh/entry.ts';
-import { claimsOf } from '../../mesh/gateway.ts';
+import type { ConfigEntry } from '../../mesh/catalog/entry.ts';
+import { claimsOf } from '../../mesh/gateways/terminating.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 /** The claims of docs/security.md about holders, tried with their own credentials on a real Consul and API server. */
 describe('a holder of', function () {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type TrafficRig, ask, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type TrafficRig, ask, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** A kubelet starts Envoy up to a second before it tells the pod's address; on a real Consul and real Envoys. */
 describe('a sidecar whose pod has no address yet', function () {

@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { proxySettings } from '../../crds/proxy.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { BOOTSTRAP_FILE, envoyBootstrap } from '../../mesh/bootstrap.ts';
-import { CA_FILE, TOKEN_FILE, caSecret, tokenSecret } from '../../mesh/consul-cluster.ts';
-import { envoyArguments } from '../../mesh/envoy-arguments.ts';
-import { registrationsOf } from '../../mesh/instance.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { BOOTSTRAP_FILE, envoyBootstrap } from '../../mesh/envoy/bootstrap.ts';
+import { CA_FILE, TOKEN_FILE, caSecret, tokenSecret } from '../../mesh/envoy/consul-cluster.ts';
+import { envoyArguments } from '../../mesh/envoy/envoy-arguments.ts';
+import { registrationsOf } from '../../mesh/service/instance.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RealConsul, startConsul } from '../support/real-consul.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
+import { type RealConsul, startConsul } from '../support/real/consul.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
 
 /** Real Envoys on a real Consul that they only know by the name of a Service. */
 describe('a sidecar in a pod with a DNS of its own', function () {

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type { Traffic } from '../../crds/traffic.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type StreamingApp, get, startStreamingApp, upgrade } from '../support/streaming-app.ts';
-import { type Member, type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type StreamingApp, get, startStreamingApp, upgrade } from '../support/rigs/streaming-app.ts';
+import { type Member, type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** Longer than the 15 s which are Envoy's own for a request. */
 const LONG_MS = 16_500;

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, secrets } from '../../clients/kube/resources.ts';
 import { type KeyPair, createAuthority, issue } from '../../clients/pki/authority.ts';
 import { eventually } from '../support/eventually.ts';
-import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
+import { EVIL, type TenantScene, tenantScene } from '../support/rigs/tenant-scene.ts';
 
 /** Attacks of a hostile team at the edge, and by a flood. With real Envoys: edge-tenants.test.ts. */
 describe("a hostile tenant and another team's host and time", function () {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, pods, secrets } from '../../clients/kube/resources.ts';
 import { eventually } from '../support/eventually.ts';
-import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
+import { EVIL, type TenantScene, tenantScene } from '../support/rigs/tenant-scene.ts';
 
 /** Attacks of a hostile team by names, marks, owners and finalizers of its own objects. */
 describe('a hostile tenant and the marks of the operator', function () {

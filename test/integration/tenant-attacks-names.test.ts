@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { meshServices, namespaces, secrets } from '../../clients/kube/resources.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { eventually } from '../support/eventually.ts';
-import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
+import { EVIL, type TenantScene, tenantScene } from '../support/rigs/tenant-scene.ts';
 
 /** Attacks of a team with every right in its own namespace on the name of another: docs/security.md, the last row. */
 describe("a hostile tenant and another team's name", function () {

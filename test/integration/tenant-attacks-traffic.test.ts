@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { configMaps, events, meshServices, pods, secrets, services } from '../../clients/kube/resources.ts';
-import { EVIL, type TenantScene, tenantScene } from '../support/tenant-scene.ts';
+import { EVIL, type TenantScene, tenantScene } from '../support/rigs/tenant-scene.ts';
 
 /** Attacks of a hostile team by traffic, access, pods and Secrets. Joins that pin a protocol: operator-foreign.test.ts. */
 describe("a hostile tenant and another team's traffic", function () {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { MeshServiceSpecInput } from '../../crds/mesh-service.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type Member, type TrafficRig, ask, askSteadily, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type Member, type TrafficRig, ask, askSteadily, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 type Spec = Partial<MeshServiceSpecInput>;
 

@@ -3,10 +3,10 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import { type Server, createServer } from 'node:net';
 import { expect } from 'chai';
-import { tryUpstream } from '../../agent/try-upstream.ts';
+import { tryUpstream } from '../../agent/reach/try-upstream.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type Member, type TrafficRig, startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type Member, type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 /** The sentences of `landbridge vm test` about upstreams that do not work, on real Envoys. */
 describe('the test of an upstream', function () {

@@ -3,11 +3,11 @@ import { selectorLabels } from '../../charts/labels.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, namespaces, pods, secrets } from '../../clients/kube/resources.ts';
 import type { MeshServiceStatus } from '../../crds/mesh-service.ts';
-import { gatewayNode } from '../../mesh/gateway.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { sidecarSecret } from '../../mesh/names.ts';
+import { gatewayNode } from '../../mesh/gateways/terminating.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { sidecarSecret } from '../../mesh/names/names.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorRig, shopOf, startOperatorRig } from '../support/operator-rig.ts';
+import { type OperatorRig, shopOf, startOperatorRig } from '../support/rigs/operator-rig.ts';
 
 /** The operator with the rights that the chart gives for two namespaces: each is watched by itself. */
 describe('an installation that looks after some namespaces only', function () {

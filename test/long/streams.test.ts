@@ -3,9 +3,9 @@ import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { runningPod, startEnvoy } from '../integration/edge-envoy.ts';
 import { startOperatorRig } from '../integration/operator-rig.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePorts } from '../support/real-consul-ports.ts';
-import { type StreamingApp, get, startStreamingApp, upgrade } from '../support/streaming-app.ts';
-import { startTrafficRig } from '../support/traffic-rig.ts';
+import { freePorts } from '../support/real/consul-ports.ts';
+import { type StreamingApp, get, startStreamingApp, upgrade } from '../support/rigs/streaming-app.ts';
+import { startTrafficRig } from '../support/rigs/traffic-rig.ts';
 
 const MINUTE_MS = 60_000;
 const HOST = 'shop.example';

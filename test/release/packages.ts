@@ -1,8 +1,8 @@
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { debianRelease } from '../../lab/debian-release.ts';
-import { attempt } from '../../lab/exec.ts';
+import { debianRelease } from '../../lab/host/debian-release.ts';
+import { attempt } from '../../lab/host/exec.ts';
 import { type Release, VERSION, sh } from './made.ts';
 
 /** A candidate is older than its version. */

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { brakeEvent } from '../../bridge/brake-event.ts';
+import { brakeEvent } from '../../bridge/hosts/brake-event.ts';
 import { cleanUpAfter, cleanUpBefore } from '../../cli/install/clean-up.ts';
 import { prepareUpgrade } from '../../cli/install/prepare-upgrade.ts';
-import { systemClock } from '../../clients/kube/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { KubeClient } from '../../clients/kube/client.ts';
-import { recordEvents } from '../../clients/kube/events.ts';
+import { recordEvents } from '../../clients/kube/events/events.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { reflectIn } from '../../clients/kube/reflect-in.ts';
+import { reflectIn } from '../../clients/kube/watching/reflect-in.ts';
 import {
   customResourceDefinitions,
   leases,
@@ -23,16 +23,16 @@ import {
 import { synthesize } from '../../charts/synthesize.ts';
 import { parseValues } from '../../charts/values.ts';
 import { meshServiceCrd } from '../../crds/custom-resource-definition.ts';
-import { CONSUL_SERVER_SERVICE, NAMESPACE, OPERATOR_LEASE } from '../../mesh/installation.ts';
-import { FINALIZER } from '../../mesh/names.ts';
-import { consulClaim, consulServer } from '../../mesh/reshape.ts';
-import { stubDomain } from '../../mesh/stub-domain.ts';
+import { CONSUL_SERVER_SERVICE, NAMESPACE, OPERATOR_LEASE } from '../../mesh/installation/installation.ts';
+import { FINALIZER } from '../../mesh/names/names.ts';
+import { consulClaim, consulServer } from '../../mesh/installation/reshape.ts';
+import { stubDomain } from '../../mesh/names/stub-domain.ts';
 import { keepMaterial } from '../../operator/bootstrap/material.ts';
 import { secretStore } from '../../operator/bootstrap/secret-store.ts';
 import { applyManifest } from '../support/apply-manifest.ts';
 import { eventually } from '../support/eventually.ts';
 import { letOrphansGo } from '../support/orphans.ts';
-import { type RealKube, startApiServer } from '../support/real-kube.ts';
+import { type RealKube, startApiServer } from '../support/real/kube.ts';
 import { describeRight, rightsOf, wasRefused, withoutRight } from '../support/right.ts';
 import { type Manifest, everything, ofKind } from '../unit/charts/objects.ts';
 

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { dump, load as parse } from 'js-yaml';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation.ts';
-import { consulClaim, consulServer } from '../../mesh/reshape.ts';
+import { CONSUL_SERVER_SERVICE, NAMESPACE } from '../../mesh/installation/installation.ts';
+import { consulClaim, consulServer } from '../../mesh/installation/reshape.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Flipper, makeFlipper } from '../support/flips.ts';
-import { type LabServer, contentsOf, labServer } from '../support/lab-consul.ts';
-import { failuresOf, underLoad } from '../support/load.ts';
+import { type Flipper, makeFlipper } from '../support/load/flips.ts';
+import { type LabServer, contentsOf, labServer } from '../support/rigs/lab-consul.ts';
+import { failuresOf, underLoad } from '../support/load/load.ts';
 import { makeServerDiskClass, renewServerDisk } from '../support/server-disks.ts';
 
 /** A click makes twelve calls: 204 requests a second, over pods and machines. */

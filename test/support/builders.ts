@@ -1,6 +1,6 @@
 import { type MeshService, type MeshServiceSpecInput, parseMeshService } from '../../crds/mesh-service.ts';
 import type { Pod } from '../../crds/kubernetes.ts';
-import type { PodFacts } from '../../mesh/pod.ts';
+import type { PodFacts } from '../../mesh/service/pod.ts';
 
 /** A MeshService as the API server would hand it out; say only what the test is about. */
 export function aMeshService(

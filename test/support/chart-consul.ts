@@ -10,11 +10,11 @@ import { connectConsul } from '../../clients/consul/connect.ts';
 import type { Consul } from '../../clients/consul/consul.ts';
 import { type ConsulRaft, connectRaft } from '../../clients/consul/raft.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { consulServer } from '../../mesh/reshape.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { consulServer } from '../../mesh/installation/reshape.ts';
 import type { Manifest } from '../unit/charts/objects.ts';
-import { freePorts } from './real-consul-ports.ts';
-import { serverTls } from './real-consul-tls.ts';
+import { freePorts } from './real/consul-ports.ts';
+import { serverTls } from './real/consul-tls.ts';
 
 const SERVER_NAME = 'server.dc1.consul';
 

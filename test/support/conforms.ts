@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { refusalsOf } from '../../bridge/refusals.ts';
-import { findRoute } from '../../bridge/route.ts';
-import { ROUTES } from '../../bridge/routes.ts';
+import { refusalsOf } from '../../bridge/api/refusals.ts';
+import { findRoute } from '../../bridge/api/route.ts';
+import { ROUTES } from '../../bridge/handlers/routes.ts';
 
 const refused = z.strictObject({ code: z.string(), message: z.string().min(1) });
 /** The codes for a request without a route. */

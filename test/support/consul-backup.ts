@@ -1,5 +1,5 @@
 import { request } from 'node:https';
-import type { RealConsul } from './real-consul.ts';
+import type { RealConsul } from './real/consul.ts';
 
 /** A backup of all that a Consul server holds, https://developer.hashicorp.com/consul/api-docs/snapshot */
 export const takeBackup = (server: RealConsul): Promise<Buffer> => ask(server, 'GET');

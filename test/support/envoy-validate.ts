@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
-import { envoyBootstrap } from '../../mesh/bootstrap.ts';
+import { silent } from '../../lab/progress/progress.ts';
+import { envoyBootstrap } from '../../mesh/envoy/bootstrap.ts';
 
 type Json = Record<string, unknown>;
 

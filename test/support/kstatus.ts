@@ -1,6 +1,6 @@
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { output } from '../../lab/exec.ts';
-import { silent } from '../../lab/progress.ts';
+import { output } from '../../lab/host/exec.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 /** https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md */
 export type KStatus = 'InProgress' | 'Failed' | 'Current' | 'Terminating' | 'NotFound' | 'Unknown';

@@ -10,9 +10,9 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { secrets } from '../../clients/kube/resources.ts';
 import { openTunnel } from '../../clients/kube/tunnel.ts';
 import type { RunningLab } from '../../lab/running.ts';
-import { CONFIG_KINDS, type ConfigEntry } from '../../mesh/entry.ts';
-import { CONSUL_HTTPS_PORT, CONSUL_SERVER_NAME, NAMESPACE, SECRETS } from '../../mesh/installation.ts';
-import { consulServer } from '../../mesh/reshape.ts';
+import { CONFIG_KINDS, type ConfigEntry } from '../../mesh/catalog/entry.ts';
+import { CONSUL_HTTPS_PORT, CONSUL_SERVER_NAME, NAMESPACE, SECRETS } from '../../mesh/installation/installation.ts';
+import { consulServer } from '../../mesh/installation/reshape.ts';
 
 /** Services whose entries, nodes and keys must stay as they are. */
 const SAMPLE = ['frontend', 'sub-svc', 'add-svc', 'api-gateway', 'echo-', 'ledger'];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ensureCachedFolder } from '../../lab/images/cached-folder.ts';
 import { unpackPackages } from '../../lab/images/packages.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 const exec = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { statefulSets } from '../../clients/kube/resources.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
 
 /** Stands for the garbage collector where no controller runs: a StatefulSet that is deleted without its pods may go. */
 export function letOrphansGo(kube: KubeClient, signal: AbortSignal): void {

@@ -10,12 +10,12 @@ import { meshServices, nodes, pods, secrets } from '../../clients/kube/resources
 import type { Container, Pod } from '../../crds/kubernetes.ts';
 import { type MeshService, parseMeshService } from '../../crds/mesh-service.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 import { injected } from '../../mesh/inject/patch.ts';
-import { sidecarSecret } from '../../mesh/names.ts';
+import { sidecarSecret } from '../../mesh/names/names.ts';
 import { eventually } from './eventually.ts';
-import { serverTls } from './real-consul-tls.ts';
-import type { RealKube } from './real-kube.ts';
+import { serverTls } from './real/consul-tls.ts';
+import type { RealKube } from './real/kube.ts';
 
 /**
  * Pods as far as their sidecars go, without a kubelet: each has an address of its own on loopback, where the real Envoy

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attempt } from '../../lab/exec.ts';
+import { attempt } from '../../lab/host/exec.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
-import { silent } from '../../lab/progress.ts';
+import { silent } from '../../lab/progress/progress.ts';
 
 export interface SchemathesisRun {
   /** `https://HOST:PORT/...` of the OpenAPI document. */

@@ -1,6 +1,6 @@
 import type { RunningLab } from '../../lab/running.ts';
-import { NAMESPACE } from '../../mesh/installation.ts';
-import { consulClaim } from '../../mesh/reshape.ts';
+import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { consulClaim } from '../../mesh/installation/reshape.ts';
 
 const STORAGE_CLASS = 'landbridge-lab';
 const volumeOf = (ordinal: number): string => `landbridge-consul-${ordinal}`;

@@ -5,8 +5,8 @@ import type { Traffic } from '../../crds/traffic.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import { cutNetwork, restoreNetwork } from '../../lab/vm/power.ts';
 import { eventually } from '../support/eventually.ts';
-import { type LoadSettings, type Shot, failed, percentile } from '../support/steady-load.ts';
-import { type From, VMS, type WebStory, allFour, startWebStory } from '../support/web-story.ts';
+import { type LoadSettings, type Shot, failed, percentile } from '../support/load/steady-load.ts';
+import { type From, VMS, type WebStory, allFour, startWebStory } from '../support/rigs/web-story.ts';
 
 type Spec = Partial<MeshServiceSpecInput>;
 

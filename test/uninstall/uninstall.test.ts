@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
-import { labContents } from '../support/lab-contents.ts';
+import { labContents } from '../support/rigs/lab-contents.ts';
 
 /** Takes the installation of the lab away: run on its own, after everything else. */
 describe('landbridge uninstall', function () {

@@ -7,21 +7,23 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** docs/architecture.md: the imports between folders. A folder may always import itself. */
 const MAY_IMPORT: Record<string, string[]> = {
+  base: [],
+  build: ['charts', 'mesh'],
   crds: [],
   // The version alone.
   mesh: ['crds', 'package.json'],
   // What agent and bridge ask of an app.
-  checks: ['mesh'],
-  clients: ['mesh', 'crds'],
-  operator: ['clients', 'mesh', 'crds'],
-  bridge: ['checks', 'clients', 'mesh', 'crds'],
-  agent: ['checks', 'mesh', 'crds'],
+  checks: ['base', 'mesh'],
+  clients: ['base', 'mesh', 'crds'],
+  operator: ['base', 'clients', 'mesh', 'crds'],
+  bridge: ['base', 'checks', 'clients', 'mesh', 'crds'],
+  agent: ['base', 'checks', 'mesh', 'crds'],
   charts: ['crds', 'mesh'],
-  cli: ['agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
+  cli: ['base', 'agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
   docs: ['cli', 'charts', 'crds', 'bridge', 'agent'],
-  release: ['lab', 'cli', 'charts', 'mesh', 'crds', 'build.ts', 'build-chart.ts'],
-  lab: ['cli', 'charts', 'clients', 'mesh', 'services', 'build.ts'],
-  bench: ['lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'cli', 'test', 'build.ts'],
+  release: ['lab', 'cli', 'charts', 'mesh', 'crds', 'build', 'build-chart.ts'],
+  lab: ['base', 'cli', 'charts', 'clients', 'mesh', 'services', 'build'],
+  bench: ['base', 'lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'cli', 'test', 'build'],
 };
 
 const files = (folder: string): string[] =>

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import Ajv from 'ajv';
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
-import { parseDefinition } from '../../agent/definitions.ts';
+import { parseDefinition } from '../../agent/instances/definitions.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 

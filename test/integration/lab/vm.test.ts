@@ -5,9 +5,9 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { installTools, labTools } from '../../../lab/debian-packages.ts';
-import { attempt, run } from '../../../lab/exec.ts';
-import { silent } from '../../../lab/progress.ts';
+import { installTools, labTools } from '../../../lab/host/debian-packages.ts';
+import { attempt, run } from '../../../lab/host/exec.ts';
+import { silent } from '../../../lab/progress/progress.ts';
 import { cgroupsLeft } from '../../../lab/vm/cgroup.ts';
 import { vmCopy, vmExec } from '../../../lab/vm/exec.ts';
 import { namesInNetns } from '../../../lab/vm/link.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { failuresSaid, lastServedMs, lostTo } from '../../../bench/off-cluster/lost.ts';
-import type { Shot } from '../../support/steady-load.ts';
+import type { Shot } from '../../support/load/steady-load.ts';
 
 const shot = (sentAtMs: number, ms: number, status: number, servedBy = ''): Shot => ({
   asked: { method: 'GET', path: '/' },

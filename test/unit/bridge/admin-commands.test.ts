@@ -4,8 +4,8 @@ import { registration } from '../../../cli/commands/register.ts';
 import { inviteText, secondsOf } from '../../../cli/commands/vm-invite.ts';
 import { listText } from '../../../cli/commands/vm-list.ts';
 import type { Format } from '../../../cli/vm/invite-formats.ts';
-import { installCommand, shellLine } from '../../../mesh/install-script.ts';
-import { externalRequest } from '../../../mesh/bridge-api.ts';
+import { installCommand, shellLine } from '../../../mesh/outside/install-script.ts';
+import { externalRequest } from '../../../mesh/outside/bridge-api.ts';
 
 const flags = { address: '10.0.0.9', port: '8080', check: 'http:/health', site: 'rack-1', tag: [], meta: [] };
 

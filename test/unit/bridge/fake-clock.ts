@@ -1,4 +1,4 @@
-import type { Clock } from '../../../clients/kube/clock.ts';
+import type { Clock } from '../../../base/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Lets time pass: each wait that falls due ends in its order, and the work that it set going gets its turn before the next. */

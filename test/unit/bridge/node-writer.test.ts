@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import pino from 'pino';
 import { type NodeWriter, createNodeWriter } from '../../../bridge/node-writer.ts';
-import type { Health } from '../../../mesh/entry.ts';
-import { type NodeEntry, OWNER_META } from '../../../mesh/entry.ts';
-import { type FakeConsul, fakeConsul } from '../../support/fake-consul.ts';
+import type { Health } from '../../../mesh/catalog/entry.ts';
+import { type NodeEntry, OWNER_META } from '../../../mesh/catalog/entry.ts';
+import { type FakeConsul, fakeConsul } from '../../support/fake-consul/fake-consul.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 
 const OWNER = 'bridge/rack-1/vm1';

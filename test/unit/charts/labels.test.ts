@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { synthesize, type SynthesizeOptions } from '../../../charts/synthesize.ts';
 import { parseValues } from '../../../charts/values.ts';
-import { VERSION_OF_PRODUCT } from '../../../mesh/version.ts';
+import { VERSION_OF_PRODUCT } from '../../../mesh/installation/version.ts';
 import { everything, type Manifest, podMakers } from './objects.ts';
 
 const RECOMMENDED = ['name', 'instance', 'version', 'part-of', 'managed-by'].map((one) => `app.kubernetes.io/${one}`);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SECRETS } from '../../../mesh/installation.ts';
+import { SECRETS } from '../../../mesh/installation/installation.ts';
 import { chart, everything, type Manifest, named, ofKind } from './objects.ts';
 
 interface Rule {

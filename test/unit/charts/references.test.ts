@@ -1,8 +1,14 @@
 import { expect } from 'chai';
 import { EDGE_SERVICE } from '../../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../../crds/gateway.ts';
-import { BRIDGE_PORT, NAMESPACE, OBSERVE_PORT, SECRETS, WEBHOOK_PORT } from '../../../mesh/installation.ts';
-import { sidecarSecret } from '../../../mesh/names.ts';
+import {
+  BRIDGE_PORT,
+  NAMESPACE,
+  OBSERVE_PORT,
+  SECRETS,
+  WEBHOOK_PORT,
+} from '../../../mesh/installation/installation.ts';
+import { sidecarSecret } from '../../../mesh/names/names.ts';
 import { chart, type Manifest, named, ofKind, podMakers, type Template } from './objects.ts';
 
 const objects = chart();

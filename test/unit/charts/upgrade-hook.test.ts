@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { chartFiles } from '../../../charts/helm/chart-files.ts';
-import { UPGRADE_REFUSED } from '../../../mesh/reshape.ts';
-import { VERSION_OF_PRODUCT } from '../../../mesh/version.ts';
+import { UPGRADE_REFUSED } from '../../../mesh/installation/reshape.ts';
+import { VERSION_OF_PRODUCT } from '../../../mesh/installation/version.ts';
 
 describe("the chart's job before an upgrade", () => {
   const job = chartFiles('1.2.3')['templates/upgrade.yaml']!.replaceAll('"', '').replaceAll(/\s+/g, ' ');

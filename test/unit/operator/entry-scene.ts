@@ -1,7 +1,7 @@
-import type { KindAnswer } from '../../../clients/consul/watch.ts';
-import { CONFIG_KINDS, type ConfigEntry } from '../../../mesh/entry.ts';
-import type { EntryWatch } from '../../../operator/entry-watch.ts';
-import type { FakeConsul } from '../../support/fake-consul.ts';
+import type { KindAnswer } from '../../../clients/consul/reading/watch.ts';
+import { CONFIG_KINDS, type ConfigEntry } from '../../../mesh/catalog/entry.ts';
+import type { EntryWatch } from '../../../operator/foreign/entry-watch.ts';
+import type { FakeConsul } from '../../support/fake-consul/fake-consul.ts';
 
 /** A watch of config entries that answers when the test says so. */
 export function handWatch(fake: FakeConsul, kinds: readonly ConfigEntry['Kind'][] = CONFIG_KINDS) {

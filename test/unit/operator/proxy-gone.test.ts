@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { PodFacts } from '../../../mesh/pod.ts';
+import type { PodFacts } from '../../../mesh/service/pod.ts';
 import { aPodFacts } from '../../support/builders.ts';
 import { refusing, scene } from './proxy-scene.ts';
 

@@ -1,9 +1,9 @@
 import type { MeshServiceSpecInput } from '../../../crds/mesh-service.ts';
-import type { PodFacts } from '../../../mesh/pod.ts';
+import type { PodFacts } from '../../../mesh/service/pod.ts';
 import { type ProxyCounters } from '../../../mesh/proxies/counters.ts';
-import type { HeldMeshService } from '../../../operator/held-mesh-service.ts';
-import { watchProxies } from '../../../operator/proxy-watch.ts';
-import type { World } from '../../../operator/world.ts';
+import type { HeldMeshService } from '../../../operator/world/held-mesh-service.ts';
+import { watchProxies } from '../../../operator/proxies/proxy-watch.ts';
+import type { World } from '../../../operator/world/world.ts';
 import { aMeshService, aPodFacts } from '../../support/builders.ts';
 import { fakeClock } from '../bridge/fake-clock.ts';
 

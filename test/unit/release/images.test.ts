@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { packTar } from '../../../lab/pack-tar.ts';
+import { packTar } from '../../../lab/images/pack-tar.ts';
 import { billOfImage, debianComponent, githubComponent } from '../../../release/images/bill.ts';
 import { runtimeConfig } from '../../../release/images/dockerfile.ts';
 import {

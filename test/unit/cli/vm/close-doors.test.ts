@@ -5,8 +5,8 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { askedFile, readDoorsState, writeAsked } from '../../../../agent/door-files.ts';
-import { type Settings, readSettings } from '../../../../agent/settings.ts';
+import { askedFile, readDoorsState, writeAsked } from '../../../../agent/doors/door-files.ts';
+import { type Settings, readSettings } from '../../../../agent/machine/settings.ts';
 import { closeDoors } from '../../../../cli/vm/close-doors.ts';
 import { doorUnits } from '../../../../cli/vm/door-units.ts';
 import { joinedPorts, loginPorts, portsOfSshd } from '../../../../cli/vm/joined-ports.ts';

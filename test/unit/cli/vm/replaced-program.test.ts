@@ -2,7 +2,7 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { programDigest } from '../../../../agent/program-digest.ts';
+import { programDigest } from '../../../../agent/machine/program-digest.ts';
 import { replaceAgent } from '../../../../cli/vm/replaced-program.ts';
 
 describe('a join by another program than the one that the agent runs', () => {

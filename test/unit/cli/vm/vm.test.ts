@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { readDefinitions } from '../../../../agent/definitions.ts';
-import type { InstanceStatus } from '../../../../agent/instance-status.ts';
-import { Problem } from '../../../../agent/problem.ts';
-import type { AgentStatus } from '../../../../agent/status.ts';
+import { readDefinitions } from '../../../../agent/instances/definitions.ts';
+import type { InstanceStatus } from '../../../../agent/instances/instance-status.ts';
+import { Problem } from '../../../../base/problem.ts';
+import type { AgentStatus } from '../../../../agent/local-api/status.ts';
 import { whoLeaves } from '../../../../cli/commands/vm-leave.ts';
 import { statusText } from '../../../../cli/commands/vm-status.ts';
 import { agentUnit } from '../../../../cli/vm/agent-unit.ts';

@@ -9,8 +9,8 @@ import type { TLSSocket } from 'node:tls';
 import { connectKube, createClient } from '../../../../clients/kube/client.ts';
 import { readCredentials } from '../../../../clients/kube/credentials.ts';
 import { KubeError } from '../../../../clients/kube/errors.ts';
-import { clusterCertificates, type ClusterCertificates } from '../../../support/real-kube-certificates.ts';
-import { kubeconfigWith } from '../../../support/fake-kube-kubeconfig.ts';
+import { clusterCertificates, type ClusterCertificates } from '../../../support/real/kube-certificates.ts';
+import { kubeconfigWith } from '../../../support/fake-kube/kubeconfig.ts';
 import { json, startScriptedServer } from './scripted-server.ts';
 
 let directory: string;

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createClient, type KubeClient } from '../../../../clients/kube/client.ts';
-import { systemClock } from '../../../../clients/kube/clock.ts';
+import { systemClock } from '../../../../base/clock.ts';
 import { readCredentials } from '../../../../clients/kube/credentials.ts';
 import { KubeConfig } from '@kubernetes/client-node';
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { type DoorReport, doorMark } from '../../../../mesh/doors/machine-doors.ts';
-import { DOOR_META } from '../../../../mesh/names.ts';
+import { DOOR_META } from '../../../../mesh/names/names.ts';
 import { NO_TRIAL, doorsVerdict } from '../../../../mesh/doors/verdict.ts';
-import { outsideOf } from '../../../../mesh/outside.ts';
+import { outsideOf } from '../../../../mesh/status/outside.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 const strict = { mode: 'Strict' as const, plaintextPorts: [9090] };

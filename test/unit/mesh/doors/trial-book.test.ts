@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { doorsOf } from '../../../../mesh/doors/doors.ts';
 import { closedPorts } from '../../../../mesh/doors/past-sidecar.ts';
 import { type PodTrial, nextPods, trialsOf } from '../../../../mesh/doors/trial-book.ts';
-import { podFacts } from '../../../../mesh/pod.ts';
+import { podFacts } from '../../../../mesh/service/pod.ts';
 import { aMeshService, aPod, aPodFacts } from '../../../support/builders.ts';
 
 const trial = (name: string, more: Partial<PodTrial> = {}): [string, PodTrial] => [

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Condition } from '../../../../crds/kubernetes.ts';
-import type { ConfigEntry } from '../../../../mesh/entry.ts';
+import type { ConfigEntry } from '../../../../mesh/catalog/entry.ts';
 import { type ForeignChange, foreignVerdict, untouchedVerdict } from '../../../../mesh/foreign/verdict.ts';
 import { writerOf } from '../../../../mesh/foreign/writer.ts';
 

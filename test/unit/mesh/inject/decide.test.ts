@@ -4,7 +4,7 @@ import { decide } from '../../../../mesh/inject/decide.ts';
 import { leftoverOperations } from '../../../../mesh/inject/leftover.ts';
 import { applied } from '../../../../mesh/inject/operations.ts';
 import { injected } from '../../../../mesh/inject/patch.ts';
-import { podFacts } from '../../../../mesh/pod.ts';
+import { podFacts } from '../../../../mesh/service/pod.ts';
 import { aMeshService, aPod } from '../../../support/builders.ts';
 
 const SETTINGS = { image: 'landbridge/envoy:1', imagePullPolicy: 'IfNotPresent' } as const;

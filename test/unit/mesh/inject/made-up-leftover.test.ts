@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { applyPatch } from 'rfc6902';
 import type { Container, Pod, PodSpec } from '../../../../crds/kubernetes.ts';
 import { decide } from '../../../../mesh/inject/decide.ts';
-import { SIDECAR_CONTAINER } from '../../../../mesh/names.ts';
+import { SIDECAR_CONTAINER } from '../../../../mesh/names/names.ts';
 import { leftoverOperations } from '../../../../mesh/inject/leftover.ts';
 import { applied } from '../../../../mesh/inject/operations.ts';
 import { injectionPatch } from '../../../../mesh/inject/patch.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { desiredState } from '../../../../mesh/desired.ts';
+import { desiredState } from '../../../../mesh/service/desired.ts';
 import type { ProxiesSeen } from '../../../../mesh/proxies/verdict.ts';
-import { statusOf } from '../../../../mesh/status.ts';
+import { statusOf } from '../../../../mesh/status/status.ts';
 import { aMeshService, aPodFacts } from '../../../support/builders.ts';
 
 const SAID = {

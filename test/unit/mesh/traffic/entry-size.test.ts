@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
 import { MAX_ENTRIES_LENGTH } from '../../../../mesh/traffic/entry-size.ts';
 import { configEntries } from '../../../../mesh/traffic/entries.ts';
-import { trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import { trafficProblems } from '../../../../mesh/traffic/problems/problems.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 type Spec = Partial<MeshServiceSpecInput>;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
-import { trafficProblems } from '../../../../mesh/traffic/problems.ts';
+import { trafficProblems } from '../../../../mesh/traffic/problems/problems.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 const told = (spec: Partial<MeshServiceSpecInput>): string[] =>

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { routeProblems } from '../../../../mesh/traffic/route-problems.ts';
+import { routeProblems } from '../../../../mesh/traffic/problems/route-problems.ts';
 import { type MeshService, consulName } from '../../../../crds/mesh-service.ts';
-import { desiredState } from '../../../../mesh/desired.ts';
-import { diff } from '../../../../mesh/diff.ts';
-import { configKey } from '../../../../mesh/entry.ts';
-import { trafficProblems } from '../../../../mesh/traffic/problems.ts';
-import type { Neighbourhood } from '../../../../mesh/traffic/problem.ts';
+import { desiredState } from '../../../../mesh/service/desired.ts';
+import { diff } from '../../../../mesh/catalog/diff.ts';
+import { configKey } from '../../../../mesh/catalog/entry.ts';
+import { trafficProblems } from '../../../../mesh/traffic/problems/problems.ts';
+import type { Neighbourhood } from '../../../../mesh/traffic/problems/problem.ts';
 import { servicesOf } from '../../../../mesh/traffic/subset.ts';
 import { aMeshService } from '../../../support/builders.ts';
 

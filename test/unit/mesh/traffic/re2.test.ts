@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
-import { re2Problem } from '../../../../mesh/traffic/re2.ts';
-import { regexProblems } from '../../../../mesh/traffic/regex.ts';
+import { re2Problem } from '../../../../mesh/traffic/problems/re2.ts';
+import { regexProblems } from '../../../../mesh/traffic/problems/regex.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 describe('a regular expression', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type MeshService, consulName } from '../../../../crds/mesh-service.ts';
-import { splitCycle } from '../../../../mesh/traffic/split-cycle.ts';
+import { splitCycle } from '../../../../mesh/traffic/problems/split-cycle.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 const splitsInto = (name: string, services: string[]): MeshService =>

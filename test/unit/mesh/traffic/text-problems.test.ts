@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
 import { bannerHeard } from '../../../../mesh/traffic/banner.ts';
-import { textProblems } from '../../../../mesh/traffic/text-problems.ts';
+import { textProblems } from '../../../../mesh/traffic/problems/text-problems.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 const said = (spec: Partial<MeshServiceSpecInput>): string =>

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { consulName } from '../../../../crds/mesh-service.ts';
-import { trafficProblems } from '../../../../mesh/traffic/problems.ts';
-import type { Neighbourhood } from '../../../../mesh/traffic/problem.ts';
-import { withoutSuggestions } from '../../../../mesh/traffic/suggestions.ts';
+import { trafficProblems } from '../../../../mesh/traffic/problems/problems.ts';
+import type { Neighbourhood } from '../../../../mesh/traffic/problems/problem.ts';
+import { withoutSuggestions } from '../../../../mesh/traffic/problems/suggestions.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
 const all = [aMeshService('oven', { protocol: 'http' }), aMeshService('till', { protocol: 'http' })];

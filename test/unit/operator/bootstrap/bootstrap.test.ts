@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { bootstrap } from '../../../../operator/bootstrap/bootstrap.ts';
-import { GATEWAY_LINKS } from '../../../../mesh/gateway.ts';
-import { SECRETS } from '../../../../mesh/installation.ts';
-import { type FakeConsul, fakeConsul } from '../../../support/fake-consul.ts';
+import { GATEWAY_LINKS } from '../../../../mesh/gateways/terminating.ts';
+import { SECRETS } from '../../../../mesh/installation/installation.ts';
+import { type FakeConsul, fakeConsul } from '../../../support/fake-consul/fake-consul.ts';
 import {
   ALL_WRITES,
   Killed,

@@ -1,6 +1,6 @@
 import { X509Certificate, createHash, createPrivateKey } from 'node:crypto';
 import { expect } from 'chai';
-import { SECRETS } from '../../../../mesh/installation.ts';
+import { SECRETS } from '../../../../mesh/installation/installation.ts';
 import { keepMaterial } from '../../../../operator/bootstrap/material.ts';
 import { memoryStore } from './parts.ts';
 

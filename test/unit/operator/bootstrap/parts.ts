@@ -1,11 +1,11 @@
 import { pino } from 'pino';
 import type { Consul, ConsulAcl } from '../../../../clients/consul/consul.ts';
-import { systemClock } from '../../../../clients/kube/clock.ts';
+import { systemClock } from '../../../../base/clock.ts';
 import type { BootstrapParts } from '../../../../operator/bootstrap/bootstrap.ts';
 import type { SecretData, SecretStore } from '../../../../operator/bootstrap/secret-store.ts';
 import { readSettings } from '../../../../operator/bootstrap/settings.ts';
-import { GATEWAY_CLAIMS } from '../../../../mesh/gateway.ts';
-import { SECRETS } from '../../../../mesh/installation.ts';
+import { GATEWAY_CLAIMS } from '../../../../mesh/gateways/terminating.ts';
+import { SECRETS } from '../../../../mesh/installation/installation.ts';
 
 /** Secrets in memory. */
 export function memoryStore(): SecretStore & { all: Map<string, SecretData> } {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { keepSecret } from '../../../../operator/bootstrap/keep-secret.ts';
 import { type SecretStore, secretStore } from '../../../../operator/bootstrap/secret-store.ts';
-import { type FakeKube, startFakeKube } from '../../../support/fake-kube.ts';
+import { type FakeKube, startFakeKube } from '../../../support/fake-kube/fake-kube.ts';
 
 const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'landbridge' } };
 

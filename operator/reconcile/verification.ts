@@ -1,0 +1,112 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { HeldMeshService } from '../world/held-mesh-service.ts';
+
+export interface VerificationOptions {
+  meshServices: { keys(): string[]; get(key: string): HeldMeshService | undefined };
+  /** Consul nodes whose memory is wrong; see operator/catalog/survey.ts. */
+  survey: () => Promise<string[]>;
+  /** The Consul node of a key. */
+  nodeOf: (key: string) => string;
+  catalog: { doubt(node: string): void; memories(): ReadonlyMap<string, unknown> };
+  steps: { forgetLooks(key: string): void; doubtSecret(key: string): void; proveTokens(): Promise<string[]> };
+  /** Asks for a walk. */
+  walk: (key: string) => void;
+  /** From one survey to the next; 0.8 to 1.05 of it, so that a repair never takes much longer than the period. */
+  verifyMs: number;
+  clock: Clock;
+  random: () => number;
+  signal: AbortSignal;
+  log: Log;
+}
+
+/** A MeshService in order is read by itself once in so many periods: ten minutes at a period of 30 s. */
+const PERIODS_A_ROUND = 20;
+
+/** Off-cluster instances come and go without an event of ours; their counts in the status are this old at most. */
+const EXTERNAL_LOOK_MS = 10_000;
+
+export interface Verification {
+  /** Compares everything now. Never rejects. */
+  survey(): Promise<void>;
+}
+
+/**
+ * Finds what changed without an event of ours, until `signal` aborts:
+ *
+ * | what                                     | how often                | what it costs                                  |
+ * |------------------------------------------|--------------------------|------------------------------------------------|
+ * | Consul differs from what is remembered   | each period              | one survey for all; a walk for each difference |
+ * | the youngest token of a sidecar is lost   | each period              | one request; one for each token when it is     |
+ * | a MeshService that is not in order       | each period              | a look at its pods, a write of its Secret      |
+ * | a MeshService with off-cluster instances | 10 s                     | one read                                       |
+ * | every MeshService, all of it             | each period one in 20    | all of the above, and the four reads of a walk |
+ */
+export function verifyInTurns(options: VerificationOptions): Verification {
+  const { meshServices, catalog, steps, walk, nodeOf, clock, random, signal, log, verifyMs } = options;
+
+  async function survey(): Promise<void> {
+    try {
+      const differing = new Set(await options.survey());
+      for (const node of differing) catalog.doubt(node);
+      // A key without a memory has yet to be read.
+      for (const key of meshServices.keys()) if (!catalog.memories().has(nodeOf(key))) walk(key);
+      if (differing.size > 0) log.info({ nodes: differing.size }, 'Consul holds something else than was remembered');
+    } catch (error) {
+      log.warn({ err: error }, 'could not compare Consul with what is remembered');
+    }
+    try {
+      const lost = await steps.proveTokens();
+      for (const key of lost) if (meshServices.get(key) !== undefined) walk(key);
+      if (lost.length > 0) log.warn({ tokens: lost.length }, 'Consul had lost tokens of sidecars; they get new ones');
+    } catch (error) {
+      log.warn({ err: error }, 'could not ask Consul for the tokens of the sidecars');
+    }
+  }
+
+  function lookAgain(period: number): void {
+    meshServices.keys().forEach((key, index) => {
+      const inTurn = index % PERIODS_A_ROUND === period % PERIODS_A_ROUND;
+      if (!inTurn && !isUnsettled(meshServices.get(key))) return;
+      if (inTurn || isNameInUse(meshServices.get(key))) catalog.doubt(nodeOf(key));
+      steps.forgetLooks(key);
+      steps.doubtSecret(key);
+      walk(key);
+    });
+  }
+
+  async function every(periodMs: number, turn: (period: number) => Promise<void> | void): Promise<void> {
+    for (let period = 1; ; period++) {
+      await clock.wait(periodMs * (0.8 + 0.25 * random()), signal);
+      if (signal.aborted) return;
+      await turn(period);
+    }
+  }
+
+  void every(verifyMs, async (period) => {
+    await survey();
+    lookAgain(period);
+  });
+  void every(Math.min(verifyMs, EXTERNAL_LOOK_MS), () => {
+    for (const key of meshServices.keys()) {
+      if (meshServices.get(key)?.meshService?.spec.workloads.external === undefined) continue;
+      steps.forgetLooks(key);
+      walk(key);
+    }
+  });
+  return { survey };
+}
+
+/** The instances may go, and an administrator may allow the claim. Neither makes an event here. */
+const isNameInUse = (held: HeldMeshService | undefined): boolean =>
+  (held?.status?.conditions ?? []).some(({ reason }) => reason === 'NameInUse');
+
+/** Something is not as it should be, and may mend without an event of ours: a Secret, a token, pods without sidecar. */
+function isUnsettled(held: HeldMeshService | undefined): boolean {
+  return (held?.status?.conditions ?? []).some(
+    ({ type, status, reason }) =>
+      // Whether doors are closed is looked at on its own (operator/doors/door-trials.ts), and a name is met with an event.
+      (type !== 'Enforced' && type !== 'NamesMet' && status !== 'True' && reason !== 'NoInstances') ||
+      reason === 'SomeInstancesNotReady',
+  );
+}
