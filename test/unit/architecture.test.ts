@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   charts: ['crds', 'mesh'],
   build: ['charts', 'mesh'],
   cli: ['base', 'agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
-  docs: ['cli', 'charts', 'crds'],
+  docs: ['bridge', 'cli', 'charts', 'crds'],
   lab: ['base', 'build', 'cli', 'charts', 'clients', 'mesh', 'services'],
   services: [],
   bench: ['base', 'build', 'lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'cli', 'test'],
