@@ -6,7 +6,7 @@ import type { LocalCheckSpec } from '../mesh/outside/check-spec.ts';
 import { execCheck } from './exec.ts';
 import { grpcCheck } from './grpc.ts';
 import { codeOf, messageOf } from '../base/problem.ts';
-import { listeningElsewhere, readSockets } from '../agent/machine/proc-net.ts';
+import { listeningElsewhere, readSockets } from '../base/proc-net.ts';
 import type { CheckResult } from './result.ts';
 
 /** Asks the app on 127.0.0.1 once. Never throws, and ends within `spec.timeoutMs`. */

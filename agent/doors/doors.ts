@@ -14,7 +14,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { DoorStatus } from '../instances/instance-status.ts';
 import { type DoorsState, readDoorsState, writeAsked } from './door-files.ts';
 import { messageOf } from '../../base/problem.ts';
-import { type TcpSocket, callersOf, listeningOn, ownAddresses, readSockets } from '../machine/proc-net.ts';
+import { type TcpSocket, callersOf, listeningOn, ownAddresses, readSockets } from '../../base/proc-net.ts';
 import type { Settings } from '../machine/settings.ts';
 import { type Door, tryDoor } from './try-door.ts';
 

@@ -6,7 +6,7 @@ import type { ProbeResult } from '../../mesh/outside/bridge-shapes.ts';
 import { ADMIN_SOCKET, instanceFolder } from '../machine/instance-id.ts';
 import type { InstanceStatus } from '../instances/instance-status.ts';
 import { messageOf } from '../../base/problem.ts';
-import { isLoopback, ownAddresses } from '../machine/proc-net.ts';
+import { isLoopback, ownAddresses } from '../../base/proc-net.ts';
 import { tryUpstream } from './try-upstream.ts';
 import { takenPort } from './upstream-answer.ts';
 

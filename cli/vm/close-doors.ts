@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { atomicWrite } from '../../agent/machine/atomic-write.ts';
 import { type DoorsState, askedFile, readAsked, readDoorsState, stateFile } from '../../agent/doors/door-files.ts';
 import { messageOf } from '../../base/problem.ts';
-import { ownAddresses } from '../../agent/machine/proc-net.ts';
+import { ownAddresses } from '../../base/proc-net.ts';
 import type { Settings } from '../../agent/machine/settings.ts';
 import { type Answer, NO_TABLE, closingTable } from '../../mesh/doors/nft-table.ts';
 import { closablePorts } from '../../mesh/doors/closable-ports.ts';

@@ -20,8 +20,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   charts: ['crds', 'mesh'],
   build: ['charts', 'mesh'],
   cli: ['base', 'agent', 'bridge', 'charts', 'clients', 'operator', 'mesh', 'crds'],
-  docs: ['bridge', 'cli', 'charts', 'crds'],
+  docs: ['agent', 'bridge', 'cli', 'charts', 'crds'],
   lab: ['base', 'build', 'cli', 'charts', 'clients', 'mesh', 'services'],
+  release: ['build', 'lab', 'cli', 'charts', 'mesh', 'crds'],
   services: [],
   bench: ['base', 'build', 'lab', 'clients', 'mesh', 'crds', 'operator', 'bridge', 'agent', 'cli', 'test'],
 };

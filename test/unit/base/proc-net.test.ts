@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { callersOf, listeningOn, parseSockets } from '../../../../agent/machine/proc-net.ts';
+import { callersOf, listeningOn, parseSockets } from '../../../base/proc-net.ts';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 const line = (local: string, remote: string, state: string): string =>
