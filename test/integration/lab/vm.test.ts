@@ -71,7 +71,7 @@ describe('a VM of the lab', function () {
 
   it('has landbridge, Node and Envoy installed', async () => {
     expect(await inside('landbridge join "two words"')).to.equal('landbridge join two words');
-    expect(await inside('node --version')).to.match(/^v20\./);
+    expect(await inside('node --version')).to.match(/^v24\./);
     expect(await inside('envoy --version')).to.match(/\/1\.\d+\.\d+\//);
   });
 
