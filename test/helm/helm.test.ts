@@ -4,7 +4,7 @@ import { load as parse } from 'js-yaml';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
-import { NAMESPACE } from '../../mesh/installation/installation.ts';
+import { DEFAULT_MUTUAL_TLS_KEY, NAMESPACE, SECRETS } from '../../mesh/installation/installation.ts';
 import { type Helm, helmWithChart } from '../support/rigs/helm.ts';
 import { failuresOf, underLoad } from '../support/load/load.ts';
 import { type PreviousVersion, previousVersion } from '../support/rigs/previous-version.ts';
@@ -39,7 +39,8 @@ describe('helm, with the installation of the lab', function () {
     chart = helm.directory,
   ): Promise<string> => {
     const of = [RELEASE, ...(input === undefined ? [] : [chart, '-f', await helm.valuesFile(input)])];
-    return helm.run(command, ...of, '--kubeconfig', lab.cluster.kubeconfig, '--timeout', '3m', ...more);
+    const limit = command === 'history' ? [] : ['--timeout', '3m'];
+    return helm.run(command, ...of, '--kubeconfig', lab.cluster.kubeconfig, ...limit, ...more);
   };
   const podsNow = async (): Promise<string[]> => {
     const parts = ['-l', 'app.kubernetes.io/component in (consul,operator,bridge)'];
@@ -91,6 +92,10 @@ describe('helm, with the installation of the lab', function () {
   it('goes back to the previous version of the chart and of the program', async () => {
     await release('upgrade', ['--wait', '--force-conflicts'], previous.values(values()), previous.chart);
     expect(await crdDefaults(), 'the CRD of then').to.equal('');
+    // An installation of that version has no mark, and its MeshServices have no plaintextPorts.
+    const unmark = JSON.stringify({ data: { [DEFAULT_MUTUAL_TLS_KEY]: null } });
+    for (const secret of [SECRETS.operator, SECRETS.bridge])
+      await lab.cluster.kubectl(['patch', 'secret', secret, '-n', NAMESPACE, '--type=merge', '-p', unmark]);
     await inOrder();
   });
 

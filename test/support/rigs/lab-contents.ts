@@ -7,9 +7,9 @@ import {
   SECRETS,
 } from '../../../mesh/installation/installation.ts';
 
-/** Of the lab itself, which stays: nodes are called after the kind cluster; its network and the volume are its own. */
+/** The lab's own, which stay: nodes have the name of the kind cluster; its network, and the volumes with their class. */
 const OF_THE_LAB =
-  /^(Node|CSINode|Lease|Pod)\/.*landbridge-(control-plane|worker)|\/landbridge-cni|^PersistentVolume\/landbridge-consul-0$/;
+  /^(Node|CSINode|Lease|Pod)\/.*landbridge-(control-plane|worker)|\/landbridge-cni|^PersistentVolume\/landbridge-consul-\d$|^StorageClass\/landbridge-lab$/;
 const CA_FILE = '/consul/tls/ca.crt';
 /** Events live for an hour, even when their object is gone. */
 const NOT_LISTED = /^events(\.|$)|^podmetrics|^nodemetrics/;
