@@ -21,6 +21,8 @@ const TAGS = { landbridge: 'landbridge/landbridge:previous', bridge: 'landbridge
 export interface PreviousVersion {
   /** Folder of its Helm chart. */
   chart: string;
+  /** Path of its program, one ESM file. */
+  bundle: string;
   /** These values as far as it knows them, with its own images. */
   values(present: object): object;
   remove(): Promise<void>;
@@ -49,6 +51,7 @@ export async function previousVersion(engine: Engine): Promise<PreviousVersion> 
   const defaults = load(await readFile(join(chart, 'values.yaml'), 'utf8')) as object;
   return {
     chart,
+    bundle,
     values: (present) => known({ ...present, images: { ...imageTags, ...TAGS } }, defaults) as object,
     remove: () => rm(folder, { recursive: true, force: true }),
   };
