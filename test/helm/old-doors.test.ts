@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { load as parse } from 'js-yaml';
-import { bundlePath } from '../../build.ts';
+import { bundlePath } from '../../build/build.ts';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
-import { type Calls, type DoorStory, WAYS, startDoorStory } from '../support/door-story.ts';
+import { type Calls, type DoorStory, WAYS, startDoorStory } from '../support/rigs/door-story.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Helm, helmWithChart } from '../support/helm.ts';
-import { type PreviousVersion, previousVersion } from '../support/previous-version.ts';
+import { type Helm, helmWithChart } from '../support/rigs/helm.ts';
+import { type PreviousVersion, previousVersion } from '../support/rigs/previous-version.ts';
 
 const RELEASE = 'landbridge';
 

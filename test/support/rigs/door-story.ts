@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunningLab } from '../../lab/running.ts';
-import { LEDGER_PORT, SITE } from '../../lab/sample/on-vms.ts';
-import { vmCopy, vmExec } from '../../lab/vm/exec.ts';
-import { netnsPath } from '../../lab/vm/vm.ts';
-import { eventually } from './eventually.ts';
-import { podSpec } from './pods.ts';
-import { failed, startSteadyLoad } from './steady-load.ts';
+import type { RunningLab } from '../../../lab/running.ts';
+import { LEDGER_PORT, SITE } from '../../../lab/sample/on-vms.ts';
+import { vmCopy, vmExec } from '../../../lab/vm/exec.ts';
+import { netnsPath } from '../../../lab/vm/vm.ts';
+import { eventually } from '../eventually.ts';
+import { podSpec } from '../pods.ts';
+import { failed, startSteadyLoad } from '../load/steady-load.ts';
 
 const NAMESPACE = 'door-story';
 const inStory = ['-n', NAMESPACE];
