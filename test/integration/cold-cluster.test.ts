@@ -66,12 +66,15 @@ describe('a cold cluster', function () {
   });
 
   it('admits them even where somebody labelled these namespaces for the mesh', async () => {
-    for (const namespace of [NAMESPACE, 'kube-system']) {
-      await kube.client.patchMerge(namespaces, namespace, undefined, {
-        metadata: { labels: { [LABEL_MESH]: 'enabled', 'pod-security.kubernetes.io/enforce': 'privileged' } },
-      });
+    const labels = { [LABEL_MESH]: 'enabled', 'pod-security.kubernetes.io/enforce': 'privileged' };
+    for (const namespace of ['kube-system', NAMESPACE])
+      await kube.client.patchMerge(namespaces, namespace, undefined, { metadata: { labels } });
+    // Admission sees labels by one watch, in order: once the last ones are in force, the first ones are too.
+    await eventually('the labels are in force', 10_000, async () =>
+      (await admitted(NAMESPACE, plain('dns'))).includes('PodSecurity') ? undefined : true,
+    );
+    for (const namespace of ['kube-system', NAMESPACE])
       expect(await admitted(namespace, plain('dns')), namespace).to.equal('admitted');
-    }
   });
 
   it('holds back nothing outside the mesh, and of the mesh only pods that did not opt out', async () => {
