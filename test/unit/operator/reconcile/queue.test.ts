@@ -15,7 +15,8 @@ describe('the queue', () => {
   beforeEach(() => (stop = new AbortController()));
   afterEach(() => stop.abort());
 
-  it('runs a key that was added many times while it waited once', async () => {
+  /** A queue whose one worker is held by the key `blocker` until the gate opens. */
+  function blocked() {
     const ran: string[] = [];
     const blocker = gate();
     const queue = createQueue({
@@ -28,6 +29,11 @@ describe('the queue', () => {
       },
     });
     queue.add('blocker');
+    return { queue, ran, blocker };
+  }
+
+  it('runs a key that was added many times while it waited once', async () => {
+    const { queue, ran, blocker } = blocked();
     for (let i = 0; i < 100; i++) queue.add('a');
     blocker.open();
     await queue.idle();
@@ -35,18 +41,7 @@ describe('the queue', () => {
   });
 
   it('lets namespaces take turns, so that a thousand keys of one hold up none of another', async () => {
-    const ran: string[] = [];
-    const blocker = gate();
-    const queue = createQueue({
-      ...quiet,
-      workers: 1,
-      signal: stop.signal,
-      work: async (key) => {
-        ran.push(key);
-        if (key === 'blocker') await blocker.opened;
-      },
-    });
-    queue.add('blocker');
+    const { queue, ran, blocker } = blocked();
     for (let i = 0; i < 1000; i++) queue.add(`evil/${i}`);
     queue.add('shop/payments');
     queue.add('shop/web');
