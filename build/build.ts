@@ -7,7 +7,7 @@ import { type Lock, billOfMaterials } from './bill-of-materials.ts';
 
 /** The one program: every process of Landbridge is a subcommand of it. */
 export const bundlePath = fileURLToPath(new URL('../dist/landbridge.mjs', import.meta.url));
-/** What is in it, beside it. */
+/** The bill of materials of the program, beside it. */
 export const billPath = fileURLToPath(new URL('../dist/landbridge.cdx.json', import.meta.url));
 
 /**

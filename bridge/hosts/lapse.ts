@@ -2,7 +2,7 @@ import type { Host } from './hosts.ts';
 import type { NodeWriter } from '../node-writer.ts';
 import { lapsedNode, leaseLostOutput } from './vm-node.ts';
 
-/** Turns the instances of a host critical whose lease has lapsed. Only the active bridge does, and a host that is heard meanwhile stays up. */
+/** Makes the instances of a host critical once its lease has lapsed. Only the active bridge does so, and a host that beats meanwhile stays up. */
 export function lapseHosts({
   writer,
   leaseMs,

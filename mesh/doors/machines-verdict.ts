@@ -2,15 +2,15 @@ import type { Condition } from '../../crds/kubernetes.ts';
 import type { Reason } from '../../crds/reasons.ts';
 import { DOOR_META } from '../names/names.ts';
 
-/** What the registrations of a service say of the doors on machines. */
+/** The doors of machines, as the registrations of one service tell of them. */
 export interface MachineDoors {
-  /** Machines on which a port stands open, `site/host`: no more than are named. */
+  /** The first machines with an open port, as `site/host`: only as many as the condition names. */
   open: string[];
-  /** Those and the rest. */
+  /** The number of all machines with an open port. */
   openCount: number;
   /** The reason and the remedy at the first, in its machine's words. */
   words: string;
-  /** Healthy instances of which nothing is told. */
+  /** Healthy instances whose machine has not reported its doors. */
   untold: number;
   /** The name of the first. */
   firstUntold: string;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { DOOR_META } from '../../mesh/names/names.ts';
 import { type BridgeUnderTest, SITE, anInstance } from './bridge-under-test.ts';
 
-/** What the catalog says of the ports of apps on machines. */
+/** The marks in the catalog about the ports of apps on machines. */
 export function doorContract(open: () => BridgeUnderTest): void {
   const node = (host: string) => open().reader.readNode(`vm.${SITE}.${host}`);
 
