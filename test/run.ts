@@ -37,42 +37,44 @@ const lab = (command: string, limitMinutes: number): Stage => ({
   needed: true,
 });
 
-const STAGES: Stage[] = [
-  { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'], limitMinutes: 5 },
-  { name: 'lint', command: ['npm', 'run', '--silent', 'lint'], limitMinutes: 5 },
-  mocha('unit', 5),
+/** The stages of a row run beside each other. */
+const ROWS: Stage[][] = [
+  [
+    { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'], limitMinutes: 5 },
+    { name: 'lint', command: ['npm', 'run', '--silent', 'lint'], limitMinutes: 5 },
+    mocha('unit', 5),
+  ],
   // From an empty cache: 51 minutes on two busy cores (docs/measured.md).
-  lab('parts', 60),
+  [lab('parts', 60)],
   // Tests in lanes have no network, so all that comes from registries has to be here before.
-  { name: 'sample', command: [...tsx, 'test/fetch.ts'], limitMinutes: 10, needed: true },
-  lanes('contract', 20),
-  lanes('integration', 25),
+  [{ name: 'sample', command: [...tsx, 'test/fetch.ts'], limitMinutes: 10, needed: true }],
+  [lanes('lanes', 40)],
   // A lab that is up already may be of older code.
-  lab('stop', 5),
-  lab('start', 15),
-  mocha('e2e', 25),
+  [lab('stop', 5)],
+  [lab('start', 15)],
+  [mocha('e2e', 25)],
   // Takes the installation away, so nothing comes after it.
-  mocha('uninstall', 5),
+  [mocha('uninstall', 5)],
 ];
 
 const totals = { passed: 0, failed: 0 };
 const summary: string[] = [];
 /** The words of mocha about failures. They are printed again at the end, where people look. */
 const failures: string[] = [];
-let running: Running | undefined;
+let running: Running[] = [];
 let interrupted = false;
 let takingAway = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     // Nothing stops the taking away.
-    if (!interrupted && !takingAway) running?.stop();
+    if (!interrupted && !takingAway) for (const one of running) one.stop();
     interrupted = true;
   });
 }
 
-for (const stage of STAGES) {
-  const failed = await count(stage);
-  if (interrupted || (failed > 0 && stage.needed)) break;
+for (const row of ROWS) {
+  const failed = await Promise.all(row.map((stage) => count(stage, row.length > 1)));
+  if (interrupted || row.some(({ needed }, at) => needed && failed[at]! > 0)) break;
 }
 takingAway = true;
 await count(lab('stop', 5));
@@ -82,13 +84,16 @@ console.log(`\n${summary.join('\n')}\n`);
 console.log(`${totals.passed} passed, ${totals.failed} failed${interrupted ? ', interrupted' : ''}`);
 process.exit(totals.failed === 0 && !interrupted ? 0 : 1);
 
-/** Runs a stage, adds to the totals, and gives how many failed. */
-async function count(stage: Stage): Promise<number> {
-  console.log(`\n=== ${stage.name}`);
+/** Runs a stage, adds to the totals, and gives how many failed. The output of one that is `beside` others is shown at its end. */
+async function count(stage: Stage, beside = false): Promise<number> {
+  if (!beside) console.log(`\n=== ${stage.name}`);
   const started = performance.now();
   const done = stage.counts === 'mocha' ? MOCHA_DONE : undefined;
-  running = runStage(stage.command, { limitMs: stage.limitMinutes * 60_000, done });
-  const { code, output } = await running.ended;
+  const run = runStage(stage.command, { limitMs: stage.limitMinutes * 60_000, done, quiet: beside });
+  running.push(run);
+  const { code, output } = await run.ended;
+  running = running.filter((one) => one !== run);
+  if (beside) console.log(`\n=== ${stage.name}\n${output}`);
   const { passed, failed, said } = stage.counts !== undefined ? resultOf(output, code) : exitOf(code);
   if (said !== undefined) failures.push(`${stage.name}:\n${said}`);
   totals.passed += passed;
