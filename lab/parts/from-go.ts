@@ -28,6 +28,7 @@ export function makeFromGo(source: GoSource, folder: string, task: Task): Promis
 }
 
 async function build(source: GoSource, folder: string, task: Task): Promise<void> {
+  task.startsNow();
   const options = { cwd: join(goDirectory, source.module), env };
   const variables = Object.entries(source.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
   const binaries = join(folder, 'bin');
