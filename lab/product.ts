@@ -3,6 +3,7 @@ import { type Cluster, waitForDns, waitForPolicyEngine } from './cluster/cluster
 import type { Engine } from './engine/engine.ts';
 import { buildImages } from './images/build-images.ts';
 import { ensureSample } from './images/sample.ts';
+import type { PublishedImages } from './images/published.ts';
 import type { LabNetwork } from './network/network.ts';
 import { podRange } from './network/network.ts';
 import type { Progress } from './progress/progress.ts';
@@ -26,10 +27,16 @@ export interface Product {
   sample: string;
 }
 
-export async function makeProduct(engine: Engine, network: LabNetwork, progress: Progress): Promise<Product> {
+/** `published`: images that the engine has pulled, in whose place nothing is built. */
+export async function makeProduct(
+  engine: Engine,
+  network: LabNetwork,
+  published: PublishedImages | undefined,
+  progress: Progress,
+): Promise<Product> {
   const [bundle, sample] = await Promise.all([buildBundle(), ensureSample(progress)]);
   const vms = await startVms(network, await ensureVmParts(bundle, progress), progress);
-  return { vms, images: await buildImages(engine, { bundle, sample }, progress), sample: sample.folder };
+  return { vms, images: await buildImages(engine, { bundle, sample, published }, progress), sample: sample.folder };
 }
 
 /** Puts Landbridge and the sample on a cluster that is up and has the images: the chart, MeshServices, members. */

@@ -3,16 +3,14 @@ import { join } from 'node:path';
 import { claimLab } from './checkout.ts';
 import { cleanUp } from './clean-up.ts';
 import { createCluster } from './cluster/cluster.ts';
-import { engineTools, installTools, labTools } from './host/debian-packages.ts';
-import { hostEngineAnswers, startEngine } from './engine/engine.ts';
+import { startEngine } from './engine/engine.ts';
 import { attempt } from './host/exec.ts';
 import { loadImages } from './cluster/load-images.ts';
 import { checkSubnet, startNetwork } from './network/network.ts';
-import { nodeImageParts } from './node-image/assemble.ts';
 import { ensureNodeImage } from './node-image/ensure-node-image.ts';
-import { ensureFolder, ensurePart, partIsCached } from './parts/ensure-part.ts';
-import { parts } from './parts/table.ts';
+import { ensurePart } from './parts/ensure-part.ts';
 import { kubeconfigFile, logDirectory, stateDirectory } from './paths.ts';
+import { prepareStart } from './prepare.ts';
 import { bringIn, makeProduct } from './product.ts';
 import { type Progress, silent } from './progress/progress.ts';
 import { click } from './sample/click.ts';
@@ -39,13 +37,13 @@ export async function labIsUp(): Promise<boolean> {
 export async function start(progress: Progress): Promise<void> {
   await step(progress, 'clean up what an earlier lab left', cleanUp);
   claimLab();
-  await prepare(progress);
+  const published = await prepareStart(progress);
   await checkSubnet();
   const engine = await startEngine(progress);
   const network = await startNetwork(engine);
   // The work that the cluster does not wait for goes on beside it.
-  const beside = settled(makeProduct(engine, network, progress));
-  const nodeImage = await ensureNodeImage(engine, progress);
+  const beside = settled(makeProduct(engine, network, published, progress));
+  const nodeImage = published?.node ?? (await ensureNodeImage(engine, progress));
   const loaded = settled(beside().then(({ images }) => loadImages(engine, images, progress)));
   const cluster = await createCluster(engine, nodeImage, progress);
   const product = await beside();
@@ -62,30 +60,6 @@ export async function start(progress: Progress): Promise<void> {
   }
   mkdirSync(stateDirectory, { recursive: true });
   writeFileSync(readyFile, `${new Date().toISOString()}\n`);
-}
-
-/** Debian packages, and then the parts of a test without a lab; `forTests`: of every test. */
-export async function prepare(progress: Progress, { forTests = false } = {}): Promise<void> {
-  const docker = await hostEngineAnswers();
-  await installTools(docker ? labTools : [...engineTools, ...labTools], progress);
-  announce(progress);
-  // All at once: Go builds are made one after the other, and downloads and Debian roots beside them.
-  const wanted = ['consul', 'etcd', 'kube-apiserver', 'envoy', 'node', ...(docker ? [] : nodeImageParts)];
-  await Promise.all(
-    forTests ? parts.map((part) => ensureFolder(part, progress)) : wanted.map((part) => ensurePart(part, progress)),
-  );
-}
-
-/** How long a first start will take, so that nobody thinks it hangs. */
-function announce(progress: Progress): void {
-  const absent = parts.filter((part) => !partIsCached(part));
-  const minutes = Math.round(absent.reduce((sum, part) => sum + part.coldSeconds, 0) / 60);
-  if (minutes === 0) return;
-  progress.say(
-    `${absent.length} of ${parts.length} parts are not in the cache: ${absent.map((part) => part.name).join(', ')}.\n` +
-      `Making them takes about ${minutes} minutes on two idle cores and up to three times that on busy or slow ones, once.\n` +
-      `An interrupted start goes on where it was.`,
-  );
 }
 
 /** Lets work run on its own; its failure is seen when the answer is asked for, not before. */

@@ -42,7 +42,8 @@ export async function stopEngine(): Promise<void> {
   await stopPrivateEngine();
 }
 
-function hostEngine(): Engine {
+/** The user's own engine, which has to answer. */
+export function hostEngine(): Engine {
   return engine('host', {}, undefined);
 }
 

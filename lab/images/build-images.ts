@@ -10,6 +10,7 @@ import type { Progress } from '../progress/progress.ts';
 import { ensureBaseRoot } from './base-root.ts';
 import { buildImage } from './build-image.ts';
 import type { Image, KnownDigests } from './image.ts';
+import { type PublishedImages, fromPublished } from './published.ts';
 import type { Sample } from './sample.ts';
 
 /** The sources of images beside the pinned parts. */
@@ -17,6 +18,8 @@ export interface ImageParts {
   /** The `landbridge` program, one ESM file. */
   bundle: string;
   sample: Sample;
+  /** Images of Envoy and Consul that the engine holds. Without them both are built from the pinned parts. */
+  published?: Pick<PublishedImages, 'envoy' | 'consul'>;
 }
 
 /** The images the cluster runs, by what they are. */
@@ -52,12 +55,10 @@ export async function buildImages(engine: Engine, parts: ImageParts, progress: P
   return images.map(({ tag }) => tag).filter((tag) => run.has(tag) || !bases.has(tag));
 }
 
-async function describeImages({ bundle, sample }: ImageParts, progress: Progress): Promise<Image[]> {
-  const [{ tar: baseTar }, node, envoy, consul, product, productBridge] = await Promise.all([
+async function describeImages({ bundle, sample, published }: ImageParts, progress: Progress): Promise<Image[]> {
+  const [{ tar: baseTar }, node, product, productBridge] = await Promise.all([
     ensureBaseRoot(progress),
     ensurePart('node', progress),
-    ensurePart('envoy', progress),
-    ensurePart('consul', progress),
     readFile(join(repositoryRoot, 'Dockerfile'), 'utf8'),
     readFile(join(repositoryRoot, 'Dockerfile.bridge'), 'utf8'),
   ]);
@@ -75,7 +76,11 @@ async function describeImages({ bundle, sample }: ImageParts, progress: Progress
     target: 'prebuilt',
     on: [base, nodejs],
   };
-  const sidecar = program(imageTags.envoy, base, 'envoy', envoy);
+  const ofProject = async (name: 'envoy' | 'consul'): Promise<Image> =>
+    published === undefined
+      ? program(imageTags[name], base, name, await ensurePart(name, progress))
+      : fromPublished(imageTags[name], published[name]);
+  const [sidecar, consul] = await Promise.all([ofProject('envoy'), ofProject('consul')]);
   const bridge: Image = {
     tag: imageTags.bridge,
     dockerfile: productBridge,
@@ -84,11 +89,7 @@ async function describeImages({ bundle, sample }: ImageParts, progress: Progress
     on: [landbridge, sidecar],
   };
   const samples = sample.images.map((name) => sampleImage(name, join(sample.folder, name), base));
-  return [
-    ...[base, nodejs, landbridge, sidecar, bridge],
-    program(imageTags.consul, base, 'consul', consul),
-    ...(await Promise.all(samples)),
-  ];
+  return [...[base, nodejs, landbridge, sidecar, bridge], consul, ...(await Promise.all(samples))];
 }
 
 /** One executable that is not ours, on the base. */

@@ -18,13 +18,21 @@ export interface Recipe {
   fill(folder: string, task: Task): Promise<void>;
 }
 
+const underway = new Map<string, Promise<string>>();
+
 /**
  * Gives the absolute path of the folder in the per-user cache, making it first when it is not there. It appears whole or
- * not at all; of several processes one makes it and the others wait.
+ * not at all; of several callers and processes one makes it and the others wait.
  */
-export async function ensureCachedFolder({ name, from, doing, fill }: Recipe, progress: Progress): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify(from)).digest('hex').slice(0, 12);
-  const folder = join(cacheDirectory(), 'made', `${name}-${hash}`);
+export function ensureCachedFolder(recipe: Recipe, progress: Progress): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(recipe.from)).digest('hex').slice(0, 12);
+  const folder = join(cacheDirectory(), 'made', `${recipe.name}-${hash}`);
+  const making = underway.get(folder) ?? make(recipe, folder, progress).finally(() => underway.delete(folder));
+  underway.set(folder, making);
+  return making;
+}
+
+async function make({ name, doing, fill }: Recipe, folder: string, progress: Progress): Promise<string> {
   if (existsSync(folder)) return folder;
   await mkdir(join(folder, '..'), { recursive: true });
   const task = progress.begin(name);

@@ -2,24 +2,25 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { debianRelease } from '../host/debian-release.ts';
 import type { Engine } from '../engine/engine.ts';
+import { holdsImage } from '../images/published.ts';
 import { digestOfFolder, partFolder } from '../parts/recipe.ts';
 import { kubernetesVersion, partWith } from '../parts/table.ts';
 import { repositoryRoot } from '../paths.ts';
 import type { Progress } from '../progress/progress.ts';
 import { assembleNodeImage, nodeImageParts } from './assemble.ts';
 
-/** kind's own image of the same Kubernetes minor, for engines that can pull it. */
-const published = 'kindest/node:v1.34.0@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a';
 const repository = 'landbridge/node';
 
-/**
- * Gives the name of a node image the engine holds: kind's published one on the user's own engine where it can be
- * pulled, else one assembled here. The second time either is there already.
- */
+/** The name that the node image gets where it is assembled here. */
+const assembledName = (): string => `${repository}:${nodeImageTag()}`;
+
+/** Whether an earlier start has assembled the node image that this one would: then nothing has to be pulled. */
+export const holdsAssembled = (engine: Engine): Promise<boolean> => holdsImage(engine, assembledName());
+
+/** Gives the name of the node image assembled from parts. The second time the engine holds it already. */
 export async function ensureNodeImage(engine: Engine, progress: Progress): Promise<string> {
-  const assembled = `${repository}:${nodeImageTag()}`;
-  if (await holds(engine, assembled)) return assembled;
-  if (engine.kind === 'host' && (await pullPublished(engine, progress))) return published;
+  const assembled = assembledName();
+  if (await holdsAssembled(engine)) return assembled;
   await assembleNodeImage(engine, assembled, progress);
   await removeOthers(engine, assembled);
   return assembled;
@@ -34,32 +35,6 @@ export function nodeImageTag(): string {
     .update(JSON.stringify([...new Set(parts), own]))
     .digest('hex');
   return `v${kubernetesVersion}-${hash.slice(0, 12)}`;
-}
-
-async function holds(engine: Engine, image: string): Promise<boolean> {
-  return engine.docker(['image', 'inspect', '--format', '{{.Id}}', image]).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** false: the registry cannot be reached from here. A pull that has begun may take its time. */
-async function pullPublished(engine: Engine, progress: Progress): Promise<boolean> {
-  if (await holds(engine, published)) return true;
-  const task = progress.begin('kind node image');
-  try {
-    await engine.docker(['manifest', 'inspect', published], { timeoutMs: 20_000 });
-  } catch {
-    task.done('cannot be pulled from here, so one is assembled');
-    return false;
-  }
-  task.at('pulling');
-  await engine.docker(['pull', '--quiet', published]).catch((error: unknown) => {
-    task.failed('pulling');
-    throw error;
-  });
-  task.done('pulled');
-  return true;
 }
 
 async function removeOthers(engine: Engine, kept: string): Promise<void> {

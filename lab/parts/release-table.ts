@@ -33,15 +33,6 @@ export const releaseParts: readonly Part[] = [
     },
     files: { 'envoy-arm64': 'bin/envoy' },
   },
-  // For a test: a release is pushed to it.
-  {
-    name: 'registry',
-    version: '3.0.0',
-    coldSeconds: 60,
-    doing: 'building',
-    source: { from: 'go', module: 'registry', commands: ['.'] },
-    files: { registry: 'bin/registry' },
-  },
 ];
 
 function node(name: string, npm: string, integrity: string): Part {

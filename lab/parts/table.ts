@@ -56,6 +56,8 @@ export const parts: readonly Part[] = [
   goCommand('kstatus', '0.37.2', 40, '.'),
   // For a test: how Nomad reads the example of a job. The last of its versions under the MPL.
   goCommand('nomad-jobspec', '1.6.1', 30, '.'),
+  // For tests: a release is pushed to it, and images are pulled from it.
+  goCommand('registry', '3.0.0', 60, '.'),
   {
     name: 'kind',
     version: '0.33.0',

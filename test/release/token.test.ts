@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { MEDIA, beginLayout, endLayout, nameManifest, putBlob, putJson } from '../../release/images/layout.ts';
 import { pushLayout } from '../../release/registry/push.ts';
 import { connectRegistry } from '../../release/registry/registry.ts';
-import { type ServedRegistry, serveRegistry } from './registry.ts';
+import { type ServedRegistry, serveRegistry } from '../support/real/registry.ts';
 
 const SERVICE = 'registry.test';
 const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -47,8 +47,8 @@ const FLOORS: Record<string, string[]> = {
   ],
   lab: [
     ...['paths.ts', 'checkout.ts', 'progress', 'host', 'parts', 'engine', 'network', 'cluster', 'images', 'node-image'],
-    ...['vm', 'sample', 'requirements.ts', 'leftovers.ts', 'clean-up.ts', 'stop.ts', 'product.ts', 'start.ts'],
-    ...['running.ts', 'main.ts'],
+    ...['vm', 'sample', 'requirements.ts', 'leftovers.ts', 'clean-up.ts', 'stop.ts', 'product.ts', 'prepare.ts'],
+    ...['start.ts', 'running.ts', 'main.ts'],
   ],
 };
 
