@@ -8,7 +8,7 @@ import { output } from '../../lab/host/exec.ts';
 import { ensurePart } from '../../lab/parts/ensure-part.ts';
 import { silent } from '../../lab/progress/progress.ts';
 
-const EXAMPLE = fileURLToPath(new URL('../../docs/examples/agent.nomad.hcl', import.meta.url));
+const EXAMPLE = fileURLToPath(new URL('../../examples/agent/agent.nomad.hcl', import.meta.url));
 
 interface Task {
   Driver: string;

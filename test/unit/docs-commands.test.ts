@@ -8,9 +8,11 @@ import { landbridgeProgram } from '../../cli/program.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const pages = [
   ...['README.md', 'CONTRIBUTING.md', 'services/README.md'],
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md') && name !== 'cli.md')
-    .map((name) => `docs/${name}`),
+  ...['docs', 'examples'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md') && name !== 'cli.md')
+      .map((name) => `${folder}/${name}`),
+  ),
 ];
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
 /** npm's own. */
@@ -25,7 +27,7 @@ function commandsIn(text: string): string[] {
   return [...blocks, ...inline]
     .map((line) => line.replace(/(^|\s{2,}|\s)#(\s.*|$)/, ''))
     .flatMap((line) => line.split(/\s(?:\||&&|;|>)\s/))
-    .map((line) => line.trim().replace(/^(?:[A-Z_]+=\S+ )+|^sudo /, ''));
+    .map((line) => line.trim().replace(/^(?:[A-Z_]+=\S+ )+|^sudo |^npm run --silent vm -- vm\d (?=landbridge )/, ''));
 }
 
 function argumentsOf(line: string): string[] | undefined {

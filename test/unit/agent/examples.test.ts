@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect } from 'chai';
 
-const SCRIPT = fileURLToPath(new URL('../../../docs/examples/agent.sh', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../../examples/agent/agent.sh', import.meta.url));
 /** Ends by itself the first time; the second time it takes a moment to leave, as the agent does. */
 const AGENT = `#!/bin/sh
 trap 'sleep 0.3; echo left >>"$LOG"; exit 0' TERM
