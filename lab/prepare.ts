@@ -35,8 +35,9 @@ const ROOTS: Ahead[] = [
 ];
 
 /**
- * Makes everything that a start needs before it makes the cluster. Gives the published images, when the user's own engine holds them now:
- * then nothing of Kubernetes, Consul and Envoy is built, and no part that only tests need is waited for.
+ * Begins the downloads of a start, and makes the parts that its cluster needs. Gives the published images, when the user's own engine holds them now:
+ * then nothing of Kubernetes, Consul and Envoy is built, and no part that only tests need is waited for. The downloads
+ * that go on are awaited by their users, and each is made once.
  */
 export async function prepareStart(progress: Progress): Promise<PublishedImages | undefined> {
   const docker = await installNeeded(progress);
@@ -45,13 +46,11 @@ export async function prepareStart(progress: Progress): Promise<PublishedImages 
   const fetched = ensureAll(FETCHED, progress);
   for (const work of [roots, fetched]) work.catch(() => undefined);
   const published = docker ? await publishedFor(hostEngine(), progress) : undefined;
-  const built = published === undefined ? BUILT : [];
-  announce(
-    [...FETCHED, ...built].map((name) => partWith(name).part),
-    built.length > 0,
-    progress,
-  );
-  await Promise.all([ensureAll(built, progress), fetched, roots]);
+  const needed = neededParts(published !== undefined);
+  const wanted = needed.map((name) => partWith(name).part);
+  announce(wanted, published === undefined, progress);
+  // The cluster of published images begins at once; the machines and our own images wait for their parts by themselves.
+  if (published === undefined) await Promise.all([ensureAll(needed, progress), fetched, roots]);
   return published;
 }
 
