@@ -140,7 +140,7 @@ describe('the examples before the API server', function () {
       });
 
       for (const [name, expected] of Object.entries(services))
-        it(`has Consul hold what ${name} is to be`, () =>
+        it(`has the entries of ${name} in Consul`, () =>
           eventually('it is held', 20_000, async () => {
             expect(await held(name)).to.deep.equal(expected);
             return true;
