@@ -26,6 +26,8 @@ export interface ConsulRequest {
   accept?: number[];
   /** Whether sending it twice does no harm. Default: for GET only. */
   repeatable?: boolean;
+  /** The body of the answer is a Buffer; undefined when it is empty. Default: JSON is parsed. */
+  raw?: true | undefined;
 }
 
 export interface ConsulReply {
@@ -181,6 +183,7 @@ async function exchangeOnce(
         headers: token === '' ? {} : { 'x-consul-token': token },
         body: request.body,
         timeout: timeoutMs,
+        buffer: request.raw === true,
         ctx,
       },
       // Every status is an answer. Only a broken exchange is an error here.

@@ -3,7 +3,7 @@ export interface KindSeen {
   /** `entries` hold every write before it. */
   index: number;
   /** ModifyIndex by name. */
-  entries: ReadonlyMap<string, number>;
+  entries: Pick<ReadonlyMap<string, number>, 'get'>;
 }
 
 /** The indexes of one config entry, as this owner remembers them. */

@@ -2,6 +2,7 @@ import { createBackoff } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
 import { ConsulDenied } from '../errors.ts';
+import { type KindText, readKind } from './kind-text.ts';
 import type { ConsulReply, Transport } from '../transport.ts';
 
 export interface WatchOptions {
@@ -31,7 +32,7 @@ export interface KindAnswer {
   /** The index of the whole answer, which holds every earlier write. */
   index: number;
   /** ModifyIndex by name. */
-  entries: ReadonlyMap<string, number>;
+  entries: Pick<ReadonlyMap<string, number>, 'get'>;
   /** Names that came, went or were changed since the answer before; none in the first. */
   changed: string[];
   /** Consul holds an earlier state than it did before: a backup was restored, or its data was lost. */
@@ -43,23 +44,17 @@ export function watchConfig(kinds: readonly string[], take: (answer: KindAnswer)
   // All kinds are in one table of Consul's, and have one index.
   const table: Table = { newest: 0 };
   for (const kind of kinds) {
-    let known: ReadonlyMap<string, number> | undefined;
-    const question = { path: `/config/${kind}`, query: {}, table };
+    let known: KindText | undefined;
+    const question: Question = { path: `/config/${kind}`, query: {}, table, raw: true };
     void watch(question, options, ({ body }, index, restored) => {
-      const listed = (body ?? []) as { Name: string; ModifyIndex: number }[];
-      const entries = new Map(listed.map(({ Name, ModifyIndex }) => [Name, ModifyIndex]));
-      const changed = known === undefined ? [] : differing(known, entries);
-      known = entries;
+      const read = readKind(body as Buffer, known);
+      const changed = known === undefined ? [] : read.changed;
+      known = read;
+      const { places, indexes } = read;
+      const entries = { get: (name: string) => indexes[places.get(name) ?? -1] };
       take({ kind, index, entries, changed, restored });
     });
   }
-}
-
-function differing(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): string[] {
-  const names: string[] = [];
-  for (const [name, index] of now) if (before.get(name) !== index) names.push(name);
-  for (const name of before.keys()) if (!now.has(name)) names.push(name);
-  return names;
 }
 
 /** Gives the values below a prefix of the KV store, at first and whenever they have changed. */
@@ -75,6 +70,8 @@ interface Question {
   path: string;
   query: Record<string, string>;
   table: Table;
+  /** See ConsulRequest. */
+  raw?: true;
 }
 
 interface Table {
@@ -103,7 +100,7 @@ async function watch(
   take: (reply: ConsulReply, index: number, restored: boolean) => void,
 ): Promise<void> {
   const { transport, clock, random, signal, log } = options;
-  const { path, table } = question;
+  const { path, table, raw } = question;
   // As often as the return of Consul is tried: a foreign change is right within a second again soon after it.
   const backoff = createBackoff({ baseMs: 250, capMs: 1000, random });
   /** 0: from the beginning. */
@@ -115,7 +112,7 @@ async function watch(
     try {
       const after: Record<string, string> = index === 0 ? {} : { index: `${index}`, wait: `${WAIT_SECONDS}s` };
       const query = { ...question.query, ...after, consistent: '' };
-      const reply = await transport.send({ method: 'GET', path, query, accept: [404] });
+      const reply = await transport.send({ method: 'GET', path, query, accept: [404], raw });
       // An entry that is left out would look as if it were gone.
       if (reply.filtered) throw new ConsulDenied(`GET /v1${path}: Consul hid a part of the answer`);
       const given = Number(reply.index) || 0;

@@ -5,7 +5,7 @@ import type { FakeConsul } from '../../support/fake-consul/fake-consul.ts';
 
 /** A watch of config entries that answers when the test says so. */
 export function handWatch(fake: FakeConsul, kinds: readonly ConfigEntry['Kind'][] = CONFIG_KINDS) {
-  const answers = new Map<string, KindAnswer>();
+  const answers = new Map<string, KindAnswer & { entries: ReadonlyMap<string, number> }>();
   const followers: ((answer: KindAnswer) => void)[] = [];
   const entries: EntryWatch = { follow: (take) => void followers.push(take), seen: (kind) => answers.get(kind) };
   /** Consul tells of all kinds, as they are now. */

@@ -9,6 +9,8 @@ type Answer = Partial<ConsulReply> & { entries?: Entries };
 
 const quiet = { debug: () => undefined, info: () => undefined, error: () => undefined };
 
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
 /** A watch of one kind; each question waits until the test answers it. */
 function scene() {
   const clock = fakeClock();
@@ -30,7 +32,8 @@ function scene() {
     signal: stop.signal,
     log: { ...quiet, warn: () => void warned++ },
   });
-  const body = (entries: Entries) => Object.entries(entries).map(([Name, ModifyIndex]) => ({ Name, ModifyIndex }));
+  const body = (entries: Entries) =>
+    json(Object.entries(entries).map(([Name, ModifyIndex]) => ({ Name, ModifyIndex })));
   return {
     clock,
     stop,
@@ -133,7 +136,7 @@ describe('the watch of config entries', () => {
       log: { ...quiet, warn: () => undefined },
     });
     const answer = async (kind: string, index: string): Promise<void> => {
-      open.get(`/config/${kind}`)!({ status: 200, body: [], index, filtered: false, anonymous: false });
+      open.get(`/config/${kind}`)!({ status: 200, body: json([]), index, filtered: false, anonymous: false });
       await clock.advance(500);
     };
     await answer('service-router', '30');
@@ -220,7 +223,7 @@ describe('the watch of config entries', () => {
           const ModifyIndex = (index += 5);
           return {
             status: 200,
-            body: [{ Name: 'a', ModifyIndex }],
+            body: json([{ Name: 'a', ModifyIndex }]),
             index: `${index}`,
             filtered: false,
             anonymous: false,
@@ -255,7 +258,7 @@ describe('the watch of config entries', () => {
   it('takes the page of a proxy for no answer', async () => {
     const { told, answer, clock, stop, asksAfter } = scene();
     await answer('10', { a: 3 });
-    await answer('11', {}, { body: '<html>Bad Gateway</html>' });
+    await answer('11', {}, { body: Buffer.from('<html>Bad Gateway</html>') });
     await clock.advance(1000);
     expect(told).to.have.length(1);
     expect(asksAfter()).to.equal(undefined);
