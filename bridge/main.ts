@@ -43,6 +43,7 @@ export async function runBridge(env: Record<string, string | undefined>, outer: 
     client: kube,
     reportingController: 'landbridge.dev/bridge',
     reportingInstance: settings.pod.name,
+    signal,
     log,
   });
   const standard = defaultMutualTLS(settings);

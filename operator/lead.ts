@@ -109,6 +109,7 @@ export function lead(options: LeadOptions): Led {
     client: kube,
     reportingController: 'landbridge.dev/operator',
     reportingInstance: settings.POD_NAME,
+    signal,
     log,
   });
   const edge = keepEdge({

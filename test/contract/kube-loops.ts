@@ -141,6 +141,7 @@ export function loopContract(scene: Scene): void {
         client: scene.kube,
         reportingController: 'landbridge.dev/test',
         reportingInstance: 'test-0',
+        signal: new AbortController().signal,
         log: silent,
       });
     const regarding = () => ({ apiVersion: 'v1', kind: 'ConfigMap', name: 'a', namespace: scene.namespace });

@@ -79,7 +79,13 @@ describe('every right in Kubernetes', function () {
       const log = pino({ level: 'debug' }, { write: (line: string) => void (said += line) });
       const stop = new AbortController();
       const known = reflectIn([], client, meshServices, { trim: () => true, signal: stop.signal, log });
-      const parts = { client, reportingController: 'landbridge.dev/bridge', reportingInstance: 'bridge', log };
+      const parts = {
+        client,
+        reportingController: 'landbridge.dev/bridge',
+        reportingInstance: 'bridge',
+        signal: stop.signal,
+        log,
+      };
       const events = recordEvents(parts);
       for (let turn = 0; turn < 2; turn++) {
         events.record(brakeEvent({ name: 'bridge', namespace: NAMESPACE }, 'rack-1', ['one']));

@@ -27,12 +27,18 @@ export interface EventEntry {
 export interface EventBook {
   /** Counts it in; gives the entry when it may be written now, and undefined when the rate is used up. */
   note(facts: EventFacts, nowMs: number, steadyMs: number): EventEntry | undefined;
+  /** A warning that exceeded the rate, when one waits and the rate allows it now. */
+  late(steadyMs: number): EventEntry | undefined;
+  /** A warning waits. */
+  readonly isLate: boolean;
 }
 
 /** Remembers the last `size` (default 1000) different things said, and lets through `burst` writes and then so many a second. */
 export function createEventBook(settings: { burst: number; writesPerSecond: number; size?: number }): EventBook {
   const { burst, writesPerSecond, size = 1000 } = settings;
   const entries = new Map<string, EventEntry>();
+  /** Some of `entries`. */
+  const waiting = new Set<EventEntry>();
   let tokens = burst;
   let filledAt = 0;
 
@@ -62,8 +68,26 @@ export function createEventBook(settings: { burst: number; writesPerSecond: numb
       // A Map keeps the order of insertion: the first key is the one said longest ago.
       entries.delete(key);
       entries.set(key, entry);
-      if (entries.size > size) entries.delete(entries.keys().next().value!);
-      return mayWrite(steadyMs) ? entry : undefined;
+      if (entries.size > size) {
+        const [oldest, dropped] = entries.entries().next().value!;
+        entries.delete(oldest);
+        waiting.delete(dropped);
+      }
+      if (!mayWrite(steadyMs)) {
+        if (facts.type === 'Warning') waiting.add(entry);
+        return undefined;
+      }
+      waiting.delete(entry);
+      return entry;
+    },
+    late(steadyMs) {
+      const [first] = waiting;
+      if (first === undefined || !mayWrite(steadyMs)) return undefined;
+      waiting.delete(first);
+      return first;
+    },
+    get isLate() {
+      return waiting.size > 0;
     },
   };
 }

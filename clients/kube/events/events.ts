@@ -22,6 +22,8 @@ export interface EventRecorderOptions {
   reportingInstance: string;
   log: Log;
   clock?: Clock;
+  /** Ends the wait of warnings that exceed the rate. They are lost then. */
+  signal: AbortSignal;
   /** Writes at once before the rate counts. Default 50. */
   burst?: number;
   /** Default 1. */
@@ -32,10 +34,10 @@ const maxWaiting = 200;
 const maxNoteBytes = 1024;
 
 /**
- * Records events.k8s.io/v1 Events: `kubectl get events` and `describe` show them. The same event about the same object becomes the `series` of the first, and what exceeds the rate is counted only and written with the next.
+ * Records events.k8s.io/v1 Events: `kubectl get events` and `describe` show them. The same event about the same object becomes the `series` of the first, and what exceeds the rate is counted and written with the next, and a warning at the latest when the rate allows it.
  */
 export function recordEvents(options: EventRecorderOptions): EventRecorder {
-  const { client, reportingController, reportingInstance, log, clock = systemClock } = options;
+  const { client, reportingController, reportingInstance, log, signal, clock = systemClock } = options;
   const { burst = 50, writesPerSecond = 1 } = options;
   const book = createEventBook({ burst, writesPerSecond });
   let last = Promise.resolve();
@@ -75,15 +77,34 @@ export function recordEvents(options: EventRecorderOptions): EventRecorder {
     });
   }
 
+  function send(entry: EventEntry): void {
+    if (waiting >= maxWaiting) return;
+    waiting += 1;
+    const { reason } = entry.facts;
+    last = last
+      .then(() => write(entry))
+      .catch((error: unknown) => log.warn({ err: error, reason }, 'an event could not be recorded'))
+      .finally(() => (waiting -= 1));
+  }
+
+  let sendsLate = false;
+  async function sendLate(): Promise<void> {
+    if (sendsLate) return;
+    sendsLate = true;
+    while (book.isLate) {
+      await clock.wait(1000 / writesPerSecond, signal);
+      if (signal.aborted) break;
+      const entry = book.late(clock.steady());
+      if (entry !== undefined) send(entry);
+    }
+    sendsLate = false;
+  }
+
   return {
     record(facts) {
       const entry = book.note(facts, clock.now(), clock.steady());
-      if (!entry || waiting >= maxWaiting) return;
-      waiting += 1;
-      last = last
-        .then(() => write(entry))
-        .catch((error: unknown) => log.warn({ err: error, reason: facts.reason }, 'an event could not be recorded'))
-        .finally(() => (waiting -= 1));
+      if (entry !== undefined) send(entry);
+      else if (book.isLate) void sendLate();
     },
     flush: () => last,
   };

@@ -31,6 +31,21 @@ describe('event book', () => {
     expect(written).to.have.length(2);
   });
 
+  it('keeps each warning beyond the rate until the rate allows it, once, and no more than its size', () => {
+    const book = createEventBook({ burst: 1, writesPerSecond: 1, size: 5 });
+    const warning = (name: string): EventFacts => ({ ...fact(name), type: 'Warning' });
+    for (const name of ['a', 'b', 'c', 'b']) book.note(warning(name), 0, 0);
+    book.note(fact('usual'), 0, 0);
+    expect(book.late(500), 'before the rate allows it').to.equal(undefined);
+    const late = [1500, 2500, 3500].map((ms) => book.late(ms)?.facts.regarding.name);
+    expect(late).to.deep.equal(['b', 'c', undefined]);
+    expect(book.isLate).to.equal(false);
+    for (let turn = 0; turn < 100; turn++) book.note(warning(`w${turn}`), 0, 3500);
+    let waited = 0;
+    for (let ms = 5000; book.isLate; ms += 1000) waited += book.late(ms) === undefined ? 0 : 1;
+    expect(waited).to.equal(5);
+  });
+
   it('forgets what was said longest ago when it is full', () => {
     const book = createEventBook({ burst: 100, writesPerSecond: 1, size: 2 });
     for (const name of ['a', 'b', 'a', 'c']) book.note(fact(name), 0, 0);
