@@ -90,6 +90,21 @@ describe('verification', () => {
     stop.abort();
   });
 
+  it('begins a few walks of the slow round at a time, and all of a period before the next survey', async () => {
+    const { clock, stop, seen } = scene(many(1000));
+    await clock.advance(PERIOD_MS);
+    let [before, most] = [0, 0];
+    for (let ms = 0; ms < 0.8 * 30_000; ms += 100) {
+      most = Math.max(most, seen.walks.length - before);
+      before = seen.walks.length;
+      await clock.advance(100);
+    }
+    expect(seen.surveys).to.equal(1);
+    expect(new Set(seen.walks).size).to.equal(50);
+    expect(most).to.equal(4);
+    stop.abort();
+  });
+
   it('walks at once what nothing is remembered of', async () => {
     const { clock, stop, seen, memories } = scene(many(3));
     memories.delete('s0');
