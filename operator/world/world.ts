@@ -15,8 +15,9 @@ import { admits } from '../../mesh/traffic/problems/problems.ts';
 import { servicesOf } from '../../mesh/traffic/subset.ts';
 import { withoutSuggestions } from '../../mesh/traffic/problems/suggestions.ts';
 import { LABEL_MESH, LABEL_MESH_SERVICE, LABEL_POD_SECURITY } from '../../mesh/names/names.ts';
-import { mayOverlap, olderFirst, overlapMessage, rivalsOf } from '../../mesh/service/overlap.ts';
+import { olderFirst, overlapMessage, rivalsOf } from '../../mesh/service/overlap.ts';
 import { type PodFacts, podFacts } from '../../mesh/service/pod.ts';
+import { rememberedCandidates } from './candidates.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
 
 /** A namespace that has opted in. */
@@ -194,27 +195,6 @@ export function watchWorld({
         podSecurity: optedIn.get(namespace)?.podSecurity,
         overlap: found.meshService && overlapOf(found.meshService),
       });
-    },
-  };
-}
-
-/**
- * The other MeshServices of a namespace whose selectors do not exclude each other by their labels: none in most namespaces,
- * so that a walk need not compare all. Looked for once, until one of the namespace changes.
- */
-function rememberedCandidates(inNamespace: (namespace: string) => MeshService[]) {
-  const found = new Map<string, WeakMap<MeshService, MeshService[]>>();
-  return {
-    forget: (namespace: string): void => void found.delete(namespace),
-    of(meshService: MeshService): MeshService[] {
-      const { namespace = '' } = meshService.metadata;
-      const known = found.get(namespace) ?? new WeakMap<MeshService, MeshService[]>();
-      found.set(namespace, known);
-      const before = known.get(meshService);
-      if (before !== undefined) return before;
-      const made = inNamespace(namespace).filter((other) => mayOverlap(meshService, other));
-      known.set(meshService, made);
-      return made;
     },
   };
 }
