@@ -105,6 +105,12 @@ export interface CatalogState {
 /** Key of a config entry in CatalogState.config. */
 export const configKey = (entry: { Kind: string; Name: string }): string => `${entry.Kind}/${entry.Name}`;
 
+/** The parts of such a key; no kind has a slash. */
+export function splitConfigKey(key: string): { kind: ConfigEntry['Kind']; name: string } {
+  const slash = key.indexOf('/');
+  return { kind: key.slice(0, slash) as ConfigEntry['Kind'], name: key.slice(slash + 1) };
+}
+
 /** NodeMeta and config entry Meta key that says who owns an entry. */
 export const OWNER_META = 'landbridge-owner';
 

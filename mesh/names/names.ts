@@ -32,6 +32,10 @@ export const LABEL_POD_SECURITY = 'pod-security.kubernetes.io/enforce';
 export const podsNode = (cluster: string, namespace: string, name: string): string =>
   `${podsNodePrefix(cluster)}${namespace}.${name}`;
 
+/** `namespace/name` of the MeshService that has such a node; no namespace has a dot in its name. */
+export const meshServiceOfNode = (cluster: string, node: string): string =>
+  node.slice(podsNodePrefix(cluster).length).replace('.', '/');
+
 /** The beginning of the Consul nodes of all MeshServices of a cluster. */
 export const podsNodePrefix = (cluster: string): string => `k8s.${cluster}.`;
 

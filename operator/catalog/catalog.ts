@@ -4,6 +4,7 @@ import {
   type CatalogState,
   CONFIG_KINDS,
   configKey,
+  splitConfigKey,
   type HeldConfig,
 } from '../../mesh/catalog/entry.ts';
 import { after } from '../../mesh/catalog/after.ts';
@@ -11,6 +12,7 @@ import { equal } from '../../mesh/equal.ts';
 import { foreignIn } from '../../mesh/foreign/found.ts';
 import type { Change, Outcome } from '../../mesh/catalog/plan.ts';
 import { shared } from '../../mesh/catalog/share.ts';
+import { type Memory, memoryBook } from './memory-book.ts';
 
 /** Where a MeshService's entries are: its node, and the names its config entries have or had. */
 export interface CatalogPlace {
@@ -31,34 +33,32 @@ export interface Catalog {
   /** Parts of `desired` that Consul holds already are remembered as those very objects. */
   read(place: CatalogPlace, desired: CatalogState): Promise<ActualState>;
   apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
-  /** The next read asks Consul, and calls each difference from the memory somebody else's change. */
-  doubt(node: string): void;
+  /**
+   * The next read asks Consul, and calls each difference from the memory somebody else's change. `entries`: config entries by
+   * `Kind/Name`, when the rest of the memory is good. Default: all is in doubt.
+   */
+  doubt(node: string, entries?: readonly string[]): void;
   /** The same for all; Consul may hold an earlier state, so a difference is nobody's change. */
   doubtAll(): void;
   /** Keyed by node. A memory is replaced, never changed, by each write. */
   memories(): ReadonlyMap<string, Memory>;
+  /** Nodes whose memory is about a name in Consul. */
+  about(service: string): string[];
   /** Nothing was read or written yet. */
   untouched(): boolean;
   /** A walk reads or writes Consul now. The memory that it makes may be older than an answer that others get meanwhile. */
   isBusy(): boolean;
 }
 
-/** The memory of one node, and of the config entries of `services`. */
-export interface Memory {
-  /** Each once, sorted. */
-  services: string[];
-  actual: ActualState;
-  /** ModifyIndex of config entries that this owner removed, by `Kind/Name`. Default: none. */
-  removed?: ReadonlyMap<string, number>;
-}
-
 export function rememberingCatalog(
   consul: Pick<Consul, 'readNode' | 'readConfig' | 'apply' | 'health'>,
   mayClaim: MayClaim = async () => false,
 ): Catalog {
-  const held = new Map<string, Memory>();
+  const held = memoryBook();
   /** Memories that were right until they came into doubt. */
   const doubted = new Map<string, Memory>();
+  /** For each node of `doubted` the config entries that are in doubt; without it all is. */
+  const partly = new Map<string, readonly string[]>();
   /** For each node the config entries that somebody else has changed and no walk has put right yet. */
   const foreign = new Map<string, Set<string>>();
   let untouched = true;
@@ -72,13 +72,14 @@ export function rememberingCatalog(
     }
   }
   const remembered = (place: CatalogPlace): Memory | undefined => {
-    const memory = held.get(place.node);
+    const memory = held.all.get(place.node);
     return memory !== undefined && equal(memory.services, namesOf(place)) ? memory : undefined;
   };
 
   function foreignAt(place: CatalogPlace, actual: ActualState): string[] {
     const before = doubted.get(place.node);
     doubted.delete(place.node);
+    partly.delete(place.node);
     const found = foreign.get(place.node) ?? new Set<string>();
     if (before !== undefined && equal(before.services, namesOf(place)))
       for (const key of foreignIn(before.actual, actual, place.services[0])) found.add(key);
@@ -87,8 +88,12 @@ export function rememberingCatalog(
   }
 
   async function readAnew(place: CatalogPlace, desired: CatalogState): Promise<ActualState> {
-    const actual = shared(await readActual(consul, place, mayClaim), desired);
-    held.set(place.node, { services: namesOf(place), actual });
+    const before = doubted.get(place.node);
+    const entries = partly.get(place.node);
+    const isGood = entries !== undefined && place.claims === undefined && equal(before?.services, namesOf(place));
+    const read = isGood ? readEntries(consul, before!.actual, entries) : readActual(consul, place, mayClaim);
+    const actual = shared(await read, desired);
+    held.set(place.node, { services: namesOf(place), actual, ...(isGood && { removed: before!.removed }) });
     return actual;
   }
 
@@ -109,16 +114,19 @@ export function rememberingCatalog(
   }
 
   return {
-    memories: () => held,
+    memories: () => held.all,
+    about: (service) => held.about(service),
     untouched: () => untouched,
     isBusy: () => underWay > 0,
-    doubt(node) {
-      const memory = held.get(node);
+    doubt(node, entries) {
+      const memory = held.all.get(node);
       if (memory !== undefined) doubted.set(node, memory);
+      if (entries === undefined) partly.delete(node);
+      else if (memory !== undefined) partly.set(node, entries);
       held.delete(node);
     },
     doubtAll() {
-      for (const memory of [held, doubted, foreign]) memory.clear();
+      for (const memory of [held, doubted, partly, foreign]) memory.clear();
     },
     async read(place, desired) {
       untouched = false;
@@ -156,6 +164,26 @@ async function readWritten(
   } catch {
     return undefined;
   }
+}
+
+/** The state in which these config entries alone, by `Kind/Name`, are read again. */
+async function readEntries(
+  consul: Pick<Consul, 'readConfig'>,
+  { node, config }: ActualState,
+  entries: readonly string[],
+): Promise<ActualState> {
+  const read = await Promise.all(
+    entries.map(async (key) => {
+      const { kind, name } = splitConfigKey(key);
+      return [key, await consul.readConfig(kind, name)] as const;
+    }),
+  );
+  const now = { ...config };
+  for (const [key, found] of read) {
+    if (found === undefined) delete now[key];
+    else now[key] = found;
+  }
+  return { node, config: now };
 }
 
 function removedBy({ actual, removed }: Memory, changes: Change[]): ReadonlyMap<string, number> | undefined {

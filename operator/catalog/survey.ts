@@ -9,7 +9,8 @@ import {
 } from '../../mesh/catalog/entry.ts';
 import { equal } from '../../mesh/equal.ts';
 import { ownedBy, podsNode, podsNodePrefix } from '../../mesh/names/names.ts';
-import type { Catalog, Memory } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
+import type { Memory } from './memory-book.ts';
 
 export interface SurveyOptions {
   consul: Pick<Consul, 'marks' | 'checks' | 'listNodes' | 'listConfig'>;

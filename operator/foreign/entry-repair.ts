@@ -6,10 +6,10 @@ import type { EntryWatch } from './entry-watch.ts';
 
 export interface EntryRepairOptions {
   entries: EntryWatch;
-  keys: () => string[];
-  /** The Consul node of a key. */
+  /** The Consul node of a key, and the other way round. */
   nodeOf: (key: string) => string;
-  catalog: Pick<Catalog, 'memories' | 'doubt' | 'doubtAll'>;
+  keyOf: (node: string) => string;
+  catalog: Pick<Catalog, 'memories' | 'about' | 'doubt' | 'doubtAll'>;
   /** See foreign-book.ts. */
   pauseMs: (key: string, entry: string) => number;
   walk: (key: string) => void;
@@ -25,10 +25,10 @@ const RESTORED_MS = 300;
 /**
  * Asks for a walk where Consul tells of a config entry that is newer than what is remembered of it: somebody else has
  * changed it. Our own writes are remembered with their indexes, so they ask for none. Only the indexes of the names that
- * changed are compared; the walk reads for itself, and decides.
+ * changed are compared; the walk reads these entries for itself, and decides.
  */
 export function repairEntries(options: EntryRepairOptions): { walked(key: string): void } {
-  const { entries, keys, nodeOf, catalog, pauseMs, walk, survey, clock, signal } = options;
+  const { entries, nodeOf, keyOf, catalog, pauseMs, walk, survey, clock, signal } = options;
   /** For each key, by entry, the index for which it has asked a walk: one answer of Consul asks once. */
   const asked = new Map<string, Map<string, number>>();
   /** For each key the time at which it is judged again. */
@@ -57,7 +57,10 @@ export function repairEntries(options: EntryRepairOptions): { walked(key: string
     const waitMs = Math.min(...news.map(({ entry }) => pauseMs(key, entry)));
     if (waitMs > 0) return later(key, waitMs);
     asked.set(key, new Map([...(asked.get(key) ?? []), ...news.map(({ entry, index }) => [entry, index] as const)]));
-    catalog.doubt(nodeOf(key));
+    catalog.doubt(
+      nodeOf(key),
+      news.map(({ entry }) => entry),
+    );
     walk(key);
   }
 
@@ -85,12 +88,7 @@ export function repairEntries(options: EntryRepairOptions): { walked(key: string
   entries.follow(({ kind, changed, restored }) => {
     if (!(CONFIG_KINDS as readonly string[]).includes(kind)) return;
     if (restored) return void surveyOnce();
-    if (changed.length === 0) return;
-    const names = new Set(changed);
-    for (const key of keys()) {
-      const memory = catalog.memories().get(nodeOf(key));
-      if (memory?.services.some((name) => names.has(name))) judge(key);
-    }
+    for (const node of new Set(changed.flatMap((name) => catalog.about(name)))) judge(keyOf(node));
   });
   return {
     walked(key) {

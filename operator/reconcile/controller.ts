@@ -4,7 +4,7 @@ import type { Reachability } from '../../clients/consul/reachability.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { splitKey } from '../../clients/kube/object.ts';
-import { podsNode } from '../../mesh/names/names.ts';
+import { meshServiceOfNode, podsNode } from '../../mesh/names/names.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { repairEntries } from '../foreign/entry-repair.ts';
 import type { EntryWatch } from '../foreign/entry-watch.ts';
@@ -112,8 +112,8 @@ export function runController(options: ControllerOptions): Controller {
     options.entries &&
     repairEntries({
       entries: options.entries,
-      keys: () => world.meshServices.keys(),
       nodeOf,
+      keyOf: (node) => meshServiceOfNode(cluster, node),
       catalog,
       pauseMs: options.foreign.pauseMs,
       walk: (key) => queue.add(key),

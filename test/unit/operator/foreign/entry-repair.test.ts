@@ -1,63 +1,10 @@
 import { expect } from 'chai';
-import { type ConfigEntry, OWNER_META } from '../../../../mesh/catalog/entry.ts';
-import { podsNode } from '../../../../mesh/names/names.ts';
-import { rememberingCatalog } from '../../../../operator/catalog/catalog.ts';
+import type { KindAnswer } from '../../../../clients/consul/reading/watch.ts';
+import { meshServiceOfNode } from '../../../../mesh/names/names.ts';
+import { memoryBook } from '../../../../operator/catalog/memory-book.ts';
 import { repairEntries } from '../../../../operator/foreign/entry-repair.ts';
-import { fakeConsul } from '../../../support/fake-consul/fake-consul.ts';
 import { fakeClock } from '../../bridge/fake-clock.ts';
-import { handWatch } from '../entry-scene.ts';
-
-const NOTHING = { node: undefined, config: {} };
-const nodeOf = (key: string): string => podsNode('lab', ...(key.split('/') as [string, string]));
-const defaults = (Name: string, Protocol: string): ConfigEntry => ({
-  Kind: 'service-defaults',
-  Name,
-  Protocol,
-  Meta: { [OWNER_META]: `k8s/lab/shop/${Name}` },
-});
-const splitter = (Name: string): ConfigEntry => ({
-  Kind: 'service-splitter',
-  Name,
-  Meta: {},
-  Splits: [{ Weight: 100 }],
-});
-
-/** Two MeshServices, written and remembered; a walk reads, and writes what the test gives it. */
-async function scene() {
-  const fake = fakeConsul();
-  const catalog = rememberingCatalog(fake.consul);
-  const clock = fakeClock();
-  const stop = new AbortController();
-  const { entries, tell } = handWatch(fake);
-  const walks: string[] = [];
-  const pauses = new Map<string, number>();
-  let surveys = 0;
-  const place = (key: string) => ({ node: nodeOf(key), services: [key.split('/')[1]!] });
-  const { walked } = repairEntries({
-    entries,
-    keys: () => ['shop/web', 'shop/api'],
-    nodeOf,
-    catalog,
-    pauseMs: (_key, entry) => pauses.get(entry) ?? 0,
-    walk: (key) => walks.push(key),
-    survey: () => void surveys++,
-    clock,
-    signal: stop.signal,
-  });
-  const read = (key: string) => catalog.read(place(key), NOTHING);
-  async function set(key: string, entry: ConfigEntry) {
-    const { config } = await read(key);
-    const modifyIndex = config[`${entry.Kind}/${entry.Name}`]?.modifyIndex ?? 0;
-    return catalog.apply(place(key), [{ op: 'set-config', entry, modifyIndex }]);
-  }
-  async function byHand(entry: ConfigEntry): Promise<void> {
-    const held = await fake.consul.readConfig(entry.Kind, entry.Name);
-    await fake.consul.apply([{ op: 'set-config', entry, modifyIndex: held?.modifyIndex ?? 0 }]);
-  }
-  for (const key of ['shop/web', 'shop/api']) await set(key, defaults(key.split('/')[1]!, 'http'));
-  await tell();
-  return { fake, catalog, clock, stop, tell, walks, walked, pauses, surveys: () => surveys, read, set, byHand, place };
-}
+import { NOTHING, defaults, nodeOf, scene, splitter } from './repair-scene.ts';
 
 describe('the repair of config entries', () => {
   it('asks for one walk, of the MeshService whose name was written', async () => {
@@ -76,6 +23,38 @@ describe('the repair of config entries', () => {
     await tell();
     expect(fake.requests.filter((request) => !/^GET \/config\/[a-z-]+$/.test(request))).to.deep.equal([]);
   });
+
+  for (const size of [20, 1000])
+    it(`looks at one memory and its five kinds for one changed name among ${size} MeshServices`, () => {
+      const book = memoryBook();
+      for (let i = 0; i < size; i++) book.set(nodeOf(`shop/s-${i}`), { services: [`s-${i}`], actual: NOTHING });
+      const looks = { memories: 0, indexes: 0 };
+      const memories = { get: (node: string) => (looks.memories++, book.all.get(node)) };
+      const seen = { index: 9, entries: { get: (name: string) => (looks.indexes++, name === 's-7' ? 9 : undefined) } };
+      let tell: (answer: KindAnswer) => void = () => undefined;
+      const walks: string[] = [];
+      repairEntries({
+        entries: { follow: (take) => (tell = take), seen: () => seen },
+        nodeOf,
+        keyOf: (node) => meshServiceOfNode('lab', node),
+        catalog: {
+          memories: () => memories as unknown as typeof book.all,
+          about: book.about,
+          doubt: () => undefined,
+          doubtAll: () => undefined,
+        },
+        pauseMs: () => 0,
+        walk: (key) => walks.push(key),
+        survey: () => undefined,
+        clock: fakeClock(),
+        signal: new AbortController().signal,
+      });
+      tell({ kind: 'service-router', changed: ['s-7', 'of-nobody'], restored: false, ...seen });
+      expect(walks).to.deep.equal(['shop/s-7']);
+      expect(looks.memories).to.equal(1);
+      // Each kind is compared, and its index read once more.
+      expect(looks.indexes).to.equal(10);
+    });
 
   it('asks for no walk after a write of our own, whether Consul tells of it before or after the walk ends', async () => {
     const { set, tell, walks, walked } = await scene();
@@ -171,62 +150,5 @@ describe('the repair of config entries', () => {
     expect((await read('shop/web')).foreign).to.equal(undefined);
     expect(fake.requests.length).to.be.greaterThan(0);
     stop.abort();
-  });
-});
-
-describe('the memory of what Consul holds', () => {
-  it('knows after a write of config entries what Consul holds, and asks for these entries alone', async () => {
-    const { fake, set, read } = await scene();
-    fake.requests.length = 0;
-    await set('shop/web', defaults('web', 'grpc'));
-    expect(fake.requests).to.deep.equal(['PUT /config', 'GET /config/service-defaults/web']);
-    const { config } = await read('shop/web');
-    const held = await fake.consul.readConfig('service-defaults', 'web');
-    expect(config['service-defaults/web']).to.deep.equal(held);
-    expect(fake.requests).to.have.length(3);
-  });
-
-  it('tells which entries somebody else has changed, made and removed since it was right', async () => {
-    const { catalog, set, byHand, fake, read } = await scene();
-    await set('shop/web', splitter('web'));
-    await byHand(defaults('web', 'http2'));
-    const { modifyIndex } = (await fake.consul.readConfig('service-splitter', 'web'))!;
-    await fake.consul.apply([{ op: 'delete-config', kind: 'service-splitter', name: 'web', modifyIndex }]);
-    await byHand({ Kind: 'service-resolver', Name: 'web', Meta: {} });
-    catalog.doubt(nodeOf('shop/web'));
-    expect((await read('shop/web')).foreign).to.have.members([
-      'service-defaults/web',
-      'service-splitter/web',
-      'service-resolver/web',
-    ]);
-    expect((await read('shop/web')).foreign, 'of the walk after it').to.equal(undefined);
-  });
-
-  it('tells them again to the next walk when this one could not write', async () => {
-    const { catalog, byHand, read, place } = await scene();
-    await byHand(defaults('web', 'http2'));
-    catalog.doubt(nodeOf('shop/web'));
-    await read('shop/web');
-    const [outcome] = await catalog.apply(place('shop/web'), [
-      { op: 'set-config', entry: defaults('web', 'http'), modifyIndex: 1 },
-    ]);
-    expect(outcome).to.include({ ok: false });
-    expect((await read('shop/web')).foreign).to.deep.equal(['service-defaults/web']);
-  });
-
-  it("calls an entry that was written again as it was nobody's change", async () => {
-    const { catalog, byHand, read } = await scene();
-    await byHand(defaults('web', 'tcp'));
-    await byHand(defaults('web', 'http'));
-    catalog.doubt(nodeOf('shop/web'));
-    expect((await read('shop/web')).foreign).to.equal(undefined);
-  });
-
-  it('calls nothing foreign when Consul has lost its data', async () => {
-    const { catalog, fake, read } = await scene();
-    fake.lose();
-    catalog.doubt(nodeOf('shop/web'));
-    catalog.doubtAll();
-    expect((await read('shop/web')).foreign).to.equal(undefined);
   });
 });
