@@ -40,6 +40,8 @@ export interface Catalog {
   doubt(node: string, entries?: readonly string[]): void;
   /** The same for all; Consul may hold an earlier state, so a difference is nobody's change. */
   doubtAll(): void;
+  /** The MeshService of a node is gone for good: nothing of it is remembered, and a later one of its name begins with nothing. */
+  forget(node: string): void;
   /** Keyed by node. A memory is replaced, never changed, by each write. */
   memories(): ReadonlyMap<string, Memory>;
   /** Nodes whose memory is about a name in Consul. */
@@ -124,6 +126,9 @@ export function rememberingCatalog(
       if (entries === undefined) partly.delete(node);
       else if (memory !== undefined) partly.set(node, entries);
       held.delete(node);
+    },
+    forget(node) {
+      for (const memory of [held, doubted, partly, foreign]) memory.delete(node);
     },
     doubtAll() {
       for (const memory of [held, doubted, partly, foreign]) memory.clear();

@@ -12,6 +12,8 @@ export interface ForeignBook {
   /** From now until an entry (`Kind/Name`) may be put right again. */
   pauseMs(key: string, entry: string): number;
   seen(key: string): ForeignChange[];
+  /** The MeshService is gone for good. */
+  forget(key: string): void;
 }
 
 interface Page {
@@ -52,5 +54,6 @@ export function foreignBook(clock: Pick<Clock, 'now' | 'steady'>): ForeignBook {
         ...told,
         contested: told.contested && !isOver(contest, clock.steady()),
       })),
+    forget: (key) => void pages.delete(key),
   };
 }

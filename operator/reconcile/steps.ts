@@ -37,7 +37,7 @@ export interface StepsOptions extends ReportParts {
   sidecarSecrets: SidecarSecrets;
   siteReach: Pick<SiteReach, 'seen'>;
   proxies: Pick<ProxyWatch, 'seen'>;
-  foreign: Pick<ForeignBook, 'putRight' | 'seen'>;
+  foreign: Pick<ForeignBook, 'putRight' | 'seen' | 'forget'>;
   refusedPods: RefusedPods;
   doors: Pick<Doors, 'keep' | 'seen'>;
   edge: Pick<Gateway, 'verdictOf' | 'judgedOf'>;
@@ -201,7 +201,9 @@ export function operatorSteps(options: StepsOptions): OperatorSteps {
     async releaseObject(intent) {
       await sidecarSecrets.remove(intent.namespace, intent.name);
       looks.delete(keyOf(intent));
-      catalog.doubt(podsNode(options.cluster, intent.namespace, intent.name));
+      stale.delete(keyOf(intent));
+      options.foreign.forget(keyOf(intent));
+      catalog.forget(podsNode(options.cluster, intent.namespace, intent.name));
       names.forget(keyOf(intent));
       const metadata = world.meshServices.get(keyOf(intent))?.metadata;
       if (!metadata?.finalizers?.includes(FINALIZER)) return;

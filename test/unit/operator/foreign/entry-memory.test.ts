@@ -33,6 +33,17 @@ describe('the memory of what Consul holds', () => {
     expect(foreign).to.deep.equal(['service-splitter/web']);
   });
 
+  it("begins with nothing after a MeshService that is gone for good, so an entry that came between is nobody's change", async () => {
+    const { catalog, set, byHand, read } = await scene();
+    await set('shop/web', splitter('web'));
+    catalog.doubt(nodeOf('shop/web'));
+    catalog.forget(nodeOf('shop/web'));
+    expect(catalog.about('web')).to.deep.equal([]);
+    await byHand(defaults('web', 'grpc'));
+    expect((await read('shop/web')).foreign).to.equal(undefined);
+    expect(catalog.about('web')).to.deep.equal([nodeOf('shop/web')]);
+  });
+
   it('knows after a write of config entries what Consul holds, and asks for these entries alone', async () => {
     const { fake, set, read } = await scene();
     fake.requests.length = 0;
