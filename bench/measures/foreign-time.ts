@@ -59,10 +59,17 @@ export const foreignTime: Measure = {
   },
 };
 
-async function isAsBefore(rig: Rig, kind: ConfigEntry['Kind'], name: string, before: ConfigEntry | undefined) {
+/** Resolves when the entry is what it was before, `everyMs` late at most. */
+export async function isAsBefore(
+  rig: Pick<Rig, 'consul'>,
+  kind: ConfigEntry['Kind'],
+  name: string,
+  before: ConfigEntry | undefined,
+  everyMs = 2,
+): Promise<void> {
   const until = performance.now() + DEADLINE_MS;
   while (!equal((await rig.consul.readConfig(kind, name))?.entry, before)) {
     if (performance.now() > until) throw new Error(`${kind} ${name} is not right again after ${DEADLINE_MS} ms`);
-    await delay(2);
+    await delay(everyMs);
   }
 }
