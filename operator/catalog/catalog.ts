@@ -60,7 +60,7 @@ export function rememberingCatalog(
   /** Memories that were right until they came into doubt. */
   const doubted = new Map<string, Memory>();
   /** For each node of `doubted` the config entries that are in doubt; without it all is. */
-  const partly = new Map<string, readonly string[]>();
+  const inDoubt = new Map<string, readonly string[]>();
   /** For each node the config entries that somebody else has changed and no walk has put right yet. */
   const foreign = new Map<string, Set<string>>();
   let untouched = true;
@@ -81,7 +81,7 @@ export function rememberingCatalog(
   function foreignAt(place: CatalogPlace, actual: ActualState): string[] {
     const before = doubted.get(place.node);
     doubted.delete(place.node);
-    partly.delete(place.node);
+    inDoubt.delete(place.node);
     const found = foreign.get(place.node) ?? new Set<string>();
     if (before !== undefined && equal(before.services, namesOf(place)))
       for (const key of foreignIn(before.actual, actual, place.services[0])) found.add(key);
@@ -91,11 +91,13 @@ export function rememberingCatalog(
 
   async function readAnew(place: CatalogPlace, desired: CatalogState): Promise<ActualState> {
     const before = doubted.get(place.node);
-    const entries = partly.get(place.node);
+    const entries = inDoubt.get(place.node);
     const isGood = entries !== undefined && place.claims === undefined && equal(before?.services, namesOf(place));
-    const read = isGood ? readEntries(consul, before!.actual, entries) : readActual(consul, place, mayClaim);
-    const actual = shared(await read, desired);
-    held.set(place.node, { services: namesOf(place), actual, ...(isGood && { removed: before!.removed }) });
+    const partly = isGood ? await readEntries(consul, before!.actual, entries) : undefined;
+    // With a claim all the rest may have gone.
+    const isEnough = partly !== undefined && claimsIn(partly) === claimsIn(before!.actual);
+    const actual = shared(isEnough ? partly : await readActual(consul, place, mayClaim), desired);
+    held.set(place.node, { services: namesOf(place), actual, ...(isEnough && { removed: before!.removed }) });
     return actual;
   }
 
@@ -123,15 +125,15 @@ export function rememberingCatalog(
     doubt(node, entries) {
       const memory = held.all.get(node);
       if (memory !== undefined) doubted.set(node, memory);
-      if (entries === undefined) partly.delete(node);
-      else if (memory !== undefined) partly.set(node, entries);
+      if (entries === undefined) inDoubt.delete(node);
+      else if (memory !== undefined) inDoubt.set(node, entries);
       held.delete(node);
     },
     forget(node) {
-      for (const memory of [held, doubted, partly, foreign]) memory.delete(node);
+      for (const memory of [held, doubted, inDoubt, foreign]) memory.delete(node);
     },
     doubtAll() {
-      for (const memory of [held, doubted, partly, foreign]) memory.clear();
+      for (const memory of [held, doubted, inDoubt, foreign]) memory.clear();
     },
     async read(place, desired) {
       untouched = false;
@@ -170,6 +172,10 @@ async function readWritten(
     return undefined;
   }
 }
+
+/** Number of names that are claimed, by anybody. */
+const claimsIn = ({ config }: ActualState): number =>
+  Object.values(config).filter(({ entry }) => entry.Kind === 'service-defaults').length;
 
 /** The state in which these config entries alone, by `Kind/Name`, are read again. */
 async function readEntries(

@@ -61,7 +61,7 @@ describe('a storm of foreign writes, each to another MeshService', function () {
     const took: Promise<number>[] = [];
     for (let index = 0; index < SERVICES; index++) {
       took.push(disturb(index));
-      await delay(100);
+      await delay(250);
     }
     const late = (await Promise.all(took)).filter((ms) => ms > RIGHT_MS);
     expect(late, 'ms of those that took too long').to.deep.equal([]);

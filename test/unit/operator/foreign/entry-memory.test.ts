@@ -33,6 +33,16 @@ describe('the memory of what Consul holds', () => {
     expect(foreign).to.deep.equal(['service-splitter/web']);
   });
 
+  it('asks for all when the claim is gone, since the rest may be gone as well', async () => {
+    const { fake, read, tell } = await scene();
+    const { modifyIndex } = (await fake.consul.readConfig('service-defaults', 'web'))!;
+    await fake.consul.apply([{ op: 'delete-config', kind: 'service-defaults', name: 'web', modifyIndex }]);
+    await tell();
+    fake.requests.length = 0;
+    expect((await read('shop/web')).config).to.deep.equal({});
+    expect(fake.requests).to.include('GET /catalog/node-services/k8s.lab.shop.web');
+  });
+
   it("begins with nothing after a MeshService that is gone for good, so an entry that came between is nobody's change", async () => {
     const { catalog, set, byHand, read } = await scene();
     await set('shop/web', splitter('web'));
