@@ -2,9 +2,9 @@ import type { MeshService } from '../../crds/mesh-service.ts';
 import { mayOverlap } from '../../mesh/service/overlap.ts';
 
 /**
- * The other MeshServices of a namespace whose selectors do not exclude each other by their labels: none in most namespaces,
- * so that a walk need not compare all. Looked for once, until one of the namespace changes. A new status leaves the spec the
- * same object, and is no change.
+ * The other MeshServices of a namespace whose selectors do not exclude each other by their labels. Most namespaces have no such
+ * pair, so a walk need not compare all. Looked for once, until one of the namespace changes; a new status leaves the spec the
+ * same object.
  */
 export function rememberedCandidates(inNamespace: (namespace: string) => MeshService[]) {
   const found = new Map<string, WeakMap<MeshService['spec'], MeshService[]>>();

@@ -10,11 +10,11 @@ export interface KindText {
   places: ReadonlyMap<string, number>;
 }
 
-/** What an answer says beside the answer before. */
+/** An answer, and its differences from the answer before. */
 export interface KindRead extends KindText {
   /** Names that came, went or were changed. */
   changed: string[];
-  /** Entries whose text had to be parsed: at most those that changed, and one for each that went. */
+  /** Number of entries whose text was parsed: at most one for each entry that changed, came or went. */
   parsed: number;
 }
 
@@ -35,7 +35,7 @@ const [OPEN_LIST, CLOSE_LIST, COMMA, OPEN, CLOSE, QUOTE, BACKSLASH] = [...Buffer
 
 /**
  * Reads a list of config entries. Consul answers with the whole kind although one entry changed, so the text of each entry is
- * compared with its text before, and only another text is parsed. Throws when it is no list of config entries.
+ * compared with its text before, and only another text is parsed. Throws when the text is not a list of config entries.
  */
 export function readKind(text: Buffer, before?: KindText): KindRead {
   if (before?.text.equals(text)) return { ...before, changed: [], parsed: 0 };
@@ -99,7 +99,7 @@ function rowsIn(text: Buffer, before: KindText | undefined): Rows | undefined {
     : undefined;
 }
 
-/** After the brace that closes the object at `at`; 0: there is none. */
+/** The place after the brace that closes the object at `at`; 0: the text ends before it. */
 function endOfObject(text: Buffer, at: number): number {
   if (text[at] !== OPEN) return 0;
   for (let depth = 0, i = at; i < text.length; i++) {

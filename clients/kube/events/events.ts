@@ -10,7 +10,7 @@ import { apiVersionOf, events } from '../resources.ts';
 export interface EventRecorder {
   /** Takes note and returns at once. A failure is logged and never comes back to the caller. */
   record(facts: EventFacts): void;
-  /** Resolves when all that was recorded so far is written or given up. */
+  /** Resolves when all that was recorded so far is written, given up, or left to wait for the rate. */
   flush(): Promise<void>;
 }
 
@@ -34,7 +34,8 @@ const maxWaiting = 200;
 const maxNoteBytes = 1024;
 
 /**
- * Records events.k8s.io/v1 Events: `kubectl get events` and `describe` show them. The same event about the same object becomes the `series` of the first, and what exceeds the rate is counted and written with the next, and a warning at the latest when the rate allows it.
+ * Records events.k8s.io/v1 Events: `kubectl get events` and `describe` show them. The same event about the same object becomes the `series` of the first.
+ * An event beyond the rate is counted and written with the next of its kind; a warning is written at the latest when the rate allows it.
  */
 export function recordEvents(options: EventRecorderOptions): EventRecorder {
   const { client, reportingController, reportingInstance, log, signal, clock = systemClock } = options;

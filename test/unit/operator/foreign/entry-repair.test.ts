@@ -52,7 +52,7 @@ describe('the repair of config entries', () => {
       tell({ kind: 'service-router', changed: ['s-7', 'of-nobody'], restored: false, ...seen });
       expect(walks).to.deep.equal(['shop/s-7']);
       expect(looks.memories).to.equal(1);
-      // Each kind is compared, and its index read once more.
+      // For each kind one read compares, and one gives the index.
       expect(looks.indexes).to.equal(10);
     });
 

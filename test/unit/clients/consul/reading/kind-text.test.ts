@@ -85,7 +85,7 @@ describe('the text of a kind of config entries', () => {
       expect(() => readKind(Buffer.from(text), read(thousand))).to.throw();
     });
 
-  it('says what JSON.parse says, whatever a writer puts into entries', () => {
+  it('agrees with JSON.parse about entries of any words', () => {
     const name = fc.oneof(fc.constantFrom('a', 'b', 'c', 'web', 'web-1', 'é', '"}', '\\'), fc.string({ maxLength: 4 }));
     const words = fc.oneof(
       fc.string(),

@@ -31,7 +31,7 @@ describe('event book', () => {
     expect(written).to.have.length(2);
   });
 
-  it('keeps each warning beyond the rate until the rate allows it, once, and no more than its size', () => {
+  it('keeps each warning beyond the rate until the rate allows it, once, and at most as many as its size', () => {
     const book = createEventBook({ burst: 1, writesPerSecond: 1, size: 5 });
     const warning = (name: string): EventFacts => ({ ...fact(name), type: 'Warning' });
     for (const name of ['a', 'b', 'c', 'b']) book.note(warning(name), 0, 0);
