@@ -4,8 +4,7 @@ import type { ConfigEntry } from '../catalog/entry.ts';
 import { servedPaths } from '../traffic/served-paths.ts';
 import { IDLE_TIMEOUT } from '../traffic/limits.ts';
 import { type PathWay, pathWays } from '../traffic/rewrite.ts';
-import { ON_MARK, type Tries, triesOf, triesOnMark } from '../traffic/router.ts';
-import { LOST_HEADER } from '../traffic/sidecar-options.ts';
+import { MARKS, type Tries, onMark, triedMark, triesOf } from '../traffic/router.ts';
 
 /** An entry that has yet to be marked with its owner. */
 export type Unowned = Pick<ConfigEntry, 'Kind' | 'Name'> & Record<string, unknown>;
@@ -76,6 +75,7 @@ const NO_RETRIES = { NumRetries: undefined, RetryOn: undefined, RetryOnStatusCod
 function rule(service: string, way: PathWay, { methods, limits, retries }: Tries, headers: Json[][]): Json {
   const { path, pathPrefix } = way.match;
   const Path = path === undefined ? { Match: 'prefix', Value: pathPrefix } : { Match: 'exact', Value: path };
+  const mark = triedMark(retries);
   const matches = headers.map((Headers) => ({ Path, ...(Headers.length === 0 ? {} : { Headers }) }));
   return {
     Matches:
@@ -85,10 +85,10 @@ function rule(service: string, way: PathWay, { methods, limits, retries }: Tries
       // The gateway goes past the service's own router.
       // Both are always written, since Consul keeps other fields (mesh/catalog/covers.ts).
       TimeoutFilter: { IdleTimeout: IDLE_TIMEOUT, ...limits },
-      Headers: [triesOnMark(retries) ? { Set: ON_MARK } : { Remove: Object.keys(ON_MARK) }],
+      Headers: [mark === undefined ? { Remove: Object.keys(onMark('')) } : { Set: onMark(mark) }],
       RetryFilter: Object.keys(retries).length === 0 ? undefined : { ...NO_RETRIES, ...retries },
     },
-    ResponseFilters: { Headers: [{ Remove: [LOST_HEADER] }] },
+    ResponseFilters: { Headers: [{ Remove: [...MARKS] }] },
     Services: [{ Name: service, Weight: 1 }],
   };
 }

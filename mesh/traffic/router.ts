@@ -4,7 +4,7 @@ import { literalValues } from './header-value.ts';
 import { httpMatch } from './http-match.ts';
 import { limitsOf } from './limits.ts';
 import { type PathWay, pathWays } from './rewrite.ts';
-import { LOST_HEADER } from './sidecar-options.ts';
+import { LOST_HEADER, UNSEEN_HEADER } from './sidecar-options.ts';
 import { subsetName } from './subset.ts';
 
 type Json = Record<string, unknown>;
@@ -68,20 +68,31 @@ export function triesOf(route: Partial<Route>, traffic: Traffic): Tries[] {
   return [one(idempotent, on, statusCodes), one(rest, unseen, [])];
 }
 
-/** Consul has no field for a header on which to try again. Envoy takes these of a request, and its router takes them off. */
-export const ON_MARK = { 'x-envoy-retry-on': 'retriable-headers', 'x-envoy-retriable-header-names': LOST_HEADER };
+/** The marks of a callee's sidecar, which no app of a caller sees. */
+export const MARKS: readonly string[] = [LOST_HEADER, UNSEEN_HEADER];
 
-/** A lost connection is also one that the callee's own sidecar lost: it marks its answer. */
-export const triesOnMark = (retries: Json): boolean => ((retries['RetryOn'] ?? []) as string[]).includes('reset');
+/** Consul has no field for a header on which to try again. Envoy takes these of a request, and its router takes them off. */
+export const onMark = (mark: string) => ({
+  'x-envoy-retry-on': 'retriable-headers',
+  'x-envoy-retriable-header-names': mark,
+});
+
+/** The mark on which a request is tried again: a lost connection is also one that the callee's own sidecar lost. undefined: none. */
+export function triedMark(retries: Json): string | undefined {
+  const on = (retries['RetryOn'] ?? []) as string[];
+  if (on.includes('reset')) return LOST_HEADER;
+  return UNSEEN.some((condition) => on.includes(condition)) ? UNSEEN_HEADER : undefined;
+}
 
 function withMark(route: Partial<Route>, retries: Json): Partial<Route> {
   const { requestHeaders, responseHeaders } = route;
+  const mark = triedMark(retries);
   return {
     ...route,
-    ...(triesOnMark(retries)
-      ? { requestHeaders: { ...requestHeaders, set: { ...requestHeaders?.set, ...ON_MARK } } }
-      : {}),
-    responseHeaders: { ...responseHeaders, remove: [...(responseHeaders?.remove ?? []), LOST_HEADER] },
+    ...(mark === undefined
+      ? {}
+      : { requestHeaders: { ...requestHeaders, set: { ...requestHeaders?.set, ...onMark(mark) } } }),
+    responseHeaders: { ...responseHeaders, remove: [...(responseHeaders?.remove ?? []), ...MARKS] },
   };
 }
 

@@ -11,12 +11,14 @@ const APP_IDLE = { nanos: 500_000_000 };
  * again on it where they do on a reset (mesh/traffic/router.ts), and take it off.
  */
 export const LOST_HEADER = 'x-landbridge-lost';
+/** Beside it where the app has not begun with the request: no connection could be made, or it refused the stream. */
+export const UNSEEN_HEADER = 'x-landbridge-unseen';
 
 /**
  * service-defaults: how a service's own sidecars call the app, for http, http2 and grpc.
  *
  * An app that closes a kept connection just as a request comes costs that request: the sidecar answers 503, which a
- * caller cannot tell from one of the app's own. So the sidecar keeps no connection for long, or none, and marks its own 503.
+ * caller cannot tell from one of the app's own. So the sidecar keeps no connection for long, or none, and marks its own answer.
  */
 export function sidecarOptions(
   protocol: MeshServiceSpec['protocol'],
@@ -50,12 +52,31 @@ const connectionOption = (field: string, Value: unknown): Json =>
 const IDLE_CONNECTIONS = connectionOption('idle_timeout', APP_IDLE);
 const ONE_REQUEST_A_CONNECTION = connectionOption('max_requests_per_connection', 1);
 
-/** Envoy adds the first header to every answer of the app, and the second to its own when a limit is reached: trying again does not help then. */
+/**
+ * Envoy adds the first header to every answer of the app, and the second to its own when a limit is reached: trying again does
+ * not help then. Its own answer to a gRPC call has status 200 and UNAVAILABLE, and the reason in grpc-message in place of the
+ * body. The reasons are those of resetReasonToString in source/common/http/utility.cc.
+ */
 const MARK_SCRIPT = `function envoy_on_response(handle)
   local headers = handle:headers()
   headers:remove("${LOST_HEADER}")
-  if headers:get(":status") ~= "503" then return end
+  headers:remove("${UNSEEN_HEADER}")
   if headers:get("x-envoy-upstream-service-time") or headers:get("x-envoy-overloaded") then return end
+  local why = headers:get("grpc-message")
+  if headers:get(":status") == "503" then
+    local body = handle:body()
+    why = body and body:getBytes(0, body:length())
+    -- The one from before does not outlive the wait for the body.
+    headers = handle:headers()
+  elseif headers:get("grpc-status") ~= "14" then
+    return
+  end
   headers:add("${LOST_HEADER}", "true")
+  for _, reason in ipairs({"connection failure", "connection timeout", "refused stream reset"}) do
+    if why and why:find(reason, 1, true) then
+      headers:add("${UNSEEN_HEADER}", "true")
+      return
+    end
+  end
 end
 `;

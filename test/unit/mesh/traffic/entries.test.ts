@@ -14,7 +14,8 @@ const entryOf = (kind: string, spec: Partial<MeshServiceSpecInput>) =>
   configEntries(aMeshService('web', spec), 'me', () => undefined).find(({ Kind }) => Kind === kind);
 /** On every route. */
 const MARK = 'x-landbridge-lost';
-const MARK_OFF = { ResponseHeaders: { Remove: [MARK] } };
+const UNSEEN = 'x-landbridge-unseen';
+const MARK_OFF = { ResponseHeaders: { Remove: [MARK, UNSEEN] } };
 const ON_MARK = { 'x-envoy-retry-on': 'retriable-headers', 'x-envoy-retriable-header-names': MARK };
 const routesOf = (spec: Partial<MeshServiceSpecInput>) =>
   (entryOf('service-router', { protocol: 'http', ...spec }) as unknown as Routes).Routes;
@@ -56,7 +57,10 @@ describe('config entries of a MeshService', () => {
     });
     expect(rest?.Match.HTTP).to.deep.equal({ PathPrefix: '/' });
     expect(rest?.Destination['RetryOn']).to.deep.equal(['connect-failure', 'refused-stream']);
-    expect(rest?.Destination).to.not.have.property('RequestHeaders');
+    // A sidecar that could not give a request to its app has not shown the app any of it.
+    expect(rest?.Destination['RequestHeaders']).to.deep.equal({
+      Set: { ...ON_MARK, 'x-envoy-retriable-header-names': UNSEEN },
+    });
   });
 
   it('have one route a rule where the method makes no difference', () => {
@@ -119,7 +123,7 @@ describe('config entries of a MeshService', () => {
     const responseHeaders = { add: { 'x-c': '2' }, remove: ['x-d'] };
     const [route] = routesOf({ traffic: { routes: [{ name: 'r', path: '/r', requestHeaders, responseHeaders }] } });
     expect(route?.Destination['RequestHeaders']).to.deep.equal({ Set: { 'x-a': '1', ...ON_MARK }, Remove: ['x-b'] });
-    expect(route?.Destination['ResponseHeaders']).to.deep.equal({ Add: { 'x-c': '2' }, Remove: ['x-d', MARK] });
+    expect(route?.Destination['ResponseHeaders']).to.deep.equal({ Add: { 'x-c': '2' }, Remove: ['x-d', MARK, UNSEEN] });
   });
 
   it('have the sidecar mark its own 503, and drop idle connections to its app, unless it sees bytes only', () => {
