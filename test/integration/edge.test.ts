@@ -231,15 +231,25 @@ describe('the edge', function () {
     await web({ hosts: [HOST] }, { timeout: '300ms', retries: { attempts: 2, statusCodes: [503] } });
     await served('it answers', () => get('/'));
     await eventually('the timeout is there', 15_000, async () => (await get('/hang')).status === 504);
-    const asked = async (method: string): Promise<number> => {
+    const asked = async (method: string, headers: object = { host: HOST }): Promise<number> => {
       resets = 0;
-      const request = http.request({ port: httpPort, path: '/reset', method, headers: { host: HOST }, agent: false });
+      const request = http.request({ port: httpPort, path: '/reset', method, headers: { ...headers }, agent: false });
       request.end();
       expect((await answerOf(request)).status).to.equal(503);
       return resets;
     };
     expect(await asked('GET')).to.equal(3);
     expect(await asked('POST')).to.equal(1);
+    // Envoy takes limits from a request that looks like one from inside.
+    for (const from of ['10.1.2.3', '127.0.0.1', '203.0.113.9, 10.1.2.3']) {
+      const more = { 'x-envoy-upstream-rq-timeout-ms': '4000', 'x-envoy-retry-on': '5xx', 'x-envoy-max-retries': '9' };
+      const headers = { host: HOST, 'x-forwarded-for': from, ...more };
+      const hanging = http.get({ port: httpPort, path: '/hang', headers, agent: false });
+      const beganMs = performance.now();
+      expect((await answerOf(hanging)).status).to.equal(504);
+      expect(performance.now() - beganMs, from).to.be.lessThan(2500);
+      expect(await asked('POST', headers), from).to.equal(1);
+    }
   });
 });
 
