@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { MUTUAL_TLS, type MutualTLS } from '../crds/doors.ts';
 import { standardMode } from '../mesh/doors/doors.ts';
 import { BOOTSTRAP_AGAIN, DEFAULT_MUTUAL_TLS_KEY } from '../mesh/installation/installation.ts';
+import { hostAndPort } from '../mesh/names/host-and-port.ts';
 import { DEFAULT_LEASE_MS } from '../mesh/outside/lease.ts';
 
 /** The settings of a bridge, from its environment. Every duration is in milliseconds. */
@@ -35,12 +36,11 @@ export interface BridgeSettings {
 const HOUR_MS = 3_600_000;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+const NOT_HOST_PORT = 'not of the form host:port';
 const addresses = z
   .string()
   .transform((text) => text.split(',').map((part) => part.trim()))
-  .pipe(z.array(z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'not of the form host:port')).min(1));
-
-const HOST_PORT = /^\[?([0-9a-fA-F:]+|[A-Za-z0-9.-]+?)\]?:(\d{1,5})$/;
+  .pipe(z.array(z.string().refine((text) => hostAndPort(text) !== undefined, NOT_HOST_PORT)).min(1));
 
 const environment = z.object({
   LANDBRIDGE_CONSUL_HTTP: addresses.default(['landbridge-consul.landbridge.svc:8501']),
@@ -49,9 +49,9 @@ const environment = z.object({
   LANDBRIDGE_CONSUL_DNS: z
     .string()
     .transform((text, context) => {
-      const [, host, port] = HOST_PORT.exec(text) ?? [];
-      if (text !== '' && host === undefined) context.addIssue('not of the form host:port');
-      return host === undefined ? undefined : { host, port: Number(port) };
+      const at = hostAndPort(text);
+      if (text !== '' && at === undefined) context.addIssue(NOT_HOST_PORT);
+      return at;
     })
     .prefault('landbridge-consul-dns.landbridge.svc:53'),
   LANDBRIDGE_SECRETS: z.string().min(1).default('/etc/landbridge/bridge'),

@@ -2,20 +2,17 @@ import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 
-export interface Address {
-  host: string;
-  port: number;
-}
+import { type HostAndPort, hostAndPort, ipAddress } from '../../mesh/names/host-and-port.ts';
+
+export type Address = HostAndPort;
 
 /** Reads `host:port`, `1.2.3.4:port` or `[v6]:port`; undefined for other text. */
-export function parseAddress(text: string): Address | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  return host !== undefined && port >= 1 && port <= 65535 ? { host, port } : undefined;
-}
+export const parseAddress = (text: string): Address | undefined => hostAndPort(text.trim());
 
-/** This machine's address as `to` would see it: the kernel's choice of source address. No packet is sent. */
+/**
+ * This machine's address as `to` would see it: the kernel's choice of source address. No packet is sent. undefined: no way
+ * leads there, or the address has a zone (`fe80::1%eth0`), so that it works on one link alone.
+ */
 export async function sourceAddress(to: Address): Promise<string | undefined> {
   const target = await lookup(to.host).catch(() => undefined);
   if (target === undefined) return undefined;
@@ -25,7 +22,7 @@ export async function sourceAddress(to: Address): Promise<string | undefined> {
       socket.once('error', reject);
       socket.connect(to.port, target.address, () => resolve());
     });
-    return socket.address().address;
+    return ipAddress(socket.address().address);
   } catch {
     return undefined; // No route: the caller keeps what it had.
   } finally {

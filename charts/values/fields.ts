@@ -79,7 +79,9 @@ export const sidecar = z
   })
   .prefault({});
 
-const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
+/** mesh/names/host-and-port.ts, as far as a pattern can say it. */
+const HOST_PORT =
+  /^(\[[0-9a-fA-F:]*:[0-9a-fA-F:.]*\]|[A-Za-z0-9._-]+):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/;
 const HOST_PORT_WANTED = 'is no host:port such as 192.0.2.10:30443';
 export const hostPort = z.string().regex(HOST_PORT, HOST_PORT_WANTED);
 export const perhapsHostPort = z.string().regex(orEmpty(HOST_PORT), HOST_PORT_WANTED);

@@ -1,10 +1,10 @@
-import { isIP } from 'node:net';
 import { Command, Option } from 'commander';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { services } from '../../clients/kube/resources.ts';
 import { CONSUL_DNS_SERVICE, NAMESPACE } from '../../mesh/installation/installation.ts';
+import { hostAndPort, ipAddress } from '../../mesh/names/host-and-port.ts';
 import { dnsPort, stubDomain, withStubDomain } from '../../mesh/names/stub-domain.ts';
 import { type ClusterFlags, kubeOf, withClusterFlags } from '../cluster.ts';
 import { COREDNS, type ConfigMapName, editCorefile, readCorefile } from '../dns/corefile.ts';
@@ -111,9 +111,11 @@ async function ownServers(kube: KubeClient): Promise<string[]> {
   return found.spec.clusterIPs?.slice(0, 1) ?? [];
 }
 
-function parseServer(text: string): string {
-  const [, host = '', port] = /^\[?([0-9.]+|[0-9a-fA-F:]+?)\]?(?::(\d{1,5}))?$/.exec(text) ?? [];
-  if (isIP(text) !== 0 || (isIP(host) !== 0 && port !== undefined)) return text;
+/** As a Corefile takes it: an address alone has no brackets. Throws an Error. */
+export function parseServer(text: string): string {
+  const alone = ipAddress(text);
+  if (alone !== undefined) return alone;
+  if (ipAddress(hostAndPort(text)?.host ?? '') !== undefined) return text;
   throw new Error(`--to ${text}: give an IP address, or IP:port; a Corefile takes no names`);
 }
 

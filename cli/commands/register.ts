@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { DeregisterAnswer, RegisterAnswer } from '../../mesh/outside/bridge-api.ts';
+import { ipAddress } from '../../mesh/names/host-and-port.ts';
 import { checkFlag } from '../vm/check-flag.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 
@@ -65,11 +66,11 @@ export function deregisterCommand(): Command {
 
 /** The body of PUT /v1/external/:name. The bridge checks the rest by its schema. Throws an Error. */
 export function registration(name: string, flags: Omit<RegisterFlags, keyof BridgeFlags>): object {
-  const { address, site, tag: tags, service = name } = flags;
+  const { site, tag: tags, service = name } = flags;
   return {
     site,
     service,
-    address,
+    address: addressOf(flags.address),
     port: wholeNumber('--port', flags.port),
     check: {
       ...checkFlag(flags.check),
@@ -79,6 +80,15 @@ export function registration(name: string, flags: Omit<RegisterFlags, keyof Brid
     tags,
     meta: Object.fromEntries(flags.meta.map(pairOf)),
   };
+}
+
+function addressOf(text: string): string {
+  const address = ipAddress(text);
+  if (address === undefined && /[:%[\]]/.test(text))
+    throw new Error(
+      `--address ${text}: give an IP address or a host name, without a port and without a zone such as %eth0`,
+    );
+  return address ?? text;
 }
 
 function wholeNumber(flag: string, text: string): number {

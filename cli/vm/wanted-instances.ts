@@ -1,9 +1,9 @@
-import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 
 import { type InstanceDefinition, parseDefinition } from '../../agent/instances/definitions.ts';
 import { Problem } from '../../base/problem.ts';
 import { labelValue } from '../../crds/traffic.ts';
+import { ipAddress } from '../../mesh/names/host-and-port.ts';
 import { name } from '../../mesh/outside/bridge-shapes.ts';
 import { localCheckFlag } from './check-flag.ts';
 import type { InstanceFlags } from './instance-flags.ts';
@@ -53,7 +53,11 @@ export function wantedHostName(given: string | undefined): string {
   );
 }
 
+/** In the spelling that other machines compare, see mesh/names/host-and-port.ts. */
 export function wantedAddress(given: string | undefined): string | undefined {
-  if (given !== undefined && isIP(given) === 0) throw new Problem(`--address ${given}: give an IP address.`);
-  return given;
+  if (given === undefined) return undefined;
+  const address = ipAddress(given);
+  if (address === undefined || ['::', '0.0.0.0'].includes(address))
+    throw new Problem(`--address ${given}: give the IP address by which others reach this machine.`);
+  return address;
 }

@@ -68,6 +68,22 @@ describe('the commands of an admin', () => {
     });
   });
 
+  it('take an IP address in any spelling, and give the bridge one', () => {
+    const of = (address: string) => externalRequest.parse(registration('x', { ...flags, address })).address;
+    expect(of('2001:db8::7')).to.equal('2001:db8::7');
+    expect(of('[2001:DB8::7]')).to.equal('2001:db8::7');
+    expect(of('::ffff:192.0.2.20'), 'an IPv4 address in IPv6').to.equal('192.0.2.20');
+    expect(of('db.example.')).to.equal('db.example.');
+    for (const address of [
+      'fe80::1%eth0',
+      '[fe80::1%25eth0]',
+      '2001:db8::7::1',
+      '[2001:db8::7]:5432',
+      '192.0.2.20:5432',
+    ])
+      expect(() => of(address), address).to.throw(`--address ${address}: give an IP address or a host name`);
+  });
+
   it('say which flag is wrong', () => {
     expect(() => registration('x', { ...flags, check: 'icmp' })).to.throw('--check icmp: give tcp, http:PATH');
     expect(() => registration('x', { ...flags, port: '80a' })).to.throw('--port 80a: give a whole number');

@@ -22,6 +22,23 @@ describe('the settings of a bridge', () => {
     expect(settings.consul.addresses).to.deep.equal(['landbridge-consul.landbridge.svc:8501']);
   });
 
+  it('take the DNS of Consul by name, by IPv4 and by IPv6', () => {
+    const of = (text: string) => readSettings({ ...ENV, LANDBRIDGE_CONSUL_DNS: text }).consulDns;
+    expect(of('consul.example:8600')).to.deep.equal({ host: 'consul.example', port: 8600 });
+    expect(of('[fd00::53]:53')).to.deep.equal({ host: 'fd00::53', port: 53 });
+    expect(of('[::ffff:10.0.0.1]:53')).to.deep.equal({ host: '::ffff:10.0.0.1', port: 53 });
+    expect(of('')).to.equal(undefined);
+    for (const text of ['fd00::53:53', '[fd00::53]', '10.0.0.1:0', '10.0.0.1:65536', '[fe80::1%eth0]:53', '[x]:1'])
+      expect(() => of(text), text).to.throw('LANDBRIDGE_CONSUL_DNS: not of the form host:port');
+  });
+
+  it('take no address of a bridge that no machine could call', () => {
+    for (const text of ['[fd00::3]:0', '[fd00::3]:70000', '[:::]:1', 'fd00::3:30443', '[fe80::3%eth0]:30443'])
+      expect(() => readSettings({ ...ENV, LANDBRIDGE_BRIDGE_ADVERTISE: text }), text).to.throw(
+        'not of the form host:port',
+      );
+  });
+
   it('name every variable that is wrong or missing, at once', () => {
     const env = { LANDBRIDGE_BRIDGE_ADVERTISE: 'nowhere', LANDBRIDGE_LEASE_MS: 'soon', LANDBRIDGE_LOG_LEVEL: 'loud' };
     expect(() => readSettings(env))

@@ -76,7 +76,18 @@ describe('an address', () => {
     expect(parseAddress('10.0.0.1:30443')).to.deep.equal({ host: '10.0.0.1', port: 30443 });
     expect(parseAddress('bridge.example:1')).to.deep.equal({ host: 'bridge.example', port: 1 });
     expect(parseAddress('[fd00::2]:65535')).to.deep.equal({ host: 'fd00::2', port: 65535 });
-    for (const text of ['', '10.0.0.1', ':1', 'a:0', 'a:65536', 'fd00::2:1', 'a b:1', 'a:1x'])
+    for (const text of [
+      '',
+      '10.0.0.1',
+      ':1',
+      'a:0',
+      'a:65536',
+      'fd00::2:1',
+      'a b:1',
+      'a:1x',
+      '[:::]:1',
+      '[fe80::1%eth0]:1',
+    ])
       expect(parseAddress(text), text).to.equal(undefined);
   });
 
