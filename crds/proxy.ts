@@ -129,5 +129,6 @@ export function stopSeconds(
 ): number {
   if ((pod.restartPolicy ?? 'Always') !== 'Always') return 0;
   const grace = pod.terminationGracePeriodSeconds ?? GRACE_SECONDS;
-  return Math.min(Number.parseInt(stopDelay, 10), Math.floor(grace / 2));
+  // The API server takes a negative one, and counts it as 1.
+  return Math.min(Number.parseInt(stopDelay, 10), Math.floor(Math.max(grace, 1) / 2));
 }

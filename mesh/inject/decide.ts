@@ -70,7 +70,7 @@ export function decide(pod: Pod, meshServices: MeshService[], namespace = pod.me
 function isFor({ metadata }: Pod, mark: Mark, meshService: MeshService | undefined, namespace?: string): boolean {
   const marked =
     metadata.annotations?.[ANNOTATION_INJECTED] === 'true' ? metadata.labels?.[LABEL_MESH_SERVICE] : undefined;
-  if (marked === undefined || marked !== mark.meshService) return false;
+  if (!mark.whole || marked === undefined || marked !== mark.meshService) return false;
   const here = mark.namespace === undefined || namespace === undefined || mark.namespace === namespace;
   return here && (meshService === undefined || meshService.metadata.name === marked);
 }

@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../../crds/kubernetes.ts';
+import type { Container, Pod, PodSpec } from '../../crds/kubernetes.ts';
 import { MAX_UPSTREAMS } from '../../crds/mesh-service.ts';
 import {
   ANNOTATION_INJECTED,
@@ -9,34 +9,61 @@ import {
 } from '../names/names.ts';
 import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
-import { MARK_HOLD, MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_MOUNT } from './sidecar.ts';
+import { MARK_HOLD, MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_MOUNT, SIDECAR_VOLUME } from './sidecar.ts';
 
 /** The injection that the sidecar of a pod tells of. A copy of a pod may have lost its labels and annotations, and still has the sidecar. */
 export interface Mark {
+  /** The sidecar is there, and not its volume alone. */
+  whole: boolean;
   /** The MeshService whose Secret it mounts. */
   meshService: string | undefined;
   /** Where the pod was injected; undefined: nobody knew, as by `landbridge inject`, or an older version did it. */
   namespace: string | undefined;
 }
 
-/** The mark of a pod with a sidecar of ours; undefined without a sidecar. */
+/** The mark of a pod with a sidecar of ours, or with the volume of one that somebody took out; undefined without either. */
 export function markOf({ spec }: Pod): Mark | undefined {
-  const sidecar = spec.initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
-  if (sidecar === undefined) return undefined;
-  const mounted = volumeOf(sidecar);
-  const volume = spec.volumes?.find(({ name }) => name === mounted) as { secret?: { secretName?: string } } | undefined;
+  const sidecar = sidecarOf(spec);
+  const left = leftVolume(spec, sidecar);
+  if (sidecar === undefined && left === undefined) return undefined;
+  const volume = spec.volumes?.find(({ name }) => name === left) as SecretVolume | undefined;
   const secret = volume?.secret?.secretName;
   return {
+    whole: sidecar !== undefined,
     meshService: secret === undefined ? undefined : meshServiceOfSecret(secret),
-    namespace: variable(sidecar, MARK_NAMESPACE),
+    namespace: sidecar && variable(sidecar, MARK_NAMESPACE),
   };
 }
 
+interface SecretVolume {
+  name: string;
+  secret?: { secretName?: string };
+}
+
+const sidecarOf = ({ initContainers }: PodSpec): Container | undefined =>
+  initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
+
+/**
+ * The name of the volume that an injection left. Where the sidecar alone was taken out, by hand or by
+ * `kubectl debug --keep-init-containers=false`, it is one of ours that nobody mounts: a pod waits for the Secret of such a one too.
+ */
+function leftVolume(spec: PodSpec, sidecar: Container | undefined): string | undefined {
+  if (sidecar !== undefined) return volumeOf(sidecar);
+  const ours = (spec.volumes as SecretVolume[] | null | undefined)?.find(
+    ({ name, secret }) => OUR_VOLUME.test(name) && meshServiceOfSecret(secret?.secretName ?? '') !== undefined,
+  );
+  if (ours === undefined) return undefined;
+  const mounts = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(mountsOf);
+  return mounts.some(({ name }) => name === ours.name) ? undefined : ours.name;
+}
+
+const OUR_VOLUME = new RegExp(`^${SIDECAR_VOLUME}(-\\d+)?$`);
+
 /** The name of the volume with the Secret. */
-const volumeOf = ({ volumeMounts }: Container): string | undefined =>
-  (volumeMounts as { name: string; mountPath: string }[] | undefined)?.find(
-    ({ mountPath }) => mountPath === SIDECAR_MOUNT,
-  )?.name;
+const volumeOf = (container: Container): string | undefined =>
+  mountsOf(container).find(({ mountPath }) => mountPath === SIDECAR_MOUNT)?.name;
+
+const mountsOf = ({ volumeMounts }: Container) => (volumeMounts ?? []) as { name: string; mountPath: string }[];
 
 const variable = (container: Container, name: string): string | undefined =>
   container.env?.find((one) => one.name === name)?.value;
@@ -47,9 +74,9 @@ const variable = (container: Container, name: string): string | undefined =>
  * container one port and a variable an upstream. A pod with two sidecars has one name twice, and the API server refuses that.
  */
 export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
-  const sidecar = spec.initContainers?.find(({ name }) => name === SIDECAR_CONTAINER);
-  const given = new Set(sidecar === undefined ? [] : variable(sidecar, MARK_VARIABLES)?.split(','));
-  const volume = sidecar && volumeOf(sidecar);
+  const sidecar = sidecarOf(spec);
+  const given = givenBy(sidecar);
+  const volume = leftVolume(spec, sidecar);
   const held = sidecar && variable(sidecar, MARK_HOLD);
   return [
     ...key(['metadata', 'labels'], metadata.labels, LABEL_MESH_SERVICE),
@@ -63,16 +90,28 @@ export function leftoverOperations({ metadata, spec }: Pod): Operation[] {
   ];
 }
 
-function inContainers(list: string, containers: Container[], given: ReadonlySet<string>): Operation[] {
+interface Given {
+  values: ReadonlyMap<string, string | undefined>;
+  /** An earlier version wrote names alone. */
+  exact: boolean;
+}
+
+function givenBy(sidecar: Container | undefined): Given {
+  const parts = ((sidecar && variable(sidecar, MARK_VARIABLES)) || '').split(',').filter((part) => part !== '');
+  const pairs = parts.map((part) => part.split('=') as [string, string?]);
+  return {
+    values: new Map(pairs.map(([name, value]) => [name, value])),
+    exact: pairs.every(([, value]) => value !== undefined),
+  };
+}
+
+function inContainers(list: string, containers: Container[], given: Given): Operation[] {
   return containers.flatMap((container, index) => {
     const { name, ports } = container;
     const env = container.env ?? [];
     if (name === SIDECAR_CONTAINER) return [];
-    // Ours stand before all others, and an app's own of the same name would have kept ours out.
-    const others = env.findIndex(({ name, value }) => !given.has(name) || !isOurs(value));
-    const ours = others === -1 ? env.length : others;
     return [
-      ...(given.size === 0 ? [] : items(['spec', list, index, 'env'], env, (_, place) => place < ours, MAX_UPSTREAMS)),
+      ...(given.values.size === 0 ? [] : items(['spec', list, index, 'env'], env, isGiven(env, given), MAX_UPSTREAMS)),
       ...items(['spec', list, index, 'ports'], ports, (port) => port.name === HOST_PORT_NAME),
     ];
   });
@@ -84,6 +123,19 @@ function hook({ lifecycle }: Container, at: (string | number)[], held: string | 
   if (held === undefined || String(preStop?.sleep?.seconds) !== held) return [];
   const path = Object.keys(others).length === 0 ? [...at, 'lifecycle'] : [...at, 'lifecycle', 'preStop'];
   return [{ op: 'remove', path: pointer(...path) }];
+}
+
+/** Which variables of a container the injection gave. Another webhook may have put its own before them. */
+function isGiven(env: Variable[], { values, exact }: Given): (one: Variable, place: number) => boolean {
+  if (exact) return ({ name, value }) => value !== undefined && values.get(name) === value;
+  // Ours stood before all others, and an app's own of the same name would have kept ours out.
+  const others = env.findIndex(({ name, value }) => !values.has(name) || !isOurs(value));
+  return (_, place) => others === -1 || place < others;
+}
+
+interface Variable {
+  name: string;
+  value?: string;
 }
 
 const isOurs = (value: string | undefined): boolean => /^(http:\/\/)?localhost:\d+$/.test(value ?? '');

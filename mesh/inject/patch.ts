@@ -71,7 +71,7 @@ function additions(
     settings.sleepHooks === false || port === undefined || standsAlone(pod) ? 0 : stopSeconds(proxy, spec);
   const ours = sidecar(consulName(meshService), proxy, settings, {
     namespace,
-    variables: variables.map(({ name }) => name),
+    variables,
     holdSeconds,
     user: userBeside(spec),
     volume,

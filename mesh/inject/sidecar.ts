@@ -22,8 +22,8 @@ export interface SidecarSettings {
 export interface SidecarPlace {
   /** Where the pod will be; undefined: nobody knows. */
   namespace: string | undefined;
-  /** Names of the variables that the pod's other containers are given. */
-  variables: string[];
+  /** The variables that the pod's other containers are given. */
+  variables: { name: string; value: string }[];
   /** Seconds of the preStop hook that the other containers are given; 0: none. */
   holdSeconds: number;
   /** Uid and gid. */
@@ -34,6 +34,7 @@ export interface SidecarPlace {
 
 /** Variables of the sidecar that Envoy does not read: a copy of the pod says by them what was done to the first. */
 export const MARK_NAMESPACE = 'LANDBRIDGE_NAMESPACE';
+/** `NAME=VALUE,...`; an earlier version wrote the names alone. */
 export const MARK_VARIABLES = 'LANDBRIDGE_VARIABLES';
 /** Seconds of the preStop hook that the injection gave to containers. */
 export const MARK_HOLD = 'LANDBRIDGE_STOP_SECONDS';
@@ -63,7 +64,9 @@ export function sidecar(
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       ...(namespace === undefined ? [] : [{ name: MARK_NAMESPACE, value: namespace }]),
-      ...(variables.length === 0 ? [] : [{ name: MARK_VARIABLES, value: variables.join() }]),
+      ...(variables.length === 0
+        ? []
+        : [{ name: MARK_VARIABLES, value: variables.map(({ name, value }) => `${name}=${value}`).join() }]),
       ...(holdSeconds === 0 ? [] : [{ name: MARK_HOLD, value: String(holdSeconds) }]),
     ],
     ports: [

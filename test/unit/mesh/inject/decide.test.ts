@@ -14,9 +14,10 @@ const webPod = (spec: Partial<PodSpec> = {}) => aPod('p', { app: 'web' }, spec);
 const affinity = (nodeSelectorTerms: object[]) => ({
   affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
 });
-const os = (values: string[], operator = 'In') => ({
-  matchExpressions: [{ key: 'kubernetes.io/os', operator, values }],
+const os = (values: string[], operator = 'In', key = 'kubernetes.io/os') => ({
+  matchExpressions: [{ key, operator, ...(values.length === 0 ? {} : { values }) }],
 });
+const disk = { key: 'disk', operator: 'Exists' };
 
 describe('a pod for Windows', () => {
   const windows: [string, Partial<PodSpec>][] = [
@@ -25,6 +26,22 @@ describe('a pod for Windows', () => {
     ['selects such nodes by the label of before', { nodeSelector: { 'beta.kubernetes.io/os': 'windows' } }],
     ['requires such nodes', affinity([os(['windows'])])],
     ['excludes all others', affinity([os(['linux'], 'NotIn')])],
+    ['excludes all others by name', affinity([os(['linux', 'darwin'], 'NotIn')])],
+    ['requires such nodes by the label of before', affinity([os(['windows'], 'In', 'beta.kubernetes.io/os')])],
+    ['requires such nodes and a disk', affinity([{ matchExpressions: [disk, ...os(['windows']).matchExpressions] }])],
+    ['requires such nodes in each of two ways', affinity([os(['windows']), os(['linux'], 'NotIn')])],
+    ['requires such nodes beside a term that matches none', affinity([{}, os(['windows']), { matchExpressions: [] }])],
+    ['selects a build of Windows', { nodeSelector: { 'node.kubernetes.io/windows-build': '10.0.20348' } }],
+    ['requires a build of Windows', affinity([os(['10.0.20348'], 'In', 'node.kubernetes.io/windows-build')])],
+    ['requires any build of Windows', affinity([os([], 'Exists', 'node.kubernetes.io/windows-build')])],
+    [
+      'selects nodes of both labels, as a runtime class has it',
+      {
+        nodeSelector: { 'kubernetes.io/os': 'windows', 'node.kubernetes.io/windows-build': '10.0.17763' },
+        runtimeClassName: 'windows-2019',
+      } as never,
+    ],
+    ['has a hook of its own, and no time to end', { os: { name: 'windows' }, terminationGracePeriodSeconds: 0 }],
   ];
   for (const [words, spec] of windows) {
     it(`is left alone when it ${words}`, () =>
@@ -36,6 +53,31 @@ describe('a pod for Windows', () => {
     ['may run on either', affinity([os(['windows']), os(['linux'])])],
     ['takes both', affinity([os(['windows', 'linux'])])],
     ['requires nothing', affinity([])],
+    [
+      'tolerates the taint of Windows nodes',
+      { tolerations: [{ key: 'os', value: 'windows', effect: 'NoSchedule' }] } as never,
+    ],
+    [
+      'prefers such nodes',
+      {
+        affinity: {
+          nodeAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: os(['windows']) }],
+          },
+        },
+      } as never,
+    ],
+    ['excludes Windows', affinity([os(['windows'], 'NotIn')])],
+    ['needs a node that says its system', affinity([os([], 'Exists')])],
+    ['needs a node without a build of Windows', affinity([os([], 'DoesNotExist', 'node.kubernetes.io/windows-build')])],
+    [
+      'says Linux, beside a label of Windows',
+      { os: { name: 'linux' }, nodeSelector: { 'beta.kubernetes.io/os': 'windows' } },
+    ],
+    [
+      'names one node',
+      affinity([{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['windows'] }] }, os(['windows'])]),
+    ],
   ];
   for (const [words, spec] of linux) {
     it(`is not meant by one that ${words}`, () => expect(decide(webPod(spec), [web]).do).to.equal('inject'));
@@ -191,6 +233,26 @@ describe('a copy of an injected pod', () => {
     expect(decide(written, [web], 'shop')).to.deep.equal({ do: 'skip', reason: 'AlreadyInjected' });
   });
 
+  it('loses the variables of its injection wherever they stand, and keeps those of the app', () => {
+    const own = [
+      { name: 'ADD_ADDR', value: 'http://localhost:1' },
+      { name: 'OTHER', value: 'http://localhost:9191' },
+    ];
+    const moved = structuredClone(first);
+    moved.spec.containers[0]!.env = [{ name: 'HOST', value: 'x' }, ...moved.spec.containers[0]!.env!, own[1]!];
+    moved.spec.containers.push({ name: 'own', env: own });
+    const left = applied(moved, leftoverOperations(moved)).spec.containers;
+    expect(left.map(({ env }) => env)).to.deep.equal([[{ name: 'HOST', value: 'x' }, own[1]], own]);
+  });
+
+  it('loses its variables too where an older version injected the first, which told their names alone', () => {
+    const old = structuredClone(first);
+    const mark = old.spec.initContainers![0]!.env!.find(({ name }) => name === 'LANDBRIDGE_VARIABLES')!;
+    mark.value = 'ADD_ADDR';
+    old.spec.containers[0]!.env!.push({ name: 'KEPT', value: 'x' });
+    expect(applied(old, leftoverOperations(old)).spec.containers[0]!.env).to.deep.equal([{ name: 'KEPT', value: 'x' }]);
+  });
+
   it('keeps the sidecar of an older version, which says less of itself', () => {
     const old = structuredClone(first);
     const [sidecar] = old.spec.initContainers!;
@@ -199,5 +261,30 @@ describe('a copy of an injected pod', () => {
     expect(decide(old, [web], 'shop')).to.deep.equal({ do: 'skip', reason: 'AlreadyInjected' });
     const other = aMeshService('other', { workloads: { pods: { selector: { matchLabels: { app: 'web' } } } } });
     expect(injected(old, other, SETTINGS, http).spec.initContainers).to.have.length(1);
+  });
+
+  it('whose sidecar was taken out, and not its volume, waits for no Secret', () => {
+    const { initContainers: _sidecar, ...spec } = first.spec;
+    const bare: Pod = { metadata: { name: 'copy', labels: { app: 'other' } }, spec };
+    const decision = decide(bare, [web], 'other');
+    expect(decision.do).to.equal('strip');
+    expect(decision).to.have.property('message').that.contains('of MeshService web');
+    expect(applied(bare, leftoverOperations(bare)).spec.volumes).to.equal(undefined);
+    const selected: Pod = { metadata: { ...first.metadata }, spec };
+    expect(decide(selected, [web], 'shop').do).to.equal('inject');
+    expect(injected(selected, web, SETTINGS, http, undefined, 'shop').spec.volumes).to.deep.equal(first.spec.volumes);
+  });
+
+  it('keeps a Secret that the app itself mounts, also under the name of ours', () => {
+    const volumes = [{ name: 'landbridge', secret: { secretName: 'web-landbridge' } }];
+    const own = webPod({
+      volumes,
+      containers: [{ name: 'app', volumeMounts: [{ name: 'landbridge', mountPath: '/s' }] }],
+    } as never);
+    expect(leftoverOperations(own)).to.deep.equal([]);
+    expect(decide({ ...own, metadata: { name: 'p', labels: {} } }, [web])).to.deep.equal({
+      do: 'skip',
+      reason: 'NotSelected',
+    });
   });
 });

@@ -84,6 +84,14 @@ const PODS: Record<string, (count: number) => PodSpec> = {
     containers: [{ name: 'a', env: [...variables(count), kept] }],
     initContainers: times(Math.min(count, 400), () => sidecar(20)),
   }),
+  'variables with their values in many containers': (count) => ({
+    containers: times(Math.min(count, 400), (at) => ({ name: `c${at}`, env: [kept] })),
+    initContainers: [
+      sidecar(1, {
+        env: [{ name: 'LANDBRIDGE_VARIABLES', value: times(count, (at) => `V${at}=localhost:1`).join() }],
+      }),
+    ],
+  }),
   'hooks of many lengths': (count) => ({
     containers: times(Math.min(count, 400), (at) => ({
       name: `c${at}`,

@@ -119,7 +119,9 @@ describe('an app that is to end', () => {
     expect(hook({}, of('12s'))).to.deep.equal([sleep(12)]);
     expect(hook({}, of('40s'))).to.deep.equal([sleep(15)]);
     expect(hook({ terminationGracePeriodSeconds: 5 })).to.deep.equal([sleep(2)]);
-    for (const terminationGracePeriodSeconds of [0, 1])
+    expect(hook({ terminationGracePeriodSeconds: 2 })).to.deep.equal([sleep(1)]);
+    // The API server takes a negative one, counts it as 1, and refuses a hook that is longer.
+    for (const terminationGracePeriodSeconds of [0, 1, -1, -30])
       expect(hook({ terminationGracePeriodSeconds })).to.deep.equal([undefined]);
     expect(hook({}, of('0s'))).to.deep.equal([undefined]);
   });
