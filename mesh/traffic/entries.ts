@@ -48,7 +48,7 @@ export function configEntries(
     }),
     entry('service-resolver', { ...resolverFields(traffic), ...gatewayTimeout(meshService.spec) }),
     ...(traffic?.split === undefined ? [] : [entry('service-splitter', { Splits: splits(traffic.split) })]),
-    ...(protocol === 'tcp' ? [] : [entry('service-router', routerFields(traffic))]),
+    ...(protocol === 'tcp' ? [] : [entry('service-router', routerFields(traffic, protocol))]),
     entry('service-intentions', { Sources: intentionSources(access, edge) }),
   ];
 }

@@ -1,5 +1,6 @@
 import { METHODS } from '../../crds/http-match.ts';
 import type { HeaderChange, Retries, Route, Traffic } from '../../crds/traffic.ts';
+import type { MeshServiceSpec } from '../../crds/mesh-service.ts';
 import { literalValues } from './header-value.ts';
 import { httpMatch } from './http-match.ts';
 import { limitsOf } from './limits.ts';
@@ -8,6 +9,7 @@ import { LOST_HEADER, UNSEEN_HEADER } from './sidecar-options.ts';
 import { subsetName } from './subset.ts';
 
 type Json = Record<string, unknown>;
+type Protocol = MeshServiceSpec['protocol'];
 
 const ATTEMPTS = 2;
 const CONDITIONS: NonNullable<Retries['on']> = ['connect-failure', 'refused-stream', 'reset'];
@@ -21,18 +23,18 @@ const UNSEEN = ['connect-failure', 'refused-stream'];
  * service-router: routes, timeouts and retries, for http, http2 and grpc. Consul has retries per route and no way to
  * say "for these methods", so a route whose retries depend on the method is written twice: first for idempotent methods.
  */
-export function routerFields(traffic: Traffic = {}): Json {
+export function routerFields(traffic: Traffic = {}, protocol: Protocol = 'http'): Json {
   const everything: Partial<Route> = {};
-  return { Routes: [...(traffic.routes ?? []), everything].flatMap((route) => expand(route, traffic)) };
+  return { Routes: [...(traffic.routes ?? []), everything].flatMap((route) => expand(route, traffic, protocol)) };
 }
 
-function expand(route: Partial<Route>, traffic: Traffic): Json[] {
+function expand(route: Partial<Route>, traffic: Traffic, protocol: Protocol): Json[] {
   return pathWays(route).flatMap(({ match, rewrite }) => {
     const { headers, query } = route;
     const both = [...(match.headers ?? []), ...(headers ?? [])];
     return triesOf(route, traffic).map(({ methods, limits, retries }) => ({
       Match: { HTTP: httpMatch({ ...match, methods, query, headers: both.length === 0 ? undefined : both }) },
-      Destination: { ...destination(withMark(route, retries), rewrite), ...limits, ...retries },
+      Destination: { ...destination(withOurs(route, retries, protocol), rewrite), ...limits, ...retries },
     }));
   });
 }
@@ -84,14 +86,25 @@ export function triedMark(retries: Json): string | undefined {
   return UNSEEN.some((condition) => on.includes(condition)) ? UNSEEN_HEADER : undefined;
 }
 
-function withMark(route: Partial<Route>, retries: Json): Partial<Route> {
+/**
+ * Headers that are taken off a request before it goes to HTTP/2. Envoy makes CONNECT of the offer of a WebSocket (RFC 8441), which
+ * Consul has no field to let in: the callee's Envoy takes it for an error of the connection, and ends all calls on it.
+ */
+export const takenOff = (protocol: Protocol): string[] => (protocol === 'http' ? [] : ['connection', 'upgrade']);
+
+function withOurs(route: Partial<Route>, retries: Json, protocol: Protocol): Partial<Route> {
   const { requestHeaders, responseHeaders } = route;
   const mark = triedMark(retries);
+  const set = mark === undefined ? requestHeaders?.set : { ...requestHeaders?.set, ...onMark(mark) };
+  const remove = [...(requestHeaders?.remove ?? []), ...takenOff(protocol)];
+  const changed = {
+    ...requestHeaders,
+    ...(set && { set }),
+    ...(remove.length === 0 ? {} : { remove }),
+  };
   return {
     ...route,
-    ...(mark === undefined
-      ? {}
-      : { requestHeaders: { ...requestHeaders, set: { ...requestHeaders?.set, ...onMark(mark) } } }),
+    ...(Object.keys(changed).length === 0 ? {} : { requestHeaders: changed }),
     responseHeaders: { ...responseHeaders, remove: [...(responseHeaders?.remove ?? []), ...MARKS] },
   };
 }

@@ -145,6 +145,16 @@ describe('time limits of routes, splits and other services through real Envoys',
     }
     expect((await echoes(ports.rpc, 6, { 'grpc-timeout': '100m' })).trailers).to.equal('0');
   });
+
+  it('takes the offer of a WebSocket away before an app of HTTP/2, so that other calls on the connection go on', async () => {
+    await declare('rpc', { timeout: '0s' }, 'grpc');
+    await eventually('it is there', 20_000, async () => (await echoes(ports.rpc, 1)).trailers === '0');
+    const going = echoes(ports.rpc, 8);
+    await later(400);
+    for (let turn = 0; turn < 3; turn += 1)
+      expect(await upgrade(ports.rpc).catch((error: Error) => error.message)).to.equal('no upgrade: 200');
+    expect(await going).to.deep.equal({ trailers: '0', came: 8 });
+  });
 });
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -126,6 +126,20 @@ describe('config entries of a MeshService', () => {
     expect(route?.Destination['ResponseHeaders']).to.deep.equal({ Add: { 'x-c': '2' }, Remove: ['x-d', MARK, UNSEEN] });
   });
 
+  it('take the offer of a WebSocket off requests to HTTP/2, whatever else a route changes', () => {
+    const requestHeaders = { remove: ['x-b'] };
+    const removed = (protocol: 'http' | 'http2' | 'grpc') =>
+      routesOf({
+        protocol,
+        traffic: { retries: { attempts: 0 }, routes: [{ name: 'r', path: '/r', requestHeaders }] },
+      }).map(({ Destination }) => (Destination['RequestHeaders'] as Json | undefined)?.['Remove']);
+    expect(removed('http')).to.deep.equal([['x-b'], undefined, undefined]);
+    for (const protocol of ['http2', 'grpc'] as const) {
+      const ours = ['connection', 'upgrade'];
+      expect(removed(protocol)).to.deep.equal([['x-b', ...ours], ours, ours]);
+    }
+  });
+
   it('have the sidecar mark its own 503, and drop idle connections to its app, unless it sees bytes only', () => {
     const names = (protocol: 'tcp' | 'http' | 'grpc') =>
       ((entryOf('service-defaults', { protocol })?.['EnvoyExtensions'] ?? []) as Json[]).map(({ Name }) => Name);
