@@ -58,6 +58,6 @@ export function wantedAddress(given: string | undefined): string | undefined {
   if (given === undefined) return undefined;
   const address = ipAddress(given);
   if (address === undefined || ['::', '0.0.0.0'].includes(address))
-    throw new Problem(`--address ${given}: give the IP address by which others reach this machine.`);
+    throw new Problem(`--address ${given}: give an IP address by which others reach this machine.`);
   return address;
 }
