@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { setMaxListeners } from 'node:events';
 import { consulOver } from '../clients/consul/connect.ts';
 import { watchReachability } from '../clients/consul/reachability.ts';
@@ -9,14 +8,12 @@ import { recordEvents } from '../clients/kube/events/events.ts';
 import type { Log } from '../base/log.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { namespaces } from '../clients/kube/resources.ts';
-import { readyHostOf } from '../mesh/envoy/bootstrap.ts';
 import { rememberingCatalog } from './catalog/catalog.ts';
 import { claimedCatalog, clusterClaim } from './catalog/cluster-claim.ts';
-import { runController } from './reconcile/controller.ts';
+import { type ControllerOptions, runController } from './reconcile/controller.ts';
 import { defaultMutualTLS } from './foreign/default-mutual-tls.ts';
 import { keepDoors } from './doors/doors.ts';
 import { keepEdge } from './gateways/edge.ts';
-import { followConsulAddresses } from './sidecar-secret/consul-addresses.ts';
 import type { Environment } from './environment.ts';
 import { followEntries } from './entries.ts';
 import { exposuresOf } from './gateways/exposures.ts';
@@ -26,10 +23,14 @@ import type { OperatorMetrics } from './observe/metrics.ts';
 import { keepProxies } from './proxies/proxies.ts';
 import type { Queue } from './reconcile/queue.ts';
 import { watchRefusedPods } from './world/refused-pods.ts';
-import { sidecarSecrets } from './sidecar-secret/sidecar-secret.ts';
+import { secretsOfSidecars } from './sidecars.ts';
 import { mayClaimOver } from './catalog/may-claim.ts';
 import { hasMachines, watchSiteReach } from './world/site-reach.ts';
-import { operatorSteps } from './reconcile/steps.ts';
+import { finalizer } from './reconcile/finalizer.ts';
+import { intents } from './reconcile/intents.ts';
+import { knownNames } from './reconcile/known-names.ts';
+import { reportWalk } from './reconcile/report-walk.ts';
+import { surroundings } from './reconcile/surroundings.ts';
 import type { StatusWriter } from './reconcile/status-writer.ts';
 import type { World } from './world/world.ts';
 import { keysOf, regarding } from './world/regarding.ts';
@@ -85,26 +86,7 @@ export function lead(options: LeadOptions): Led {
     steadyMs: systemClock.steady,
   });
   const catalog = claimedCatalog(claim, rememberingCatalog(consul, mayClaimOver(kube)));
-  const consulGrpc = settings.LANDBRIDGE_CONSUL_GRPC;
-  const secretsOfSidecars = sidecarSecrets({
-    kube,
-    consul,
-    cluster: settings.LANDBRIDGE_CLUSTER,
-    datacenter: settings.LANDBRIDGE_DATACENTER,
-    consulGrpc,
-    consulAddresses: followConsulAddresses({
-      host: consulGrpc.host,
-      lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-      clock: systemClock,
-      signal,
-      log,
-    }),
-    readyHost: readyHostOf(settings.POD_IP),
-    serverName: settings.LANDBRIDGE_CONSUL_SERVER_NAME,
-    consulCaPem: () => `${file('consul-ca.crt')}\n`,
-    signingKeyPem: () => `${file('signing.key')}\n`,
-    nowMs: Date.now,
-  });
+  const sidecarSecrets = secretsOfSidecars({ settings, kube, consul, file, signal, log });
   const events = recordEvents({
     client: kube,
     reportingController: 'landbridge.dev/operator',
@@ -116,7 +98,7 @@ export function lead(options: LeadOptions): Led {
     enabled: settings.LANDBRIDGE_EDGE === 'enabled',
     kube,
     consul,
-    sidecarSecrets: secretsOfSidecars,
+    sidecarSecrets,
     cluster: settings.LANDBRIDGE_CLUSTER,
     ports: { http: settings.LANDBRIDGE_EDGE_HTTP_PORT, https: settings.LANDBRIDGE_EDGE_HTTPS_PORT },
     rules: settings.LANDBRIDGE_EDGE_HOSTS,
@@ -182,7 +164,7 @@ export function lead(options: LeadOptions): Led {
     pods: options.gatewayPods,
     kube,
     consul,
-    sidecarSecrets: secretsOfSidecars,
+    sidecarSecrets,
     cluster: settings.LANDBRIDGE_CLUSTER,
     port: settings.LANDBRIDGE_GATEWAY_PORT,
     candidates: () => linkCandidates(world),
@@ -191,34 +173,38 @@ export function lead(options: LeadOptions): Led {
     signal,
     log,
   });
-  const steps = operatorSteps({
-    kube,
-    consul,
-    cluster: settings.LANDBRIDGE_CLUSTER,
-    catalog,
-    world,
-    sidecarSecrets: secretsOfSidecars,
-    edge,
-    siteReach,
-    proxies,
+  const names = knownNames(settings.LANDBRIDGE_CLUSTER, (key) => world.meshServices.get(key) !== undefined);
+  const report = reportWalk({
     foreign,
-    refusedPods,
-    doors,
-    gateway,
-    statuses,
     metrics,
     publish: (intent, type, reason, note) =>
       events.record({ regarding: regarding(intent, world), type, reason, action: 'Reconcile', note }),
     onLost: ({ namespace, name }) => {
       log.warn({ meshService: `${namespace}/${name}` }, 'Consul had lost its entries; they are written again');
-      secretsOfSidecars.forget(namespace, name);
+      sidecarSecrets.forget(namespace, name);
       controller.queue.addAfter(`${namespace}/${name}`, 100);
     },
-    again: (key) => controller.queue.add(key),
-    now: () => new Date().toISOString(),
-    nowMs: Date.now,
     log,
   });
+  const parts: ControllerOptions['parts'] = {
+    meshServices: world.meshServices,
+    intents: intents({ kube, world, names }),
+    names,
+    finalizer: finalizer({ kube, meshServices: world.meshServices, log }),
+    doors,
+    catalog,
+    foreign,
+    report,
+    sidecarSecrets,
+    surroundings: surroundings({
+      ...{ kube, consul, namespaces: world.namespaces, siteReach, proxies, foreign, refusedPods, doors, edge, gateway },
+      nowMs: Date.now,
+      log,
+    }),
+    statuses,
+    again: (key) => controller.queue.add(key),
+    now: () => new Date().toISOString(),
+  };
   const controller = runController({
     world,
     consul,
@@ -226,7 +212,7 @@ export function lead(options: LeadOptions): Led {
     catalog,
     entries,
     foreign,
-    steps,
+    parts,
     cluster: settings.LANDBRIDGE_CLUSTER,
     watched: settings.LANDBRIDGE_WATCH_NAMESPACES,
     metrics,

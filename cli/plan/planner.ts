@@ -21,7 +21,7 @@ import { servicesOf } from '../../mesh/traffic/subset.ts';
 import { type MayClaim, readActual } from '../../operator/catalog/catalog.ts';
 import { type HeldMeshService, type RawMeshService, holdMeshService } from '../../operator/world/held-mesh-service.ts';
 import { mayClaimOver } from '../../operator/catalog/may-claim.ts';
-import { placeOf } from '../../operator/reconcile/reconcile.ts';
+import { placeOf } from '../../operator/catalog/place.ts';
 import { type Deployment, envOf } from '../check/look.ts';
 import { judgeApply } from '../judge-apply.ts';
 import { sentence } from '../sentence.ts';

@@ -47,6 +47,15 @@ export type ConfigChange =
   | ({ op: 'set-config'; entry: ConfigEntry } & Steps)
   | ({ op: 'delete-config'; kind: ConfigEntry['Kind']; name: string } & Steps);
 
+type SetConfig = Extract<ConfigChange, { op: 'set-config' }>;
+
+/** Whether it writes the claim on a name. */
+export const isClaim = (change: Change): change is SetConfig =>
+  change.op === 'set-config' && change.entry.Kind === 'service-defaults';
+
+/** Whether it claims a name that nobody has claimed. */
+export const isNewClaim = (change: Change): change is SetConfig => isClaim(change) && change.modifyIndex === 0;
+
 /** Somebody else owns what we would have to write. Nothing of it is touched. */
 export interface Conflict {
   /** For example `service-defaults/add-svc`. */

@@ -13,14 +13,7 @@ import { foreignIn } from '../../mesh/foreign/found.ts';
 import type { Change, Outcome } from '../../mesh/catalog/plan.ts';
 import { shared } from '../../mesh/catalog/share.ts';
 import { type Memory, memoryBook } from './memory-book.ts';
-
-/** Where a MeshService's entries are: its node, and the names its config entries have or had. */
-export interface CatalogPlace {
-  node: string;
-  services: string[];
-  /** The name that is to be claimed, for a MeshService of `namespace` that did not hold it before. Default: none. */
-  claims?: { service: string; namespace: string } | undefined;
-}
+import type { CatalogPlace } from './place.ts';
 
 /** Whether MeshServices of a namespace may claim a name that has instances already. */
 export type MayClaim = (namespace: string, service: string) => Promise<boolean>;

@@ -11,10 +11,10 @@ import type { EntryWatch } from '../foreign/entry-watch.ts';
 import type { ForeignBook } from '../foreign/foreign-book.ts';
 import type { OperatorMetrics } from '../observe/metrics.ts';
 import { type Queue, createQueue } from './queue.ts';
-import { reconcile } from './reconcile.ts';
-import type { OperatorSteps } from './steps.ts';
+import { type WalkParts, reconcile } from './reconcile.ts';
+import type { KnownNames } from './known-names.ts';
 import { type Marked, surveyor } from '../catalog/survey.ts';
-import { verifyInTurns } from './verification.ts';
+import { type VerificationOptions, verifyInTurns } from './verification.ts';
 import type { World } from '../world/world.ts';
 
 export interface ControllerOptions {
@@ -25,7 +25,9 @@ export interface ControllerOptions {
   /** Default: only the survey finds entries that others have changed. */
   entries?: EntryWatch | undefined;
   foreign: Pick<ForeignBook, 'pauseMs'>;
-  steps: OperatorSteps;
+  /** The owners that walks ask and tell, and some of which verification puts in doubt. */
+  parts: WalkParts &
+    Pick<VerificationOptions, 'surroundings' | 'sidecarSecrets'> & { names: Pick<KnownNames, 'found'> };
   cluster: string;
   /** Namespaces whose MeshServices are read. Default: all. Entries of other namespaces stay as they are. */
   watched?: readonly string[];
@@ -49,14 +51,14 @@ const BEGIN_MS = 500;
 
 /** While this replica leads: every key once, then every change, and the findings of verification. */
 export function runController(options: ControllerOptions): Controller {
-  const { world, consul, reachability, catalog, steps, cluster, metrics, verifyMs, clock, random, signal, log } =
+  const { world, consul, reachability, catalog, parts, cluster, metrics, verifyMs, clock, random, signal, log } =
     options;
   const { watched = [] } = options;
 
   async function work(key: string): Promise<void> {
     const stop = metrics.reconcileSeconds.startTimer();
     try {
-      if (!(await steps.refuseInvalid(key)) && !(await steps.isOnlyUnseen(key))) await reconcile(key, steps);
+      await reconcile(key, parts);
       metrics.reconciles.inc({ result: 'success' });
       repair?.walked(key);
     } catch (error) {
@@ -91,7 +93,7 @@ export function runController(options: ControllerOptions): Controller {
   function onUnknown({ namespace, name, services }: Marked): void {
     if (watched.length > 0 && !watched.includes(namespace)) return;
     const key = `${namespace}/${name}`;
-    steps.foundInConsul(key, services);
+    parts.names.found(key, services);
     queue.add(key);
   }
   const { begin, survey } = surveyor({ consul, catalog, cluster, onUnknown });
@@ -100,7 +102,8 @@ export function runController(options: ControllerOptions): Controller {
     survey,
     nodeOf,
     catalog,
-    steps,
+    surroundings: parts.surroundings,
+    sidecarSecrets: parts.sidecarSecrets,
     walk: (key) => queue.add(key),
     verifyMs,
     clock,

@@ -1,4 +1,4 @@
-import { consulName } from '../../crds/mesh-service.ts';
+import { type MeshServiceStatus, consulName } from '../../crds/mesh-service.ts';
 import type { Intent } from '../../mesh/service/desired.ts';
 import { splitKey } from '../../clients/kube/object.ts';
 
@@ -14,8 +14,8 @@ export interface KnownNames {
   complete(key: string, intent: Intent | undefined): Intent | undefined;
   /** Consul holds entries with the mark of this key, under these names. */
   found(key: string, services: Iterable<string>): void;
-  /** A walk came to its end under this name alone, so nothing is left under others. */
-  settled(key: string, service: string): void;
+  /** A walk ends with this status. Once all is written under the name that the MeshService has, nothing is left under others. */
+  learn(key: string, service: string, status: MeshServiceStatus): void;
   /** Nothing of the key is left. */
   forget(key: string): void;
   /** Entries of the key may be in Consul. */
@@ -46,7 +46,10 @@ export function knownNames(cluster: string, exists: (key: string) => boolean): K
       const known = of(key);
       for (const service of services) known.add(service);
     },
-    settled: (key, service) => void names.set(key, new Set([service])),
+    learn(key, service, { consul, conditions = [] }) {
+      const isWritten = conditions.some(({ type, status }) => type === 'Synced' && status === 'True');
+      if (isWritten && consul?.service === service) names.set(key, new Set([service]));
+    },
     forget: (key) => void names.delete(key),
     hasAny: (key) => names.has(key),
   };

@@ -1,83 +1,95 @@
 import { ConsulUnavailable } from '../../clients/consul/errors.ts';
-import { consulName, type MeshServiceStatus } from '../../crds/mesh-service.ts';
+import { consulName } from '../../crds/mesh-service.ts';
 import { REASONS } from '../../crds/reasons.ts';
-import { type Intent, desiredState } from '../../mesh/service/desired.ts';
 import { diff } from '../../mesh/catalog/diff.ts';
-import type { ActualState, CatalogState } from '../../mesh/catalog/entry.ts';
-import { podsNode } from '../../mesh/names/names.ts';
-import type { Change, Outcome, Plan } from '../../mesh/catalog/plan.ts';
+import type { Outcome, Plan } from '../../mesh/catalog/plan.ts';
+import { type Desired, type Intent, desiredState } from '../../mesh/service/desired.ts';
 import { type Seen, statusOf } from '../../mesh/status/status.ts';
-import type { CatalogPlace } from '../catalog/catalog.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import { ClusterNameTaken } from '../catalog/cluster-claim.ts';
+import { type CatalogPlace, placeOf } from '../catalog/place.ts';
+import type { Doors } from '../doors/doors.ts';
+import type { ForeignBook } from '../foreign/foreign-book.ts';
+import type { SidecarSecrets } from '../sidecar-secret/sidecar-secret.ts';
+import type { HeldMeshService } from '../world/held-mesh-service.ts';
+import type { Finalizer } from './finalizer.ts';
+import type { Intents } from './intents.ts';
+import { keepSecret } from './keep-secret.ts';
+import type { KnownNames } from './known-names.ts';
+import { refuseInvalid } from './refuse-invalid.ts';
+import type { Report } from './report-walk.ts';
+import type { StatusWriter } from './status-writer.ts';
+import type { Surroundings } from './surroundings.ts';
 
-/** The calls of the walk to the world. None of them decides anything. */
-export interface Steps {
-  /** The MeshService and its pods; undefined when the object is gone for good. */
-  readIntent(key: string): Intent | undefined;
-  /** Marks the object, so that it cannot go before its entries have. */
-  holdObject(intent: Intent): Promise<void>;
-  catalog: {
-    read(place: CatalogPlace, desired: CatalogState): Promise<ActualState>;
-    apply(place: CatalogPlace, changes: Change[]): Promise<Outcome[]>;
-  };
-  /** Keeps the sidecars' Secret and its token, which is for `service`; answers the sentence of what went wrong, if anything did. */
-  keepSidecarSecret(intent: Intent, service: string | undefined): Promise<string | undefined>;
-  /** Ends the token and removes the Secret: a MeshService without the name gets no token for it. Answers as the above. */
-  dropSidecarSecret(intent: Intent): Promise<string | undefined>;
-  /** Keeps the NetworkPolicy that closes the ports of the app; answers as the above. */
-  keepDoors(intent: Intent): Promise<string | undefined>;
-  /** Facts for the status that neither the object nor the plan holds. */
-  look(intent: Intent): Promise<Seen>;
-  writeStatus(intent: Intent, status: MeshServiceStatus): Promise<void>;
-  /** Ends the tokens and removes the Secret, then lets the object go. */
-  releaseObject(intent: Intent): Promise<void>;
-  report(intent: Intent, plan: Plan, outcomes: Outcome[]): void;
+/** The owners that a walk asks and tells. None of them decides what Consul is to hold. */
+export interface WalkParts {
+  meshServices: { get(key: string): HeldMeshService | undefined };
+  intents: Intents;
+  names: Pick<KnownNames, 'learn' | 'forget'>;
+  finalizer: Finalizer;
+  doors: Pick<Doors, 'keep'>;
+  catalog: Pick<Catalog, 'read' | 'apply' | 'forget'>;
+  foreign: Pick<ForeignBook, 'forget'>;
+  report: Report;
+  sidecarSecrets: Pick<SidecarSecrets, 'keep' | 'remove'>;
+  surroundings: Pick<Surroundings, 'look' | 'forget'>;
+  statuses: Pick<StatusWriter, 'write'>;
   /** Asks for one more walk, once this one is over. */
-  again(key: string): void;
+  again: (key: string) => void;
   /** RFC 3339. */
-  now(): string;
+  now: () => string;
 }
 
 /**
- * Makes Consul hold what a MeshService asks for, and says so in its status.
+ * Makes Consul hold what a MeshService asks for, and says so in its status. The key is `namespace/name`.
  *
  *   intent -> desired -> (actual) -> plan -> outcome -> status
  *
  * Deletion needs no special case: an intent that asks for nothing makes everything a removal, and the object goes when
  * nothing is left. Throws when the walk has to be made again; the queue waits a little and does so.
  */
-export async function reconcile(key: string, steps: Steps): Promise<void> {
-  const intent = steps.readIntent(key);
+export async function reconcile(key: string, parts: WalkParts): Promise<void> {
+  if (await refuseInvalid(key, parts)) return;
+  const intent = await parts.intents.read(key);
   if (intent === undefined) return;
-  const leaving = intent.meshService === undefined;
-  if (!leaving) await steps.holdObject(intent);
+  const { meshService } = intent;
+  if (meshService !== undefined) await parts.finalizer.hold(meshService.metadata);
 
   // It needs no Consul, and a name that is another's leaves no door open.
-  const doorsProblem = leaving ? undefined : await steps.keepDoors(intent);
+  const doorsProblem = meshService && (await parts.doors.keep(meshService));
 
   const desired = desiredState(intent);
-  const place = placeOf(intent);
-  const walk = await consulWalk(steps, place, desired);
-  steps.report(intent, walk.plan, walk.outcomes);
-
+  const walk = await consulWalk(parts.catalog, placeOf(intent), desired);
+  parts.report(intent, walk.plan, walk.outcomes);
   const failed = walk.outcomes.find((outcome) => !outcome.ok);
-  if (leaving) {
-    // Nothing under a name that another cluster holds is ours to remove.
-    if (walk.error !== undefined && !(walk.error instanceof ClusterNameTaken)) throw walk.error;
-    if (failed !== undefined) throw new Error(`not everything could be removed yet: ${failed.error}`);
-    if (walk.cut) return steps.again(key);
-    await steps.releaseObject(intent);
-    return;
-  }
-  const tokenProblem = await sidecarSecret(steps, intent, desired.service, walk);
+  if (meshService === undefined) return letGo(key, intent, walk, parts);
+
+  const tokenProblem = await keepSecret(parts.sidecarSecrets, intent, desired.service, walk);
   // The status speaks of the whole: the walk that comes to its end says it.
-  if (walk.cut && failed === undefined && tokenProblem === undefined) return steps.again(key);
-  const seen: Seen = { ...(await steps.look(intent)), ...unreached(walk), tokenProblem };
-  await steps.writeStatus(intent, statusOf(intent, desired, walk.plan, walk.outcomes, seen, steps.now()));
+  if (walk.cut && failed === undefined && tokenProblem === undefined) return parts.again(key);
+  const seen: Seen = { ...(await parts.surroundings.look(intent)), ...unreached(walk), tokenProblem };
+  const status = statusOf(intent, desired, walk.plan, walk.outcomes, seen, parts.now());
+  parts.names.learn(key, consulName(meshService), status);
+  await parts.statuses.write(key, status);
+
   if (walk.error !== undefined) throw walk.error;
-  if (failed !== undefined) throw new Error(failed.error);
-  if (tokenProblem !== undefined) throw new Error(tokenProblem);
-  if (doorsProblem !== undefined) throw new Error(doorsProblem);
+  const problem = failed?.error ?? tokenProblem ?? doorsProblem;
+  if (problem !== undefined) throw new Error(problem);
+}
+
+/** The end of a MeshService: once Consul holds nothing of it, its token, its Secret and its finalizer go. */
+async function letGo(key: string, intent: Intent, walk: Walk, parts: WalkParts): Promise<void> {
+  // Nothing under a name that another cluster holds is ours to remove.
+  if (walk.error !== undefined && !(walk.error instanceof ClusterNameTaken)) throw walk.error;
+  const failed = walk.outcomes.find((outcome) => !outcome.ok);
+  if (failed !== undefined) throw new Error(`not everything could be removed yet: ${failed.error}`);
+  if (walk.cut) return parts.again(key);
+  await parts.sidecarSecrets.remove(intent.namespace, intent.name);
+  parts.surroundings.forget(key);
+  parts.foreign.forget(key);
+  parts.catalog.forget(placeOf(intent).node);
+  parts.names.forget(key);
+  await parts.finalizer.release(key);
 }
 
 /**
@@ -101,13 +113,17 @@ const unreached = ({ error }: Walk): Pick<Seen, 'consulDown' | 'clusterTaken'> =
     : { consulDown: error && problemOf(error) };
 
 /** Reads, compares and writes. A failure of Consul becomes part of the status instead of hiding it. */
-async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType<typeof desiredState>): Promise<Walk> {
+async function consulWalk(
+  catalog: Pick<Catalog, 'read' | 'apply'>,
+  place: CatalogPlace,
+  desired: Desired,
+): Promise<Walk> {
   const walk: Walk = { plan: { changes: [], conflicts: [] }, outcomes: [], cut: false, error: undefined };
   try {
-    walk.plan = diff(desired, await steps.catalog.read(place, desired), desired.owner);
+    walk.plan = diff(desired, await catalog.read(place, desired), desired.owner);
     const changes = walk.plan.changes.slice(0, CHANGES_A_WALK);
     walk.cut = changes.length < walk.plan.changes.length;
-    if (changes.length > 0) walk.outcomes = await steps.catalog.apply(place, changes);
+    if (changes.length > 0) walk.outcomes = await catalog.apply(place, changes);
   } catch (error) {
     walk.error = error as Error;
   }
@@ -117,27 +133,3 @@ async function consulWalk(steps: Steps, place: CatalogPlace, desired: ReturnType
 /** One sentence for all that Consul does not answer, so that a status does not change from try to try. */
 const problemOf = (error: Error): string =>
   error instanceof ConsulUnavailable ? REASONS.ConsulUnavailable : error.message;
-
-/** A token for a name goes only to who holds it: not before the claim, and not after a conflict. */
-async function sidecarSecret(
-  steps: Steps,
-  intent: Intent,
-  service: string | undefined,
-  walk: Walk,
-): Promise<string | undefined> {
-  if (walk.plan.conflicts.length > 0) return steps.dropSidecarSecret(intent);
-  const unclaimed = walk.outcomes.some(
-    ({ ok, change }) =>
-      !ok && change.op === 'set-config' && change.entry.Kind === 'service-defaults' && change.modifyIndex === 0,
-  );
-  return walk.error !== undefined || unclaimed ? undefined : steps.keepSidecarSecret(intent, service);
-}
-
-/** The name it has now and those it had: a renamed MeshService leaves nothing behind. */
-export function placeOf(intent: Intent): CatalogPlace {
-  const { cluster, namespace, name, meshService, formerServices } = intent;
-  const services = meshService === undefined ? formerServices : [consulName(meshService), ...formerServices];
-  const service = meshService && consulName(meshService);
-  const claims = service === undefined || service === intent.holds ? undefined : { service, namespace };
-  return { node: podsNode(cluster, namespace, name), services, claims };
-}

@@ -1,6 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import { splitKey } from '../../clients/kube/object.ts';
+import type { SidecarSecrets } from '../sidecar-secret/sidecar-secret.ts';
 import type { HeldMeshService } from '../world/held-mesh-service.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface VerificationOptions {
   meshServices: { keys(): string[]; get(key: string): HeldMeshService | undefined };
@@ -9,7 +12,8 @@ export interface VerificationOptions {
   /** The Consul node of a key. */
   nodeOf: (key: string) => string;
   catalog: { doubt(node: string): void; memories(): ReadonlyMap<string, unknown> };
-  steps: { forgetLooks(key: string): void; doubtSecret(key: string): void; proveTokens(): Promise<string[]> };
+  surroundings: Pick<Surroundings, 'doubt'>;
+  sidecarSecrets: Pick<SidecarSecrets, 'doubt' | 'prove'>;
   /** Asks for a walk. */
   walk: (key: string) => void;
   /** From one survey to the next; 0.8 to 1.05 of it, so that a repair never takes much longer than the period. */
@@ -48,7 +52,8 @@ export interface Verification {
  * | every MeshService, all of it             | each period one in 20    | all of the above, and the four reads of a walk |
  */
 export function verifyInTurns(options: VerificationOptions): Verification {
-  const { meshServices, catalog, steps, walk, nodeOf, clock, random, signal, log, verifyMs } = options;
+  const { meshServices, catalog, surroundings, sidecarSecrets, walk, nodeOf, clock, random, signal, log, verifyMs } =
+    options;
 
   async function survey(): Promise<void> {
     try {
@@ -61,7 +66,7 @@ export function verifyInTurns(options: VerificationOptions): Verification {
       log.warn({ err: error }, 'could not compare Consul with what is remembered');
     }
     try {
-      const lost = await steps.proveTokens();
+      const lost = await sidecarSecrets.prove();
       for (const key of lost) if (meshServices.get(key) !== undefined) walk(key);
       if (lost.length > 0) log.warn({ tokens: lost.length }, 'Consul had lost tokens of sidecars; they get new ones');
     } catch (error) {
@@ -79,8 +84,9 @@ export function verifyInTurns(options: VerificationOptions): Verification {
 
   function lookAt(key: string, doubts: boolean): void {
     if (doubts) catalog.doubt(nodeOf(key));
-    steps.forgetLooks(key);
-    steps.doubtSecret(key);
+    surroundings.doubt(key);
+    const { namespace = '', name } = splitKey(key);
+    sidecarSecrets.doubt(namespace, name);
     walk(key);
   }
 
@@ -109,7 +115,7 @@ export function verifyInTurns(options: VerificationOptions): Verification {
   void every(Math.min(verifyMs, EXTERNAL_LOOK_MS), () => {
     for (const key of meshServices.keys()) {
       if (meshServices.get(key)?.meshService?.spec.workloads.external === undefined) continue;
-      steps.forgetLooks(key);
+      surroundings.doubt(key);
       walk(key);
     }
   });

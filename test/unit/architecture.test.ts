@@ -35,7 +35,7 @@ const FLOORS: Record<string, string[]> = {
   ],
   operator: [
     ...['environment.ts', 'file-reader.ts', 'observe', 'bootstrap', 'world', 'admission', 'sidecar-secret', 'catalog'],
-    ...['foreign', 'gateways', 'proxies', 'doors', 'entries.ts', 'reconcile', 'lead.ts', 'main.ts'],
+    ...['foreign', 'gateways', 'proxies', 'doors', 'entries.ts', 'sidecars.ts', 'reconcile', 'lead.ts', 'main.ts'],
   ],
   bridge: [
     ...['refusal.ts', 'settings.ts', 'admission.ts', 'node-writer.ts', 'observe', 'standby', 'certificates', 'invites'],

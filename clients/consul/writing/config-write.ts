@@ -1,6 +1,6 @@
 import { type ConfigEntry, configKey } from '../../../mesh/catalog/entry.ts';
 import { equal } from '../../../mesh/equal.ts';
-import type { ConfigChange } from '../../../mesh/catalog/plan.ts';
+import { type ConfigChange, isClaim } from '../../../mesh/catalog/plan.ts';
 import { type Run, attempt } from './apply-run.ts';
 import { configPath, readConfig } from '../reading/config-read.ts';
 import { ConsulUnavailable } from '../errors.ts';
@@ -28,10 +28,6 @@ export async function writeConfigSteps(run: Run, changes: ConfigChange[]): Promi
     return;
   }
 }
-
-/** service-defaults is the claim on a name. */
-const isClaim = (change: ConfigChange): change is Extract<ConfigChange, { op: 'set-config' }> =>
-  change.op === 'set-config' && change.entry.Kind === 'service-defaults';
 
 async function putBack(run: Run, change: ConfigChange, refusal: string): Promise<void> {
   if (run.lost !== undefined || (isClaim(change) && change.before === undefined)) return;

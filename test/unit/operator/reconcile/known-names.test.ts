@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { knownNames } from '../../../../operator/reconcile/known-names.ts';
+import type { MeshServiceStatus } from '../../../../crds/mesh-service.ts';
 import type { Intent } from '../../../../mesh/service/desired.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
@@ -28,12 +29,24 @@ describe('the names that a MeshService may have in Consul', () => {
     expect(left!.formerServices).to.have.members(['one', 'two']);
   });
 
-  it('are cleared under the last name when a walk has settled there', () => {
+  const synced = (service: string, status: 'True' | 'False'): MeshServiceStatus =>
+    ({ consul: { service }, conditions: [{ type: 'Synced', status }] }) as MeshServiceStatus;
+
+  it('are cleared under the last name alone once a walk has written all under that name', () => {
     const { there, names } = scene();
     names.complete(KEY, intent(named('one')));
-    names.settled(KEY, 'two');
+    names.learn(KEY, 'two', synced('two', 'True'));
     there.clear();
     expect(names.complete(KEY, undefined)!.formerServices).to.deep.equal(['two']);
+  });
+
+  it('are all cleared while no walk has written all under the last name', () => {
+    const { there, names } = scene();
+    names.complete(KEY, intent(named('two'), ['one']));
+    names.learn(KEY, 'two', synced('two', 'False'));
+    names.learn(KEY, 'two', synced('one', 'True'));
+    there.clear();
+    expect(names.complete(KEY, undefined)!.formerServices).to.have.members(['one', 'two']);
   });
 
   it('are cleared when a survey has found them', () => {

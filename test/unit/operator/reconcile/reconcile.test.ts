@@ -5,7 +5,7 @@ import type { Intent } from '../../../../mesh/service/desired.ts';
 import { OWNER_META } from '../../../../mesh/catalog/entry.ts';
 import { rememberingCatalog } from '../../../../operator/catalog/catalog.ts';
 import { ClusterNameTaken } from '../../../../operator/catalog/cluster-claim.ts';
-import { type Steps, reconcile } from '../../../../operator/reconcile/reconcile.ts';
+import { type WalkParts, reconcile } from '../../../../operator/reconcile/reconcile.ts';
 import { aMeshService, aPodFacts } from '../../../support/builders.ts';
 import { fakeConsul } from '../../../support/fake-consul/fake-consul.ts';
 
@@ -23,23 +23,28 @@ function world() {
     formerServices: [],
   };
   let tokenProblem: string | undefined;
-  const steps: Steps = {
-    readIntent: () => intent,
-    holdObject: async () => void seen.held++,
+  const parts: WalkParts = {
+    meshServices: { get: () => undefined },
+    intents: { read: async () => intent },
+    names: { learn: () => undefined, forget: () => undefined },
+    finalizer: { hold: async () => void seen.held++, release: async () => void seen.released++ },
+    doors: { keep: async () => undefined },
     catalog,
-    keepSidecarSecret: async () => (seen.secrets++, tokenProblem),
-    keepDoors: async () => undefined,
-    dropSidecarSecret: async () => void seen.dropped++ as undefined,
-    look: async () => ({
-      podsWithoutSidecar: [],
-      namespaceEnabled: true,
-      external: { ready: 0, total: 0 },
-      consulDown: undefined,
-      tokenProblem: undefined,
-    }),
-    writeStatus: async (_intent, status) => void seen.statuses.push(status),
-    releaseObject: async () => void seen.released++,
+    foreign: { forget: () => undefined },
     report: () => undefined,
+    sidecarSecrets: {
+      async keep() {
+        seen.secrets++;
+        if (tokenProblem !== undefined) throw new Error(tokenProblem);
+        return true;
+      },
+      remove: async () => void seen.dropped++,
+    },
+    surroundings: {
+      look: async () => ({ podsWithoutSidecar: [], namespaceEnabled: true, external: { ready: 0, total: 0 } }),
+      forget: () => undefined,
+    },
+    statuses: { write: async (_key, status) => void seen.statuses.push(status) },
     again: () => void seen.again++,
     now: () => '2026-01-01T00:00:00Z',
   };
@@ -47,8 +52,8 @@ function world() {
     fake,
     catalog,
     seen,
-    steps,
-    walk: () => reconcile('shop/sub-svc', steps),
+    parts,
+    walk: () => reconcile('shop/sub-svc', parts),
     change: (part: Partial<Intent>) => (intent = { ...intent!, ...part }),
     gone: () => (intent = undefined),
     noToken: (problem: string | undefined) => (tokenProblem = problem),
@@ -150,10 +155,10 @@ describe('reconcile', () => {
   });
 
   it('says that another cluster has its name, and lets a MeshService go without touching what is there', async () => {
-    const { fake, steps, seen, change } = world();
-    const taken: typeof steps = {
-      ...steps,
-      catalog: { ...steps.catalog, read: () => Promise.reject(new ClusterNameTaken('taken by uid-1')) },
+    const { fake, parts, seen, change } = world();
+    const taken: typeof parts = {
+      ...parts,
+      catalog: { ...parts.catalog, read: () => Promise.reject(new ClusterNameTaken('taken by uid-1')) },
     };
     await reconcile('shop/sub-svc', taken).then(
       () => expect.fail('the walk should have thrown'),

@@ -33,11 +33,8 @@ function scene(meshServices: Record<string, HeldMeshService>) {
     },
     nodeOf: (key) => key,
     catalog: { doubt: (node) => void memories.delete(node), memories: () => memories },
-    steps: {
-      forgetLooks: (key) => void seen.looks.push(key),
-      doubtSecret: (key) => void seen.secrets.push(key),
-      proveTokens: async () => lost.splice(0),
-    },
+    surroundings: { doubt: (key) => void seen.looks.push(key) },
+    sidecarSecrets: { doubt: (_namespace, name) => void seen.secrets.push(name), prove: async () => lost.splice(0) },
     walk: (key) => {
       seen.walks.push(key);
       memories.set(key, {});
