@@ -4,7 +4,7 @@ import { type Logger, pino } from 'pino';
 
 import { type BeatLoop, startBeats } from './membership/beat-loop.ts';
 import { BridgeRefusal } from './bridge-client.ts';
-import { type Clock, sleep, systemClock } from './machine/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { Doors } from './doors/doors.ts';
 import { type FollowedDefinitions, followDefinitions } from './instances/follow-definitions.ts';
 import { type LocalApi, serveLocalApi } from './local-api/server.ts';
@@ -189,7 +189,7 @@ function makeApi(parts: {
     async drain(target, waitMs) {
       const drained = await supervisor.drain(target);
       const heard = await told();
-      if (heard) await sleep(clock, waitMs, left);
+      if (heard) await clock.wait(waitMs, left);
       return { drained, told: heard };
     },
     async undrain(target) {
@@ -237,13 +237,13 @@ async function leaveMesh(parts: {
   await supervisor.drainAll();
   const heard = await told();
   log.info({ instances: supervisor.instances().length, told: heard }, 'leaving the mesh');
-  if (serving) await sleep(clock, settings.drainMs);
+  if (serving) await clock.wait(settings.drainMs);
 }
 
 /** The result of the promise, or false when it takes longer. */
 async function within(clock: Clock, promise: Promise<boolean>, ms: number): Promise<boolean> {
   const late = new AbortController();
-  const outcome = await Promise.race([promise, sleep(clock, ms, late.signal).then(() => false)]);
+  const outcome = await Promise.race([promise, clock.wait(ms, late.signal).then(() => false)]);
   late.abort();
   return outcome;
 }

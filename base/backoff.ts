@@ -1,22 +1,26 @@
+export interface BackoffRange {
+  /** The longest first wait. */
+  firstMs: number;
+  maxMs: number;
+}
+
+/** The wait after `failures` (1, 2, ...) in a row: doubled each time, then a random share of 50 to 100 %, so that replicas do not march together. */
+export const backOffMs = ({ firstMs, maxMs }: BackoffRange, failures: number, random: () => number): number =>
+  Math.min(maxMs, firstMs * 2 ** Math.min(30, failures - 1)) * (0.5 + random() / 2);
+
 export interface Backoff {
-  /** The next delay in milliseconds: between half of the current step and all of it. */
+  /** The next delay in milliseconds, see backOffMs. */
   next(): number;
   /** Start from the first step again. */
   reset(): void;
 }
 
-/** Doubling steps from `baseMs` (default 200) to `capMs` (default 5000), jittered so that replicas do not march together. */
+/** A back-off that counts the failures itself. `baseMs`: default 200. `capMs`: default 5000. */
 export function createBackoff(options: { baseMs?: number; capMs?: number; random: () => number }): Backoff {
   const { baseMs = 200, capMs = 5000, random } = options;
-  let step = baseMs;
+  let failures = 0;
   return {
-    next() {
-      const delay = step / 2 + (random() * step) / 2;
-      step = Math.min(capMs, step * 2);
-      return delay;
-    },
-    reset() {
-      step = baseMs;
-    },
+    next: () => backOffMs({ firstMs: baseMs, maxMs: capMs }, ++failures, random),
+    reset: () => void (failures = 0),
   };
 }

@@ -10,7 +10,7 @@ import {
 } from '../../mesh/doors/machine-doors.ts';
 import { MAX_DOOR_ADDRESSES } from '../../mesh/outside/bridge-api.ts';
 
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { DoorStatus } from '../instances/instance-status.ts';
 import { type DoorsState, readDoorsState, writeAsked } from './door-files.ts';
 import { messageOf } from '../../base/problem.ts';
@@ -77,7 +77,7 @@ export class Doors {
     this.#wanted = wantedDoors(instances(), plans);
     const { close } = this.#wanted;
     for (const port of this.#waiting.keys()) if (!close.includes(port)) this.#waiting.delete(port);
-    for (const port of close) if (!this.#waiting.has(port)) this.#waiting.set(port, this.#options.clock.monotonicMs());
+    for (const port of close) if (!this.#waiting.has(port)) this.#waiting.set(port, this.#options.clock.steady());
     this.look();
   }
 
@@ -167,7 +167,7 @@ export class Doors {
     if (this.#asked === undefined || (open.length === 0 && !tooMuch && refused.size === 0)) return;
     const hopeless = this.#state?.problem !== undefined || (open.length === 0 && !tooMuch);
     const soon = open.some((port) => this.waits(port));
-    const waitedMs = this.#options.clock.monotonicMs() - this.#asked.atMs;
+    const waitedMs = this.#options.clock.steady() - this.#asked.atMs;
     if (waitedMs >= (hopeless ? ASK_SELDOM_MS : soon ? ASK_SOON_MS : ASK_AGAIN_MS)) await this.#askRoot(text);
   }
 
@@ -182,11 +182,11 @@ export class Doors {
       this.#problem = `root could not be asked: ${messageOf(error)}`;
       log.error({ error: messageOf(error) }, 'root could not be asked to close ports');
     }
-    this.#asked = { text, atMs: clock.monotonicMs() };
+    this.#asked = { text, atMs: clock.steady() };
   }
 
   #settle(): void {
-    const nowMs = this.#options.clock.monotonicMs();
+    const nowMs = this.#options.clock.steady();
     const refused = new Set(this.#state?.refused.map(({ port }) => port));
     let news = false;
     for (const [port, since] of this.#waiting) {

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { DoorsRequest } from '../../mesh/outside/bridge-api.ts';
 
 import { BridgeRefusal } from '../bridge-client.ts';
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Doors } from './doors.ts';
 import { messageOf } from '../../base/problem.ts';
 
@@ -28,18 +28,18 @@ export async function tellDoors(options: {
   let told: string | undefined;
   let dueMs = 0;
   while (!signal.aborted) {
-    await sleep(clock, LOOK_MS, signal);
+    await clock.wait(LOOK_MS, signal);
     const request = doorsRequestOf(doors.reports());
     const now = JSON.stringify(request);
-    if (signal.aborted || (now === told && clock.monotonicMs() < dueMs)) continue;
+    if (signal.aborted || (now === told && clock.steady() < dueMs)) continue;
     if (told === undefined && request.instances.length === 0) continue;
     try {
       await tell(request);
       told = now;
-      dueMs = clock.monotonicMs() + TELL_AGAIN_MS;
+      dueMs = clock.steady() + TELL_AGAIN_MS;
     } catch (error) {
       log.debug({ message: messageOf(error) }, 'the bridge could not be told of the doors');
-      await sleep(clock, error instanceof BridgeRefusal && error.status === 404 ? UNKNOWN_MS : AGAIN_MS, signal);
+      await clock.wait(error instanceof BridgeRefusal && error.status === 404 ? UNKNOWN_MS : AGAIN_MS, signal);
     }
   }
 }

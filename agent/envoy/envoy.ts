@@ -5,8 +5,8 @@ import type { Logger } from 'pino';
 import { type Heard, heardIn } from '../../mesh/proxies/heard.ts';
 import { type Account, NO_ACCOUNT, accountOf } from '../../mesh/proxies/refusals.ts';
 
-import { backOffMs } from '../machine/back-off.ts';
-import type { Clock } from '../machine/clock.ts';
+import { backOffMs } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
 import { listenerProblem } from './admin.ts';
 import { type Binary, type EnvoyVersion, binaryAt } from './binary.ts';
 import { type EnvoyProcess, startEnvoyProcess } from './process.ts';
@@ -194,7 +194,7 @@ export class Envoy {
     const { clock } = this.#options;
     if (this.#takenOver !== undefined && (await this.#goBack(why))) return;
     this.#process = undefined;
-    if (clock.monotonicMs() - ended.startedMs > STEADY_MS) this.#crashes = 0;
+    if (clock.steady() - ended.startedMs > STEADY_MS) this.#crashes = 0;
     this.#again(why);
   }
 
@@ -223,7 +223,7 @@ export class Envoy {
     this.#crashes += 1;
     const waitMs = backOffMs(RESTART, this.#crashes, random);
     log.warn({ instance: id, problem, restartInMs: Math.round(waitMs) }, 'Envoy does not run, starting it again');
-    this.#set({ ...OFF, state: 'waiting', problem, lastEnd: { why: problem, at: clock.now().toISOString() } });
+    this.#set({ ...OFF, state: 'waiting', problem, lastEnd: { why: problem, at: new Date(clock.now()).toISOString() } });
     this.#cancelRestart = clock.after(waitMs, () => {
       this.status = { ...this.status, restarts: this.status.restarts + 1 };
       void this.#launch();
@@ -275,7 +275,7 @@ export class Envoy {
     this.refusals.hear(line);
     const said = heardIn(line);
     if (said !== undefined) {
-      const atMs = this.#options.clock.now().getTime();
+      const atMs = this.#options.clock.now();
       this.#heard = [...this.#heard.filter(({ kind }) => kind !== said.kind), { ...said, atMs }];
     }
     this.#complaint = complaintIn(line) ?? this.#complaint;

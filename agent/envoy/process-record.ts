@@ -2,8 +2,7 @@ import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { atomicWrite } from '../machine/atomic-write.ts';
-import type { Clock } from '../machine/clock.ts';
-import { sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { endLineage } from './hot-restart.ts';
 
 /** A process, however often its number is used again: see proc(5), field 22 of /proc/PID/stat. */
@@ -59,8 +58,8 @@ async function endStray(file: string, clock: Clock): Promise<number | undefined>
   ] as const) {
     if (!(await alive())) break;
     kill(record!.pid, signal);
-    const untilMs = clock.monotonicMs() + patienceMs;
-    while ((await alive()) && clock.monotonicMs() < untilMs) await sleep(clock, 20);
+    const untilMs = clock.steady() + patienceMs;
+    while ((await alive()) && clock.steady() < untilMs) await clock.wait(20);
   }
   if (record?.baseId !== undefined) await endLineage(record.baseId).catch(() => {});
   await rm(file, { force: true });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Binary } from './binary.ts';
 import type { Lineage } from './hot-restart.ts';
 import { codeOf, messageOf } from '../../base/problem.ts';
@@ -67,7 +67,7 @@ export function startEnvoyProcess(options: EnvoyStart): EnvoyProcess {
     pid,
     binary,
     lineage,
-    startedMs: clock.monotonicMs(),
+    startedMs: clock.steady(),
     ended,
     running,
     kill: () => void (running() && kill(pid!, 'SIGKILL')),
@@ -75,7 +75,7 @@ export function startEnvoyProcess(options: EnvoyStart): EnvoyProcess {
     async endWithin(ms) {
       const gone = new AbortController();
       void ended.then(() => gone.abort());
-      await sleep(clock, ms, gone.signal);
+      await clock.wait(ms, gone.signal);
       await end();
     },
   };

@@ -1,4 +1,4 @@
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 
 /** The facts about an Envoy that does not answer. Times in ms. */
 export interface Silence {
@@ -63,9 +63,9 @@ const REMEMBERED = 240;
 export function watchStarvation(clock: Clock): Starvation {
   const answers = new Map<string, number>();
   let ticks: { atMs: number; lateMs: number }[] = [];
-  let dueMs = clock.monotonicMs() + TICK_MS;
+  let dueMs = clock.steady() + TICK_MS;
   const tick = (): void => {
-    const atMs = clock.monotonicMs();
+    const atMs = clock.steady();
     ticks = [...ticks.slice(1 - REMEMBERED), { atMs, lateMs: atMs - dueMs }];
     dueMs = atMs + TICK_MS;
     cancel = clock.after(TICK_MS, tick);
@@ -74,18 +74,18 @@ export function watchStarvation(clock: Clock): Starvation {
 
   /** Including the tick that is overdue now. */
   const lostSince = (sinceMs: number): number => {
-    const nowMs = clock.monotonicMs();
+    const nowMs = clock.steady();
     const late = [...ticks, { atMs: nowMs, lateMs: Math.max(0, nowMs - dueMs) }];
     return late.reduce((lost, { atMs, lateMs }) => lost + Math.max(0, Math.min(lateMs, atMs - sinceMs)), 0);
   };
   return {
-    answered: (id) => void answers.set(id, clock.monotonicMs()),
+    answered: (id) => void answers.set(id, clock.steady()),
     forget: (id) => void answers.delete(id),
     end: () => cancel(),
     silenceOf(id) {
       const answeredMs = answers.get(id);
       if (answeredMs === undefined) return undefined;
-      const nowMs = clock.monotonicMs();
+      const nowMs = clock.steady();
       const others = [...answers].filter(([other, atMs]) => other !== id && nowMs - atMs >= OVERDUE_MS).length;
       return { silentMs: nowMs - answeredMs, lostMs: lostSince(answeredMs), others };
     },

@@ -18,13 +18,13 @@ const AGAIN_MS = 5000;
  *   new token --> old stream refused --> let in            nothing is asked for
  *   bad token --> refused --> refused ...                  a new one is asked for
  */
-export function watchTokenRefusals(clock: { monotonicMs(): number }): TokenRefusals {
+export function watchTokenRefusals(clock: { steady(): number }): TokenRefusals {
   let beforeMs = -Infinity;
   let lastMs: number | undefined;
   return {
     hear(line) {
       if (!REFUSED.test(line)) return;
-      const nowMs = clock.monotonicMs();
+      const nowMs = clock.steady();
       if (nowMs - beforeMs < AGAIN_MS) lastMs = nowMs;
       beforeMs = nowMs;
     },

@@ -1,4 +1,4 @@
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { type EnvoyAnswer, askEnvoy, askEnvoyVersion } from './admin.ts';
 import type { EnvoyVersion } from './binary.ts';
 import { HANG_MS, type Silence, type Starvation, judgeSilence } from './silence.ts';

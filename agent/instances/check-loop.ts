@@ -1,5 +1,5 @@
 import type { CheckResult } from '../../checks/result.ts';
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 
 export type CheckState = 'unknown' | 'passing' | 'critical';
 
@@ -50,12 +50,12 @@ export function startCheckLoop(options: {
   let cancel = (): void => {};
 
   const round = async (): Promise<void> => {
-    const startedMs = clock.monotonicMs();
+    const startedMs = clock.steady();
     const result = await run();
     if (stopped) return;
     const before = checked;
     checked = afterCheck(before, result, thresholds);
-    cancel = clock.after(Math.max(0, intervalMs - (clock.monotonicMs() - startedMs)), () => void round());
+    cancel = clock.after(Math.max(0, intervalMs - (clock.steady() - startedMs)), () => void round());
     heard(checked, before);
   };
   void round();

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { type Definitions, readDefinitions } from './definitions.ts';
 import { messageOf } from '../../base/problem.ts';
 import { watchFolder } from '../machine/watch-folder.ts';

@@ -9,7 +9,7 @@ import { sidecarId } from '../../mesh/names/names.ts';
 
 import { runCheck } from '../../checks/check.ts';
 import { type CheckLoop, UNCHECKED, startCheckLoop } from './check-loop.ts';
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { InstanceDefinition } from './definitions.ts';
 import { type Drain, afterLook } from './drain.ts';
 import { Envoy, type Prepared } from '../envoy/envoy.ts';
@@ -121,12 +121,12 @@ export class LocalInstance {
     if (this.envoy.status.state === 'live') {
       this.#replacing = true;
       changed();
-      await sleep(clock, drainMs);
+      await clock.wait(drainMs);
     }
     await this.envoy.restart();
     this.#replacing = false;
-    const untilMs = clock.monotonicMs() + LIVE_MS;
-    while (this.envoy.status.state !== 'live' && clock.monotonicMs() < untilMs) await sleep(clock, 100);
+    const untilMs = clock.steady() + LIVE_MS;
+    while (this.envoy.status.state !== 'live' && clock.steady() < untilMs) await clock.wait(100);
     const { state, problem } = this.envoy.status;
     return state === 'live' ? undefined : (problem ?? `the new one is not live after ${LIVE_MS / 1000} s`);
   }

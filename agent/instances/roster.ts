@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { LocalInstance } from './local-instance.ts';
 import type { PortBook } from './port-book.ts';
 import type { WantedInstance } from './wanted-instances.ts';

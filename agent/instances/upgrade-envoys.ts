@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { type Binary, binaryAt, envoyVersionAt } from '../envoy/binary.ts';
 import type { LocalInstance } from './local-instance.ts';
 import { Problem, messageOf } from '../../base/problem.ts';

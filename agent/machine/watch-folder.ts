@@ -1,6 +1,6 @@
 import { watch } from 'node:fs';
 
-import type { Clock } from './clock.ts';
+import type { Clock } from '../../base/clock.ts';
 
 /** An editor writes a file in several steps: wait until it is quiet. */
 const QUIET_MS = 50;

@@ -1,5 +1,5 @@
-import { backOffMs } from '../machine/back-off.ts';
-import type { Clock } from '../machine/clock.ts';
+import { backOffMs } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/problem.ts';
 
 export interface BeatOptions {
@@ -38,17 +38,17 @@ export function startBeats({ clock, random, leaseMs, send, failed, final }: Beat
   let again = false;
   let failures = 0;
   let waiting: ((taken: boolean) => void)[] = [];
-  let dueMs = clock.monotonicMs();
+  let dueMs = clock.steady();
   let cancel = clock.after(0, () => void beat());
 
   const schedule = (ms: number): void => {
     cancel();
-    dueMs = clock.monotonicMs() + ms;
+    dueMs = clock.steady() + ms;
     if (!stopped) cancel = clock.after(ms, () => void beat());
   };
 
   const beat = async (): Promise<void> => {
-    const startedMs = clock.monotonicMs();
+    const startedMs = clock.steady();
     const served = waiting;
     [waiting, again, underWay] = [[], false, true];
     try {
@@ -64,7 +64,7 @@ export function startBeats({ clock, random, leaseMs, send, failed, final }: Beat
     underWay = false;
     if (failures > 0) return schedule(backOffMs({ firstMs: 100, maxMs: leaseMs() / 12 }, failures, random));
     if (again) return schedule(GATHER_MS);
-    schedule(Math.max(0, (leaseMs() / 3) * (1 - random() / 10) - (clock.monotonicMs() - startedMs)));
+    schedule(Math.max(0, (leaseMs() / 3) * (1 - random() / 10) - (clock.steady() - startedMs)));
   };
 
   const soon = (): void => {
@@ -76,7 +76,7 @@ export function startBeats({ clock, random, leaseMs, send, failed, final }: Beat
     hungUp() {
       const ms = random() * HUNG_UP_MS;
       // One that is under way finds out by itself.
-      if (!underWay && clock.monotonicMs() + ms < dueMs) schedule(ms);
+      if (!underWay && clock.steady() + ms < dueMs) schedule(ms);
     },
     told: () =>
       new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import { parseAddress } from '../machine/address.ts';
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { type TriedTcp, tryTcp } from '../../base/try-tcp.ts';
 
 export interface ConsulWayOptions {

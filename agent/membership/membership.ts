@@ -18,7 +18,7 @@ import { parseAddress, sourceAddress } from '../machine/address.ts';
 import { attemptLimits } from './beat-loop.ts';
 import { type BridgeClient, BridgeRefusal, makeBridgeClient } from '../bridge-client.ts';
 import { isPastHalf, makeRequest, validityOf } from '../state/certificate.ts';
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/problem.ts';
 import type { HostState, Identity, State } from '../state/state.ts';
 import type { AgentStatus } from '../local-api/status.ts';
@@ -70,7 +70,7 @@ export class Membership {
     const answer = await this.#client
       .post<BeatAnswer & { problems?: string[] }>('/v1/beat', request)
       .catch((error: unknown) => this.#refused(error));
-    this.#heldMs = clock.monotonicMs();
+    this.#heldMs = clock.steady();
     this.#bridgeProblems = answer.problems ?? [];
     if (this.#problem !== undefined) log.info({ bridge: this.#client.bridge() }, 'the bridge answers again');
     this.#problem = undefined;
@@ -163,7 +163,7 @@ export class Membership {
       leaseMs: supervisor.leaseMs(),
       bridge: {
         address: this.#client.bridge(),
-        leaseAgeMs: this.#heldMs === undefined ? undefined : Math.round(clock.monotonicMs() - this.#heldMs),
+        leaseAgeMs: this.#heldMs === undefined ? undefined : Math.round(clock.steady() - this.#heldMs),
         problem: this.#problem,
       },
       certificateExpiresAt: new Date(validityOf(this.#identity.certificate).untilMs).toISOString(),
@@ -204,9 +204,9 @@ export class Membership {
   async #renewWhenDue(): Promise<void> {
     const { state, clock, log } = this.#parts;
     const { key, certificate } = this.#identity;
-    if (!isPastHalf(validityOf(certificate), clock.now().getTime())) return;
-    if (clock.monotonicMs() - this.#renewTriedMs < RENEW_AGAIN_MS) return;
-    this.#renewTriedMs = clock.monotonicMs();
+    if (!isPastHalf(validityOf(certificate), clock.now())) return;
+    if (clock.steady() - this.#renewTriedMs < RENEW_AGAIN_MS) return;
+    this.#renewTriedMs = clock.steady();
     try {
       const csr = await makeRequest(key, this.#host.host);
       const renewed = await this.#client.post<RenewAnswer>('/v1/renew', { csr });

@@ -4,7 +4,7 @@ import { proxySettings } from '../../crds/proxy.ts';
 import type { BeatAnswer, BeatInstance, BeatRequest, ServicePlan } from '../../mesh/outside/bridge-api.ts';
 
 import { beatInstances } from './beat-instances.ts';
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { type ConsulWay, watchConsulWay } from './consul-way.ts';
 import type { Definitions } from '../instances/definitions.ts';
 import type { Doors } from '../doors/doors.ts';
@@ -149,7 +149,7 @@ export class Supervisor {
   shutOut(message: string): Promise<void> {
     return this.#inTurn(async () => {
       const serving = this.instances().filter(({ refused }) => refused === undefined);
-      if (serving.length > 0) await sleep(this.#options.clock, CALLERS_LEAVE_MS);
+      if (serving.length > 0) await this.#options.clock.wait(CALLERS_LEAVE_MS);
       for (const instance of serving) {
         instance.refused = message;
         void instance.envoy.stop();

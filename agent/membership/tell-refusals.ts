@@ -4,7 +4,7 @@ import type { RefusalsRequest } from '../../mesh/outside/bridge-api.ts';
 import { REFUSALS_AGAIN_MS } from '../../mesh/outside/machine-report.ts';
 
 import { BridgeRefusal } from '../bridge-client.ts';
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { LocalInstance } from '../instances/local-instance.ts';
 import { messageOf } from '../../base/problem.ts';
 
@@ -31,18 +31,18 @@ export async function tellRefusals(options: {
   let told = JSON.stringify([]);
   let dueMs = 0;
   while (!signal.aborted) {
-    await sleep(clock, LOOK_MS, signal);
+    await clock.wait(LOOK_MS, signal);
     const proxies = refusalsOf(instances());
     const now = JSON.stringify(proxies);
-    const again = proxies.length > 0 && clock.monotonicMs() >= dueMs;
+    const again = proxies.length > 0 && clock.steady() >= dueMs;
     if (signal.aborted || (now === told && !again)) continue;
     try {
       await tell({ proxies });
       told = now;
-      dueMs = clock.monotonicMs() + REFUSALS_AGAIN_MS;
+      dueMs = clock.steady() + REFUSALS_AGAIN_MS;
     } catch (error) {
       log.debug({ message: messageOf(error) }, 'the bridge could not be told what Envoys refuse');
-      await sleep(clock, error instanceof BridgeRefusal && error.status === 404 ? UNKNOWN_MS : AGAIN_MS, signal);
+      await clock.wait(error instanceof BridgeRefusal && error.status === 404 ? UNKNOWN_MS : AGAIN_MS, signal);
     }
   }
 }

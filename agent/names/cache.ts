@@ -2,7 +2,7 @@ import packet from 'dns-packet';
 
 import type { NamesRequest } from '../../mesh/outside/bridge-api.ts';
 
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { KnownName } from '../state/state.ts';
 
 export interface NameCacheOptions {
@@ -57,14 +57,14 @@ export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCa
       recheckAtMs.delete(key);
       // The oldest go first: a Map keeps the order in which things came.
       names.delete(key);
-      names.set(key, { message: message.toString('base64'), askedAtMs: clock.now().getTime(), ttlMs });
+      names.set(key, { message: message.toString('base64'), askedAtMs: clock.now(), ttlMs });
       const [oldest] = names.keys();
       if (names.size > MAX_NAMES) names.delete(oldest!);
       return message;
     } catch (error) {
       failure = (error as Error).message;
       recheckAtMs.delete(key);
-      recheckAtMs.set(key, clock.monotonicMs() + RECHECK_MS);
+      recheckAtMs.set(key, clock.steady() + RECHECK_MS);
       const [oldest] = recheckAtMs.keys();
       if (recheckAtMs.size > MAX_NAMES) recheckAtMs.delete(oldest!);
       return undefined;
@@ -84,16 +84,16 @@ export function createNameCache({ clock, ask, known }: NameCacheOptions): NameCa
     async lookUp(question) {
       const key = `${question.name} ${question.type}`;
       const held = names.get(key);
-      const ageMs = held === undefined ? Infinity : clock.now().getTime() - held.askedAtMs;
+      const ageMs = held === undefined ? Infinity : clock.now() - held.askedAtMs;
       const stale = held !== undefined && ageMs < STALE_MS ? Buffer.from(held.message, 'base64') : undefined;
       // A clock that was put back makes nothing fresh for longer.
       if (stale !== undefined && ageMs >= 0 && ageMs < held!.ttlMs) return stale;
-      if (stale !== undefined && clock.monotonicMs() < (recheckAtMs.get(key) ?? -Infinity)) return stale;
+      if (stale !== undefined && clock.steady() < (recheckAtMs.get(key) ?? -Infinity)) return stale;
       if (!underWay.has(key) && underWay.size >= MAX_UNDER_WAY) return stale;
       const answer = asked(key, question);
       if (stale === undefined) return answer;
       const late = new AbortController();
-      const patience = sleep(clock, PATIENCE_MS, late.signal).then(() => undefined);
+      const patience = clock.wait(PATIENCE_MS, late.signal).then(() => undefined);
       const got = await Promise.race([answer, patience]);
       late.abort();
       return got ?? stale;

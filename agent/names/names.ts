@@ -4,7 +4,7 @@ import type { NamesRequest, ServicePlan } from '../../mesh/outside/bridge-api.ts
 
 import type { Address } from '../machine/address.ts';
 import { answerQuery } from './answer-query.ts';
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { createNameCache } from './cache.ts';
 import { type Answering, serveNames } from './server.ts';
 import { messageOf } from '../../base/problem.ts';

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { type EventEmitter, once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { codeOf, messageOf } from '../../base/problem.ts';
 import type { Address } from '../machine/address.ts';
 
@@ -35,7 +35,7 @@ export function serveNames(at: Address, answer: Answering, clock: Clock, signal:
       }
       end();
       signal.removeEventListener('abort', end);
-      await sleep(clock, AGAIN_MS, signal);
+      await clock.wait(AGAIN_MS, signal);
     }
   })();
   return { problem: () => problem };

@@ -4,7 +4,7 @@ import type { ProbeAnswer } from '../../mesh/outside/bridge-api.ts';
 import type { ProbeResult, ProbeTarget } from '../../mesh/outside/bridge-shapes.ts';
 
 import { BridgeRefusal } from '../bridge-client.ts';
-import { type Clock, sleep } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/problem.ts';
 import { tryTcp } from '../../base/try-tcp.ts';
 
@@ -32,7 +32,7 @@ export async function probePods(options: {
   const jittered = (ms: number): number => ms * (1 - JITTER + 2 * JITTER * random());
   let nextMs = AGAIN_MS / 10;
   while (!signal.aborted) {
-    await sleep(clock, jittered(nextMs), signal);
+    await clock.wait(jittered(nextMs), signal);
     if (signal.aborted) return;
     try {
       const turn = await probeOnce(ask);

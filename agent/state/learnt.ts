@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { BeatAnswer, ServicePlan } from '../../mesh/outside/bridge-api.ts';
 
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { plansAfter } from './plans-after.ts';
 import { messageOf } from '../../base/problem.ts';
 import type { HostState, Known, State } from './state.ts';

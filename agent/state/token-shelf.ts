@@ -1,7 +1,7 @@
 import type { BeatAnswer } from '../../mesh/outside/bridge-api.ts';
 
 import { isPastHalf } from './certificate.ts';
-import type { Clock } from '../machine/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { State, Tokens } from './state.ts';
 
 /** The Consul tokens of this machine's services, kept on disk so that a start needs no bridge. */
@@ -28,8 +28,8 @@ export function openTokenShelf(state: State, kept: Tokens, clock: Clock): TokenS
     async put(fresh) {
       if (fresh.length === 0) return;
       for (const { service, token, expiresAt } of fresh) {
-        tokens[service] = { token, expiresAt, obtainedAt: clock.now().toISOString() };
-        putMs.set(service, clock.monotonicMs());
+        tokens[service] = { token, expiresAt, obtainedAt: new Date(clock.now()).toISOString() };
+        putMs.set(service, clock.steady());
       }
       await state.writeTokens(tokens);
     },
@@ -43,7 +43,7 @@ export function openTokenShelf(state: State, kept: Tokens, clock: Clock): TokenS
       const held = tokens[service];
       if (held === undefined) return true;
       const validity = { fromMs: Date.parse(held.obtainedAt), untilMs: Date.parse(held.expiresAt) };
-      if (isPastHalf(validity, clock.now().getTime())) return true;
+      if (isPastHalf(validity, clock.now())) return true;
       return refusedMs !== undefined && refusedMs > (putMs.get(service) ?? -Infinity) + SETTLE_MS;
     },
   };

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 
 export interface Patience {
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'steady' | 'wait'>;
   random: () => number;
   log: Log;
   signal: AbortSignal;

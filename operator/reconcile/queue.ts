@@ -1,3 +1,4 @@
+import { backOffMs } from '../../base/backoff.ts';
 import { createTurns } from './turns.ts';
 
 /**
@@ -89,8 +90,7 @@ export function createQueue(options: QueueOptions): Queue {
       }
       const failed = (failures.get(key) ?? 0) + 1;
       failures.set(key, failed);
-      const ceiling = Math.min(capMs, baseMs * 2 ** (failed - 1));
-      const retryMs = ceiling / 2 + (ceiling / 2) * random();
+      const retryMs = backOffMs({ firstMs: baseMs, maxMs: capMs }, failed, random);
       onError(key, error, retryMs);
       addAfter(key, retryMs);
     } finally {

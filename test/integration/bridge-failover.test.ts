@@ -9,7 +9,7 @@ import { load } from 'js-yaml';
 import { attemptLimits, startBeats } from '../../agent/membership/beat-loop.ts';
 import { BridgeRefusal, makeBridgeClient } from '../../agent/bridge-client.ts';
 import { makeKey, makeRequest } from '../../agent/state/certificate.ts';
-import { systemClock } from '../../agent/machine/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { buildBundle } from '../../build/build.ts';
 import { askBridge } from '../../cli/bridge-admin.ts';
 import type { Consul } from '../../clients/consul/consul.ts';

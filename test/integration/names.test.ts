@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pino from 'pino';
-import { systemClock } from '../../agent/machine/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { type Names, startNames } from '../../agent/names/names.ts';
 import { type State, openState } from '../../agent/state/state.ts';
 import { askDns, readAnswer } from '../../clients/dns/ask-dns.ts';

@@ -30,7 +30,7 @@ export interface LeaseSettings {
   /** Unique to this process, not to its pod: a restarted container must not take itself for its predecessor. */
   identity: string;
   durationMs: number;
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'steady'>;
 }
 
 type Call = { timeoutMs: number; signal?: AbortSignal };

@@ -29,7 +29,7 @@ export interface ReflectOptions<O extends KubeObject, T, Index extends string> {
   /** Ends the reflection. The store stays readable. */
   signal: AbortSignal;
   log: Log;
-  clock?: Clock;
+  clock?: Pick<Clock, 'steady' | 'wait'>;
   /** 0 <= random() < 1. Default Math.random. */
   random?: () => number;
   /** No byte for this long on a watch: reconnect. Default 90 000: bookmarks come once a minute, or seldom where etcd reports no progress. */

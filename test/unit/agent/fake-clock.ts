@@ -1,4 +1,4 @@
-import type { Clock } from '../../../agent/machine/clock.ts';
+import { type Clock, waitBy } from '../../../base/clock.ts';
 
 /** A clock that stands still until the test moves it. */
 export interface FakeClock extends Clock {
@@ -16,14 +16,16 @@ export function fakeClock(startMs = 1_000_000): FakeClock {
   const settle = async (): Promise<void> => {
     for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
   };
+  const after: Clock['after'] = (ms, callback) => {
+    const entry = { dueMs: nowMs + ms, callback };
+    waiting.push(entry);
+    return () => void (waiting = waiting.filter((other) => other !== entry));
+  };
   return {
-    monotonicMs: () => nowMs,
-    now: () => new Date(startMs + nowMs),
-    after(ms, callback) {
-      const entry = { dueMs: nowMs + ms, callback };
-      waiting.push(entry);
-      return () => void (waiting = waiting.filter((other) => other !== entry));
-    },
+    steady: () => nowMs,
+    now: () => startMs + nowMs,
+    after,
+    wait: waitBy(after),
     freeze: (ms) => void (nowMs += ms),
     pending: () => waiting.length,
     async advance(ms) {

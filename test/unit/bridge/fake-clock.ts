@@ -1,4 +1,4 @@
-import type { Clock } from '../../../base/clock.ts';
+import { type Clock, waitBy } from '../../../base/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Lets time pass: each wait that falls due ends in its order, and the work that it set going gets its turn before the next. */
@@ -9,7 +9,7 @@ export interface FakeClock extends Clock {
 
 interface Waiting {
   dueMs: number;
-  end: () => void;
+  callback: () => void;
 }
 
 /** A clock that stands still until the test moves it. It begins at today's date (certificates must be valid), and at 1 000 000 ms of steady time. */
@@ -19,30 +19,25 @@ export function fakeClock(startMs = Date.now()): FakeClock {
   const settle = async (): Promise<void> => {
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
+  const after: Clock['after'] = (ms, callback) => {
+    const entry = { dueMs: passedMs + ms, callback };
+    waiting.push(entry);
+    return () => void (waiting = waiting.filter((other) => other !== entry));
+  };
   return {
     now: () => startMs + passedMs,
     steady: () => 1_000_000 + passedMs,
-    wait(ms, signal) {
-      return new Promise((resolve) => {
-        if (signal.aborted) return resolve();
-        const entry: Waiting = { dueMs: passedMs + ms, end: () => undefined };
-        entry.end = () => {
-          signal.removeEventListener('abort', entry.end);
-          waiting = waiting.filter((other) => other !== entry);
-          resolve();
-        };
-        signal.addEventListener('abort', entry.end);
-        waiting.push(entry);
-      });
-    },
+    after,
+    wait: waitBy(after),
     async advance(ms) {
       const untilMs = passedMs + ms;
       await settle();
       for (;;) {
         const next = waiting.filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs)[0];
         if (next === undefined) break;
+        waiting = waiting.filter((other) => other !== next);
         passedMs = Math.max(passedMs, next.dueMs);
-        next.end();
+        next.callback();
         await settle();
       }
       passedMs = Math.max(passedMs, untilMs);

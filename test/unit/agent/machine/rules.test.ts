@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 
 import { parseAddress, sourceAddress } from '../../../../agent/machine/address.ts';
-import { backOffMs } from '../../../../agent/machine/back-off.ts';
+import { backOffMs } from '../../../../base/backoff.ts';
 import { isPastHalf } from '../../../../agent/state/certificate.ts';
 import { type Condition, healthOf } from '../../../../agent/instances/health.ts';
 import { HOT_RESTART_SOCKET, instanceFolder, instanceId } from '../../../../agent/machine/instance-id.ts';

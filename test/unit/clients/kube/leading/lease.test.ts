@@ -10,10 +10,9 @@ const call = 5000;
 describe('lease', () => {
   let kube: FakeKube;
   let steadyMs: number;
-  const clock: Clock = {
+  const clock: Pick<Clock, 'now' | 'steady'> = {
     now: () => Date.parse('2026-05-05T05:05:05Z') + steadyMs,
     steady: () => steadyMs,
-    wait: async () => undefined,
   };
 
   beforeEach(async () => {
