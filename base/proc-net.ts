@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 
+import { hostPort } from './host-port.ts';
+
 /** One TCP socket of this network namespace, as proc(5) shows it. */
 export interface TcpSocket {
   address: string;
@@ -45,21 +47,17 @@ function addressOf(bytes: number[]): string {
 
 export const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 
-/** `[::]` takes IPv4 as well on most machines: proc(5) does not show which. */
-export const written = (address: string, port: number): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-
 export interface Listening {
   /** Whether anything listens on the port. */
   any: boolean;
-  /** `address:port`, beyond loopback. */
+  /** `address:port`, beyond loopback. `[::]` takes IPv4 as well on most machines: proc(5) does not show which. */
   beyond: string[];
 }
 
 /** The listeners on the port, by the tables of /proc/net. */
 export function listeningOn(sockets: readonly TcpSocket[], port: number): Listening {
   const here = sockets.filter((socket) => socket.state === LISTENS && socket.port === port);
-  const beyond = here.filter(({ address }) => !isLoopback(address)).map(({ address }) => written(address, port));
+  const beyond = here.filter(({ address }) => !isLoopback(address)).map(({ address }) => hostPort(address, port));
   return { any: here.length > 0, beyond: [...new Set(beyond)].sort() };
 }
 
@@ -67,7 +65,7 @@ export function listeningOn(sockets: readonly TcpSocket[], port: number): Listen
 export function listeningElsewhere(sockets: readonly TcpSocket[], port: number): string[] {
   const here = sockets.filter((socket) => socket.state === LISTENS && socket.port === port);
   if (here.some(({ address }) => address === '127.0.0.1' || address === '0.0.0.0')) return [];
-  return [...new Set(here.map(({ address }) => written(address, port)))].sort();
+  return [...new Set(here.map(({ address }) => hostPort(address, port)))].sort();
 }
 
 /** Addresses that hold a connection to the port, without the machine's own. */

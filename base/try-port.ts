@@ -1,4 +1,4 @@
-import { createConnection } from 'node:net';
+import { connectOnce } from './connect-once.ts';
 
 /** The result of a try. `unknown`: the fault is on this side. */
 export type Tried = 'open' | 'closed' | 'unknown';
@@ -6,19 +6,9 @@ export type Tried = 'open' | 'closed' | 'unknown';
 /** Errors that say nothing about the other side. */
 const OWN_FAULTS = ['EMFILE', 'ENFILE', 'ENOBUFS', 'EADDRNOTAVAIL', 'ENETUNREACH', 'EACCES', 'EPERM'];
 
-/** Makes a connection and ends it at once, without a byte. Never rejects. A host that is said to be unreachable may be a policy's answer. */
-export function tryPort(address: string, port: number, timeoutMs: number): Promise<Tried> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: address, port });
-    const end = (tried: Tried): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(tried);
-    };
-    const timer = setTimeout(() => end('closed'), timeoutMs);
-    socket.once('connect', () => end('open'));
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      end(OWN_FAULTS.includes(error.code ?? '') ? 'unknown' : 'closed'),
-    );
-  });
+/** Whether a connection comes about. Never rejects. A host that is said to be unreachable may be a policy's answer. */
+export async function tryPort(address: string, port: number, timeoutMs: number): Promise<Tried> {
+  const connected = await connectOnce({ address, port }, AbortSignal.timeout(timeoutMs));
+  if (connected === 'connected') return 'open';
+  return connected !== 'late' && OWN_FAULTS.includes(connected.code ?? '') ? 'unknown' : 'closed';
 }

@@ -1,5 +1,4 @@
-import { connect } from 'node:net';
-
+import { connectOnce } from './connect-once.ts';
 import { codeOf, messageOf } from './problem.ts';
 
 export interface TriedTcp {
@@ -10,17 +9,10 @@ export interface TriedTcp {
 
 const PATIENCE_MS = 2000;
 
-/** A TCP connection. Never throws. */
-export function tryTcp({ address, port }: { address: string; port: number }): Promise<TriedTcp> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: address, port });
-    const end = (ok: boolean, output: string): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve({ ok, output });
-    };
-    const timer = setTimeout(() => end(false, `no answer within ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
-    socket.once('connect', () => end(true, 'connected'));
-    socket.once('error', (error) => end(false, codeOf(error) ?? messageOf(error).slice(0, 100)));
-  });
+/** A TCP connection, in words. Never throws. */
+export async function tryTcp(at: { address: string; port: number }): Promise<TriedTcp> {
+  const connected = await connectOnce(at, AbortSignal.timeout(PATIENCE_MS));
+  if (connected === 'connected') return { ok: true, output: 'connected' };
+  if (connected === 'late') return { ok: false, output: `no answer within ${PATIENCE_MS / 1000} s` };
+  return { ok: false, output: codeOf(connected) ?? messageOf(connected).slice(0, 100) };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Server } from 'node:https';
 import { createBackoff } from '../base/backoff.ts';
+import { hostPort } from '../base/host-port.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Consul } from '../clients/consul/consul.ts';
@@ -88,7 +89,7 @@ export async function startBridge(parts: BridgeParts, outer: AbortSignal): Promi
   const { signal } = ending;
   const { name: pod, ip } = parts.pod ?? { name: 'landbridge-bridge', ip: '127.0.0.1' };
   let port = parts.port;
-  const address = (): string => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+  const address = (): string => hostPort(ip, port);
   const tenure = createTenure({ consul: parts.consul, id: randomUUID(), pod, address, clock, log, onLost: end });
   const bridge = assemble(parts, tenure, () => isLoaded);
   const names = servingNames(parts.advertise, parts.namespace);

@@ -1,10 +1,9 @@
-import { request } from 'node:http';
-import { connect } from 'node:net';
-
 import type { LocalCheckSpec } from '../mesh/outside/check-spec.ts';
 
 import { execCheck } from './exec.ts';
 import { grpcCheck } from './grpc.ts';
+import { askHttp } from './http.ts';
+import { connectOnce } from '../base/connect-once.ts';
 import { codeOf, messageOf } from '../base/problem.ts';
 import { listeningElsewhere, readSockets } from '../base/proc-net.ts';
 import type { CheckResult } from './result.ts';
@@ -71,38 +70,27 @@ const REFUSED = 'connection refused';
 
 const WHAT_TO_DO = 'give the port that the app listens on, or have it listen on 127.0.0.1 or 0.0.0.0';
 
-function httpCheck(path: string, port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
+async function httpCheck(path: string, port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
   const what = `GET 127.0.0.1:${port}${path}`;
-  return new Promise((resolve) => {
-    const asked = request({ host: '127.0.0.1', port, path, signal, agent: false }, (response) => {
-      const status = response.statusCode ?? 0;
-      // The status is the answer; a large or endless body is not waited for.
-      asked.destroy();
-      resolve({ ok: status >= 200 && status < 400, output: `${what}: ${status} ${response.statusMessage}` });
-    });
-    asked.once('error', (error) => resolve({ ok: false, output: `${what}: ${why(error, timeoutMs)}` }));
-    asked.end();
-  });
+  try {
+    const { ok, status, statusMessage } = await askHttp({ host: '127.0.0.1', port, path }, signal);
+    return { ok, output: `${what}: ${status} ${statusMessage}` };
+  } catch (error) {
+    return { ok: false, output: `${what}: ${why(error as Error, timeoutMs)}` };
+  }
 }
 
-function tcpCheck(port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
+async function tcpCheck(port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
   const what = `TCP 127.0.0.1:${port}`;
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const end = (result: CheckResult): void => {
-      signal.removeEventListener('abort', late);
-      socket.destroy();
-      resolve(result);
-    };
-    const late = (): void => end({ ok: false, output: `${what}: no answer within ${timeoutMs} ms` });
-    signal.addEventListener('abort', late);
-    socket.once('connect', () => end({ ok: true, output: `${what}: connected` }));
-    socket.once('error', (error) => end({ ok: false, output: `${what}: ${why(error, timeoutMs)}` }));
-  });
+  const connected = await connectOnce({ address: '127.0.0.1', port }, signal);
+  if (connected === 'connected') return { ok: true, output: `${what}: connected` };
+  return { ok: false, output: `${what}: ${connected === 'late' ? late(timeoutMs) : why(connected, timeoutMs)}` };
 }
+
+const late = (timeoutMs: number): string => `no answer within ${timeoutMs} ms`;
 
 function why(error: Error, timeoutMs: number): string {
-  if (error.name === 'AbortError' || error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return late(timeoutMs);
   if (codeOf(error) === 'ECONNREFUSED') return REFUSED;
   return messageOf(error);
 }

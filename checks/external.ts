@@ -1,8 +1,9 @@
-import { type IncomingMessage, request } from 'node:http';
-import { connect } from 'node:net';
+import { connectOnce } from '../base/connect-once.ts';
+import { hostPort } from '../base/host-port.ts';
 import type { CheckSpec } from '../mesh/outside/check-spec.ts';
 import type { Health } from '../mesh/catalog/entry.ts';
 import { askGrpcHealth } from './grpc-health.ts';
+import { askHttp } from './http.ts';
 
 export interface ProbeResult {
   health: Health;
@@ -57,35 +58,21 @@ function probeOnce(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResul
 }
 
 async function grpc({ address, port }: ProbeTarget, service: string, signal: AbortSignal): Promise<ProbeResult> {
-  const authority = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const authority = hostPort(address, port);
   const { ok, says } = await askGrpcHealth(authority, service, signal);
   return { health: ok ? 'passing' : 'critical', output: `grpc check: ${says}` };
 }
 
 const reason = (error: NodeJS.ErrnoException): string => error.code ?? error.message.slice(0, 200);
 
-function tcp({ address, port }: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port });
-    signal.addEventListener('abort', () => socket.destroy(new Error('stopped')), { once: true });
-    socket.on('connect', () => resolve({ health: 'passing', output: `tcp check: connected to port ${port}` }));
-    socket.on('error', reject);
-    if (signal.aborted) socket.destroy(new Error('stopped'));
-  });
+async function tcp({ address, port }: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
+  const connected = await connectOnce({ address, port }, signal);
+  if (connected === 'connected') return { health: 'passing', output: `tcp check: connected to port ${port}` };
+  throw connected === 'late' ? new Error('stopped') : connected;
 }
 
-function http({ address, port }: ProbeTarget, path: string, signal: AbortSignal): Promise<ProbeResult> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'user-agent': 'landbridge-check', connection: 'close' };
-    const asked = request({ host: address, port, path, method: 'GET', headers, agent: false, signal });
-    asked.once('response', (response: IncomingMessage) => {
-      const status = response.statusCode ?? 0;
-      // The status is the answer: a body without end must not hold a place in the pool.
-      response.destroy();
-      const health = status >= 200 && status < 400 ? 'passing' : 'critical';
-      resolve({ health, output: `http check: GET ${path} answered ${status}` });
-    });
-    asked.on('error', reject);
-    asked.end();
-  });
+async function http({ address, port }: ProbeTarget, path: string, signal: AbortSignal): Promise<ProbeResult> {
+  const headers = { 'user-agent': 'landbridge-check', connection: 'close' };
+  const { ok, status } = await askHttp({ host: address, port, path, headers }, signal);
+  return { health: ok ? 'passing' : 'critical', output: `http check: GET ${path} answered ${status}` };
 }

@@ -13,6 +13,7 @@ import { MAX_DOOR_ADDRESSES } from '../../mesh/outside/bridge-api.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { DoorStatus } from '../instances/instance-status.ts';
 import { type DoorsState, readDoorsState, writeAsked } from './door-files.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import { messageOf } from '../../base/problem.ts';
 import { type TcpSocket, callersOf, listeningOn, ownAddresses, readSockets } from '../../base/proc-net.ts';
 import type { Settings } from '../machine/settings.ts';
@@ -38,6 +39,8 @@ const ASK_SOON_MS = 1000;
 /** For so long a new instance waits for its door. Then it goes on, and its status says that it is open. */
 const WAIT_MS = 10_000;
 const LOOK_MS = 5000;
+/** All 256 ports that a machine may close are done within 16 s, even where the machine swallows all trials. */
+const TRIES_AT_A_TIME = 16;
 const ASK_AGAIN_MS = 5000;
 /** Root cannot do it: it is asked now and then, in case somebody has installed what it lacks. */
 const ASK_SELDOM_MS = 60_000;
@@ -151,13 +154,9 @@ export class Doors {
   #isClosed = (port: number, door: Door): boolean =>
     door === 'closed' || (door === 'unknown' && (this.#state?.closed.includes(port) ?? false));
 
-  /** 16 at a time, so that a machine that swallows all trials is done within as many seconds. */
-  async #tryAll(ports: readonly number[]): Promise<Door[]> {
+  #tryAll(ports: readonly number[]): Promise<Door[]> {
     const { tryDoor: tried = tryDoor } = this.#options;
-    const doors: Door[] = [];
-    for (let from = 0; from < ports.length; from += 16)
-      doors.push(...(await Promise.all(ports.slice(from, from + 16).map((port) => tried(port)))));
-    return doors;
+    return inParallel(ports, TRIES_AT_A_TIME, (port) => tried(port));
   }
 
   async #askAgain(ports: number[], text: string): Promise<void> {

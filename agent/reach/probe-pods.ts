@@ -5,6 +5,7 @@ import type { ProbeResult, ProbeTarget } from '../../mesh/outside/bridge-shapes.
 
 import { BridgeRefusal } from '../bridge-client.ts';
 import type { Clock } from '../../base/clock.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import { messageOf } from '../../base/problem.ts';
 import { tryTcp } from '../../base/try-tcp.ts';
 
@@ -50,10 +51,7 @@ export async function probePods(options: {
 export async function probeOnce(ask: Ask): Promise<{ results: ProbeResult[]; nextMs: number }> {
   const { targets, nextMs } = await ask([]);
   if (targets.length === 0) return { results: [], nextMs };
-  const results: ProbeResult[] = [];
-  for (let from = 0; from < targets.length; from += AT_A_TIME) {
-    results.push(...(await Promise.all(targets.slice(from, from + AT_A_TIME).map(tryPod))));
-  }
+  const results = await inParallel(targets, AT_A_TIME, tryPod);
   return { results, nextMs: (await ask(results)).nextMs };
 }
 

@@ -5,6 +5,7 @@ import type { ProbeResult } from '../../mesh/outside/bridge-shapes.ts';
 
 import { ADMIN_SOCKET, instanceFolder } from '../machine/instance-id.ts';
 import type { InstanceStatus } from '../instances/instance-status.ts';
+import { hostPort } from '../../base/host-port.ts';
 import { messageOf } from '../../base/problem.ts';
 import { isLoopback, ownAddresses } from '../../base/proc-net.ts';
 import { tryUpstream } from './try-upstream.ts';
@@ -82,7 +83,7 @@ function withPods(finding: Finding, pods: ProbeResult[]): Finding {
   const lost = pods.filter(({ ok, service }) => !ok && service === finding.upstream?.service);
   const [first] = lost;
   if (first === undefined) return finding;
-  const where = `${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`;
+  const where = hostPort(first.address, first.port);
   const advice = 'route the pod network to this machine, or set spec.reach: hostPort in its MeshService';
   return {
     ...finding,

@@ -6,6 +6,7 @@ import { equal } from '../../mesh/equal.ts';
 import { REACH_KEYS, REPORT_AGAIN_MS, type SiteReport, type Unreached } from '../../mesh/status/reach.ts';
 import { type MeshServices, deciding } from '../admission.ts';
 import type { Host, Hosts } from '../hosts/hosts.ts';
+import { hostPort } from '../../base/host-port.ts';
 import { createPool } from '../../base/pool.ts';
 import { reachSidecar } from './try-sidecar.ts';
 
@@ -104,7 +105,7 @@ export function createPodReach(options: PodReachOptions): PodReach {
 
   async function asTold({ service, address, port, host, output }: Found): Promise<Unreached> {
     const { ok } = await pool.run(() => reach({ address, port, service }));
-    return { address: target(address, port), host, output, bridgeReaches: ok };
+    return { address: hostPort(address, port), host, output, bridgeReaches: ok };
   }
 
   async function tell(next: SiteReport): Promise<void> {
@@ -148,7 +149,7 @@ export function createPodReach(options: PodReachOptions): PodReach {
       for (const result of results.filter(({ service }) => called.includes(service))) {
         // Results without a request are not kept.
         if (!(await podsOf(result.service)).some((pod) => isOf(pod, result))) continue;
-        const key = [host.site, host.host, result.service, target(result.address, result.port)].join(' ');
+        const key = [host.site, host.host, result.service, hostPort(result.address, result.port)].join(' ');
         found.set(key, { ...result, site: host.site, host: host.host, atMs: clock.steady() });
       }
     },
@@ -165,8 +166,6 @@ export function createPodReach(options: PodReachOptions): PodReach {
 
 const isOf = (pod: ProbeTarget, result: ProbeTarget): boolean =>
   pod.service === result.service && pod.address === result.address && pod.port === result.port;
-
-const target = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;
 
 /** `size` of them at random, each once. */
 function sample<T>(list: T[], size: number, random: () => number): T[] {

@@ -1,5 +1,6 @@
 import { BlockList } from 'node:net';
 import { connect } from 'node:tls';
+import { hostPort } from '../../base/host-port.ts';
 
 export interface Reached {
   ok: boolean;
@@ -47,7 +48,7 @@ export async function reachMachine(
   from: string,
   reach = reachSidecar,
 ): Promise<Reached> {
-  const where = `${at.address.includes(':') ? `[${at.address}]` : at.address}:${at.port}`;
+  const where = hostPort(at.address, at.port);
   if (at.port < PORTS.first || at.port > PORTS.last)
     return {
       ok: false,
@@ -73,7 +74,7 @@ const PATIENCE_MS = 3000;
  */
 export function reachSidecar(at: { address: string; port: number; service: string }): Promise<Reached> {
   const { address, port, service } = at;
-  const where = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const where = hostPort(address, port);
   const startedMs = performance.now();
   return new Promise((resolve) => {
     // Not verified: whose certificate it is decides, and nothing is said here.

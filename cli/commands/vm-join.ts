@@ -4,6 +4,7 @@ import { Command } from 'commander';
 
 import { instanceId } from '../../agent/machine/instance-id.ts';
 import { type LocalClient, localClient } from '../../agent/local-api/client.ts';
+import { urlHost } from '../../base/host-port.ts';
 import { Problem } from '../../base/problem.ts';
 import { programDigest } from '../../agent/machine/program-digest.ts';
 import type { Finding } from '../../agent/reach/self-test.ts';
@@ -82,7 +83,7 @@ async function join(argument: string, flags: JoinFlags): Promise<void> {
   });
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   for (const { id, sidecarPort } of passing) {
-    const at = status?.address.includes(':') ? `[${status.address}]` : status?.address;
+    const at = status && urlHost(status.address);
     process.stdout.write(`joined ${service} at ${site} as ${id} (${at}:${sidecarPort}), healthy after ${seconds} s\n`);
   }
   const findings = failing.length === 0 ? await testPatiently(agent, ids) : [];

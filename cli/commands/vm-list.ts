@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { hostPort, urlHost } from '../../base/host-port.ts';
 import type { InstanceRow, InstancesAnswer } from '../../mesh/outside/bridge-api.ts';
 import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../bridge-admin.ts';
 import { keptOut } from '../check/machines.ts';
@@ -65,7 +66,7 @@ const cells = (row: InstanceRow): string[] => [
   row.service,
   row.site,
   row.host,
-  `${row.address.includes(':') ? `[${row.address}]` : row.address}${row.port === 0 ? '' : `:${row.port}`}`,
+  row.port === 0 ? urlHost(row.address) : hostPort(row.address, row.port),
   row.health,
   row.silentMs === undefined ? '-' : `${(row.silentMs / 1000).toFixed(1)}s`,
   [row.health === 'passing' ? [] : row.output.split('\n')[0]!, row.note ?? []].flat().join('; '),

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { urlHost } from '../../base/host-port.ts';
 
 /** Where systems keep nft and ss; root's PATH may be shorter. */
 const PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
@@ -35,11 +36,7 @@ export const nft = (rules: string): Promise<Ran> => runTool('nft', ['-f', '-'], 
 export async function endConnections(ports: readonly number[], own: ReadonlySet<string>): Promise<void> {
   if (ports.length === 0) return;
   const from = ports.map((port) => `sport = :${port}`).join(' or ');
-  const local = [
-    '127.0.0.0/8',
-    '[::1]',
-    ...[...own].map((address) => (address.includes(':') ? `[${address}]` : address)),
-  ];
+  const local = ['127.0.0.0/8', '[::1]', ...[...own].map(urlHost)];
   const not = local.map((address) => `not dst ${address}`).join(' and ');
   await runTool('ss', ['-K', '-H', '-t', '-n', 'state', 'connected', `( ( ${from} ) and ${not} )`]);
 }

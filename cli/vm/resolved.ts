@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 import type { Address } from '../../agent/machine/address.ts';
+import { hostPort } from '../../base/host-port.ts';
 import { Problem } from '../../base/problem.ts';
 import { publicFile } from './public-file.ts';
 
@@ -19,7 +20,7 @@ const MARK = '# Written by landbridge vm join; landbridge vm leave --all takes i
 export const resolvedFiles = ({ host, port }: Address): Record<string, string> => ({
   [DROP_IN]: `${MARK}
 [Resolve]
-DNS=${host.includes(':') ? `[${host}]` : host}:${port}
+DNS=${hostPort(host, port)}
 Domains=~consul
 `,
   [UNSIGNED]: `; ${MARK.slice(2)}
