@@ -16,7 +16,9 @@ export interface ObjectMeta {
   uid?: string;
   resourceVersion?: string;
   generation?: number;
+  /** RFC 3339. */
   creationTimestamp?: string;
+  /** RFC 3339. Set: the object is being deleted and waits for its finalizers. */
   deletionTimestamp?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;

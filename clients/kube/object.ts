@@ -1,28 +1,8 @@
-/** The fields of ObjectMeta that this project reads or writes; the rest of the JSON is kept as it came. */
-export interface ObjectMeta {
-  name: string;
-  namespace?: string;
-  uid?: string;
-  resourceVersion?: string;
-  generation?: number;
-  /** RFC 3339. */
-  creationTimestamp?: string;
-  /** RFC 3339. Set: the object is being deleted and waits for its finalizers. */
-  deletionTimestamp?: string;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  finalizers?: string[];
-  ownerReferences?: OwnerReference[];
-  [field: string]: unknown;
-}
+import type { ObjectMeta as KnownMeta } from '../../crds/kubernetes.ts';
 
-export interface OwnerReference {
-  apiVersion: string;
-  kind: string;
-  name: string;
-  uid: string;
-  controller?: boolean;
-  blockOwnerDeletion?: boolean;
+/** The fields of ObjectMeta that this project reads or writes; the rest of the JSON is kept as it came. */
+export interface ObjectMeta extends KnownMeta {
+  [field: string]: unknown;
 }
 
 /**

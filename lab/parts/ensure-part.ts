@@ -1,20 +1,18 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { debianRelease } from '../host/debian-release.ts';
 import { cacheDirectory } from '../paths.ts';
 import type { Progress, Task } from '../progress/progress.ts';
-import { withLock } from './file-lock.ts';
 import { makeFromDebian } from './from-debian.ts';
 import { makeFromGoModule } from './from-go-module.ts';
 import { makeFromGo } from './from-go.ts';
 import { makeFromNpm } from './from-npm.ts';
 import { makeFromPython } from './from-python.ts';
 import { makeFromWheel } from './from-wheel.ts';
+import { makeFolder } from './make-folder.ts';
 import type { Part } from './part.ts';
 import { partFolder } from './recipe.ts';
 import { partWith } from './table.ts';
-
-const underway = new Map<string, Promise<string>>();
 
 /**
  * Gives the absolute path of a finished part, making it first when the cache does not hold it. `name` is the name of
@@ -35,42 +33,13 @@ export function partIsCached(part: Part): boolean {
 
 /** As ensurePart for a part that is in no table; gives its folder. */
 export function ensureFolder(part: Part, progress: Progress): Promise<string> {
-  const folder = folderOf(part);
-  const begun = underway.get(folder);
-  if (begun !== undefined) return begun;
-  const making = make(part, folder, progress).finally(() => underway.delete(folder));
-  underway.set(folder, making);
-  return making;
+  const { name, version, doing } = part;
+  const filling = (draft: string, task: Task): Promise<void> => fill(part, draft, task);
+  return makeFolder(folderOf(part), { name: `${name} ${version}`, doing, fill: filling }, progress);
 }
 
 function folderOf(part: Part): string {
   return join(cacheDirectory(), 'parts', partFolder(part, debianRelease().codename));
-}
-
-async function make(part: Part, folder: string, progress: Progress): Promise<string> {
-  if (existsSync(folder)) return folder;
-  mkdirSync(join(folder, '..'), { recursive: true });
-  const task = progress.begin(`${part.name} ${part.version}`);
-  task.at(part.doing);
-  try {
-    await withLock(
-      `${folder}.lock`,
-      () => task.at('another process is making it'),
-      async () => {
-        if (existsSync(folder)) return;
-        const temporary = `${folder}.making`;
-        rmSync(temporary, { recursive: true, force: true });
-        mkdirSync(temporary);
-        await fill(part, temporary, task);
-        renameSync(temporary, folder);
-      },
-    );
-  } catch (error) {
-    task.failed(part.doing);
-    throw error;
-  }
-  task.done(`${part.doing}`);
-  return folder;
 }
 
 function fill(part: Part, folder: string, task: Task): Promise<void> {
