@@ -42,7 +42,18 @@ const FLOORS: Record<string, string[]> = {
     ...['tokens', 'externals', 'hosts', 'reach', 'api', 'handlers', 'load.ts', 'reread.ts', 'start.ts', 'main.ts'],
   ],
   agent: [
-    ...['machine', 'bridge-client.ts', 'envoy', 'state', 'instances', 'reach', 'local-api', 'names', 'doors'],
+    ...[
+      'machine',
+      'bridge-client.ts',
+      'tell-changes.ts',
+      'envoy',
+      'state',
+      'instances',
+      'reach',
+      'local-api',
+      'names',
+      'doors',
+    ],
     ...['membership', 'main.ts'],
   ],
   lab: [
