@@ -235,6 +235,17 @@ describe('docs/architecture.md', () => {
     }
   });
 
+  it('opens no file twice on the walks of a MeshService and of a pod', () => {
+    for (const walk of walks.slice(0, 2)) {
+      const rows = walk.split('\n').filter((line) => line.startsWith('| '));
+      const files = rows.flatMap((row) => [
+        ...new Set([...row.matchAll(/`([\w/.-]+\.ts):/g)].map((match) => match[1]!)),
+      ]);
+      expect(files.length).to.be.greaterThan(5);
+      expect(files.filter((file, at) => files.indexOf(file) !== at)).to.deep.equal([]);
+    }
+  });
+
   it('names no file that is not there', () => {
     const named = [...page.matchAll(/`([a-z-]+\/[\w/.-]+\.ts)(?::#?\w+)?`/g)].map((match) => match[1]!);
     expect(named.length).to.be.greaterThan(40);
