@@ -53,8 +53,10 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   const run = await machineRun(settings.runtimeDir);
   const doors = new Doors({ settings, clock, log, settled: () => supervisor.doorsSettled() });
   const supervisor = await Supervisor.open({ settings, state, host, run, clock, random, log, urgent, doors });
+  const { exchange } = supervisor;
   const member = new Membership(host, identity, {
     state,
+    exchange,
     supervisor,
     clock,
     log,
@@ -66,7 +68,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
       at: settings.dns,
       state,
       ask: (question) => member.askName(question),
-      upstreams: () => supervisor.boundPlans().flatMap(({ upstreams }) => upstreams),
+      upstreams: () => exchange.boundPlans().flatMap(({ upstreams }) => upstreams),
       clock,
       log,
     }));
@@ -81,14 +83,14 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     const beats = startBeats({
       clock,
       random,
-      leaseMs: () => supervisor.leaseMs(),
+      leaseMs: () => exchange.leaseMs(),
       send: () => member.beat(),
       failed: (message) => member.failed(message),
       final: (error) => error instanceof BridgeRefusal && error.status < 500,
     });
     beating = beats;
     left.signal.addEventListener('abort', beats.stop);
-    const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(supervisor.leaseMs(), TELL_MS));
+    const told = (): Promise<boolean> => within(clock, beats.told(), Math.min(exchange.leaseMs(), TELL_MS));
     const upgrades = followEnvoyBinary({
       path: settings.envoy,
       instances: () => supervisor.instances(),

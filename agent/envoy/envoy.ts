@@ -2,22 +2,19 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
-import { type Heard, heardIn } from '../../mesh/proxies/heard.ts';
-import { type Account, NO_ACCOUNT, accountOf } from '../../mesh/proxies/refusals.ts';
-
 import { backOffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
-import { listenerProblem } from './admin.ts';
 import { type Binary, type EnvoyVersion, binaryAt } from './binary.ts';
+import { Complaints } from './complaints.ts';
 import { type EnvoyProcess, startEnvoyProcess } from './process.ts';
-import { type EnvoyStatus, OFF, complaintIn } from './status.ts';
-import { ANSWER_MS, type EnvoySight, watchEnvoy } from './watch.ts';
-import { type Lineage, endLineage, newLineage } from './hot-restart.ts';
+import { type EnvoyStatus, OFF } from './status.ts';
+import { type EnvoySight, watchEnvoy } from './watch.ts';
+import { type Lineage, newLineage } from './hot-restart.ts';
 import { ADMIN_SOCKET } from '../machine/instance-id.ts';
-import { listenersOn } from '../machine/listening.ts';
 import { messageOf } from '../../base/problem.ts';
 import { type Starvation, slowSentence } from './silence.ts';
-import { type TokenRefusals, watchTokenRefusals } from './token-refusals.ts';
+import { Succession } from './succession.ts';
+import type { TokenRefusals } from './token-refusals.ts';
 
 export interface EnvoyOptions {
   /** The instance's id. */
@@ -51,36 +48,30 @@ const LEAVE_GRACE_MS = 3000;
 /** One stock Envoy, kept running: one process, or two while one takes over from the other. */
 export class Envoy {
   status: EnvoyStatus = { ...OFF, restarts: 0 };
-  readonly refusals: TokenRefusals;
 
   readonly #options: EnvoyOptions;
   readonly #socket: string;
-  #process: EnvoyProcess | undefined;
-  /** The process before: serves until `#process` has taken over. */
-  #before: EnvoyProcess | undefined;
-  /** Those that were taken over from, and end when they have drained. */
-  readonly #leaving = new Set<EnvoyProcess>();
-  /** While a process takes over: tells how it went; undefined = well. */
-  #takenOver: ((problem: string | undefined) => void) | undefined;
+  readonly #complaints: Complaints;
+  readonly #processes = new Succession();
   #wanted = false;
   /** One more with each stop: a start from before is not to be finished. */
   #turn = 0;
   #crashes = 0;
-  #complaint: string | undefined;
-  /** The updates that it refused, and its last words of each kind. */
-  #account: Account = NO_ACCOUNT;
-  #heard: Heard[] = [];
   #cancelRestart = (): void => {};
 
   constructor(options: EnvoyOptions) {
     this.#options = options;
-    this.refusals = watchTokenRefusals(options.clock);
+    this.#complaints = new Complaints(options.clock);
     this.#socket = join(options.folder, ADMIN_SOCKET);
   }
 
   /** Which program it runs. */
   get binary(): Binary | undefined {
-    return this.#process?.binary;
+    return this.#processes.current?.binary;
+  }
+
+  get refusals(): TokenRefusals {
+    return this.#complaints.tokens;
   }
 
   /** Does nothing when it runs already. */
@@ -96,10 +87,7 @@ export class Envoy {
     this.#wanted = false;
     this.#turn += 1;
     this.#cancelRestart();
-    this.#takenOver?.('it was stopped');
-    const ending = [this.#process, this.#before, ...this.#leaving].map((one) => one?.end());
-    [this.#process, this.#before, this.#takenOver] = [undefined, undefined, undefined];
-    await Promise.all(ending);
+    await this.#processes.end();
     this.#set(OFF);
   }
 
@@ -112,7 +100,7 @@ export class Envoy {
   /** Whether another process, of this version, could take over now. */
   canHandOver({ hotRestart }: EnvoyVersion): boolean {
     const { state, version } = this.status;
-    return state === 'live' && this.#process?.lineage !== undefined && version?.hotRestart === hotRestart;
+    return state === 'live' && this.#processes.current?.lineage !== undefined && version?.hotRestart === hotRestart;
   }
 
   /**
@@ -120,35 +108,24 @@ export class Envoy {
    * Consul; until then the one that runs serves. Gives the reason of a failure; undefined: it serves. After a failure the running process goes on, but cannot hand over any longer.
    */
   async handOver(): Promise<string | undefined> {
-    const [before, { id, log }] = [this.#process, this.#options];
-    if (before?.lineage === undefined || this.#takenOver !== undefined)
-      return 'it can hand over to no other process now';
+    const [processes, { id, log }] = [this.#processes, this.#options];
+    const before = processes.current;
+    if (before?.lineage === undefined || processes.takesOver) return 'it can hand over to no other process now';
     const { baseId, epoch } = before.lineage;
-    const outcome = new Promise<string | undefined>((resolve) => (this.#takenOver = resolve));
+    const outcome = processes.outcome();
     let leaveMs: number;
     try {
       leaveMs = await this.#begin({ baseId, epoch: epoch + 1 }, before);
     } catch (error) {
-      this.#takenOver = undefined;
+      processes.settle(messageOf(error));
       return messageOf(error);
     }
     const problem = await outcome;
     if (problem === undefined) {
-      log.info({ instance: id, pid: this.#process?.pid, before: before.pid }, 'another Envoy has taken over');
-      this.#leave(before, leaveMs + LEAVE_GRACE_MS);
+      log.info({ instance: id, pid: processes.current?.pid, before: before.pid }, 'another Envoy has taken over');
+      processes.leave(before, leaveMs + LEAVE_GRACE_MS);
     }
     return problem;
-  }
-
-  /**
-   * The one that took over tells it to end, in time or when it hands over itself, and asks it for its statistics until then:
-   * an Envoy whose predecessor was ended by another waits for that answer for ever. So it is ended only when it is late.
-   */
-  #leave(before: EnvoyProcess, withinMs: number): void {
-    this.#before = undefined;
-    this.#leaving.add(before);
-    void before.ended.then(() => this.#leaving.delete(before));
-    void before.endWithin(withinMs);
   }
 
   async #launch(): Promise<void> {
@@ -160,19 +137,17 @@ export class Envoy {
     }
   }
 
-  /** Starts a process, which becomes `#process`. Gives how long the one before may go on. */
+  /** Starts a process, which becomes the current one. Gives how long the one before may go on. */
   async #begin(lineage: Lineage | undefined, before: EnvoyProcess | undefined): Promise<number> {
     const { id, folder, command, prepare, clock, log } = this.#options;
     const turn = this.#turn;
     const binary = await binaryAt(command);
     const { args, leaveMs } = await prepare(lineage);
     if (turn !== this.#turn) return leaveMs;
-    this.#complaint = undefined;
-    // One that takes over brings the counters of the one before along.
-    if (before === undefined) [this.#account, this.#heard] = [NO_ACCOUNT, []];
+    this.#complaints.begin({ takesOver: before !== undefined });
     const hear = (line: string): void => this.#hear(line);
     const started = startEnvoyProcess({ command, args, folder, binary, lineage, clock, hear });
-    [this.#process, this.#before] = [started, before];
+    [this.#processes.current, this.#processes.before] = [started, before];
     void started.ended.then((how) => this.#ended(started, how));
     if (started.pid === undefined) return leaveMs;
     log.info({ instance: id, pid: started.pid, before: before?.pid }, 'Envoy started');
@@ -182,36 +157,22 @@ export class Envoy {
   }
 
   async #ended(ended: EnvoyProcess, how: string): Promise<void> {
-    const others = [this.#process, this.#before, ...this.#leaving].filter(
-      (other) => other !== ended && other?.running(),
-    );
-    const baseId = ended.lineage?.baseId;
-    if (baseId !== undefined && !others.some((other) => other?.lineage?.baseId === baseId))
-      await endLineage(baseId).catch(() => {});
-    if (ended === this.#before) return void (this.#before = undefined);
-    if (ended !== this.#process) return;
-    const why = this.#complaint === undefined ? how : `${how}: ${this.#complaint}`;
-    const { clock } = this.#options;
-    if (this.#takenOver !== undefined && (await this.#goBack(why))) return;
-    this.#process = undefined;
-    if (clock.steady() - ended.startedMs > STEADY_MS) this.#crashes = 0;
+    const processes = this.#processes;
+    await processes.clear(ended);
+    if (ended === processes.before) return void (processes.before = undefined);
+    if (ended !== processes.current) return;
+    const why = this.#complaints.why(how);
+    if (processes.takesOver && (await this.#goBack(why))) return;
+    processes.current = undefined;
+    if (this.#options.clock.steady() - ended.startedMs > STEADY_MS) this.#crashes = 0;
     this.#again(why);
   }
 
   /** The process that was to take over has ended: the one before goes on, if it still serves. */
   async #goBack(why: string): Promise<boolean> {
-    const [before, told] = [this.#before, this.#takenOver];
-    [this.#before, this.#takenOver] = [undefined, undefined];
-    told?.(why);
-    if (before === undefined || !before.running() || !this.#wanted) return false;
-    const listening = await Promise.all(this.status.ports.map(listenersOn));
-    if (listening.some((sockets) => sockets.length === 0)) {
-      await before.end();
-      return false;
-    }
-    const kept = { ...before, lineage: undefined };
-    this.#process = kept;
-    void before.ended.then((how) => this.#ended(kept, how));
+    const kept = await this.#processes.goBack(why, this.status.ports);
+    if (kept === undefined) return false;
+    void kept.ended.then((how) => this.#ended(kept, how));
     this.#set({ problem: `another Envoy could not take over from it: ${why}` });
     return true;
   }
@@ -223,7 +184,12 @@ export class Envoy {
     this.#crashes += 1;
     const waitMs = backOffMs(RESTART, this.#crashes, random);
     log.warn({ instance: id, problem, restartInMs: Math.round(waitMs) }, 'Envoy does not run, starting it again');
-    this.#set({ ...OFF, state: 'waiting', problem, lastEnd: { why: problem, at: new Date(clock.now()).toISOString() } });
+    this.#set({
+      ...OFF,
+      state: 'waiting',
+      problem,
+      lastEnd: { why: problem, at: new Date(clock.now()).toISOString() },
+    });
     this.#cancelRestart = clock.after(waitMs, () => {
       this.status = { ...this.status, restarts: this.status.restarts + 1 };
       void this.#launch();
@@ -232,12 +198,11 @@ export class Envoy {
 
   #watch(watched: EnvoyProcess): Promise<void> {
     const { id, clock, log, starvation } = this.#options;
-    const isCurrent = (): boolean => watched === this.#process;
+    const isCurrent = (): boolean => watched === this.#processes.current;
     return watchEnvoy({
       ...{ socket: this.#socket, clock, isCurrent, starvation, name: `${id} ${watched.pid}` },
       saw: async (sight) => {
-        if (this.#complaint !== undefined && sight.live)
-          this.#complaint = await listenerProblem(this.#socket, ANSWER_MS);
+        if (sight.live) await this.#complaints.review(this.#socket);
         if (isCurrent()) this.#take(watched, sight);
       },
       slow: (silence) => {
@@ -249,7 +214,7 @@ export class Envoy {
       },
       hangs: async (silence) => {
         log.warn({ instance: id, pid: watched.pid, ...silence }, 'Envoy does not answer, killing it');
-        this.#complaint = `it did not answer for ${Math.round(silence.silentMs / 1000)} s`;
+        this.#complaints.hangs(silence.silentMs);
         watched.kill();
         await watched.ended;
       },
@@ -258,27 +223,17 @@ export class Envoy {
 
   /** Takes what the process says of itself; until it has taken over, it is the one before that counts. */
   #take({ pid }: EnvoyProcess, { live, version, ports, connected, updates }: EnvoySight): void {
-    if (this.#takenOver !== undefined && !live) return;
-    this.#account = accountOf(this.#account, updates, this.#heard);
-    const { refusals } = this.#account;
-    const problem =
-      this.#complaint ?? refusals.map(({ kind, words }) => `it refused its ${kind}: ${words ?? 'no words'}`)[0];
-    this.#set({ state: live ? 'live' : 'starting', pid, version, ports, connected, refusals, problem });
-    this.#takenOver?.(undefined);
-    this.#takenOver = undefined;
+    if (this.#processes.takesOver && !live) return;
+    const counted = this.#complaints.count(updates);
+    this.#set({ state: live ? 'live' : 'starting', pid, version, ports, connected, ...counted });
+    this.#processes.settle(undefined);
   }
 
   #hear(line: string): void {
     const { id, log } = this.#options;
     if (line.startsWith('{')) return log.info({ instance: id, access: line }, 'Envoy served');
     log.warn({ instance: id, envoy: line }, 'Envoy says');
-    this.refusals.hear(line);
-    const said = heardIn(line);
-    if (said !== undefined) {
-      const atMs = this.#options.clock.now();
-      this.#heard = [...this.#heard.filter(({ kind }) => kind !== said.kind), { ...said, atMs }];
-    }
-    this.#complaint = complaintIn(line) ?? this.#complaint;
+    this.#complaints.hear(line);
   }
 
   #set(change: Partial<EnvoyStatus>): void {

@@ -22,11 +22,13 @@ import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/problem.ts';
 import type { HostState, Identity, State } from '../state/state.ts';
 import type { AgentStatus } from '../local-api/status.ts';
+import type { Exchange } from './exchange.ts';
 import type { Supervisor } from './supervisor.ts';
 
 interface MembershipParts {
   state: State;
-  supervisor: Supervisor;
+  exchange: Pick<Exchange, 'leaseMs' | 'request'>;
+  supervisor: Pick<Supervisor, 'learn' | 'shutOut'>;
   clock: Clock;
   log: Logger;
   /** The bridge has closed the connection that the beats go over. */
@@ -64,9 +66,9 @@ export class Membership {
 
   /** Sends one beat, and puts the answer of the bridge into force. Throws when no bridge took it. */
   async beat(): Promise<void> {
-    const { supervisor, clock, log } = this.#parts;
+    const { exchange, supervisor, clock, log } = this.#parts;
     await this.#renewWhenDue();
-    const request = supervisor.beatRequest(await this.#address());
+    const request = exchange.request(await this.#address());
     const answer = await this.#client
       .post<BeatAnswer & { problems?: string[] }>('/v1/beat', request)
       .catch((error: unknown) => this.#refused(error));
@@ -154,13 +156,13 @@ export class Membership {
   }
 
   status(): Omit<AgentStatus, 'run' | 'names' | 'problems' | 'instances'> {
-    const { supervisor, clock } = this.#parts;
+    const { exchange, clock } = this.#parts;
     const { host, site, address } = this.#host;
     return {
       host,
       site,
       address,
-      leaseMs: supervisor.leaseMs(),
+      leaseMs: exchange.leaseMs(),
       bridge: {
         address: this.#client.bridge(),
         leaseAgeMs: this.#heldMs === undefined ? undefined : Math.round(clock.steady() - this.#heldMs),
@@ -177,7 +179,7 @@ export class Membership {
 
   #connect(): BridgeClient {
     const { bridges } = this.#host;
-    const limits = (): ReturnType<typeof attemptLimits> => attemptLimits(this.#parts.supervisor.leaseMs());
+    const limits = (): ReturnType<typeof attemptLimits> => attemptLimits(this.#parts.exchange.leaseMs());
     const { onHungUp } = this.#parts;
     return makeBridgeClient({ bridges, credentials: this.#identity, limits, onHungUp });
   }

@@ -1,29 +1,24 @@
 import type { Logger } from 'pino';
 
-import { proxySettings } from '../../crds/proxy.ts';
-import type { BeatAnswer, BeatInstance, BeatRequest, ServicePlan } from '../../mesh/outside/bridge-api.ts';
+import type { BeatAnswer, BeatRequest } from '../../mesh/outside/bridge-api.ts';
 
-import { beatInstances } from './beat-instances.ts';
-import type { Clock } from '../../base/clock.ts';
-import { type ConsulWay, watchConsulWay } from './consul-way.ts';
-import type { Definitions } from '../instances/definitions.ts';
-import type { Doors } from '../doors/doors.ts';
-import type { Drain } from '../instances/drain.ts';
-import { readDrains, writeDrains } from '../instances/drain-file.ts';
-import { instanceFolder } from '../machine/instance-id.ts';
-import { type Learnt, keep, mend, openLearnt } from '../state/learnt.ts';
-import { LocalInstance } from '../instances/local-instance.ts';
-import { type PortBook, openPortBook } from '../instances/port-book.ts';
 import { messageOf } from '../../base/problem.ts';
-import type { Settings } from '../machine/settings.ts';
-import type { HostState, State } from '../state/state.ts';
+import type { Doors } from '../doors/doors.ts';
+import type { Definitions } from '../instances/definitions.ts';
+import { type Drains, openDrains } from '../instances/drains.ts';
 import { type InstanceStatus, statusOf } from '../instances/instance-status.ts';
+import type { LocalInstance } from '../instances/local-instance.ts';
+import { type PortBook, openPortBook } from '../instances/port-book.ts';
 import { Roster } from '../instances/roster.ts';
-import { type Starvation, watchStarvation } from '../envoy/silence.ts';
 import { matchTarget } from '../instances/target.ts';
-import { upstreamBinders } from '../instances/upstream-binders.ts';
 import { writeVariableFiles } from '../instances/variable-files.ts';
-import { type WantedInstance, wantedInstances } from '../instances/wanted-instances.ts';
+import { wantedInstances } from '../instances/wanted-instances.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Settings } from '../machine/settings.ts';
+import { type Learnt, keep, mend, openLearnt } from '../state/learnt.ts';
+import type { HostState, State } from '../state/state.ts';
+import { Exchange } from './exchange.ts';
+import { type InstanceMaker, instanceMaker } from './instance-maker.ts';
 
 export interface SupervisorOptions {
   settings: Settings;
@@ -43,39 +38,30 @@ export interface SupervisorOptions {
 /** From the bridge's write until the Envoys of callers know of it: Consul gathers changes for 200 ms. */
 const CALLERS_LEAVE_MS = 500;
 
-/** All instances of this machine: makes them what services.d and the bridge say, and says how they are. */
+/** All instances of this machine: makes them what services.d and the bridge say. */
 export class Supervisor {
+  /** The beats between this machine and the bridge. */
+  readonly exchange: Exchange;
   readonly #options: SupervisorOptions;
-  readonly #learnt: Learnt;
   readonly #roster: Roster;
-  readonly #starvation: Starvation;
-  readonly #consulWay: ConsulWay;
-  /** The state that the bridge has taken, by instance. */
-  readonly #told = new Map<string, BeatInstance['health']>();
-  /** Drains that an agent before this one began. */
-  readonly #drainedBefore: Map<string, Drain>;
+  readonly #maker: InstanceMaker;
+  readonly #drains: Drains;
   #problems: string[] = [];
-  /** The agent is about to end. */
-  #leaves = false;
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(
-    options: SupervisorOptions,
-    parts: { learnt: Learnt; ports: PortBook; drains: Record<string, Drain> },
-  ) {
+  private constructor(options: SupervisorOptions, parts: { learnt: Learnt; ports: PortBook; drains: Drains }) {
+    const { settings, host, doors, run, urgent, clock, random, log } = options;
     this.#options = options;
-    this.#learnt = parts.learnt;
-    const { settings, clock, log } = options;
-    this.#starvation = watchStarvation(clock);
-    this.#consulWay = watchConsulWay({
-      addresses: options.host.consul.grpc,
-      alone: () => this.instances().some(({ envoy: { status } }) => status.state !== 'off' && !status.connected),
-      clock,
-      changed: options.urgent,
+    this.#drains = parts.drains;
+    const instances = (): LocalInstance[] => this.instances();
+    this.exchange = new Exchange({ learnt: parts.learnt, run, instances });
+    this.#maker = instanceMaker({
+      ...{ settings, host, doors, drains: parts.drains, instances, urgent, clock, random, log },
+      changed: (instance) => this.#changed(instance),
+      returned: () => void this.#drains.save(this.instances()),
     });
-    const make = (wanted: WantedInstance, port: number | undefined): LocalInstance => this.#make(wanted, port);
+    const { make } = this.#maker;
     this.#roster = new Roster({ ports: parts.ports, make, drainMs: settings.drainMs, clock, log });
-    this.#drainedBefore = new Map(Object.entries(parts.drains));
   }
 
   static async open(options: SupervisorOptions): Promise<Supervisor> {
@@ -85,12 +71,8 @@ export class Supervisor {
       ports: openPortBook(state, await state.readPorts().catch(mend(log, {})), (error) =>
         log.error({ error }, 'ports.json could not be written'),
       ),
-      drains: await readDrains(settings.runtimeDir),
+      drains: await openDrains(settings.runtimeDir, log),
     });
-  }
-
-  leaseMs(): number {
-    return this.#learnt.leaseMs();
   }
 
   /** Keyed by service and port. */
@@ -103,34 +85,24 @@ export class Supervisor {
     return this.#inTurn(async () => {
       const { wanted, problems } = wantedInstances(definitions, this.#options.host.host);
       this.#problems = problems;
-      const before = JSON.stringify(this.#beatInstances());
+      const before = JSON.stringify(this.exchange.beatInstances());
       const { added, removed } = await this.#roster.change(wanted);
-      for (const { id } of removed) this.#told.delete(id);
-      if (removed.some(({ draining }) => draining)) await this.#saveDrains();
+      for (const { id } of removed) this.exchange.forget(id);
+      if (removed.some(({ draining }) => draining)) await this.#drains.save(this.instances());
       for (const instance of added) await this.#serve(instance);
       this.#wantDoors();
       if (added.length > 0 || removed.length > 0) await this.#writeVariables();
-      if (JSON.stringify(this.#beatInstances()) !== before) this.#options.urgent();
+      if (JSON.stringify(this.exchange.beatInstances()) !== before) this.#options.urgent();
     });
   }
 
-  beatRequest(address: string): BeatRequest {
-    const instances = this.#beatInstances();
-    const services = [...new Set(instances.map(({ service }) => service))];
-    const run = this.#leaves ? { id: this.#options.run, leaves: true } : { id: this.#options.run };
-    return { address, instances, wantTokens: services.filter((service) => this.#wantsToken(service)), run };
-  }
-
-  /** Takes a bridge's answer to the request. */
+  /** Makes the instances what a bridge's answer to the request says. */
   learn(request: BeatRequest, answer: BeatAnswer): Promise<void> {
     return this.#inTurn(async () => {
       const { log } = this.#options;
-      for (const { id, health } of request.instances) this.#told.set(id, health);
-      const { news } = await this.#learnt.take(answer, this.instances());
+      const { news, refused, renewed } = await this.exchange.take(request, answer);
       if (news) this.#wantDoors();
       if (news) await this.#writeVariables();
-      const refused = new Map(answer.refused.map(({ service, message }) => [service, message]));
-      const renewed = new Set(answer.tokens.map(({ service }) => service));
       for (const instance of this.instances()) {
         const message = refused.get(instance.service);
         if (message !== undefined && instance.refused === undefined) {
@@ -159,30 +131,20 @@ export class Supervisor {
   }
 
   status(): InstanceStatus[] {
-    const binders = this.#binders().ids;
-    return this.instances().map((instance) => {
-      const upstreams = binders.has(instance.id) ? (this.#learnt.plan(instance.service)?.upstreams ?? []) : [];
-      return statusOf(instance, this.#told.get(instance.id), upstreams);
-    });
-  }
-
-  /** Of the services whose upstreams a sidecar of this machine listens for. */
-  boundPlans(): ServicePlan[] {
-    const { ids } = this.#binders();
-    const bound = new Set(this.instances().flatMap(({ id, service }) => (ids.has(id) ? [service] : [])));
-    return this.#learnt.plans().filter(({ service }) => bound.has(service));
+    const upstreams = this.exchange.boundUpstreams();
+    return this.instances().map((instance) => statusOf(instance, this.exchange.told(instance.id), upstreams(instance)));
   }
 
   /** Conflicts between the services of this machine, one sentence each. */
   problems(): string[] {
-    return [...this.#problems, ...this.#binders().problems];
+    return [...this.#problems, ...this.exchange.problems()];
   }
 
   /** Takes the instances that `target` means out of the mesh, see agent/instances/target.ts. Gives their ids. Throws a Problem. */
   async drain(target: string): Promise<string[]> {
     const instances = matchTarget(this.instances(), target);
     await Promise.all(instances.map((instance) => instance.drain()));
-    await this.#saveDrains();
+    await this.#drains.save(this.instances());
     const ids = instances.map(({ id }) => id);
     this.#options.log.info({ instances: ids }, 'draining');
     return ids;
@@ -192,13 +154,13 @@ export class Supervisor {
   async undrain(target: string): Promise<string[]> {
     const instances = matchTarget(this.instances(), target).filter(({ draining }) => draining);
     for (const instance of instances) instance.draining = undefined;
-    await this.#saveDrains();
+    await this.#drains.save(this.instances());
     return instances.map(({ id }) => id);
   }
 
   /** Before the agent ends. An agent that starts afterwards does not remember these drains. */
   async drainAll(): Promise<void> {
-    this.#leaves = true;
+    this.exchange.leave();
     await Promise.all(this.instances().map((instance) => instance.drain()));
   }
 
@@ -206,8 +168,7 @@ export class Supervisor {
   async stop(): Promise<void> {
     await this.#queue;
     await this.#roster.stop();
-    this.#starvation.end();
-    this.#consulWay.end();
+    this.#maker.end();
   }
 
   /** The awaited state has come, so its health may change. */
@@ -216,14 +177,7 @@ export class Supervisor {
   }
 
   #wantDoors(): void {
-    this.#options.doors.want(() => this.instances(), this.#learnt.plans());
-  }
-
-  #saveDrains(): Promise<void> {
-    const held = this.instances().flatMap(({ id, draining }) =>
-      draining === undefined ? [] : [[id, draining] as const],
-    );
-    return keep(this.#options.log, writeDrains(this.#options.settings.runtimeDir, Object.fromEntries(held)));
+    this.#options.doors.want(() => this.instances(), this.exchange.plans());
   }
 
   /** One change at a time. */
@@ -233,46 +187,21 @@ export class Supervisor {
     return turn;
   }
 
-  #make({ id, service, definition }: WantedInstance, sidecarPort: number | undefined): LocalInstance {
-    const { settings, clock, random, log } = this.#options;
-    const instance: LocalInstance = new LocalInstance({
-      id,
-      service,
-      definition,
-      sidecarPort,
-      folder: instanceFolder(settings.runtimeDir, id),
-      envoyCommand: settings.envoy,
-      drainMs: settings.drainMs,
-      clock,
-      random,
-      log,
-      starvation: this.#starvation,
-      consulProblem: () => this.#consulWay.problem(),
-      changed: () => this.#changed(instance),
-      returned: () => void this.#saveDrains(),
-      doorWaits: () => this.#options.doors.waits(definition.port),
-    });
-    instance.draining = this.#drainedBefore.get(id);
-    this.#drainedBefore.delete(id);
-    return instance;
-  }
-
   async #serve(instance: LocalInstance): Promise<void> {
-    const token = this.#learnt.token(instance.service);
-    if (token === undefined || instance.refused !== undefined) return;
+    const start = this.exchange.startOf(instance.service);
+    if (start === undefined || instance.refused !== undefined) return;
     const { site, host, consul } = this.#options.host;
-    const proxy = this.#learnt.plan(instance.service)?.proxy ?? proxySettings.parse(undefined);
-    await instance.serve({ site, host, service: instance.service, consul, token, proxy });
+    await instance.serve({ site, host, service: instance.service, consul, ...start });
   }
 
   #writeVariables(): Promise<void> {
-    return keep(this.#options.log, writeVariableFiles(this.#options.settings.runtimeDir, this.boundPlans()));
+    return keep(this.#options.log, writeVariableFiles(this.#options.settings.runtimeDir, this.exchange.boundPlans()));
   }
 
   #changed(instance: LocalInstance): void {
     if (!this.#roster.has(instance)) return;
     if (instance.portTaken()) this.#movePort(instance);
-    if (instance.health().health !== this.#told.get(instance.id)) this.#options.urgent();
+    if (instance.health().health !== this.exchange.told(instance.id)) this.#options.urgent();
   }
 
   /** Consul hands Envoy the listener on the new port: no restart. */
@@ -283,20 +212,5 @@ export class Supervisor {
       await this.#roster.movePort(instance);
       urgent();
     }).catch((error: unknown) => log.error({ error: messageOf(error) }, 'no other sidecar port was chosen'));
-  }
-
-  #wantsToken(service: string): boolean {
-    const refusals = this.instances().flatMap((instance) =>
-      instance.service === service ? (instance.envoy.refusals.lastMs ?? []) : [],
-    );
-    return this.#learnt.wantsToken(service, refusals.length === 0 ? undefined : Math.max(...refusals));
-  }
-
-  #binders(): ReturnType<typeof upstreamBinders> {
-    return upstreamBinders(this.instances(), this.#learnt.plans());
-  }
-
-  #beatInstances(): BeatInstance[] {
-    return beatInstances(this.instances(), this.#binders().ids);
   }
 }

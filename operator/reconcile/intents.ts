@@ -5,7 +5,7 @@ import type { Intent } from '../../mesh/service/desired.ts';
 import type { World } from '../world/world.ts';
 import type { KnownNames } from './known-names.ts';
 
-/** What the MeshService of a `namespace/name` asks for. */
+/** The intents of MeshServices, by `namespace/name`. */
 export interface Intents {
   /**
    * From memory. An intent without a MeshService asks for nothing: entries are left over. undefined: nothing is to be done.

@@ -51,7 +51,7 @@ export interface Surroundings {
 /** A walk that was made for another reason counts again after this long. */
 const COUNT_GOOD_MS = 30_000;
 
-/** What no watch tells: it has to be asked for. */
+/** Counts that no watch brings. */
 interface Count {
   podsWithoutSidecar: PodWithoutSidecar[];
   external: Outside;
