@@ -7,6 +7,7 @@ import { checkBridge } from '../agent/bridge-client.ts';
 import { connectKube } from '../clients/kube/client.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { secrets } from '../clients/kube/resources.ts';
+import { secretText } from '../clients/kube/secret.ts';
 import type { ErrorAnswer } from '../mesh/outside/bridge-api.ts';
 import { BOOTSTRAP_AGAIN, BRIDGE_SERVICE, NAMESPACE, SECRETS } from '../mesh/installation/installation.ts';
 import { sourceOf } from './cluster.ts';
@@ -51,7 +52,7 @@ export async function bridgeAccess(flags: BridgeFlags): Promise<BridgeAccess> {
     );
   }
   const read = (key: string): string => {
-    const text = Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+    const text = secretText(secret, key);
     if (text.trim() === '') throw new Error(`${where} has no "${key}": ${BOOTSTRAP_AGAIN}`);
     return text;
   };

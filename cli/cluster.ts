@@ -4,6 +4,7 @@ import type { KubeConfigSource } from '../clients/kube/config.ts';
 import type { KubeObject } from '../clients/kube/object.ts';
 import { deployments, pods, secrets } from '../clients/kube/resources.ts';
 import { openTunnel } from '../clients/kube/tunnel.ts';
+import { secretText } from '../clients/kube/secret.ts';
 import { connectConsul } from '../clients/consul/connect.ts';
 import { type ConsulRaft, connectRaft } from '../clients/consul/raft.ts';
 import type { Consul } from '../clients/consul/consul.ts';
@@ -98,10 +99,7 @@ async function secretOf(kube: KubeClient, name: string): Promise<(key: string) =
     throw new Error(
       `the Secret ${NAMESPACE}/${name} does not exist: install Landbridge first, or wait for its bootstrap job`,
     );
-  return (key) =>
-    Buffer.from(secret.data[key] ?? '', 'base64')
-      .toString('utf8')
-      .trim();
+  return (key) => secretText(secret, key).trim();
 }
 
 /** Servers that are not ours are asked from here; whether they answer depends on what lies between. */

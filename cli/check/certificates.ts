@@ -1,6 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { secrets } from '../../clients/kube/resources.ts';
+import { secretText } from '../../clients/kube/secret.ts';
 import { NAMESPACE, SECRETS, WEBHOOK_SECRET } from '../../mesh/installation/installation.ts';
 import { type Check, failed, ok } from './check.ts';
 import { certificateDays } from './days-left.ts';
@@ -37,5 +38,5 @@ export const certificateChecks: Check[] = CERTIFICATES.map(({ what, secret, key,
 /** One key of one of the installation's Secrets; undefined when there is no such Secret. */
 export async function readSecret(kube: KubeClient, name: string, key: string): Promise<string | undefined> {
   const secret = await kube.get<KubeObject & { data?: Record<string, string> }>(secrets, name, NAMESPACE);
-  return secret && Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+  return secret && secretText(secret, key);
 }

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../clients/kube/object.ts';
 import { meshServices, secrets } from '../../clients/kube/resources.ts';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
 import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
-import { type ConfigEntry, OWNER_META } from '../../mesh/catalog/entry.ts';
+import { CONFIG_KINDS, OWNER_META } from '../../mesh/catalog/entry.ts';
 import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import {
   bridgeOwner,
@@ -18,14 +18,6 @@ import { MANAGED } from '../../operator/sidecar-secret/sidecar-secret.ts';
 import { ANNOTATION_LIFE } from '../../operator/sidecar-secret/sidecar-token.ts';
 import { type Check, ok, warning } from './check.ts';
 import { type Look, clusterNameOf } from './look.ts';
-
-const KINDS: ConfigEntry['Kind'][] = [
-  'service-defaults',
-  'service-resolver',
-  'service-splitter',
-  'service-router',
-  'service-intentions',
-];
 
 /** The operator keeps these as it keeps MeshServices, and takes them away itself when the values no longer ask for them. */
 const GATEWAYS = [EDGE_SERVICE, GATEWAY_SERVICE].map((name) => ({ namespace: NAMESPACE, name }));
@@ -89,7 +81,7 @@ async function orphanNodes(consul: Consul, prefix: string, isKnown: (node: strin
 }
 
 async function orphanEntries(consul: Consul, prefix: string, isKnown: (owner: string) => boolean): Promise<string[]> {
-  const held = await Promise.all(KINDS.map((kind) => consul.listConfig(kind)));
+  const held = await Promise.all(CONFIG_KINDS.map((kind) => consul.listConfig(kind)));
   return held.flat().flatMap(({ entry: { Kind, Name, Meta } }) => {
     const owner = Meta[OWNER_META];
     return owner?.startsWith(prefix) && !isKnown(owner) ? [`${Kind} ${Name} of ${owner}`] : [];

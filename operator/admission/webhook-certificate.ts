@@ -8,6 +8,7 @@ import {
   secrets,
   validatingWebhookConfigurations,
 } from '../../clients/kube/resources.ts';
+import { secretData, secretText } from '../../clients/kube/secret.ts';
 import { type KeyPair, createAuthority, isDue, issue } from '../../clients/pki/authority.ts';
 import {
   VALIDATOR_CONFIGURATION,
@@ -86,8 +87,8 @@ async function stepped(
   options: WebhookCertificateOptions,
 ): Promise<CertificateSecret | undefined> {
   const now = options.nowMs();
-  const cas = splitPem(text(secret, 'ca.crt'));
-  const newest = { certPem: cas[0]!, keyPem: text(secret, 'ca.key') };
+  const cas = splitPem(secretText(secret, 'ca.crt'));
+  const newest = { certPem: cas[0]!, keyPem: secretText(secret, 'ca.key') };
   const current = unpack(secret).serving;
   // The resourceVersion makes the patch fail when another replica was first.
   const write = (bundle: string[], caKey: string, serving: KeyPair): CertificateSecret => {
@@ -165,16 +166,13 @@ function pack(options: WebhookCertificateOptions, bundle: string, caKey: string,
       annotations: { [ANNOTATION_BUNDLE_SINCE]: new Date(options.nowMs()).toISOString() },
     },
     type: 'Opaque',
-    data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+    data: secretData(data),
   };
 }
 
-const text = (secret: CertificateSecret, key: string): string =>
-  Buffer.from(secret.data[key] ?? '', 'base64').toString('utf8');
-
 const unpack = (secret: CertificateSecret): WebhookCertificate => ({
-  serving: { certPem: text(secret, 'tls.crt'), keyPem: text(secret, 'tls.key') },
-  bundle: text(secret, 'ca.crt'),
+  serving: { certPem: secretText(secret, 'tls.crt'), keyPem: secretText(secret, 'tls.key') },
+  bundle: secretText(secret, 'ca.crt'),
 });
 
 const splitPem = (bundle: string): string[] =>

@@ -2,6 +2,7 @@ import type { KubeClient } from '../../clients/kube/client.ts';
 import { isAlreadyExists } from '../../clients/kube/errors.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { secrets } from '../../clients/kube/resources.ts';
+import { secretData, secretText } from '../../clients/kube/secret.ts';
 
 /** The keys of a Secret and their values, decoded. */
 export type SecretData = Record<string, string>;
@@ -20,7 +21,7 @@ export function secretStore(kube: Pick<KubeClient, 'get' | 'create' | 'patchMerg
   return {
     async read(name) {
       const secret = await kube.get<KubeObject & { data?: SecretData }>(secrets, name, namespace);
-      return secret === undefined ? undefined : mapValues(secret.data ?? {}, fromBase64);
+      return secret === undefined ? undefined : textsOf(secret);
     },
     async create(name, data) {
       try {
@@ -33,7 +34,7 @@ export function secretStore(kube: Pick<KubeClient, 'get' | 'create' | 'patchMerg
             labels: { 'app.kubernetes.io/part-of': 'landbridge', 'app.kubernetes.io/managed-by': 'landbridge' },
           },
           type: 'Opaque',
-          data: mapValues(data, toBase64),
+          data: secretData(data),
         });
         return true;
       } catch (error) {
@@ -42,12 +43,10 @@ export function secretStore(kube: Pick<KubeClient, 'get' | 'create' | 'patchMerg
       }
     },
     async patch(name, data) {
-      await kube.patchMerge(secrets, name, namespace, { data: mapValues(data, toBase64) });
+      await kube.patchMerge(secrets, name, namespace, { data: secretData(data) });
     },
   };
 }
 
-const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
-const fromBase64 = (text: string): string => Buffer.from(text, 'base64').toString('utf8');
-const mapValues = (data: SecretData, change: (value: string) => string): SecretData =>
-  Object.fromEntries(Object.entries(data).map(([key, value]) => [key, change(value)]));
+const textsOf = (secret: { data?: Record<string, string> }): SecretData =>
+  Object.fromEntries(Object.keys(secret.data ?? {}).map((key) => [key, secretText(secret, key)]));

@@ -2,6 +2,7 @@ import { X509Certificate, createPrivateKey, type KeyObject } from 'node:crypto';
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { secrets } from '../../clients/kube/resources.ts';
+import { secretText } from '../../clients/kube/secret.ts';
 import type { Certificate } from '../../mesh/gateways/exposure.ts';
 
 /** All hosts that are served over HTTPS share a listener, so when Envoy refuses one Secret it refuses all. */
@@ -24,10 +25,7 @@ export async function readCertificate(
   const [namespace = '', name = ''] = key.split('/');
   const secret = await kube.get<KubeObject & { data?: Record<string, string> }>(secrets, name, namespace);
   if (secret === undefined) return `there is no Secret ${key}: make it with tls.crt and tls.key`;
-  const pem = (file: string): string =>
-    Buffer.from(secret.data?.[file] ?? '', 'base64')
-      .toString()
-      .trim();
+  const pem = (file: string): string => secretText(secret, file).trim();
   const [certificate, privateKey] = [pem('tls.crt'), pem('tls.key')];
   if (!certificate || !privateKey) return `Secret ${key} lacks tls.crt or tls.key`;
   const read = pairOf(certificate, privateKey, now);

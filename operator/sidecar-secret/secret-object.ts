@@ -8,6 +8,7 @@ import { SIDECAR_MOUNT } from '../../mesh/inject/sidecar.ts';
 import { LABEL_MANAGED_BY, podsNode, sidecarSecret } from '../../mesh/names/names.ts';
 import type { SecretTarget } from './secret-target.ts';
 import { TOKEN_KEY, type Token, tokenAnnotations } from './sidecar-token.ts';
+import { secretData, secretText } from '../../clients/kube/secret.ts';
 
 export const MANAGED_BY = LABEL_MANAGED_BY;
 
@@ -43,9 +44,7 @@ export interface StoredSecret {
 /** The addresses of Consul in the bootstrap of a Secret that was written before; none when they cannot be read. */
 export function addressesIn(held: StoredSecret | undefined): string[] {
   try {
-    const bootstrap = storedBootstrap.parse(
-      JSON.parse(Buffer.from(held?.data?.[BOOTSTRAP_FILE] ?? '', 'base64').toString()),
-    );
+    const bootstrap = storedBootstrap.parse(JSON.parse(secretText(held ?? {}, BOOTSTRAP_FILE)));
     const endpoints = bootstrap.static_resources.clusters.flatMap(({ load_assignment }) => load_assignment.endpoints);
     return endpoints
       .filter(({ priority }) => priority === 1)
@@ -104,8 +103,6 @@ export function secretObject(target: SecretTarget, token: Token, addresses: stri
       ownerReferences,
     },
     type: 'Opaque',
-    data: Object.fromEntries(
-      Object.entries(files).map(([file, content]) => [file, Buffer.from(content).toString('base64')]),
-    ),
+    data: secretData(files),
   };
 }

@@ -1,6 +1,7 @@
 import type { Consul } from '../../clients/consul/consul.ts';
 import { serviceJwt } from '../../clients/consul/service-token.ts';
 import { claimsOf } from '../../mesh/gateways/terminating.ts';
+import { secretText } from '../../clients/kube/secret.ts';
 
 /** Consul auth method, and issuer of the operator's JWTs. */
 export const OPERATOR_AUTH_METHOD = 'landbridge-operator';
@@ -60,8 +61,9 @@ export interface StoredToken {
   data?: Record<string, string>;
 }
 
-export function storedToken({ metadata: { annotations }, data }: StoredToken): Token | undefined {
-  const secretId = Buffer.from(data?.[TOKEN_KEY] ?? '', 'base64').toString();
+export function storedToken(secret: StoredToken): Token | undefined {
+  const { annotations } = secret.metadata;
+  const secretId = secretText(secret, TOKEN_KEY);
   const [issuedAt, expiresAt] = (annotations?.[ANNOTATION_LIFE] ?? '').split('/');
   const holds = annotations?.[ANNOTATION_SERVICE];
   if (!secretId || holds === undefined || !issuedAt || !expiresAt) return undefined;
