@@ -10,11 +10,11 @@ export interface TellOptions<T> {
   /** Whether it says nothing: a machine that never had anything to say keeps silent. */
   isEmpty: (request: T) => boolean;
   tell: (request: T) => Promise<unknown>;
-  /** The same is told again after this long. */
+  /** From one request to the next while nothing changes. */
   againMs: number;
-  /** Whether an empty request is told again as well. */
+  /** Whether an empty request goes out again as well. */
   repeatsEmpty: boolean;
-  /** What the bridge is told of, for the log. */
+  /** The subject of the request, for the log. */
   of: string;
   clock: Clock;
   log: Logger;

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { BOOTSTRAP_FILE } from '../../mesh/envoy/bootstrap.ts';
 import { envoyArguments, leaveSeconds } from '../../mesh/envoy/envoy-arguments.ts';
 import { sidecarId } from '../../mesh/names/names.ts';
+import { MACHINE_SIDECAR_RANGE } from '../../mesh/names/sidecar-ports.ts';
 
 import { runCheck } from '../../checks/check.ts';
 import { type CheckLoop, UNCHECKED, startCheckLoop } from './check-loop.ts';
@@ -149,7 +150,8 @@ export class LocalInstance {
     const { state, ports, connected, problem } = this.envoy.status;
     const { sidecarPort } = this;
     const noWay = state === 'off' || connected ? undefined : this.#options.consulProblem();
-    const portProblem = sidecarPort === undefined ? 'no port from 21000 to 21255 is free for its Envoy' : undefined;
+    const portProblem =
+      sidecarPort === undefined ? `no port from ${MACHINE_SIDECAR_RANGE} is free for its Envoy` : undefined;
     const doorProblem =
       !this.#announced && this.#options.doorWaits()
         ? `port ${this.appPort} is being closed to everybody outside the mesh (mutualTLS: Strict)`

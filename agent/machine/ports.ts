@@ -1,10 +1,7 @@
 import { createServer } from 'node:net';
 
 import { codeOf } from '../../base/problem.ts';
-
-/** The range that Consul documents for sidecars (https://developer.hashicorp.com/consul/docs/install/ports). */
-export const FIRST_PORT = 21000;
-export const LAST_PORT = 21255;
+import { MACHINE_SIDECARS } from '../../mesh/names/sidecar-ports.ts';
 
 export interface PortWish {
   /** The port that the instance had before. */
@@ -16,7 +13,8 @@ export interface PortWish {
 
 /** The port it had, else the first free one; undefined when all 256 are taken. */
 export async function choosePort({ had, others, isFree }: PortWish): Promise<number | undefined> {
-  const range = Array.from({ length: LAST_PORT - FIRST_PORT + 1 }, (_, index) => FIRST_PORT + index);
+  const { first, last } = MACHINE_SIDECARS;
+  const range = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   for (const port of had === undefined ? range : [had, ...range])
     if (!others.has(port) && (await isFree(port))) return port;
   return undefined;

@@ -1,6 +1,7 @@
 import { BlockList } from 'node:net';
 import { connect } from 'node:tls';
 import { hostPort } from '../../base/host-port.ts';
+import { MACHINE_SIDECAR_RANGE, isMachineSidecar } from '../../mesh/names/sidecar-ports.ts';
 
 export interface Reached {
   ok: boolean;
@@ -14,8 +15,6 @@ export interface Reached {
 export const reachSentence = ({ output, unanswered }: Reached, host: string, port: number): string =>
   unanswered ? `${output}, tried from the cluster: let TCP port ${port} in on ${host}` : output;
 
-/** Where agents put sidecars, see agent/machine/ports.ts: nothing else is tried at the word of a machine. */
-const PORTS = { first: 21_000, last: 21_255 };
 const NEVER = new BlockList();
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
@@ -36,7 +35,7 @@ const isNever = (address: string): boolean => NEVER.check(address, address.inclu
 
 /** A try of it from here says nothing of others. */
 export const tellsNothing = ({ address, port }: { address: string; port: number }): boolean =>
-  port < PORTS.first || port > PORTS.last || isNever(address);
+  !isMachineSidecar(port) || isNever(address);
 
 /**
  * Tries a sidecar at the address and port that a machine has given. A machine can give any, and must not scan the cluster's
@@ -49,10 +48,10 @@ export async function reachMachine(
   reach = reachSidecar,
 ): Promise<Reached> {
   const where = hostPort(at.address, at.port);
-  if (at.port < PORTS.first || at.port > PORTS.last)
+  if (!isMachineSidecar(at.port))
     return {
       ok: false,
-      output: `${where}: is not tried: sidecars of machines have ports ${PORTS.first} to ${PORTS.last}`,
+      output: `${where}: is not tried: sidecars of machines have ports ${MACHINE_SIDECAR_RANGE}`,
     };
   const own = from.replace(/^::ffff:/, '') === at.address;
   if (!own && isNever(at.address))

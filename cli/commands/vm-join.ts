@@ -9,6 +9,7 @@ import { Problem } from '../../base/problem.ts';
 import { programDigest } from '../../agent/machine/program-digest.ts';
 import type { Finding } from '../../agent/reach/self-test.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from '../../agent/machine/settings.ts';
+import { MACHINE_SIDECAR_RANGE } from '../../mesh/names/sidecar-ports.ts';
 import { decodeInvite } from '../../mesh/outside/invite.ts';
 import { agentOwner, hasSystemd, installAgentUnit, restartAgentUnit, thisProgram } from '../vm/agent-unit.ts';
 import { awaitPassing } from '../vm/await-passing.ts';
@@ -96,7 +97,7 @@ async function join(argument: string, flags: JoinFlags): Promise<void> {
   const unreached = own.filter(({ ok, upstream }) => !ok && upstream === undefined);
   if (unreached.length > 0)
     throw new Problem(
-      `This machine has joined, but the mesh does not reach it (${unreached.map(({ output }) => output).join('; ')}): give its address with --address, and let its sidecar ports (21000 to 21255) in, or join without --port when it only calls others; landbridge vm test tries again.`,
+      `This machine has joined, but the mesh does not reach it (${unreached.map(({ output }) => output).join('; ')}): give its address with --address, and let its sidecar ports (${MACHINE_SIDECAR_RANGE}) in, or join without --port when it only calls others; landbridge vm test tries again.`,
     );
   const stuck = [
     ...new Set(own.flatMap(({ instance, envoy }) => (envoy === undefined ? [] : `${instance}: ${envoy}`))),

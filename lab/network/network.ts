@@ -95,9 +95,3 @@ async function connectHost(engine: Engine, network: LabNetwork): Promise<void> {
 export async function routePods(nodes: readonly { address: string; podCidr: string }[]): Promise<void> {
   for (const node of nodes) await run('ip', ['route', 'replace', node.podCidr, 'via', node.address, 'dev', hostLink]);
 }
-
-/** Takes the host's end away, and with it the other end and all routes. */
-export async function disconnectHost(): Promise<void> {
-  const links = JSON.parse(await output('ip', ['-json', 'link', 'show'])) as { ifname: string }[];
-  if (links.some((link) => link.ifname === hostLink)) await run('ip', ['link', 'delete', hostLink]);
-}

@@ -1,5 +1,4 @@
-/** The ports of sidecars on machines, see agent/machine/ports.ts. */
-const SIDECARS = { first: 21_000, last: 21_255 };
+import { MACHINE_SIDECAR_RANGE, isMachineSidecar } from '../names/sidecar-ports.ts';
 
 export interface ClosableInput {
   /** Ports that the agent asks to close. Its user may be anybody's by now: nothing is believed but the numbers. */
@@ -43,8 +42,8 @@ function refusalOf(
 ): string | undefined {
   const instead = 'let the app listen on 127.0.0.1 and another port, or name the port in spec.plaintextPorts';
   if (logins.has(port)) return `port ${port} is never closed, because people log in to this machine there: ${instead}`;
-  if (port >= SIDECARS.first && port <= SIDECARS.last)
-    return `port ${port} is never closed, because ${SIDECARS.first} to ${SIDECARS.last} are for sidecars, which others must reach: ${instead}`;
+  if (isMachineSidecar(port))
+    return `port ${port} is never closed, because ${MACHINE_SIDECAR_RANGE} are for sidecars, which others must reach: ${instead}`;
   if (own.has(port)) return `port ${port} is never closed, because the agent itself uses it: ${instead}`;
   if (!joined.has(port))
     return `port ${port} is no app port of an instance in services.d, so it is not closed: let root write the instance there (landbridge vm join)`;

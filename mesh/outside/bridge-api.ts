@@ -150,7 +150,6 @@ export type DoorsRequest = z.output<typeof doorsRequest>;
 
 /** Record types that Consul's DNS has. */
 export const NAME_TYPES = ['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'SOA', 'SRV', 'TXT'] as const;
-export type NameType = (typeof NAME_TYPES)[number];
 
 export const namesRequest = z.strictObject({
   name: z

@@ -2,11 +2,13 @@ import { createServer } from 'node:net';
 
 import { expect } from 'chai';
 
-import { FIRST_PORT, LAST_PORT, choosePort, isPortFree } from '../../../../agent/machine/ports.ts';
+import { choosePort, isPortFree } from '../../../../agent/machine/ports.ts';
+import { MACHINE_SIDECARS } from '../../../../mesh/names/sidecar-ports.ts';
 import { openPortBook } from '../../../../agent/instances/port-book.ts';
 import type { Ports, State } from '../../../../agent/state/state.ts';
 
-const all = Array.from({ length: LAST_PORT - FIRST_PORT + 1 }, (_, index) => FIRST_PORT + index);
+const { first, last } = MACHINE_SIDECARS;
+const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const choose = (wish: { had?: number; others?: number[]; busy?: number[] }): Promise<number | undefined> =>
   choosePort({
     had: wish.had,
