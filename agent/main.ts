@@ -2,27 +2,27 @@ import { mkdir } from 'node:fs/promises';
 
 import { type Logger, pino } from 'pino';
 
+import { agentApi } from './agent-api.ts';
 import { type BeatLoop, startBeats } from './membership/beat-loop.ts';
 import { BridgeRefusal } from './bridge-client.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Doors } from './doors/doors.ts';
-import { type FollowedDefinitions, followDefinitions } from './instances/follow-definitions.ts';
-import { type LocalApi, serveLocalApi } from './local-api/server.ts';
+import { followDefinitions } from './instances/follow-definitions.ts';
+import { serveLocalApi } from './local-api/server.ts';
 import { localClient } from './local-api/client.ts';
 import { machineRun } from './membership/machine-run.ts';
 import { Membership } from './membership/membership.ts';
-import { type Names, startNames } from './names/names.ts';
+import { startNames } from './names/names.ts';
 import { Problem } from '../base/problem.ts';
 import { programDigest } from './machine/program-digest.ts';
 import { endStrays } from './envoy/process-record.ts';
-import { probeOnce, probePods } from './reach/probe-pods.ts';
-import { selfTest } from './reach/self-test.ts';
+import { probePods } from './reach/probe-pods.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './machine/settings.ts';
 import { type HostState, type Identity, type State, openState } from './state/state.ts';
 import { Supervisor } from './membership/supervisor.ts';
 import { tellDoors } from './doors/tell-doors.ts';
 import { tellRefusals } from './membership/tell-refusals.ts';
-import { type EnvoyUpgrades, followEnvoyBinary } from './instances/upgrade-envoys.ts';
+import { followEnvoyBinary } from './instances/upgrade-envoys.ts';
 
 /** How long a bridge may stay silent before something that waits for it goes on without. */
 const TELL_MS = 10_000;
@@ -123,7 +123,7 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
       stop,
       left: left.signal,
     };
-    const api = makeApi(parts);
+    const api = agentApi(parts);
     await serveLocalApi(apiSocket(settings), api, left.signal);
     log.info({ host: host.host, site: host.site, bridges: host.bridges }, 'agent runs');
 
@@ -154,69 +154,6 @@ async function mustBeAlone(settings: Settings): Promise<void> {
       () => false,
     );
   if (runs) throw new Problem('An agent runs on this machine already: systemctl status landbridge-agent shows it.');
-}
-
-function makeApi(parts: {
-  settings: Settings;
-  run: string;
-  program: string | undefined;
-  supervisor: Supervisor;
-  doors: Doors;
-  member: Membership;
-  names: Names | undefined;
-  definitions: FollowedDefinitions;
-  upgrades: EnvoyUpgrades;
-  clock: Clock;
-  told: () => Promise<boolean>;
-  urgent: () => void;
-  stop: AbortController;
-  left: AbortSignal;
-}): LocalApi {
-  const { run, program, supervisor, doors, member, names, definitions, upgrades } = parts;
-  const { settings, clock, told, urgent, stop, left } = parts;
-  return {
-    status: () => ({
-      ...member.status(),
-      run,
-      program,
-      names: names?.status(),
-      problems: [
-        ...definitions.problems(),
-        ...supervisor.problems(),
-        ...member.problems(),
-        ...[upgrades.problem() ?? []].flat(),
-      ],
-      instances: supervisor.status().map((instance) => ({ ...instance, door: doors.status(instance) })),
-    }),
-    async drain(target, waitMs) {
-      const drained = await supervisor.drain(target);
-      const heard = await told();
-      if (heard) await clock.wait(waitMs, left);
-      return { drained, told: heard };
-    },
-    async undrain(target) {
-      const undrained = await supervisor.undrain(target);
-      urgent();
-      return undrained;
-    },
-    test: () =>
-      selfTest({
-        instances: supervisor.status(),
-        runtimeDir: settings.runtimeDir,
-        reach: () => member.reach(),
-        clockProblem: () => member.clockProblem(),
-        beatProblem: () => member.status().bridge.problem,
-        address: member.status().address,
-        tryPods: () => probeOnce((results) => member.probe(results)).then(({ results }) => results),
-      }),
-    async reload() {
-      await member.reload();
-      await definitions.read();
-      urgent();
-    },
-    upgradeEnvoys: () => upgrades.now(),
-    stop: () => stop.abort(),
-  };
 }
 
 async function readMembership(state: State): Promise<{ host: HostState; identity: Identity }> {

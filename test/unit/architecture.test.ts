@@ -54,7 +54,7 @@ const FLOORS: Record<string, string[]> = {
       'names',
       'doors',
     ],
-    ...['membership', 'main.ts'],
+    ...['membership', 'agent-api.ts', 'main.ts'],
   ],
   lab: [
     ...['paths.ts', 'checkout.ts', 'progress', 'host', 'parts', 'engine', 'network', 'cluster', 'images', 'node-image'],
