@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import { type EnvoyStatus, complaintIn } from './status.ts';
 import { type TokenRefusals, watchTokenRefusals } from './token-refusals.ts';
 
-/** What one Envoy has to complain of: in its log, and in its counters. */
+/** The complaints of one Envoy, in its log and in its counters. */
 export class Complaints {
   readonly tokens: TokenRefusals;
   readonly #clock: Clock;

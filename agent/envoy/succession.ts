@@ -2,7 +2,7 @@ import { endLineage } from './hot-restart.ts';
 import type { EnvoyProcess } from './process.ts';
 import { listenersOn } from '../machine/listening.ts';
 
-/** The processes of one Envoy: the one that counts, the one that it takes over from, and those that drain. */
+/** The processes of one Envoy: the current one, its predecessor during a take-over, and drained ones on their way out. */
 export class Succession {
   current: EnvoyProcess | undefined;
   /** Serves until `current` has taken over. */
@@ -53,7 +53,7 @@ export class Succession {
     return this.current;
   }
 
-  /** Removes what the ended process shared with those that could take over, once the last of them has ended. */
+  /** Removes the shared memory of the ended process, once no other process uses it. */
   async clear(ended: EnvoyProcess): Promise<void> {
     const baseId = ended.lineage?.baseId;
     const others = this.#all().filter((other) => other !== ended && other.running());

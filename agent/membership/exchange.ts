@@ -7,7 +7,7 @@ import type { LocalInstance } from '../instances/local-instance.ts';
 import { upstreamBinders } from '../instances/upstream-binders.ts';
 import type { Learnt } from '../state/learnt.ts';
 
-/** What an answer of the bridge means for the instances of this machine. */
+/** The consequences of a bridge's answer for the instances of this machine. */
 export interface Verdicts {
   /** Plans or lease are others than before. */
   news: boolean;
@@ -17,7 +17,7 @@ export interface Verdicts {
   renewed: ReadonlySet<string>;
 }
 
-/** What this machine and the bridge tell each other with a beat, and what each knows of the other from that. */
+/** The beats of this machine: their requests, the bridge's answers, and the state that each side knows from them. */
 export class Exchange {
   readonly #learnt: Learnt;
   readonly #run: string;
@@ -42,7 +42,7 @@ export class Exchange {
     return this.#learnt.plans();
   }
 
-  /** What an Envoy of the service starts with; undefined without a token. */
+  /** The token and the settings of an Envoy of the service; undefined without a token. */
   startOf(service: string): Pick<EnvoyFiles, 'token' | 'proxy'> | undefined {
     const token = this.#learnt.token(service);
     if (token === undefined) return undefined;
