@@ -16,6 +16,7 @@ export const REASONS = {
   SomeInstancesNotReady: 'At least one instance takes traffic, and at least one does not.',
   NoReadyInstances: 'No instance takes traffic.',
   AppNotListening: 'Nothing accepts connections where the sidecars pass calls on to the app.',
+  ProtocolMismatch: 'The app does not answer in the protocol that spec.protocol says.',
   NoInstances: 'No instance exists.',
   AllPodsInjected: 'Every matching pod has its sidecar.',
   PodsWithoutSidecar: 'Pods that were there before this MeshService run without a sidecar.',

@@ -1,3 +1,5 @@
+import { type AppCalls, NO_CALLS } from './app-calls.ts';
+
 /**
  * An Envoy's counters for its updates from Consul, and for its way to the app.
  * https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/mgmt_server
@@ -21,6 +23,8 @@ export interface ProxyCounters {
   /** Connections to the app that were tried for calls, and those of them that failed. */
   connects: number;
   connectFails: number;
+  /** Default: none was passed on. */
+  calls?: AppCalls;
   /** The result of the probe of the app's port; undefined: this Envoy does not try it. */
   probe: AppProbe | undefined;
 }
@@ -37,7 +41,8 @@ export interface AppProbe {
 export const APP_PROBE = 'landbridge_app_';
 
 /** Regular expressions for the counters' names; Envoy leaves out counters that are 0. */
-export const COUNTERS = `update_rejected$|^cluster\\.local_app\\.upstream_cx_(connect_fail|total)$|^cluster\\.${APP_PROBE}\\d+\\.(health_check\\.attempt|membership_healthy)$`;
+export const CALLS = '^cluster\\.local_app\\.upstream_(cx_protocol_error|cx_destroy_remote_with_active_rq|rq_[1-4]xx)$';
+export const COUNTERS = `update_rejected$|^cluster\\.local_app\\.upstream_cx_(connect_fail|total)$|${CALLS}|^cluster\\.${APP_PROBE}\\d+\\.(health_check\\.attempt|membership_healthy)$`;
 export const ACCEPTED = 'update_time$';
 
 /** Reads `/stats/prometheus` and `/stats` alike, and passes over all other counters. */
@@ -45,6 +50,7 @@ export function readCounters(text: string): ProxyCounters {
   const rejected = new Map<string, number>();
   const accepted = new Map<string, number>();
   const counters: ProxyCounters = { updates: [], connects: 0, connectFails: 0, probe: undefined };
+  const calls = { ...NO_CALLS };
   const probes = new Map<number, AppProbe>();
   for (const line of text.split('\n')) {
     const found = asPrometheus(line) ?? asText(line);
@@ -58,10 +64,14 @@ export function readCounters(text: string): ProxyCounters {
       probes.set(port, { ...before, ...is });
     } else if (name === 'cluster_local_app_upstream_cx_connect_fail') counters.connectFails = value;
     else if (name === 'cluster_local_app_upstream_cx_total') counters.connects = value;
+    else if (name === 'cluster_local_app_upstream_cx_protocol_error') calls.protocolErrors = value;
+    else if (name === 'cluster_local_app_upstream_cx_destroy_remote_with_active_rq') calls.closed = value;
+    else if (ANSWERED.test(name)) calls.answered += value;
     else if (name.endsWith('_update_rejected')) rejected.set(name.slice(0, -'_update_rejected'.length), value);
     else if (name.endsWith('_update_time')) accepted.set(name.slice(0, -'_update_time'.length), value);
   }
   counters.probe = [...probes.values()][0];
+  if (Object.values(calls).some((count) => count > 0)) counters.calls = calls;
   for (const [subscription, count] of rejected) {
     const kind = kindOf(subscription);
     if (kind === undefined || count === 0) continue;
@@ -72,17 +82,20 @@ export function readCounters(text: string): ProxyCounters {
 
 const PROBE = new RegExp(`^cluster_${APP_PROBE}(\\d+)_(health_check_attempt|membership_healthy)$`);
 
+const ANSWERED = /^cluster_local_app_upstream_rq_[1-4]xx$/;
+
 /** Letters and digits are all that Prometheus leaves of a name. */
 export const plain = (name: string): string => name.replace(/[^A-Za-z0-9]/g, '_');
 
-/** Prometheus cuts a name of Envoy's into a name and labels; the name of a cluster is put back here. */
+/** Prometheus cuts a name of Envoy's into a name and labels; the name of a cluster and the class of a status are put back here. */
 function asPrometheus(line: string): { name: string; value: number } | undefined {
   const found = /^envoy_(\w+)\{(.*)\} (\d+(?:\.\d+)?(?:e\+?\d+)?)$/.exec(line);
   if (found === null) return undefined;
   const [, metric = '', labels = '', value = ''] = found;
   const cluster = /envoy_cluster_name="([^"]*)"/.exec(labels)?.[1];
   const name = cluster === undefined ? metric : metric.replace(/^cluster_/, () => `cluster_${plain(cluster)}_`);
-  return { name, value: Number(value) };
+  const statusClass = /envoy_response_code_class="(\d)"/.exec(labels)?.[1];
+  return { name: statusClass === undefined ? name : name.replace(/_xx$/, `_${statusClass}xx`), value: Number(value) };
 }
 
 function asText(line: string): { name: string; value: number } | undefined {

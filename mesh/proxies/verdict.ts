@@ -1,4 +1,5 @@
 import { REASONS, type Reason } from '../../crds/reasons.ts';
+import { type Mismatch, type Protocol, mismatchSentence } from './app-calls.ts';
 import { plain } from './counters.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -18,6 +19,15 @@ export interface SilentApp {
   calls: boolean;
 }
 
+/** An instance whose app does not answer in the protocol of its MeshService. */
+export interface MismatchedApp {
+  /** `pod frontend-5d`. */
+  instance: string;
+  port: number;
+  protocol: Protocol;
+  how: Mismatch;
+}
+
 /** The state of the proxies of a MeshService and of its callers. */
 export interface ProxiesSeen {
   /** Proxies of its own, or machines that speak for theirs, have answered, and all others were asked. */
@@ -26,6 +36,8 @@ export interface ProxiesSeen {
   over?: boolean;
   refusing: RefusingProxy[];
   silent: SilentApp[];
+  /** Default: none. */
+  mismatched?: MismatchedApp[];
 }
 
 export interface ProxiesVerdict {
@@ -98,4 +110,11 @@ export function silentMessage({ silent }: ProxiesSeen): string | undefined {
   const ports = [...new Set(silent.map(({ port }) => port))].sort((a, b) => a - b);
   const how = silent.some(({ calls }) => calls) ? 'calls to it fail' : 'calls to it would fail';
   return `Nothing accepts connections at ${ports.map((port) => `127.0.0.1:${port}`).join(' or ')} in ${named(silent.map(({ instance }) => instance))}, so ${how}: give spec.port the port that the app listens on, or have the app listen on 127.0.0.1 or 0.0.0.0`;
+}
+
+/** The sentence about instances that answer in another protocol. Undefined: there is no such instance. */
+export function mismatchedMessage({ mismatched = [] }: ProxiesSeen): string | undefined {
+  const [first] = mismatched;
+  if (first === undefined) return undefined;
+  return `Calls to ${named(mismatched.map(({ instance }) => instance))} fail: ${mismatchSentence(first.port, first.protocol, first.how)}`;
 }

@@ -6,7 +6,7 @@ import { type ForeignChange, untouchedVerdict } from '../foreign/verdict.ts';
 import { type Verdict, verdict } from './condition.ts';
 import { podsNode } from '../names/names.ts';
 import { type DoorsSeen, doorsVerdict } from '../doors/verdict.ts';
-import { type ProxiesSeen, acceptsVerdict, silentMessage } from '../proxies/verdict.ts';
+import { type ProxiesSeen, acceptsVerdict, mismatchedMessage, silentMessage } from '../proxies/verdict.ts';
 import { isCalled, noInstance, notReady } from './not-ready.ts';
 import { type Outside, doubtSentence, withDown } from './outside.ts';
 import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
@@ -69,9 +69,10 @@ export function statusOf(
 ): MeshServiceStatus {
   const { status: previous, metadata: { generation } = {} } = intent.meshService ?? {};
   const live = intent.pods.filter((pod) => !pod.finished);
-  const silent = seen.proxies?.silent.length ?? 0;
+  const { silent = [], mismatched = [] } = seen.proxies ?? {};
+  const unanswering = new Set([...silent, ...mismatched].map(({ instance }) => instance)).size;
   const pods = {
-    ready: Math.max(0, live.filter((pod) => pod.injected && pod.ready && !pod.terminating).length - silent),
+    ready: Math.max(0, live.filter((pod) => pod.injected && pod.ready && !pod.terminating).length - unanswering),
     total: live.length + seen.podsWithoutSidecar.length,
     ...(seen.podsWithoutSidecar.length === 0 ? {} : { withoutSidecar: seen.podsWithoutSidecar.length }),
   };
@@ -146,6 +147,11 @@ function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number
   if (silent !== undefined) {
     if (ready === 0) return verdict('False', 'AppNotListening', silent);
     return verdict('True', 'SomeInstancesNotReady', `${REASONS.SomeInstancesNotReady} ${silent}`);
+  }
+  const mismatched = proxies && mismatchedMessage(proxies);
+  if (mismatched !== undefined) {
+    if (ready === 0) return verdict('False', 'ProtocolMismatch', mismatched);
+    return verdict('True', 'SomeInstancesNotReady', `${REASONS.SomeInstancesNotReady} ${mismatched}`);
   }
   const because = (reason: Reason): string => withDown(notReady(intent, reason), external);
   if (ready === 0) return verdict('False', 'NoReadyInstances', because('NoReadyInstances'));

@@ -1,3 +1,4 @@
+import { NO_CALLS, type Protocol, type Speech, mismatchIn, speechAfter } from '../../mesh/proxies/app-calls.ts';
 import type { ProxyCounters } from '../../mesh/proxies/counters.ts';
 import type { Heard } from '../../mesh/proxies/heard.ts';
 import {
@@ -9,8 +10,9 @@ import {
   accountOf,
   standingOf,
 } from '../../mesh/proxies/refusals.ts';
+import { type AppSeen, NO_LOOK, appAfter } from './app-seen.ts';
 import { refusingIndex } from './refusing-index.ts';
-import { type RefusingProxy, type SilentApp, isAbout } from '../../mesh/proxies/verdict.ts';
+import { type MismatchedApp, type RefusingProxy, type SilentApp, isAbout } from '../../mesh/proxies/verdict.ts';
 import type { Proxy } from './proxy.ts';
 
 interface Kept {
@@ -20,25 +22,28 @@ interface Kept {
   lookedMs: number;
   /** Looks without an answer since the last that had one. */
   misses: number;
-  app: {
-    connects: number;
-    fails: number;
-    /** Tries of the probe. */
-    tries: number;
-    /** The port of the app at the last look; undefined: none was known. */
-    port: number | undefined;
-    /** The probe tries another port, and no call has come since: nobody knows of this port. */
-    untried: boolean;
-    silentSinceMs: number | undefined;
-    silent: SilentApp | undefined;
-  };
+  app: AppSeen;
+  /** Undefined: nothing is known of calls in a protocol. */
+  speech: Speech | undefined;
+  /** When its app was seen first, or got another protocol. */
+  newSinceMs: number;
+}
+
+/** The findings of one look at a proxy. */
+export interface Found {
+  counters: ProxyCounters;
+  heard: Heard[];
+  /** The port of its app; undefined: it has no app, or a pod that is not ready. */
+  port: number | undefined;
+  /** The protocol of its MeshService. Default: not known. */
+  protocol?: Protocol | undefined;
 }
 
 export interface ProxyBook {
   /** The updates for these proxies have changed, or are about to. */
   changed(scope: string, nowMs: number): void;
   /** Counters and words of a look. Words are read of those only whose counters have risen, see `risen`. */
-  took(proxy: Proxy, found: { counters: ProxyCounters; heard: Heard[]; port: number | undefined }, now: Moment): void;
+  took(proxy: Proxy, found: Found, now: Moment): void;
   /** A machine's report of an Envoy. */
   told(proxy: Proxy, refusals: Refusal[], now: Moment): void;
   /** Undefined: it was never looked at. */
@@ -54,6 +59,8 @@ export interface ProxyBook {
   isTroubled(key: string): boolean;
   /** Only a call can tell whether its app is at the port that the MeshService gives now. */
   isUntried(key: string): boolean;
+  /** No call has told yet whether its app speaks its protocol, and that was to be found out for a short time only. */
+  isUnheard(key: string, nowMs: number): boolean;
   /** The part that conditions show. */
   view(key: string): unknown;
   /**
@@ -66,19 +73,14 @@ export interface ProxyBook {
   ): RefusingProxy[];
   /** Facts about an earlier port do not count. */
   silent(key: string, port: number | undefined): SilentApp | undefined;
+  /** Facts about an earlier protocol do not count. */
+  mismatched(key: string, port: number | undefined, protocol: Protocol | undefined): MismatchedApp | undefined;
 }
-
-const NO_LOOK: Kept['app'] = {
-  ...{ connects: 0, fails: 0, tries: 0, port: undefined, untried: false },
-  ...{ silentSinceMs: undefined, silent: undefined },
-};
 
 /** Changes within this time are one: one apply writes several entries. */
 const ONE_CHANGE_MS = 1000;
-/** An app may begin to listen a little after its pod is ready. */
-const SILENT_MS = 7000;
-/** Calls that failed are believed to go on failing for so long. */
-const CALLS_GOOD_MS = 120_000;
+/** An app is new for so long: people try a new app within it. */
+const NEW_MS = 600_000;
 
 /** The memory of all proxies. It judges, and asks nobody. `clearedAtMs`: since when the condition of a scope is True. */
 export function proxyBook(clearedAtMs: (scope: string) => number | undefined): ProxyBook {
@@ -89,8 +91,8 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
 
   const changesOf = (scope: string, lookedMs: number): Changes => ({ atMs: changes.get(scope) ?? [], lookedMs });
 
-  function kept(proxy: Proxy): Kept {
-    const app = { ...NO_LOOK };
+  function kept(proxy: Proxy, nowMs: number): Kept {
+    const app = NO_LOOK;
     const record = held.get(proxy.key) ?? {
       proxy,
       account: undefined,
@@ -98,6 +100,8 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       lookedMs: -Infinity,
       misses: 0,
       app,
+      speech: undefined,
+      newSinceMs: nowMs,
     };
     record.proxy = proxy;
     held.set(proxy.key, record);
@@ -127,26 +131,32 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       if (last !== undefined && nowMs - last < ONE_CHANGE_MS) times.pop();
       changes.set(scope, [...times, nowMs].slice(-2));
     },
-    took(proxy, { counters, heard, port }, now) {
-      const record = kept(proxy);
+    took(proxy, { counters, heard, port, protocol }, now) {
+      const record = kept(proxy, now.steadyMs);
       const before = record.account;
       record.misses = 0;
       record.account = accountOf(before, counters.updates, heard);
       judge(record, record.account.refusals, before === undefined, now);
-      record.app = appOf(record, counters, port, before === undefined, now.steadyMs);
+      const look = { instance: proxy.name, port, first: before === undefined, nowMs: now.steadyMs };
+      record.app = appAfter(record.app, counters, look);
+      if (port === undefined || port === 0 || protocol === undefined) return;
+      if (record.speech !== undefined && record.speech.protocol !== protocol) record.newSinceMs = now.steadyMs;
+      record.speech = speechAfter(record.speech, counters.calls ?? NO_CALLS, protocol, now.steadyMs);
     },
     told(proxy, refusals, now) {
-      const record = kept(proxy);
+      const record = kept(proxy, now.steadyMs);
       judge(record, refusals, record.lookedMs === -Infinity, now);
     },
     account: (key) => held.get(key)?.account,
     isKnown: (key) => held.has(key),
     restarted(key) {
       const record = held.get(key);
-      if (record !== undefined) record.app = { ...record.app, silentSinceMs: undefined, silent: undefined };
+      if (record === undefined) return;
+      record.app = { ...record.app, silentSinceMs: undefined, silent: undefined };
+      record.speech = record.speech && { ...record.speech, protocolErrors: 0, closed: 0 };
     },
     missed(proxy, nowMs) {
-      const record = kept(proxy);
+      const record = kept(proxy, nowMs);
       record.lookedMs = nowMs;
       record.misses += 1;
       return record.misses;
@@ -158,13 +168,21 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       return proxy;
     },
     isUntried: (key) => held.get(key)?.app.untried === true,
-    isTroubled: (key) => refusing.has(key) || held.get(key)?.app.silentSinceMs !== undefined,
+    isUnheard: (key, nowMs) => {
+      const { speech, newSinceMs = 0 } = held.get(key) ?? {};
+      return speech !== undefined && !speech.answers && nowMs - newSinceMs < NEW_MS;
+    },
+    isTroubled: (key) => {
+      const record = held.get(key);
+      return refusing.has(key) || record?.app.silentSinceMs !== undefined || mismatchIn(record?.speech) !== undefined;
+    },
     view: (key) => {
       const record = held.get(key);
       return (
         record && [
           record.standing.filter(({ over }) => !over).map(({ subscription, words }) => [subscription, words]),
           record.app.silent,
+          [record.speech?.protocol, mismatchIn(record.speech)],
         ]
       );
     },
@@ -188,46 +206,17 @@ export function proxyBook(clearedAtMs: (scope: string) => number | undefined): P
       const silent = held.get(key)?.app.silent;
       return silent?.port === port ? silent : undefined;
     },
+    mismatched: (key, port, protocol) => {
+      const { proxy, speech } = held.get(key) ?? {};
+      const how = mismatchIn(speech);
+      if (how === undefined || port === undefined || speech?.protocol !== protocol || protocol === undefined)
+        return undefined;
+      return { instance: proxy!.name, port, protocol, how };
+    },
   };
 }
 
 function concerns({ calls }: Proxy, refusal: Refusal, service: string, served: boolean): boolean {
   if (calls === undefined) return isAbout(refusal, service) || (served && refusal.kind !== 'cluster');
   return calls.includes(service) && isAbout(refusal, service);
-}
-
-/** Whether nobody is where the calls go: calls failed and none came through since, or the probe finds nobody. */
-function appOf(
-  { proxy, app }: Kept,
-  counters: ProxyCounters,
-  port: number | undefined,
-  first: boolean,
-  nowMs: number,
-): Kept['app'] {
-  const { connects, connectFails: fails, probe } = counters;
-  const restarted = connects < app.connects || fails < app.fails;
-  const failed = fails - (restarted ? 0 : app.fails);
-  const through = connects - (restarted ? 0 : app.connects) - failed;
-  const tries = probe?.port === port ? (probe?.tries ?? 0) : 0;
-  const isOther = probe !== undefined && probe.port !== port;
-  const moved = port !== undefined && app.port !== undefined && app.port !== port;
-  const untried = port !== undefined && isOther && (moved || app.port === undefined || app.untried);
-  const counted = { connects, fails, tries, port: port ?? app.port, untried };
-  const well = { ...counted, silentSinceMs: undefined, silent: undefined };
-  if (!port) return well;
-  const instance = proxy.name;
-  // The counts so far are of the earlier port. A second look soon tells of this one.
-  if (moved) return { ...counted, silentSinceMs: nowMs, silent: undefined };
-  // The counters of a first look may be of long ago. A second look soon tells whether calls fail now.
-  if (first && fails > 0) return { ...counted, silentSinceMs: nowMs, silent: undefined };
-  if (!first && through > 0) return { ...well, untried: false };
-  // An app that the probe has found is tried again only once a day, so only a new try says more than the calls.
-  if (probe?.listening === true && tries > (restarted ? 0 : app.tries)) return well;
-  if (failed > 0) return { ...counted, silentSinceMs: nowMs, silent: { instance, port, calls: true } };
-  const { silentSinceMs = nowMs, silent } = app;
-  // Without new calls nobody knows.
-  if (silent?.calls === true) return nowMs - silentSinceMs > CALLS_GOOD_MS ? well : { ...app, ...counted };
-  if (probe === undefined || probe.port !== port || probe.tries === 0 || probe.listening) return well;
-  const proved = nowMs - silentSinceMs >= SILENT_MS;
-  return { ...counted, silentSinceMs, silent: proved ? { instance, port, calls: false } : undefined };
 }

@@ -17,6 +17,7 @@ export function portOf({ meshServices }: Pick<World, 'meshServices'>, pod: PodFa
 /** An Envoy of it may answer. */
 export const answers = ({ ip, finished, terminating }: PodFacts): boolean =>
   ip !== undefined && !finished && !terminating;
+export const isLive = (pod: PodFacts): boolean => pod.injected && answers(pod);
 
 /** Keys of the MeshServices whose proxies are given something else when entries of a name change. */
 export function affected({ meshServices }: Pick<World, 'meshServices'>, name: string): string[] {

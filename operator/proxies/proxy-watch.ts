@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
+import type { Protocol } from '../../mesh/proxies/app-calls.ts';
 import type { ProxyCounters } from '../../mesh/proxies/counters.ts';
-import { type MeshService, consulName } from '../../crds/mesh-service.ts';
 import { equal } from '../../mesh/equal.ts';
 import type { PodFacts } from '../../mesh/service/pod.ts';
 import type { Heard } from '../../mesh/proxies/heard.ts';
@@ -12,7 +12,8 @@ import { machineProxies } from './machine-proxies.ts';
 import { proxyBook } from './proxy-book.ts';
 import { GATEWAYS, type Proxy } from './proxy.ts';
 import { proxySchedule } from './proxy-schedule.ts';
-import { affected, answers, clearedAtMs, isBelieved, isServed, meshKey, podKey, portOf } from './proxy-scopes.ts';
+import { affected, answers, clearedAtMs, isLive, isServed, meshKey, podKey, portOf } from './proxy-scopes.ts';
+import { proxiesSeen } from './proxies-seen.ts';
 import type { World } from '../world/world.ts';
 
 export interface ProxyWatchOptions {
@@ -47,8 +48,13 @@ const AFTER_START_MS = [3000, 8000];
 const AFTER_READY_MS = [1500, 9500];
 /** While a proxy refuses an update, or its app is silent. */
 const TROUBLED_MS = 5000;
-/** While nobody knows whether the app is at a port that the MeshService got after the pod was made. */
-const UNTRIED_MS = 10_000;
+/**
+ * While nobody knows whether the app is at a port that the MeshService got after the pod was made, or whether a new app speaks
+ * its protocol.
+ */
+const UNTRIED_MS = 8000;
+/** Pods of one MeshService that are asked so often for that. */
+const SAMPLE = 4;
 /** Each look without an answer doubles the pause, up to this: it may be listed for long, and out of reach. */
 const UNREACHED_MS = 320_000;
 const AT_A_TIME = 16;
@@ -75,6 +81,15 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     const upstreams = world.meshServices.get(scope)?.meshService?.spec.upstreams ?? [];
     return { key: podKey(pod), name: `pod ${pod.name}`, scope, calls: upstreams.map(({ service }) => service) };
   };
+  const protocolOf = ({ namespace, meshService }: PodFacts): Protocol | undefined =>
+    world.meshServices.get(`${namespace}/${meshService}`)?.meshService?.spec.protocol;
+  /** All pods of a MeshService run the same app: the first ones tell of it soon, the others in the slow round. */
+  const isSample = ({ namespace, meshService, name }: PodFacts): boolean =>
+    world.pods
+      .by('meshService', `${namespace}/${meshService}`)
+      .filter(isLive)
+      .slice(0, SAMPLE)
+      .some((pod) => pod.name === name);
   const machines = machineProxies({
     world,
     book,
@@ -118,7 +133,7 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
       // It went meanwhile.
       if (proxyAt(key) === undefined) return drop(key);
       const port = proxy.scope !== GATEWAYS && pod.ready ? portOf(world, pod) : undefined;
-      book.took(proxy, { counters, heard, port }, moment());
+      book.took(proxy, { counters, heard, port, protocol: protocolOf(pod) }, moment());
     } catch {
       if (proxy.scope === GATEWAYS) await gateways.list();
       if (proxyAt(key) === undefined) return drop(key);
@@ -126,9 +141,12 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
     }
     if (misses > 0 && book.isTroubled(key)) schedule.again(key, Math.min(TROUBLED_MS * 2 ** misses, UNREACHED_MS));
     else if (book.isTroubled(key)) schedule.soon(key, [TROUBLED_MS]);
-    else if (book.isUntried(key)) schedule.again(key, UNTRIED_MS);
+    else if (book.isUntried(key) || (book.isUnheard(key, clock.steady()) && isSample(pod)))
+      schedule.again(key, UNTRIED_MS);
     if (!equal(view, book.view(key)) || !known.has(proxy.scope)) tell(concernedBy(proxy));
   }
+
+  const seen = proxiesSeen({ world, book, known, judged, reportsAreRead: () => machines.areRead() });
 
   /** The state that was shown last, for each MeshService. */
   const told = new Map<string, ProxiesSeen>();
@@ -166,37 +184,6 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
       for (const key of machines.of(scope)) schedule.soon(key, AFTER_CHANGE_MS);
       for (const pod of world.pods.by('meshService', scope)) schedule.soon(podKey(pod), AFTER_CHANGE_MS);
     }
-  }
-
-  function seen(key: string): ProxiesSeen {
-    const held = world.meshServices.get(key)?.meshService;
-    if (held === undefined) return { known: false, refusing: [], silent: [] };
-    const service = consulName(held);
-    const own = world.pods.by('meshService', key).filter(isLive);
-    if (!known.has(key) && areAsked(key, service, own)) known.add(key);
-    const served = isServed(world.meshServices.get(key));
-    const believes = ({ scope }: Proxy): boolean =>
-      scope === GATEWAYS || isBelieved(world.meshServices.get(scope), held);
-    const refusing = book.refusing(key, { service, served, believes });
-    const isKnown = known.has(key) && (own.length === 0 ? speaksByMachines(held) : own.some(isHeard));
-    if (isKnown || refusing.length > 0) judged.add(key);
-    const isNobodys = known.has(key) && own.length === 0 && held.spec.workloads.external === undefined;
-    return {
-      known: isKnown,
-      ...(refusing.length === 0 && !isKnown && (isNobodys || judged.has(key)) ? { over: true } : {}),
-      refusing,
-      silent: own.flatMap((pod) => (pod.ready ? (book.silent(podKey(pod), portOf(world, pod)) ?? []) : [])),
-    };
-  }
-
-  const isHeard = (pod: PodFacts): boolean => book.account(podKey(pod)) !== undefined;
-  const speaksByMachines = ({ spec }: MeshService): boolean =>
-    machines.areRead() && spec.workloads.external !== undefined;
-
-  function areAsked(key: string, service: string, own: PodFacts[]): boolean {
-    const callers = world.meshServices.by('calls', service).map(meshKey);
-    const others = callers.filter((caller) => caller !== key).flatMap((caller) => world.pods.by('meshService', caller));
-    return [...own, ...others.filter(isLive)].every((pod) => book.isKnown(podKey(pod)));
   }
 
   /** Many events of a moment are one. */
@@ -243,5 +230,3 @@ export function watchProxies(options: ProxyWatchOptions): ProxyWatch {
 
 const SIDECAR = 'landbridge-sidecar';
 const GATEWAY = 'envoy';
-
-const isLive = (pod: PodFacts): boolean => pod.injected && answers(pod);

@@ -70,4 +70,22 @@ describe('the status of a MeshService with its proxies', () => {
     expect(both.pods).to.equal('0/2');
     expect(both.of('Ready')).to.include({ status: 'False', reason: 'AppNotListening' });
   });
+
+  it('does not count an instance whose app speaks another protocol, and counts one that is silent as well once', () => {
+    const of = (...instances: string[]) =>
+      instances.map((instance) => ({ instance, port: 8080, protocol: 'http2' as const, how: 'garbled' as const }));
+    const one = statusWith({ ...well, silent: [], mismatched: of('pod web-1') });
+    expect(one.pods).to.equal('1/2');
+    expect(one.of('Ready')).to.include({ status: 'True', reason: 'SomeInstancesNotReady' });
+    expect(one.of('Ready')?.message).to.contain(
+      'Calls to pod web-1 fail: the app at port 8080 does not answer in HTTP/2',
+    );
+    const both = statusWith({ ...well, mismatched: of('pod web-2', 'pod web-1') });
+    expect(both.pods).to.equal('0/2');
+    expect(both.of('Ready')).to.include({ status: 'False', reason: 'ProtocolMismatch' });
+    expect(both.of('Ready')?.message).to.match(
+      /^Calls to pod web-1, pod web-2 fail: .*write http if it speaks HTTP\/1\.1/,
+    );
+    expect(statusWith({ ...well, silent: silent('pod web-1'), mismatched: of('pod web-1') }).pods).to.equal('1/2');
+  });
 });

@@ -99,3 +99,50 @@ describe('the memory of an app that does not listen', () => {
     expect(second?.silent).to.deep.equal(silent);
   });
 });
+
+describe('the memory of an app that speaks another protocol', () => {
+  const WELL = { updates: [], connects: 4, connectFails: 0, probe: probe(true, 1) };
+  const scene = () => {
+    const book = proxyBook(() => undefined);
+    const look = (
+      protocolErrors: number,
+      { answered = 0, protocol = 'http2' as 'http' | 'http2', port = 8080, steadyMs = 0 } = {},
+    ) => {
+      const counters = { ...WELL, calls: { answered, protocolErrors, closed: 0 } };
+      book.took(POD, { counters, heard: [], port, protocol }, { steadyMs, wallMs: WALL });
+      return book.mismatched(POD.key, 8080, protocol);
+    };
+    return { book, look };
+  };
+
+  it('claims it with port and protocol, looks again soon, and shows it as another view', () => {
+    const { book, look } = scene();
+    expect(look(0)).to.equal(undefined);
+    const view = JSON.stringify(book.view(POD.key));
+    expect(look(2)).to.deep.equal({ instance: 'pod web-0', port: 8080, protocol: 'http2', how: 'garbled' });
+    expect(book.isTroubled(POD.key)).to.equal(true);
+    expect(JSON.stringify(book.view(POD.key))).not.to.equal(view);
+    expect(book.mismatched(POD.key, 8080, 'http'), 'of another protocol').to.equal(undefined);
+    expect(look(2, { answered: 1 })).to.equal(undefined);
+    expect(book.isTroubled(POD.key)).to.equal(false);
+  });
+
+  it('asks often whether a new app answers until a call tells, for ten minutes, and again after another protocol', () => {
+    const { book, look } = scene();
+    look(0);
+    expect([book.isUnheard(POD.key, 1000), book.isUnheard(POD.key, 600_000)]).to.deep.equal([true, false]);
+    look(0, { protocol: 'http', steadyMs: 700_000 });
+    expect(book.isUnheard(POD.key, 701_000)).to.equal(true);
+    look(0, { protocol: 'http', answered: 1, steadyMs: 702_000 });
+    expect(book.isUnheard(POD.key, 703_000)).to.equal(false);
+  });
+
+  it('forgets the failures when the app starts again, and counts none while the app is not ready', () => {
+    const { book, look } = scene();
+    look(2);
+    book.restarted(POD.key);
+    expect(book.mismatched(POD.key, 8080, 'http2')).to.equal(undefined);
+    expect(look(2)).to.equal(undefined);
+    expect(look(9, { port: 0 })).to.equal(undefined);
+  });
+});
