@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 
-import { ACCEPTED, type Updates, readCounters } from '../../mesh/proxies/counters.ts';
+import { type AppCalls, NO_CALLS } from '../../mesh/proxies/app-calls.ts';
+import { ACCEPTED, CALLS, type Updates, readCounters } from '../../mesh/proxies/counters.ts';
 
 import { type EnvoyVersion, versionIn } from './binary.ts';
 
@@ -14,6 +15,8 @@ export interface EnvoyAnswer {
   connected: boolean;
   /** Subscriptions that have refused an update since the process began. */
   updates: Updates[];
+  /** Calls that it passed on to the app since the process began. */
+  calls: AppCalls;
 }
 
 /** Throws when the process does not answer within `timeoutMs`. */
@@ -22,17 +25,18 @@ export async function askEnvoy(socketPath: string, timeoutMs: number): Promise<E
   const ready = await get(socketPath, '/ready', signal);
   const stats = await get(socketPath, `/stats?usedonly&filter=${encodeURIComponent(ASKED)}`, signal);
   const connected = hasStream(stats.body);
-  let { updates } = readCounters(stats.body);
+  const { calls = NO_CALLS, ...counters } = readCounters(stats.body);
+  let { updates } = counters;
   if (updates.length > 0) {
     const times = await get(socketPath, `/stats?usedonly&filter=${encodeURIComponent(ACCEPTED)}`, signal);
     ({ updates } = readCounters(`${stats.body}\n${times.body}`));
   }
-  if (ready.status !== 200) return { live: false, ports: [], connected, updates };
+  if (ready.status !== 200) return { live: false, ports: [], connected, updates, calls };
   const { body } = await get(socketPath, '/listeners?format=json', signal);
-  return { live: true, ports: portsOf(JSON.parse(body)), connected, updates };
+  return { live: true, ports: portsOf(JSON.parse(body)), connected, updates, calls };
 }
 
-const ASKED = '^control_plane\\.connected_state$|^cluster\\.consul\\.upstream_rq_pending_active$|update_rejected$';
+const ASKED = `^control_plane\\.connected_state$|^cluster\\.consul\\.upstream_rq_pending_active$|update_rejected$|${CALLS}`;
 
 /** Envoy counts itself connected also while its stream waits for a connection, which never comes where a firewall drops it. */
 const hasStream = (stats: string): boolean =>

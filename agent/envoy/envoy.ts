@@ -2,6 +2,8 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
+import type { AppCalls } from '../../mesh/proxies/app-calls.ts';
+
 import { backOffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Binary, type EnvoyVersion, binaryAt } from './binary.ts';
@@ -31,6 +33,8 @@ export interface EnvoyOptions {
   starvation: Starvation;
   /** Called when `status` changed. */
   changed: () => void;
+  /** Called with the counts of calls to the app, about once a second. */
+  counted: (calls: AppCalls) => void;
 }
 
 export interface Prepared {
@@ -222,10 +226,11 @@ export class Envoy {
   }
 
   /** Takes what the process says of itself; until it has taken over, it is the one before that counts. */
-  #take({ pid }: EnvoyProcess, { live, version, ports, connected, updates }: EnvoySight): void {
+  #take({ pid }: EnvoyProcess, { live, version, ports, connected, updates, calls }: EnvoySight): void {
     if (this.#processes.takesOver && !live) return;
     const counted = this.#complaints.count(updates);
     this.#set({ state: live ? 'live' : 'starting', pid, version, ports, connected, ...counted });
+    this.#options.counted(calls);
     this.#processes.settle(undefined);
   }
 

@@ -7,8 +7,10 @@ import { BOOTSTRAP_FILE } from '../../mesh/envoy/bootstrap.ts';
 import { envoyArguments, leaveSeconds } from '../../mesh/envoy/envoy-arguments.ts';
 import { sidecarId } from '../../mesh/names/names.ts';
 import { MACHINE_SIDECAR_RANGE } from '../../mesh/names/sidecar-ports.ts';
+import type { AppCalls, Protocol } from '../../mesh/proxies/app-calls.ts';
 
 import { runCheck } from '../../checks/check.ts';
+import { type CallDoubts, callDoubts } from './call-doubts.ts';
 import { type CheckLoop, UNCHECKED, startCheckLoop } from './check-loop.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { InstanceDefinition } from './definitions.ts';
@@ -39,6 +41,8 @@ export interface LocalInstanceOptions {
   starvation: Starvation;
   /** Why this machine does not reach Consul; undefined: it does. */
   consulProblem: () => string | undefined;
+  /** The protocol of its MeshService; undefined: not known yet. */
+  protocol: () => Protocol | undefined;
   /** Called when anything about it changed. */
   changed: () => void;
   /** Called when its drain ended by itself. */
@@ -62,6 +66,7 @@ export class LocalInstance {
   refused: string | undefined;
 
   readonly #options: LocalInstanceOptions;
+  readonly #doubts: CallDoubts;
   #check: CheckLoop | undefined;
   /** Callers know of it: it is not taken out when its port is closed later. */
   #announced = false;
@@ -85,7 +90,9 @@ export class LocalInstance {
       const args = envoyArguments({ bootstrap, node: sidecarId(id), service, proxy, hotRestart });
       return { args, leaveMs: leaveSeconds(proxy) * 1000 };
     };
-    this.envoy = new Envoy({ id, folder, command, prepare, clock, random, log, starvation, changed });
+    this.#doubts = callDoubts(clock);
+    const counted = (calls: AppCalls): void => this.#counted(calls);
+    this.envoy = new Envoy({ id, folder, command, prepare, clock, random, log, starvation, changed, counted });
     this.#startCheck();
   }
 
@@ -170,6 +177,7 @@ export class LocalInstance {
         : (portProblem ?? noWay ?? problem ?? noToken ?? doorProblem),
       draining: this.draining !== undefined,
       refused: this.refused,
+      doubt: this.#doubt(),
     };
   }
 
@@ -185,6 +193,17 @@ export class LocalInstance {
     await this.envoy.stop();
     // In /run, so files that cannot be removed go with the next boot.
     await rm(this.#options.folder, { recursive: true, force: true }).catch(() => {});
+  }
+
+  #counted(calls: AppCalls): void {
+    const before = this.#doubt();
+    const { state, connected } = this.envoy.status;
+    this.#doubts.hear({ calls, live: state === 'live', connected, protocol: this.#options.protocol() });
+    if (this.#doubt() !== before) this.#options.changed();
+  }
+
+  #doubt(): string | undefined {
+    return this.#doubts.doubt(this.appPort, this.#options.consulProblem());
   }
 
   #startCheck(): void {

@@ -1,5 +1,7 @@
 import { proxySettings } from '../../crds/proxy.ts';
 import type { BeatAnswer, BeatInstance, BeatRequest, ServicePlan } from '../../mesh/outside/bridge-api.ts';
+import { doubtIn } from '../../mesh/outside/call-doubt.ts';
+import type { Protocol } from '../../mesh/proxies/app-calls.ts';
 
 import { beatInstances } from './beat-instances.ts';
 import type { EnvoyFiles } from '../envoy/files.ts';
@@ -17,13 +19,19 @@ export interface Verdicts {
   renewed: ReadonlySet<string>;
 }
 
+/** A state that the bridge has taken. */
+interface Told {
+  health: BeatInstance['health'];
+  doubt: string | undefined;
+}
+
 /** The beats of this machine: their requests, the bridge's answers, and the state that each side knows from them. */
 export class Exchange {
   readonly #learnt: Learnt;
   readonly #run: string;
   readonly #instances: () => LocalInstance[];
   /** The state that the bridge has taken, by instance. */
-  readonly #told = new Map<string, BeatInstance['health']>();
+  readonly #told = new Map<string, Told>();
   /** The agent is about to end. */
   #leaves = false;
 
@@ -58,7 +66,7 @@ export class Exchange {
 
   /** Takes a bridge's answer to the request. */
   async take(request: BeatRequest, answer: BeatAnswer): Promise<Verdicts> {
-    for (const { id, health } of request.instances) this.#told.set(id, health);
+    for (const { id, health, output } of request.instances) this.#told.set(id, { health, doubt: doubtIn(output) });
     const { news } = await this.#learnt.take(answer, this.#instances());
     const refused = new Map(answer.refused.map(({ service, message }) => [service, message]));
     return { news, refused, renewed: new Set(answer.tokens.map(({ service }) => service)) };
@@ -74,8 +82,20 @@ export class Exchange {
     this.#told.delete(id);
   }
 
-  told(id: string): BeatInstance['health'] | undefined {
-    return this.#told.get(id);
+  toldHealth(id: string): BeatInstance['health'] | undefined {
+    return this.#told.get(id)?.health;
+  }
+
+  /** The bridge has taken another state of the instance. */
+  isNews(instance: LocalInstance): boolean {
+    const { health, output } = instance.health();
+    const told = this.#told.get(instance.id);
+    return health !== told?.health || doubtIn(output) !== told.doubt;
+  }
+
+  /** undefined: the bridge has not said it yet. */
+  protocolOf(service: string): Protocol | undefined {
+    return this.#learnt.plan(service)?.protocol;
   }
 
   /** As the next request names them. */

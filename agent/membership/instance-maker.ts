@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 
+import type { Protocol } from '../../mesh/proxies/app-calls.ts';
+
 import type { Doors } from '../doors/doors.ts';
 import { watchStarvation } from '../envoy/silence.ts';
 import type { Drains } from '../instances/drains.ts';
@@ -18,6 +20,8 @@ export interface InstanceMakerOptions {
   doors: Pick<Doors, 'waits'>;
   /** All instances of this machine. */
   instances: () => LocalInstance[];
+  /** The protocol of its MeshService; undefined: not known yet. */
+  protocolOf: (service: string) => Protocol | undefined;
   /** Called when anything about the instance changed. */
   changed: (instance: LocalInstance) => void;
   /** Called when a drain ended by itself. */
@@ -37,7 +41,8 @@ export interface InstanceMaker {
 }
 
 export function instanceMaker(options: InstanceMakerOptions): InstanceMaker {
-  const { settings, host, drains, doors, instances, changed, returned, urgent, clock, random, log } = options;
+  const { settings, host, drains, doors, instances, protocolOf, changed, returned, urgent, clock, random, log } =
+    options;
   const starvation = watchStarvation(clock);
   const consulWay = watchConsulWay({
     addresses: host.consul.grpc,
@@ -53,6 +58,7 @@ export function instanceMaker(options: InstanceMakerOptions): InstanceMaker {
         envoyCommand: settings.envoy,
         drainMs: settings.drainMs,
         consulProblem: () => consulWay.problem(),
+        protocol: () => protocolOf(service),
         changed: () => changed(instance),
         doorWaits: () => doors.waits(definition.port),
       });

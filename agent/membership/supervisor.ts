@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { BeatAnswer, BeatRequest } from '../../mesh/outside/bridge-api.ts';
+import type { Protocol } from '../../mesh/proxies/app-calls.ts';
 
 import { messageOf } from '../../base/problem.ts';
 import type { Doors } from '../doors/doors.ts';
@@ -55,8 +56,9 @@ export class Supervisor {
     this.#drains = parts.drains;
     const instances = (): LocalInstance[] => this.instances();
     this.exchange = new Exchange({ learnt: parts.learnt, run, instances });
+    const protocolOf = (service: string): Protocol | undefined => this.exchange.protocolOf(service);
     this.#maker = instanceMaker({
-      ...{ settings, host, doors, drains: parts.drains, instances, urgent, clock, random, log },
+      ...{ settings, host, doors, drains: parts.drains, instances, protocolOf, urgent, clock, random, log },
       changed: (instance) => this.#changed(instance),
       returned: () => void this.#drains.save(this.instances()),
     });
@@ -132,7 +134,9 @@ export class Supervisor {
 
   status(): InstanceStatus[] {
     const upstreams = this.exchange.boundUpstreams();
-    return this.instances().map((instance) => statusOf(instance, this.exchange.told(instance.id), upstreams(instance)));
+    return this.instances().map((instance) =>
+      statusOf(instance, this.exchange.toldHealth(instance.id), upstreams(instance)),
+    );
   }
 
   /** Conflicts between the services of this machine, one sentence each. */
@@ -201,7 +205,7 @@ export class Supervisor {
   #changed(instance: LocalInstance): void {
     if (!this.#roster.has(instance)) return;
     if (instance.portTaken()) this.#movePort(instance);
-    if (instance.health().health !== this.exchange.told(instance.id)) this.#options.urgent();
+    if (this.exchange.isNews(instance)) this.#options.urgent();
   }
 
   /** Consul hands Envoy the listener on the new port: no restart. */

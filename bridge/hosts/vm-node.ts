@@ -102,7 +102,8 @@ function keepOutput(wanted: Registration, held: NodeEntry | undefined): Registra
   const before = held?.registrations[wanted.service.ID]?.checks ?? [];
   const checks = wanted.checks.map((check) => {
     const was = before.find((other) => other.CheckID === check.CheckID);
-    const stays = was?.Status === 'passing' && check.Status === 'passing' && doubtIn(was.Output) === undefined;
+    const doubted = [was?.Output ?? '', check.Output].some((output) => doubtIn(output) !== undefined);
+    const stays = was?.Status === 'passing' && check.Status === 'passing' && !doubted;
     return stays ? { ...check, Output: was.Output } : check;
   });
   return { ...wanted, checks };

@@ -4,6 +4,7 @@ import { localClient } from '../../agent/local-api/client.ts';
 import { apiSocket, readSettings } from '../../agent/machine/settings.ts';
 import type { InstanceStatus } from '../../agent/instances/instance-status.ts';
 import type { AgentStatus } from '../../agent/local-api/status.ts';
+import { doubtIn } from '../../mesh/outside/call-doubt.ts';
 import { type Format, outputOption, print } from '../output.ts';
 import { table } from '../table.ts';
 
@@ -44,7 +45,7 @@ export function statusText(status: AgentStatus): string {
     instance.upstreams.map(({ service, localPort }) => `${service}:${localPort}`).join(' ') || '-',
   ]);
   const why = instances.flatMap(({ id, now, envoy }) => {
-    if (now.health !== 'passing') return [`${id}: ${now.output}`];
+    if (now.health !== 'passing' || doubtIn(now.output) !== undefined) return [`${id}: ${now.output}`];
     return envoy.problem === undefined ? [] : [`${id}: Envoy: ${envoy.problem}`];
   });
   const ended = instances.flatMap(({ id, envoy: { lastEnd } }) =>

@@ -18,6 +18,7 @@ describe('the health of an instance', () => {
     app: { state: 'passing', output: '200 OK', against: 0 },
     sidecarReady: true,
     sidecarProblem: undefined,
+    doubt: undefined,
     draining: false,
     refused: undefined,
   };
