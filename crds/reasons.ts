@@ -20,6 +20,7 @@ export const REASONS = {
   NoInstances: 'No instance exists.',
   AllPodsInjected: 'Every matching pod has its sidecar.',
   PodsWithoutSidecar: 'Pods that were there before this MeshService run without a sidecar.',
+  PodsWithoutVariable: 'Pods that were made before an upstream was named lack its variable.',
   PodsRefused: 'Pods that it selects cannot be made: the API server refuses them.',
   SelectorsOverlap: 'Another MeshService selects the same pods, and a pod is an instance of one.',
   NoPodsSelected: 'This MeshService selects no pods.',

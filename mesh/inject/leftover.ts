@@ -4,12 +4,13 @@ import {
   ANNOTATION_INJECTED,
   HOST_PORT_NAME,
   LABEL_MESH_SERVICE,
+  MARK_VARIABLES,
   meshServiceOfSecret,
   SIDECAR_CONTAINER,
 } from '../names/names.ts';
 import { type Operation, pointer } from './operations.ts';
 import { podResourceOperations } from './pod-resources.ts';
-import { MARK_HOLD, MARK_NAMESPACE, MARK_VARIABLES, SIDECAR_MOUNT, SIDECAR_VOLUME } from './sidecar.ts';
+import { MARK_HOLD, MARK_NAMESPACE, SIDECAR_MOUNT, SIDECAR_VOLUME } from './sidecar.ts';
 
 /** The injection that the sidecar of a pod tells of. A copy of a pod may have lost its labels and annotations, and still has the sidecar. */
 export interface Mark {

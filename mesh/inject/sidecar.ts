@@ -3,7 +3,7 @@ import { SIDECAR_PORT, SIDECAR_READY_PORT } from '../../crds/mesh-service.ts';
 import type { ProxySettings } from '../../crds/proxy.ts';
 import { BOOTSTRAP_FILE } from '../envoy/bootstrap.ts';
 import { envoyArguments } from '../envoy/envoy-arguments.ts';
-import { SIDECAR_CONTAINER, sidecarId, sidecarSecret } from '../names/names.ts';
+import { MARK_VARIABLES, SIDECAR_CONTAINER, sidecarId, sidecarSecret } from '../names/names.ts';
 import { SIDECAR_USER } from './user.ts';
 
 export const SIDECAR_VOLUME = 'landbridge';
@@ -34,8 +34,6 @@ export interface SidecarPlace {
 
 /** Variables of the sidecar that Envoy does not read: a copy of the pod says by them what was done to the first. */
 export const MARK_NAMESPACE = 'LANDBRIDGE_NAMESPACE';
-/** `NAME=VALUE,...`; an earlier version wrote the names alone. */
-export const MARK_VARIABLES = 'LANDBRIDGE_VARIABLES';
 /** Seconds of the preStop hook that the injection gave to containers. */
 export const MARK_HOLD = 'LANDBRIDGE_STOP_SECONDS';
 

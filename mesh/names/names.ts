@@ -88,5 +88,10 @@ export const meshServiceOfSecret = (secret: string): string | undefined =>
   secret.endsWith(SIDECAR_SECRET_END) ? secret.slice(0, -SIDECAR_SECRET_END.length) : undefined;
 /** The name of the container in every pod of the mesh. */
 export const SIDECAR_CONTAINER = 'landbridge-sidecar';
+/**
+ * A variable of the sidecar that Envoy does not read: the variables that the pod's containers were given, `NAME=VALUE,...`; an
+ * earlier version wrote the names alone.
+ */
+export const MARK_VARIABLES = 'LANDBRIDGE_VARIABLES';
 /** On the registration of an app on a machine: `closed`, `plaintext` (it is to stay open), or `open: ` with the reason. */
 export const DOOR_META = 'landbridge-door';

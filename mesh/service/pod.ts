@@ -5,9 +5,11 @@ import {
   LABEL_MESH_SERVICE,
   LABEL_VERSION,
   LABEL_ZONE,
+  MARK_VARIABLES,
   SIDECAR_CONTAINER,
 } from '../names/names.ts';
 import { podTrouble } from './pod-trouble.ts';
+import { workloadOf } from './workload.ts';
 
 /** The part of a pod in memory: just the fields that are read. */
 export interface PodFacts {
@@ -40,6 +42,10 @@ export interface PodFacts {
   ports: Record<string, number>;
   /** TCP ports that its containers and native sidecars say. Default: not known. */
   tcpPorts?: number[];
+  /** Names of the variables that its injection gave to containers. Default: none. */
+  variables?: string[];
+  /** See Made. */
+  workload?: string | undefined;
 }
 
 /** The API server's pod -> what we keep. */
@@ -67,7 +73,15 @@ export function podFacts(pod: Pod): PodFacts {
     trouble: podTrouble(pod),
     ports: namedPorts(spec),
     tcpPorts: tcpPorts(spec),
+    variables: givenVariables(spec),
+    workload: workloadOf(metadata),
   };
+}
+
+function givenVariables({ initContainers = [] }: Pod['spec']): string[] {
+  const sidecar = initContainers.find(({ name }) => name === SIDECAR_CONTAINER);
+  const said = sidecar?.env?.find(({ name }) => name === MARK_VARIABLES)?.value;
+  return said === undefined ? [] : said.split(',').map((variable) => variable.split('=', 1)[0]!);
 }
 
 const sidecarHostPort = ({ containers }: Pod['spec']): number | undefined =>

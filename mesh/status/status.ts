@@ -10,6 +10,7 @@ import { type ProxiesSeen, acceptsVerdict, mismatchedMessage, silentMessage } fr
 import { isCalled, noInstance, notReady } from './not-ready.ts';
 import { type Outside, doubtSentence, withDown } from './outside.ts';
 import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
+import { olderPodsMessage } from './older-pods.ts';
 import type { Outcome, Plan } from '../catalog/plan.ts';
 import { syncedVerdict } from './synced.ts';
 import { type PodWithoutSidecar, withoutSidecarMessage } from './without-sidecar.ts';
@@ -224,6 +225,8 @@ function injectedVerdict(intent: Intent, seen: Seen): Verdict {
   }
   if (seen.podsRefused !== undefined) return verdict('False', 'PodsRefused', seen.podsRefused);
   if (intent.overlap !== undefined) return verdict('False', 'SelectorsOverlap', intent.overlap.message);
-  if (seen.podsWithoutSidecar.length === 0) return verdict('True', 'AllPodsInjected');
-  return verdict('False', 'PodsWithoutSidecar', withoutSidecarMessage(seen.podsWithoutSidecar, intent.namespace));
+  if (seen.podsWithoutSidecar.length > 0)
+    return verdict('False', 'PodsWithoutSidecar', withoutSidecarMessage(seen.podsWithoutSidecar, intent.namespace));
+  const older = olderPodsMessage(intent);
+  return older === undefined ? verdict('True', 'AllPodsInjected') : verdict('False', 'PodsWithoutVariable', older);
 }
