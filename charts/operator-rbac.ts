@@ -32,6 +32,9 @@ export function addOperatorRbac(target: Target): void {
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'list', 'watch'] },
     { apiGroups: ['apps'], resources: ['replicasets', 'statefulsets', 'daemonsets'], verbs: ['get'] },
     { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },
+    // For a MeshService without a port and without a pod: a Job that has not begun is well, and a wrong selector is not.
+    { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets'], verbs: ['list'] },
+    { apiGroups: ['batch'], resources: ['jobs', 'cronjobs'], verbs: ['list'] },
     // One policy for each MeshService under Strict, and a look at those of others, which may open what it closes.
     {
       apiGroups: ['networking.k8s.io'],

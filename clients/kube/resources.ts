@@ -103,6 +103,13 @@ export const customResourceDefinitions: Resource = {
   namespaced: false,
 };
 export const jobs: Resource = { group: 'batch', version: 'v1', plural: 'jobs', kind: 'Job', namespaced: true };
+export const cronJobs: Resource = {
+  group: 'batch',
+  version: 'v1',
+  plural: 'cronjobs',
+  kind: 'CronJob',
+  namespaced: true,
+};
 export const meshServices: Resource = {
   group: 'landbridge.dev',
   version: 'v1alpha1',

@@ -7,7 +7,7 @@ import { type Verdict, verdict } from './condition.ts';
 import { podsNode } from '../names/names.ts';
 import { type DoorsSeen, doorsVerdict } from '../doors/verdict.ts';
 import { type ProxiesSeen, acceptsVerdict, mismatchedMessage, silentMessage } from '../proxies/verdict.ts';
-import { isCalled, noInstance, notReady } from './not-ready.ts';
+import { isSelected, noInstance, notReady, waitsForInstance } from './not-ready.ts';
 import { type Outside, doubtSentence, withDown } from './outside.ts';
 import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
 import { olderPodsMessage } from './older-pods.ts';
@@ -20,6 +20,8 @@ export interface Seen {
   /** Pods that the selector matches and that have no sidecar; undefined = not looked up yet. */
   podsWithoutSidecar: PodWithoutSidecar[];
   namespaceEnabled: boolean;
+  /** No workload of the namespace has a pod template that the selector matches. Default: one has, or nobody looked. */
+  nobodyMakesPods?: boolean | undefined;
   /** Why pods that it selects cannot be made; undefined: nobody says so. */
   podsRefused?: string | undefined;
   /** Off-cluster instances of the name that may take part. */
@@ -69,7 +71,7 @@ export function statusOf(
   now: string,
 ): MeshServiceStatus {
   const { status: previous, metadata: { generation } = {} } = intent.meshService ?? {};
-  const live = intent.pods.filter((pod) => !pod.finished);
+  const live = intent.pods.filter((pod) => !pod.finished && isSelected(intent, pod));
   const { silent = [], mismatched = [] } = seen.proxies ?? {};
   const unanswering = new Set([...silent, ...mismatched].map(({ instance }) => instance)).size;
   const pods = {
@@ -140,8 +142,11 @@ function readyVerdict(intent: Intent, synced: Verdict, seen: Seen, ready: number
   // A failed look does not prove that an instance is gone.
   if (ready === 0 && synced.status === 'Unknown') return synced;
   if (ready === 0 && podsRefused !== undefined) return verdict('False', 'PodsRefused', podsRefused);
-  // Nobody calls a workload without a port, so nothing waits for an instance of it: a Job that has finished, a CronJob between its runs.
-  if (total === 0) return verdict(isCalled(intent.meshService) ? 'False' : 'True', 'NoInstances', noInstance(intent));
+  if (total === 0) {
+    const { nobodyMakesPods = false } = seen;
+    const waits = waitsForInstance(intent, nobodyMakesPods);
+    return verdict(waits ? 'False' : 'True', 'NoInstances', noInstance(intent, nobodyMakesPods));
+  }
   const injected = injectedVerdict(intent, seen);
   if (ready === 0 && injected.status === 'False' && total === seen.podsWithoutSidecar.length) return injected;
   const silent = proxies && silentMessage(proxies);

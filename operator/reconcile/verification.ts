@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { splitKey } from '../../clients/kube/object.ts';
+import { isCalled } from '../../mesh/status/not-ready.ts';
 import type { SidecarSecrets } from '../sidecar-secret/sidecar-secret.ts';
 import type { HeldMeshService } from '../world/held-mesh-service.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -128,10 +129,15 @@ const isNameInUse = (held: HeldMeshService | undefined): boolean =>
 
 /** Something is not as it should be, and may mend without an event of ours: a Secret, a token, pods without sidecar. */
 function isUnsettled(held: HeldMeshService | undefined): boolean {
+  // Without a port it may get the workload that makes its pods, and no watch tells of that.
+  const isSettledWithout = isCalled(held?.meshService);
   return (held?.status?.conditions ?? []).some(
     ({ type, status, reason }) =>
       // Whether doors are closed is looked at on its own (operator/doors/door-trials.ts), and a name is met with an event.
-      (type !== 'Enforced' && type !== 'NamesMet' && status !== 'True' && reason !== 'NoInstances') ||
+      (type !== 'Enforced' &&
+        type !== 'NamesMet' &&
+        status !== 'True' &&
+        !(reason === 'NoInstances' && isSettledWithout)) ||
       reason === 'SomeInstancesNotReady',
   );
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { KubeObject } from '../../clients/kube/object.ts';
-import { meshServices, pods } from '../../clients/kube/resources.ts';
+import { cronJobs, jobs, meshServices, pods } from '../../clients/kube/resources.ts';
 import type { Condition, Pod } from '../../crds/kubernetes.ts';
 import { type MeshService, parseMeshService } from '../../crds/mesh-service.ts';
 import { injected } from '../../mesh/inject/patch.ts';
@@ -49,6 +49,14 @@ describe('a MeshService beside its workloads', function () {
       conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString() }],
     });
   }
+  const template = (app: string) => ({
+    metadata: { labels: { app } },
+    spec: { restartPolicy: 'Never', containers: [{ name: 'app', image: 'app:1' }] },
+  });
+  const withoutPort = (app: string) => ({
+    port: undefined,
+    workloads: { pods: { selector: { matchLabels: { app } } } },
+  });
 
   it('counts the pods that are older than an upstream, until they are replaced', async () => {
     await rig.declare('web', {});
@@ -63,5 +71,48 @@ describe('a MeshService beside its workloads', function () {
     );
     await rig.kube.client.delete(pods, 'web-1', 'shop', { gracePeriodSeconds: 0 } as never);
     await says('web', 'Injected', 'True', 'AllPodsInjected');
+  });
+
+  it('does not count pods that its selector matches no longer', async () => {
+    await says('web', 'Ready', 'True', 'AllInstancesReady');
+    await rig.declare('web', { workloads: { pods: { selector: { matchLabels: { app: 'wbe' } } } } });
+    const { message } = await says('web', 'Ready', 'False', 'NoInstances');
+    expect(message).to.contain('no pod of namespace shop has app=wbe');
+  });
+
+  it('is not ready without a port while nothing makes a pod that its selector matches, and is with a CronJob that does', async () => {
+    await rig.declare('nightly', withoutPort('nightly'));
+    const { message } = await says('nightly', 'Ready', 'False', 'NoInstances');
+    expect(message).to.contain('no pod of namespace shop has app=nightly').and.to.contain('CronJob');
+    await rig.kube.client.create(cronJobs, {
+      metadata: { name: 'other', namespace: 'shop' },
+      spec: { schedule: '0 3 * * *', jobTemplate: { spec: { template: template('nigthly') } } },
+    } as never);
+    await rig.kube.client.create(cronJobs, {
+      metadata: { name: 'nightly', namespace: 'shop' },
+      spec: { schedule: '0 3 * * *', jobTemplate: { spec: { template: template('nightly') } } },
+    } as never);
+    await says('nightly', 'Ready', 'True', 'NoInstances');
+  });
+
+  it('is not ready beside a Job that has finished before it was there, and is beside one that has yet to begin', async () => {
+    await rig.kube.client.create(jobs, {
+      metadata: { name: 'done', namespace: 'shop' },
+      spec: { template: template('migrate') },
+    } as never);
+    const at = new Date().toISOString();
+    await rig.kube.client.patchStatus(jobs, 'done', 'shop', {
+      startTime: at,
+      completionTime: at,
+      succeeded: 1,
+      conditions: ['SuccessCriteriaMet', 'Complete'].map((type) => ({ type, status: 'True', lastTransitionTime: at })),
+    });
+    await rig.declare('migrate', withoutPort('migrate'));
+    await says('migrate', 'Ready', 'False', 'NoInstances');
+    await rig.kube.client.create(jobs, {
+      metadata: { name: 'again', namespace: 'shop' },
+      spec: { suspend: true, template: template('migrate') },
+    } as never);
+    await says('migrate', 'Ready', 'True', 'NoInstances');
   });
 });

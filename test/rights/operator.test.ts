@@ -76,7 +76,7 @@ describe('every right of the operator', function () {
     await shop.deletePod('web-1');
     await shop.deletePod('web-2');
     await client.patchMerge(pods, 'gateway-1', NAMESPACE, { metadata: { annotations: null } });
-    for (const name of ['web', 'api', 'rival']) {
+    for (const name of ['web', 'api', 'rival', 'idle']) {
       const held = await client.get<KubeObject>(meshServices, name, 'shop');
       if (held !== undefined) {
         await client.patchMerge(meshServices, name, 'shop', { metadata: { finalizers: null } });
@@ -193,6 +193,13 @@ describe('every right of the operator', function () {
         (await shop.status('api'))?.conditions?.some(({ message }) => message.startsWith(owner.kind)),
       );
     }
+    await shop.declare('idle', {
+      port: undefined,
+      workloads: { pods: { selector: { matchLabels: { app: 'idle' } } } },
+    });
+    await come('it looked for workloads that make the pods of idle', async () =>
+      (await shop.status('idle'))?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False'),
+    );
     const taken = {
       Kind: 'service-defaults' as const,
       Name: 'taken',

@@ -34,7 +34,7 @@ describe('the status of a MeshService', () => {
     const problems = [
       { weight: 'warn' as const, reason: 'NameUnmet' as const, message: 'no MeshService has the name x' },
     ];
-    const pods = [aPodFacts('p', { injected: true, ready: true })];
+    const pods = [aPodFacts('p', { labels: { app: 'wbe' } })];
     const unmet = conditionsOf({ problems, pods });
     expect(unmet['NamesMet']).to.equal('False: no MeshService has the name x');
     expect(unmet['Synced']).to.match(/^True/);
@@ -48,7 +48,7 @@ describe('the status of a MeshService', () => {
     });
     const refused = problem('CallRefused', 'calls of web to till will be refused');
     const unmet = problem('NameUnmet', 'no MeshService has the name x');
-    const pods = [aPodFacts('p', { injected: true, ready: true })];
+    const pods = [aPodFacts('p', { labels: { app: 'wbe' } })];
     expect(conditionsOf({ problems: [refused], pods })['NamesMet']).to.equal(`False: ${refused.message}`);
     expect(conditionsOf({ problems: [refused, unmet], pods })['NamesMet']).to.equal(
       `False: ${unmet.message}; ${refused.message}`,
@@ -63,7 +63,7 @@ describe('the status of a MeshService', () => {
         port,
         workloads: { pods: { selector: { matchLabels: { app: 'migrate' } } } },
       }),
-      pods: finished ? [aPodFacts('p', { injected: true, ready: false, finished: true })] : [],
+      pods: finished ? [aPodFacts('p', { labels: { app: 'migrate' }, ready: false, finished: true })] : [],
     });
     const ready = (intent: Intent, seen?: Partial<Seen>) =>
       statusFor(intent, seen).conditions?.find(({ type }) => type === 'Ready');
@@ -74,6 +74,22 @@ describe('the status of a MeshService', () => {
       expect(ready(job(undefined, true))?.message).to.equal(
         'No instance exists: each pod of namespace shop with app=migrate has finished (1). It has no spec.port, so nobody calls it and it is ready without one.',
       );
+    });
+
+    it('is not ready when it has no port, no pod, and nothing that makes one', () => {
+      const found = ready(job(undefined, false), { nobodyMakesPods: true });
+      expect(found).to.include({ status: 'False', reason: 'NoInstances' });
+      expect(found?.message).to.equal(
+        'No instance exists: no pod of namespace shop has app=migrate. No Deployment, StatefulSet, DaemonSet, CronJob or unfinished Job there makes one either: compare spec.workloads.pods.selector with the labels of its pod template.',
+      );
+      expect(ready(job(undefined, true), { nobodyMakesPods: true })).to.include({ status: 'True' });
+    });
+
+    it('does not count pods that its selector matches no longer', () => {
+      const intent = job(8080, false);
+      const pods = [aPodFacts('p', { labels: { app: 'migrate' } }), aPodFacts('q', { labels: { app: 'web' } })];
+      expect(statusFor({ ...intent, pods }).pods).to.equal('1/1');
+      expect(ready({ ...intent, pods: pods.slice(1) })).to.include({ status: 'False', reason: 'NoInstances' });
     });
 
     it('is not ready when the pods of its port have finished', () => {
@@ -113,7 +129,7 @@ describe('the status of a MeshService', () => {
     });
 
     it('is not ready either where its pods have finished', () => {
-      const found = ready(onMachines([aPodFacts('p', { injected: true, ready: false, finished: true })]));
+      const found = ready(onMachines([aPodFacts('p', { labels: { app: 'migrate' }, ready: false, finished: true })]));
       expect(found).to.include({ status: 'False', reason: 'NoInstances' });
       expect(found?.message).not.to.contain('nobody calls it');
     });

@@ -110,20 +110,21 @@ describe('verification', () => {
     stop.abort();
   });
 
-  it('looks each period at what is not in order, and not at one that merely has no pods', async () => {
+  it('looks each period at what is not in order, and not at one with a port that merely has no pods', async () => {
     const { clock, stop, seen } = scene({
       first: held('first', GOOD),
       second: held('second', GOOD),
       empty: held('empty', [['Ready', 'False', 'NoInstances']]),
+      portless: held('portless', [['Ready', 'False', 'NoInstances']], { port: undefined }),
       uninjected: held('uninjected', [...GOOD, ['Injected', 'False', 'PodsWithoutSidecar']]),
       partly: held('partly', [['Ready', 'True', 'SomeInstancesNotReady']]),
     });
-    // Past the turns of all five.
+    // Past the turns of all.
     await clock.advance(6 * PERIOD_MS);
     seen.walks.length = seen.secrets.length = 0;
     await clock.advance(PERIOD_MS);
-    expect(seen.walks).to.deep.equal(['uninjected', 'partly']);
-    expect(seen.secrets).to.deep.equal(['uninjected', 'partly']);
+    expect(seen.walks).to.deep.equal(['portless', 'uninjected', 'partly']);
+    expect(seen.secrets).to.deep.equal(['portless', 'uninjected', 'partly']);
     stop.abort();
   });
 
