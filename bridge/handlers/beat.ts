@@ -3,8 +3,9 @@ import type { BeatAnswer, BeatRequest, ServicePlan } from '../../mesh/outside/br
 import { sidecarId } from '../../mesh/names/names.ts';
 import { inParallel } from '../../base/in-parallel.ts';
 import { admit } from '../admission.ts';
+import type { Bridge } from '../api/bridge.ts';
 import type { HostCall } from '../api/call.ts';
-import { claimHost } from '../hosts/claim.ts';
+import { claimHost, rivalNote } from '../hosts/claim.ts';
 import type { Host } from '../hosts/hosts.ts';
 import { type Pace, paceHosts } from '../api/pace.ts';
 import { Refusal } from '../refusal.ts';
@@ -81,8 +82,17 @@ async function answerBeat(call: HostCall<Parts, BeatRequest>): Promise<BeatAnswe
     services: [...plans.values()],
     tokens: issued.tokens,
     refused,
-    problems: [...problems, ...issued.problems, ...orphaned.values()],
+    problems: [...problems, ...issued.problems, ...orphaned.values(), ...doubtsOf(bridge, host, body)],
   };
+}
+
+/** The doubts that lists of instances show beside the machine. The clock is not among them: an agent measures that itself. */
+function doubtsOf(bridge: Pick<Bridge, Parts>, host: Host, { instances }: BeatRequest): string[] {
+  const unreached = instances.flatMap(({ id, health }) => {
+    const problem = health === 'passing' ? bridge.sidecarReach.problemOf(host, id) : undefined;
+    return problem === undefined ? [] : [`calls of ${id} may fail: ${problem}`];
+  });
+  return [rivalNote(bridge, host) ?? [], unreached].flat();
 }
 
 /** The present facts of MeshServices about the services that the host has joined, and about others in its beat. */

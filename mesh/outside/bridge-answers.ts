@@ -74,7 +74,10 @@ export const beatAnswer = z.strictObject({
   tokens: z.array(z.strictObject({ service: z.string(), token: z.string(), expiresAt: time })),
   /** Services of the host that no MeshService admits now, each with the sentence to show. */
   refused: z.array(z.strictObject({ service: z.string(), message: z.string() })),
-  /** Failures to write or issue something just now, one sentence each. The bridge tries again by itself. */
+  /**
+   * One sentence each: failures to write or issue something just now, which the bridge tries again by itself, and its doubts about
+   * the machine.
+   */
   problems: z.array(z.string()),
 });
 

@@ -27,9 +27,12 @@ export function claimContract(open: () => BridgeUnderTest): void {
       .and.include('--host-name');
     expect((await node('vm1'))?.Address).to.equal('127.0.0.1');
     expect((await rowOf('vm1'))?.note).to.match(/a copy at 127\.0\.0\.2 \(run b{12}\) .* 127\.0\.0\.1 \(run a{12}\)/);
-    expect((await vm.beat(instances, { run: FIRST })).status).to.equal(200);
+    const own = await vm.beat(instances, { run: FIRST });
+    expect(own.status).to.equal(200);
+    expect(own.body.problems, 'the machine hears of its copy').to.have.length(1);
+    expect(own.body.problems[0]).to.match(/^a copy at 127\.0\.0\.2 \(run b{12}\) claims to be vm1/);
     await bridge.clock.advance(2 * LEASE_MS + 1);
-    await vm.beat(instances, { run: FIRST });
+    expect((await vm.beat(instances, { run: FIRST })).body.problems).to.deep.equal([]);
     expect((await rowOf('vm1'))?.note, 'once the copy is silent').to.equal(undefined);
   });
 

@@ -67,6 +67,9 @@ export function reasonContract(another: (options: BridgeOptions) => Promise<Brid
     await pass(8000);
     expect(await health()).to.include({ status: 'passing', output: `calls may fail: ${UNREACHED}` });
     expect(await row()).to.include({ health: 'passing', note: UNREACHED });
+    expect((await beat()).body.problems, 'the machine hears of it').to.deep.equal([
+      `calls of web-vm1-8080 may fail: ${UNREACHED}`,
+    ]);
     const writes = await bridge.requestsOf(() => pass(30_000));
     expect(writes.filter((request) => request.startsWith('PUT /txn'))).to.deep.equal([]);
     world.answer = { ok: true, output: '' };
