@@ -34,7 +34,7 @@ export interface Speech {
 /** How an app fails its calls: with bytes of another protocol, or by closing connections in place of an answer. */
 export type Mismatch = 'garbled' | 'closed';
 
-/** So many failures without an answer between them: an odd answer, or a connection that is closed while it is used again, is no proof. */
+/** An odd answer, or a connection that is closed while it is used again, proves nothing. So many failures without an answer between them do. */
 const PROVED = 3;
 /** An app that has never answered needs less. */
 const PROVED_SILENT = 2;
@@ -84,7 +84,7 @@ export function mismatchIn(speech: Speech | undefined): Mismatch | undefined {
   return protocolErrors > 0 ? 'garbled' : 'closed';
 }
 
-/** What the MeshService says and what to write instead, without a full stop. Short enough for the output of a check. */
+/** The protocol of the MeshService and the one to write instead, without a full stop. Short enough for the output of a check. */
 export function mismatchSentence(port: number, protocol: Protocol, how: Mismatch): string {
   const spoken = protocol === 'http' ? 'HTTP/1.1' : 'HTTP/2 without TLS';
   const other = protocol === 'http' ? 'http2 or grpc if it speaks HTTP/2 alone' : 'http if it speaks HTTP/1.1';

@@ -20,7 +20,7 @@ const SITE = 'rack-1';
 const LEASE_MS = 15_000;
 
 /** From the Envoy of a machine to the status of the MeshService: all of it is real. */
-describe('a machine that is heard, and whose calls fail all the same', function () {
+describe('a machine that beats, and whose calls fail all the same', function () {
   this.timeout(180_000);
   let rig: OperatorRig;
   let bridge: BridgeProcess;

@@ -147,7 +147,7 @@ describe('an app that does not speak the protocol of its MeshService', function 
     await ready('old', 'AllInstancesReady', BAR_MS);
   });
 
-  it('is not claimed of an app that answers, when requests come that are no HTTP', async () => {
+  it('is not claimed of an app that answers when its callers send nonsense', async () => {
     const { status } = await ready('old', 'AllInstancesReady', 1000);
     for (let call = 0; call < 5; call += 1) {
       const socket = await import('node:net').then(({ connect }) => connect(LOCAL_PORT, '127.0.0.1'));

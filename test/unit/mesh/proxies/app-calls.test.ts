@@ -42,7 +42,7 @@ describe('the calls of an app that speaks another protocol', () => {
     expect(looks('http', 5000, [9, 50, 50], [9, 51, 50])).to.deep.equal([undefined, undefined]);
   });
 
-  it('claims that connections are closed after three, whatever the app has answered before', () => {
+  it('needs three failures where the app closes connections', () => {
     expect(looks('http', 5000, [0, 0, 2], [0, 0, 3])).to.deep.equal([undefined, 'closed']);
   });
 
@@ -101,7 +101,7 @@ describe('the calls of an app that speaks another protocol', () => {
       expect(readCounters(form).calls).to.deep.equal({ answered: 9, protocolErrors: 3, closed: 2 });
   });
 
-  it('is told in a line that the status of a MeshService shows whole', () => {
+  it('fits whole in the status of a MeshService', () => {
     for (const protocol of ['http', 'http2', 'grpc'] as const)
       for (const how of ['garbled', 'closed'] as const)
         expect(mismatchSentence(65535, protocol, how).length).to.be.at.most(200);

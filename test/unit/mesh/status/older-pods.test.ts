@@ -44,7 +44,7 @@ describe('pods that are older than an upstream', () => {
     );
   });
 
-  it('are none once they were replaced, or while they end', () => {
+  it('are not counted once they were replaced, or while they end', () => {
     expect(injectedOf([add, ledger], [madeWith('web-2', [add, ledger])])).to.include({ status: 'True' });
     const ending = { ...madeWith('web-1', [add]), terminating: true };
     expect(injectedOf([add, ledger], [ending, madeWith('web-2', [add, ledger])])).to.include({ status: 'True' });
@@ -59,7 +59,7 @@ describe('pods that are older than an upstream', () => {
     expect(injectedOf([{ ...add, env: 'ADDER' }], [madeWith('web-1', [add])])?.message).to.contain('ADDER (add-svc)');
   });
 
-  it('are none when an upstream goes, or gives no variable', () => {
+  it('are not counted when an upstream goes, or gives no variable', () => {
     expect(injectedOf([], [madeWith('web-1', [add])])).to.include({ status: 'True' });
     expect(injectedOf([add, { ...ledger, env: '' }], [madeWith('web-1', [add])])).to.include({ status: 'True' });
   });
