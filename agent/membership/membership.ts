@@ -20,6 +20,7 @@ import { type BridgeClient, BridgeRefusal, makeBridgeClient } from '../bridge-cl
 import { isPastHalf, makeRequest, validityOf } from '../state/certificate.ts';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/problem.ts';
+import { keep } from '../state/learnt.ts';
 import type { HostState, Identity, State } from '../state/state.ts';
 import type { AgentStatus } from '../local-api/status.ts';
 import type { Exchange } from './exchange.ts';
@@ -66,8 +67,10 @@ export class Membership {
 
   /** Sends one beat, and puts the answer of the bridge into force. Throws when no bridge took it. */
   async beat(): Promise<void> {
-    const { exchange, supervisor, clock, log } = this.#parts;
+    const { state, exchange, supervisor, clock, log } = this.#parts;
     await this.#renewWhenDue();
+    // A beat waits for no disk.
+    if (state.problem() !== undefined) void state.retry();
     const request = exchange.request(await this.#address());
     const answer = await this.#client
       .post<BeatAnswer & { problems?: string[] }>('/v1/beat', request)
@@ -213,9 +216,10 @@ export class Membership {
       const csr = await makeRequest(key, this.#host.host);
       const renewed = await this.#client.post<RenewAnswer>('/v1/renew', { csr });
       this.#identity = { key, certificate: renewed.certificate, bridgeCa: renewed.bridgeCa };
-      await state.writeIdentity({ certificate: renewed.certificate, bridgeCa: renewed.bridgeCa });
+      // A full disk must not keep the new one out of use.
       this.#client.use(this.#identity);
       this.#nameClient.use(this.#identity);
+      await keep(log, state.writeIdentity({ certificate: renewed.certificate, bridgeCa: renewed.bridgeCa }));
       log.info({ expiresAt: new Date(validityOf(renewed.certificate).untilMs) }, 'certificate renewed');
     } catch (error) {
       log.warn({ message: messageOf(error) }, 'certificate not renewed, trying again later');

@@ -7,7 +7,7 @@ import { MUTUAL_TLS } from '../../crds/doors.ts';
 import { proxySettings } from '../../crds/proxy.ts';
 
 import { atomicWrite } from '../machine/atomic-write.ts';
-import { Problem, codeOf } from '../../base/problem.ts';
+import { Problem, codeOf, messageOf } from '../../base/problem.ts';
 import { readOwn } from '../machine/read-own.ts';
 
 const hostState = z.object({
@@ -86,6 +86,10 @@ export interface State {
   writeNames(value: Record<string, KnownName>): Promise<void>;
   /** Forgets the membership and everything learnt. */
   clear(): Promise<void>;
+  /** Which files could not be written, and why; undefined: each holds what it was given last. */
+  problem(): string | undefined;
+  /** Writes again what could not be written. Never rejects. */
+  retry(): Promise<void>;
 }
 
 /** PEM: the host's key and certificate, and the authority that the bridge's certificate must come from. */
@@ -111,9 +115,24 @@ const PLAIN = 0o640;
 /** Files belong to the owner of the folder, so that what root's CLI writes can be read by the unprivileged agent. */
 export function openState(folder: string): State {
   const at = (file: string): string => join(folder, file);
-  const write = async (file: string, content: string, mode: number): Promise<void> => {
-    const { uid, gid } = await stat(folder);
-    await atomicWrite(at(file), content, { mode, owner: { uid, gid } });
+  /** The newest content of files that could not be written. */
+  const waiting = new Map<string, { content: string; mode: number; why: string }>();
+  /** One after the other, so that the newest content of a file comes last. */
+  let turn: Promise<unknown> = Promise.resolve();
+  const write = (file: string, content: string, mode: number): Promise<void> => {
+    const written = turn.then(() => writeNow(file, content, mode));
+    turn = written.catch(() => undefined);
+    return written;
+  };
+  const writeNow = async (file: string, content: string, mode: number): Promise<void> => {
+    try {
+      const { uid, gid } = await stat(folder);
+      await atomicWrite(at(file), content, { mode, owner: { uid, gid } });
+      waiting.delete(file);
+    } catch (error) {
+      waiting.set(file, { content, mode, why: codeOf(error) ?? messageOf(error) });
+      throw error;
+    }
   };
   const writeJson = (file: string, value: object, mode = PLAIN): Promise<void> =>
     write(file, `${JSON.stringify(value, null, 2)}\n`, mode);
@@ -131,8 +150,12 @@ export function openState(folder: string): State {
     readKey: () => readText(at(FILES.key)),
     async writeIdentity({ key, certificate, bridgeCa }) {
       if (key !== undefined) await write(FILES.key, key, SECRET);
-      if (bridgeCa !== undefined) await write(FILES.bridgeCa, bridgeCa, PLAIN);
-      if (certificate !== undefined) await write(FILES.certificate, certificate, PLAIN);
+      // Both are tried, so that both wait where the disk is full.
+      const written = await Promise.allSettled([
+        bridgeCa === undefined ? undefined : write(FILES.bridgeCa, bridgeCa, PLAIN),
+        certificate === undefined ? undefined : write(FILES.certificate, certificate, PLAIN),
+      ]);
+      for (const one of written) if (one.status === 'rejected') throw one.reason;
     },
     readTokens: async () => (await readJson(at(FILES.tokens), tokens, DELETE_IT)) ?? {},
     writeTokens: (value) => writeJson(FILES.tokens, value, SECRET),
@@ -142,7 +165,21 @@ export function openState(folder: string): State {
     writeKnown: (value) => writeJson(FILES.known, value),
     readNames: async () => (await readJson(at(FILES.names), names, DELETE_IT)) ?? {},
     writeNames: (value) => writeJson(FILES.names, value),
+    problem() {
+      const [first] = waiting.values();
+      return (
+        first && `${folder} cannot be written (${first.why}): ${REMEDY}; waiting: ${[...waiting.keys()].join(', ')}`
+      );
+    },
+    retry() {
+      const again = turn.then(async () => {
+        for (const [file, { content, mode }] of waiting) await writeNow(file, content, mode).catch(() => undefined);
+      });
+      turn = again;
+      return again;
+    },
     async clear() {
+      waiting.clear();
       const left = await readdir(folder).catch(() => []);
       const ours = Object.values(FILES);
       // The folder itself stays: it may be a mount, or belong to the service manager.
@@ -152,6 +189,8 @@ export function openState(folder: string): State {
   };
 }
 
+const REMEDY =
+  'what runs goes on, a restart of the agent would lose what waits, and it is written as soon as there is room';
 const DELETE_IT = 'the agent makes it anew';
 
 async function readText(path: string): Promise<string | undefined> {

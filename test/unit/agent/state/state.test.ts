@@ -33,6 +33,24 @@ describe('the state of a machine', () => {
     expect(await openState(folder).readPorts()).to.deep.equal({ 'add-svc-vm1-7001': 21000 });
   });
 
+  it('names the files that cannot be written, and writes the newest content of each once it can', async () => {
+    const state = openState(folder);
+    await rm(folder, { recursive: true });
+    const failed = async (write: Promise<void>): Promise<void> => {
+      expect(await write.catch(({ code }: NodeJS.ErrnoException) => code)).to.equal('ENOENT');
+    };
+    await failed(state.writePorts({ 'add-svc-vm1-7001': 21000 }));
+    await failed(state.writePorts({ 'add-svc-vm1-7001': 21001 }));
+    await failed(state.writeIdentity({ certificate: 'CERT', bridgeCa: 'CA' }));
+    await state.retry();
+    expect(state.problem()).to.match(/cannot be written \(ENOENT\).*waiting: ports\.json, bridge-ca\.crt, host\.crt$/);
+    await mkdir(folder);
+    await state.retry();
+    expect(state.problem()).to.equal(undefined);
+    expect(await state.readPorts()).to.deep.equal({ 'add-svc-vm1-7001': 21001 });
+    expect(await readFile(join(folder, 'host.crt'), 'utf8')).to.equal('CERT');
+  });
+
   it('has no identity until key, certificate and authority are all there', async () => {
     const state = openState(folder);
     await state.writeIdentity({ key: 'KEY' });
