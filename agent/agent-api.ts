@@ -9,10 +9,12 @@ import type { Supervisor } from './membership/supervisor.ts';
 import type { Names } from './names/names.ts';
 import { probeOnce } from './reach/probe-pods.ts';
 import { selfTest } from './reach/self-test.ts';
+import type { State } from './state/state.ts';
 
 /** The local API of a running agent. Each command goes to the part that knows the answer, or does the work. */
 export function agentApi(parts: {
   settings: Pick<Settings, 'runtimeDir'>;
+  state: Pick<State, 'problem'>;
   run: string;
   program: string | undefined;
   supervisor: Supervisor;
@@ -28,7 +30,7 @@ export function agentApi(parts: {
   left: AbortSignal;
 }): LocalApi {
   const { run, program, supervisor, doors, member, names, definitions, upgrades } = parts;
-  const { settings, clock, told, urgent, stop, left } = parts;
+  const { settings, state, clock, told, urgent, stop, left } = parts;
   return {
     status: () => ({
       ...member.status(),
@@ -39,6 +41,7 @@ export function agentApi(parts: {
         ...definitions.problems(),
         ...supervisor.problems(),
         ...member.problems(),
+        ...[state.problem() ?? []].flat(),
         ...[upgrades.problem() ?? []].flat(),
       ],
       instances: supervisor.status().map((instance) => ({ ...instance, door: doors.status(instance) })),

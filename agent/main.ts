@@ -20,8 +20,7 @@ import { probePods } from './reach/probe-pods.ts';
 import { type Settings, apiSocket, definitionsFolder, readSettings } from './machine/settings.ts';
 import { type HostState, type Identity, type State, openState } from './state/state.ts';
 import { Supervisor } from './membership/supervisor.ts';
-import { tellDoors } from './doors/tell-doors.ts';
-import { tellRefusals } from './membership/tell-refusals.ts';
+import { tellBridge } from './membership/tell-bridge.ts';
 import { followEnvoyBinary } from './instances/upgrade-envoys.ts';
 
 /** How long a bridge may stay silent before something that waits for it goes on without. */
@@ -99,16 +98,11 @@ export async function runAgent(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
       signal: left.signal,
     });
     void probePods({ ask: (results) => member.probe(results), clock, random, log, signal: left.signal });
-    void tellRefusals({
-      instances: () => supervisor.instances(),
-      tell: (request) => member.refusals(request),
-      clock,
-      log,
-      signal: left.signal,
-    });
-    void tellDoors({ doors, tell: (request) => member.doors(request), clock, log, signal: left.signal });
+    const machineProblems = (): string[] => [names?.deaf() ?? [], state.problem() ?? []].flat();
+    tellBridge({ supervisor, doors, member, machineProblems, clock, log, signal: left.signal });
     const parts = {
       settings,
+      state,
       run,
       program,
       supervisor,

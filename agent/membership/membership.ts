@@ -6,6 +6,7 @@ import type {
   NamesAnswer,
   NamesRequest,
   ProbeAnswer,
+  ProblemsRequest,
   ReachAnswer,
   RefusalsRequest,
   RenewAnswer,
@@ -107,6 +108,11 @@ export class Membership {
   /** Tells how apps of this machine are reached past their sidecars. */
   doors(request: DoorsRequest): Promise<object> {
     return this.#aside<object>('/v1/doors', request);
+  }
+
+  /** Tells what is wrong on this machine. */
+  tellProblems(request: ProblemsRequest): Promise<object> {
+    return this.#aside<object>('/v1/problems', request);
   }
 
   async #aside<T>(path: string, body: object): Promise<T> {

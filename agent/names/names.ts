@@ -4,6 +4,7 @@ import type { NamesRequest, ServicePlan } from '../../mesh/outside/bridge-api.ts
 
 import type { Address } from '../machine/address.ts';
 import { answerQuery } from './answer-query.ts';
+import { askSelf } from './ask-self.ts';
 import type { Clock } from '../../base/clock.ts';
 import { createNameCache } from './cache.ts';
 import { type Answering, serveNames } from './server.ts';
@@ -25,6 +26,8 @@ interface NamesParts {
 
 export interface Names {
   status(): NonNullable<AgentStatus['names']>;
+  /** Why queries do not arrive at the server; undefined: they do. */
+  deaf(): string | undefined;
   /** Keeps what is known for the next agent. */
   close(): Promise<void>;
 }
@@ -49,6 +52,7 @@ export async function startNames({ at, state, ask, upstreams, clock, log }: Name
       return undefined;
     });
   const server = serveNames(at, answer, clock, ending.signal);
+  const self = askSelf({ at, listens: () => server.problem() === undefined, clock });
   let kept = JSON.stringify(known);
   const keep = async (): Promise<void> => {
     const now = JSON.stringify(cache.known());
@@ -65,13 +69,18 @@ export async function startNames({ at, state, ask, upstreams, clock, log }: Name
     });
   let cancel = keepOnAndOn();
   return {
+    deaf: () => {
+      const problem = server.problem() ?? self.problem();
+      return problem && `names under consul are not answered here: ${problem}`;
+    },
     status: () => ({
       address: `${at.host}:${at.port}`,
       known: Object.keys(cache.known()).length,
-      problem: server.problem() ?? cache.problem(),
+      problem: server.problem() ?? self.problem() ?? cache.problem(),
     }),
     async close() {
       cancel();
+      self.end();
       ending.abort();
       await keep();
     },

@@ -13,6 +13,7 @@ export const SUMMARIES: Record<string, string> = {
   'POST /v1/probe': 'Takes what the host reaches of the pods that it calls, and says which to try next.',
   'POST /v1/refusals': 'Takes the updates from Consul that Envoys of the host refused, in their own words.',
   'POST /v1/doors': 'Takes how the apps of the host are reached past their sidecars.',
+  'POST /v1/problems': 'Takes what is wrong on the host, by its own word.',
   'POST /v1/names': "Asks Consul's DNS for a name under consul.",
   'POST /v1/invites': 'Makes an invite: one host may join with it, once.',
   'GET /v1/instances': 'All off-cluster instances, and the sites whose mass-loss brake is on.',

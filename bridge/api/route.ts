@@ -37,6 +37,7 @@ const READS = new Set([
   '/v1/reach',
   '/v1/probe',
   '/v1/doors',
+  '/v1/problems',
   '/v1/names',
   '/v1/instances',
   '/v1/vm/:name',

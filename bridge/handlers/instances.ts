@@ -67,7 +67,7 @@ function vmRows(bridge: Pick<Bridge, Parts>, host: Host): InstanceRow[] {
       silentMs,
       owner: host.owner,
       since: host.held?.record.joinedAt,
-      note: noteOf(bridge, host, service.Service) ?? doubtIn(checks[0]?.Output ?? ''),
+      note: withProblems(noteOf(bridge, host, service.Service) ?? doubtIn(checks[0]?.Output ?? ''), host),
       door: doorOf(bridge, host, service),
     }));
 }
@@ -77,6 +77,12 @@ function noteOf(bridge: Pick<Bridge, Parts>, host: Host, service: string): strin
   const admission = admit(bridge.meshServices, service, host.site);
   const orphaned = admission.kind === 'orphaned' ? admission.message : undefined;
   return rivalNote(bridge, host) ?? orphaned ?? skewProblem(`the clock of ${host.host}`, host.skewMs);
+}
+
+/** A machine that is silent is not what it said last. */
+function withProblems(note: string | undefined, { problems = [], lease }: Host): string | undefined {
+  const told = [note ?? [], lease.down ? [] : problems].flat();
+  return told.length === 0 ? undefined : told.join('; ');
 }
 
 /** undefined: it is as its MeshService wants it, or the machine has not told (an earlier agent does not). */

@@ -12,6 +12,7 @@ import {
   joinRequest,
   leaveRequest,
   namesRequest,
+  problemsRequest,
   reachRequest,
   refusalsRequest,
   renewRequest,
@@ -29,6 +30,7 @@ import { join } from './join.ts';
 import { leave } from './leave.ts';
 import { names } from './names.ts';
 import { probe } from './probe.ts';
+import { problems } from './problems.ts';
 import { reach } from './reach.ts';
 import { refusals } from './refusals.ts';
 import { register } from './register.ts';
@@ -53,6 +55,7 @@ export const ROUTES: Route[] = [
     refusals,
   ),
   hostRoute('/v1/doors', 'host', { body: doorsRequest, answer: answers.nothing, refusals: [] }, doors),
+  hostRoute('/v1/problems', 'host', { body: problemsRequest, answer: answers.nothing, refusals: [] }, problems),
   route(
     'POST',
     '/v1/names',

@@ -35,6 +35,8 @@ export interface Host extends HostIdentity {
   skewMs?: number;
   /** Its last report of its doors, by instance. */
   doors?: ReadonlyMap<string, DoorReport>;
+  /** Its own word on what is wrong with it, one sentence each. */
+  problems?: string[];
   /** Writes of its record, one after the other. */
   saving: Promise<unknown>;
 }

@@ -46,5 +46,6 @@ function doubtOf({ health, output, silentMs, note }: InstanceRow, leaseMs: numbe
   if (health === 'critical') return [output.split('\n')[0] || 'critical', note ?? []].flat().join('; ');
   if (silentMs !== undefined && silentMs > (leaseMs * 2) / 3) return `silent for ${(silentMs / 1000).toFixed(1)} s`;
   const doubt = doubtIn(output);
-  return doubt === undefined ? note : `calls may fail: ${doubt}`;
+  if (doubt === undefined) return note;
+  return `calls may fail: ${note?.includes(doubt) ? note : [doubt, note ?? []].flat().join('; ')}`;
 }

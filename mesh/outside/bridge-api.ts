@@ -17,6 +17,7 @@ import { name, port } from './bridge-shapes.ts';
  * | POST /v1/probe              | host                      | what it reaches of the pods that it calls; what next |
  * | POST /v1/refusals           | host                      | updates that its Envoys refuse now, all of them |
  * | POST /v1/doors              | host                      | which of its apps are reached past their sidecars |
+ * | POST /v1/problems          | host                      | what is wrong on the machine, by its own word      |
  * | POST /v1/names              | host or admin             | asks Consul's DNS for a name under consul          |
  * | POST /v1/invites            | admin                     | makes an invite                                    |
  * | GET  /v1/instances          | admin                     | all off-cluster instances                          |
@@ -147,6 +148,19 @@ export const doorsRequest = z.strictObject({
     .max(256),
 });
 export type DoorsRequest = z.output<typeof doorsRequest>;
+
+/** A machine reports so many problems at most. */
+export const MAX_PROBLEMS = 8;
+export const MAX_PROBLEM_CHARS = 300;
+
+/**
+ * The problems of a machine that no check of an instance shows, all of them. A path of its own, as for the doors. An earlier
+ * bridge does not know it, an earlier agent says nothing.
+ */
+export const problemsRequest = z.strictObject({
+  problems: z.array(z.string().max(MAX_PROBLEM_CHARS).regex(oneLine, 'one line of text')).max(MAX_PROBLEMS),
+});
+export type ProblemsRequest = z.output<typeof problemsRequest>;
 
 /** Record types that Consul's DNS has. */
 export const NAME_TYPES = ['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'SOA', 'SRV', 'TXT'] as const;

@@ -78,6 +78,31 @@ export function reasonContract(another: (options: BridgeOptions) => Promise<Brid
     expect(await row()).not.to.have.property('note');
   });
 
+  it('shows what a machine says is wrong with it, beside other reasons, until the machine takes it back or is silent', async () => {
+    const { bridge, vm, health, row, beat, pass } = await machine();
+    const client = makeBridgeClient({
+      bridges: bridge.admin.addresses,
+      credentials: { bridgeCa: bridge.caPem, certificate: vm.answer.certificate, key: vm.key },
+      limits: () => ({ connectMs: 5000, answerMs: 5000 }),
+      now: () => bridge.clock.now(),
+    });
+    const tell = (problems: string[]) => client.post('/v1/problems', { problems });
+    try {
+      await beat();
+      await tell(['the disk is full']);
+      await pass(4000);
+      expect(await row()).to.include({ health: 'passing', note: 'the disk is full' });
+      expect(await health(), 'it says nothing of calls').to.include({ output: 'GET / answered 200' });
+      await tell([]);
+      expect(await row()).not.to.have.property('note');
+      await tell(['the disk is full']);
+      await bridge.clock.advance(3 * LEASE_MS);
+      expect(await row()).not.to.have.property('note');
+    } finally {
+      client.close();
+    }
+  });
+
   it('gives the reason of a critical instance before that of the way to it', async () => {
     const { world, health, beat, pass } = await machine();
     world.answer = lost;
