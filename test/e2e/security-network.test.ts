@@ -55,7 +55,7 @@ describe('somebody on the network', () => {
       await eventually('it is served', 20_000, async () =>
         (await ask(NARROW, `${SHOWN}?l=3&r=1`)).text.includes('{"result":2}'),
       );
-      const spelled = SPELLINGS.map((target) =>
+      const spelled = SPELLINGS.map(({ target }) =>
         target.replaceAll('admin', HIDDEN.slice(1)).replaceAll('/public', SHOWN),
       );
       const answers = await Promise.all([HIDDEN, ...spelled].map((target) => ask(NARROW, target)));

@@ -1,26 +1,23 @@
-import { type Server, createServer } from 'node:http';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { expect } from 'chai';
-import type { AccessRule } from '../../crds/access.ts';
-import { EDGE_SERVICE } from '../../crds/expose.ts';
-import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
-import { diff } from '../../mesh/catalog/diff.ts';
-import { edgeNode, edgeState } from '../../mesh/gateways/edge.ts';
-import { GATEWAY_RUNTIME, gatewayNode, gatewayState } from '../../mesh/gateways/terminating.ts';
-import { type Instance, registrationsOf } from '../../mesh/service/instance.ts';
-import { externalNode } from '../../mesh/names/names.ts';
-import { aMeshService, aPodFacts } from '../support/builders.ts';
+import { inParallel } from '../../base/in-parallel.ts';
 import { eventually } from '../support/eventually.ts';
-import { READERS, SPELLINGS } from '../support/path-attacks.ts';
-import { freePorts } from '../support/real/consul-ports.ts';
-import { type TrafficRig, startTrafficRig } from '../support/rigs/traffic-rig.ts';
+import { HOST, SPELLINGS, type Spelling } from '../support/path-attacks.ts';
+import { readings } from '../support/path-readers.ts';
+import { type Arrival, PLACES, type PathRig, type Place, type Rule, startPathRig } from '../support/rigs/path-rig.ts';
 
-const HOST = 'shop.example';
-type Rule = Omit<AccessRule, 'from'>;
+/** Each leaves a connection between sidecars, which holds the rules of before for one more answer. */
+const AT_A_TIME = 4;
 
-/** A rule, and whether a path as an app reads it is within the rule. */
-const RULES: Record<string, { rule: Rule; within: (path: string) => boolean; good: string[]; bad: string }> = {
+interface Story {
+  rule: Rule;
+  /** Whether a path as an app reads it is within the rule. */
+  within: (path: string) => boolean;
+  /** Targets that reach the app as they are. */
+  good: string[];
+  bad: string;
+}
+
+const RULES: Record<string, Story> = {
   prefix: {
     rule: { pathPrefix: '/public/' },
     within: (path) => path.startsWith('/public/'),
@@ -33,6 +30,8 @@ const RULES: Record<string, { rule: Rule; within: (path: string) => boolean; goo
       '/public/.well-known/x',
       '/public/a..b/...c',
       '/public/~me',
+      '/public/wait%E2%80%A6',
+      '/public/100%25%20a%25%3F%25%C3%A9',
     ],
     bad: '/elsewhere',
   },
@@ -50,171 +49,111 @@ const RULES: Record<string, { rule: Rule; within: (path: string) => boolean; goo
   },
 };
 
-/** One request, written byte for byte: no client is to put the path right. */
-async function send(port: number, target: string): Promise<number> {
-  const socket = connect({ host: '127.0.0.1', port });
-  socket.on('error', () => undefined);
-  socket.write(`GET ${target} HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`);
-  let got = '';
-  socket.on('data', (part: Buffer) => (got += part.toString('latin1')));
-  await once(socket, 'close');
-  return Number(/^HTTP\/1\.1 (\d+)/.exec(got)?.[1] ?? 0);
-}
+/** The edge serves one host. A name means the same in capitals, with a dot at its end and with any port. */
+const sameHost = (host: string): boolean =>
+  host
+    .toLowerCase()
+    .replace(/(:\d*)?$/, '')
+    .replace(/\.$/, '') === HOST;
 
-/** Attacks on rules with a path, at each of the three proxies that enforce them: real Consul, real Envoys, one app. */
+/** Attacks on rules with a path, at each of the three proxies that enforce them. The app says what arrived. */
 describe('access by path, under attack', function () {
   this.timeout(180_000);
-  let rig: TrafficRig;
-  let app: Server;
-  let seen: string[] = [];
-  let ports: { sidecar: number; 'terminating gateway': number; edge: number };
-
-  before(async () => {
-    rig = await startTrafficRig();
-    const [appPort = 0, web = 0, legacy = 0, gatewayPort = 0, edgeHttp = 0, edgeHttps = 0] = await freePorts(6);
-    ports = { sidecar: web, 'terminating gateway': legacy, edge: edgeHttp };
-    app = createServer((request, response) => {
-      seen.push(request.url!);
-      response.end();
-    });
-    app.listen(appPort, '127.0.0.1');
-    await once(app, 'listening');
-    const upstreams = [
-      { service: 'web', localPort: web },
-      { service: 'legacy', localPort: legacy },
-    ];
-    await rig.declare('caller', { upstreams });
-    await allow({});
-    await rig.member('web', 'vm', [], { appPort, accessLog: 'none' });
-    await rig.member('caller', 'pod', upstreams);
-    await linkLegacy(appPort, gatewayPort);
-    await serveEdge(edgeHttp, edgeHttps);
-    await eventually('all three answer', 60_000, async () =>
-      (await Promise.all(Object.values(ports).map((port) => send(port, '/')))).every((status) => status === 200),
-    );
-  });
+  let rig: PathRig;
+  before(async () => (rig = await startPathRig()));
   after(async () => {
-    app?.closeAllConnections();
-    app?.close();
     await rig?.stop();
   });
 
-  async function put(wanted: Parameters<typeof diff>[0] & { owner: string }): Promise<void> {
-    const { changes } = diff(wanted, { node: undefined, config: {} }, wanted.owner);
-    for (const outcome of await rig.consul.apply(changes)) if (!outcome.ok) throw new Error(outcome.error);
-  }
-
-  async function linkLegacy(appPort: number, port: number): Promise<void> {
-    const instance: Instance = {
-      ...{ id: 'mainframe', service: 'legacy', platform: 'external', site: 'rack-1', address: '127.0.0.1', appPort },
-      ...{ sidecarPort: undefined, health: 'passing', output: 'ok', upstreams: [], accessLog: 'none' },
-    };
-    const [registration] = registrationsOf(instance);
-    const Node = externalNode('rack-1', 'mainframe');
-    const node = {
-      Node,
-      Address: '127.0.0.1',
-      Meta: { 'landbridge-owner': 'rig' },
-      registrations: { mainframe: registration! },
-    };
-    await put({ owner: 'rig', node, config: {} });
-    const state = gatewayState({
-      cluster: 'lab',
-      pods: [aPodFacts('gateway-1', { ip: '127.0.0.1' })],
-      candidates: [{ namespace: 'shop', name: 'legacy', service: 'legacy', createdAt: '2026-01-01T00:00:00Z' }],
-      instances: new Map([['legacy', [{ node: Node, service: registration!.service }]]]),
-      port,
+  /** Gives what arrived although an app reads it as a path outside the rule, or under a host that is not served. */
+  async function attack(place: Place, within: Story['within']) {
+    const tried: ({ spelling: Spelling } & Awaited<ReturnType<PathRig['send']>>)[] = [];
+    await inParallel(SPELLINGS, AT_A_TIME, async (spelling) => {
+      tried.push({ spelling, ...(await rig.send(place, spelling)) });
     });
-    expect(state.links).to.deep.equal(['legacy']);
-    await put(state);
-    const at = { service: GATEWAY_SERVICE, consulNode: gatewayNode('lab'), node: 'gateway-1' };
-    await rig.proxy({ ...at, runtime: GATEWAY_RUNTIME });
+    const wrong = tried.flatMap(({ spelling, status, arrived }) =>
+      [
+        ...(arrived.length > 1 ? [`arrived ${arrived.length} times`] : []),
+        ...(status === 200 && arrived.length === 0 ? ['was answered by somebody else'] : []),
+        ...arrived.flatMap((arrival) => faults(place, arrival, within)),
+      ].map((fault) => `${named(spelling)}: ${status}, ${fault}`),
+    );
+    return { wrong, refused: tried.filter(({ arrived }) => arrived.length === 0).length };
   }
 
-  async function serveEdge(http: number, https: number): Promise<void> {
-    const { spec } = aMeshService('web', { protocol: 'http', expose: { hosts: [HOST] } });
-    const exposure = {
-      namespace: 'shop',
-      name: 'web',
-      service: 'web',
-      protocol: 'http' as const,
-      createdAt: '2026-01-01T00:00:00Z',
-      uid: 'web',
-    };
-    const exposures = [{ ...exposure, expose: spec.expose!, traffic: undefined }];
-    await put(edgeState({ cluster: 'lab', ports: { http, https }, exposures, certificates: new Map(), nowMs: 0 }));
-    await rig.proxy({ service: EDGE_SERVICE, consulNode: edgeNode('lab'), node: EDGE_SERVICE });
+  const named = ({ target, host, headers }: Spelling): string =>
+    JSON.stringify([target, host, headers].filter(Boolean));
+
+  function faults(place: Place, { target, host }: Arrival, within: Story['within']): string[] {
+    const outside = readings(target).filter(([, path]) => !within(path));
+    return [
+      ...outside.map(([reader, path]) => `arrived as ${target}, which is ${JSON.stringify(path)} for ${reader}`),
+      ...(place !== 'edge' || sameHost(host) ? [] : [`arrived at the host ${host}`]),
+    ];
   }
 
-  /** The same rule for the caller at both services, and for the edge gateway. */
-  async function allow(rule: Rule, paths = ['/']): Promise<void> {
-    const access = [{ from: 'caller', ...rule }];
-    await rig.declare('legacy', { protocol: 'http', access });
-    await rig.declare('web', {
-      ...{ protocol: 'http', expose: { hosts: [HOST], paths } },
-      access: [...access, ...(Object.keys(rule).length === 0 ? [] : [{ from: EDGE_SERVICE, ...rule }])],
-    });
-  }
-
-  /** A rule holds everywhere once it lets its own through and refuses what the rule before it let through, each time. */
-  const ready = (good: string, bad: string) =>
-    eventually('the rule holds at all three', 60_000, async () => {
+  /** A rule holds once it lets its own through and refuses what the rule before it let through, each time. */
+  const holds = (places: readonly Place[], good: string, bad: string) =>
+    eventually('the rule holds', 60_000, async () => {
       for (let time = 0; time < 10; time += 1)
-        for (const port of Object.values(ports))
-          if ((await send(port, good)) !== 200 || (await send(port, bad)) !== 403) return false;
+        for (const place of places) {
+          const [passed, refused] = [await rig.send(place, { target: good }), await rig.send(place, { target: bad })];
+          if (passed.status !== 200 || refused.arrived.length > 0) return false;
+        }
       return true;
     });
 
-  async function attack(port: number, within: (path: string) => boolean, spellings: string[]): Promise<string[]> {
-    const wrong: string[] = [];
-    for (const spelling of spellings) {
-      seen = [];
-      const status = await send(port, spelling);
-      for (const path of seen.map((each) => each.split('?')[0]!))
-        for (const [reader, read] of Object.entries(READERS))
-          if (!within(read(path))) wrong.push(`${spelling}: ${status}, sent as ${path}, ${read(path)} for ${reader}`);
-    }
-    return wrong;
-  }
-
-  for (const [kind, { rule, within, good, bad }] of Object.entries(RULES)) {
-    it(`lets only paths within a rule by ${kind} reach the app, in every way in which apps read them`, async () => {
-      await allow(rule);
-      await ready(good[0]!, bad);
-      for (const [at, port] of Object.entries(ports)) {
-        expect(await attack(port, within, SPELLINGS), at).to.deep.equal([]);
-        for (const path of good) {
-          seen = [];
-          expect(await send(port, path), `${at} ${path}`).to.equal(200);
-          expect(seen, at).to.deep.equal([path]);
-        }
-      }
-      console.info(`      ${kind}: ${SPELLINGS.length} spellings at ${Object.keys(ports).length} proxies`);
+  for (const place of PLACES)
+    it(`would get most spellings past the ${place} if access named no path`, async () => {
+      await rig.allow({});
+      await eventually(
+        'all is let through',
+        60_000,
+        async () => (await rig.send(place, { target: '/admin' })).status === 200,
+      );
+      const { wrong } = await attack(place, (path) => path.startsWith('/public/'));
+      expect(new Set(wrong.map((each) => each.split(': ')[0])).size).to.be.greaterThan(40);
     });
-  }
 
-  it('lets the edge reach the paths of expose and nothing else, without a word in access', async () => {
-    await rig.declare('web', {
-      protocol: 'http',
-      access: [{ from: '*' }],
-      expose: { hosts: [HOST], paths: ['/public'] },
+  for (const [kind, { rule, within, good, bad }] of Object.entries(RULES))
+    describe(`a rule by ${kind}`, () => {
+      before(async () => {
+        await rig.allow(rule);
+        await holds(PLACES, good[0]!, bad);
+      });
+
+      for (const place of PLACES)
+        it(`lets nothing outside it reach the app by the ${place}, in whatever way apps read a path`, async () => {
+          const { wrong, refused } = await attack(place, within);
+          expect(wrong).to.deep.equal([]);
+          expect(rig.strange()).to.deep.equal([]);
+          console.info(`      ${SPELLINGS.length} spellings, of which ${refused} did not arrive`);
+          for (const target of good) {
+            const { status, arrived } = await rig.send(place, { target });
+            expect({ status, arrived }, target).to.deep.equal({ status: 200, arrived: [{ target, host: HOST }] });
+          }
+        });
     });
-    await eventually('the paths hold', 60_000, async () => (await send(ports.edge, '/refused')) === 403);
-    const within = (path: string): boolean => path === '/public' || path.startsWith('/public/');
-    expect(await attack(ports.edge, within, SPELLINGS)).to.deep.equal([]);
-    for (const path of ['/public', '/public/x', '/public/a%20b;v=1'])
-      expect(await send(ports.edge, path)).to.equal(200);
+
+  it('lets the edge ask for the paths of expose and nothing else, without a word in access', async () => {
+    await rig.exposeOnly(['/public']);
+    await holds(['edge'], '/public', '/refused');
+    const { wrong } = await attack('edge', (path) => path === '/public' || path.startsWith('/public/'));
+    expect(wrong).to.deep.equal([]);
+    for (const target of ['/public', '/public/x', '/public/a%20b;v=1'])
+      expect((await rig.send('edge', { target })).arrived).to.deep.equal([{ target, host: HOST }]);
   });
 
   it('leaves escaped slashes as they are where no rule names a path', async () => {
-    await allow({ methods: ['GET'] });
-    const encoded = '/projects/group%2Frepo/files/a%5Cb;v=1//x';
-    for (const [at, port] of Object.entries(ports)) {
-      await eventually(`it passes at the ${at}`, 30_000, async () => {
-        seen = [];
-        return (await send(port, encoded)) === 200;
-      });
-      expect(seen, at).to.deep.equal([encoded]);
-    }
+    await rig.allow({ methods: ['GET'] });
+    const target = '/projects/group%2Frepo/files/a%5Cb;v=1//x';
+    for (const place of PLACES)
+      expect(
+        await eventually(`it passes at the ${place}`, 30_000, async () => {
+          const { arrived } = await rig.send(place, { target });
+          return arrived.length > 0 ? arrived : undefined;
+        }),
+        place,
+      ).to.deep.equal([{ target, host: HOST }]);
   });
 });

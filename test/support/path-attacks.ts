@@ -1,8 +1,20 @@
+/** One request, as far as it differs from others. */
+export interface Spelling {
+  target: string;
+  /** Default: the host under which the service is exposed. */
+  host?: string;
+  /** Further lines, each with its end. */
+  headers?: string;
+}
+
+/** The host under which the service is exposed at the edge. */
+export const HOST = 'shop.example';
+
 /**
  * Spellings of a request for /admin (or for something else outside the rule) by one who may ask below /public/ only. From the
  * public reports of Istio, Contour, Envoy, Tomcat, Jetty, IIS and Spring, and from lists for testers of web servers.
  */
-export const SPELLINGS: string[] = [
+const TARGETS: readonly string[] = [
   '/admin',
   '/public/../admin',
   '/public/./../admin',
@@ -91,53 +103,132 @@ export const SPELLINGS: string[] = [
   '*',
   'http://web/public/../admin',
   'http://web/public/..%2fadmin',
+  // Forms of a request target that are no path alone.
+  'http://web/admin',
+  'http://web:80/public/%2e%2e/admin',
+  'http://user@web/admin',
+  'http:///admin',
+  'HTTP://WEB/public/..;/admin',
+  'https://web/public/..%5cadmin',
+  'ftp://web/admin',
+  'web:80',
+  'web/public/../admin',
+  '?/public/',
+  '/admin?/public/x',
+  '/admin?x=/public/items/a.json',
+  '/public/../admin?/public/',
+  // Fragments.
+  '/public/#/../admin',
+  '/admin#/public/',
+  '/public/x#/../../admin',
+  // Zeros and other bytes that are no part of a path.
+  '/admin\0/public/',
+  '/public/..\0/admin',
+  '/public/.%00./admin',
+  '/public/.\t./admin',
+  '/public/\x0b../admin',
+  '/public/\x7f/../admin',
+  '/public/\x85../admin',
+  '/public/\xc0\xae\xc0\xae/admin',
+  '/public/ /admin',
+  // Case, and dots at an end.
+  '/PUBLIC/../admin',
+  '/Public/x',
+  '/ADMIN',
+  '/public./../admin',
+  '/admin.',
+  '/admin./',
+  '/public/.../admin',
+  '/public/..../admin',
+  '/public/.. ./admin',
+  '/public/..%c2%a0/admin',
+  // Slashes, more than one and of other kinds.
+  '///admin',
+  '/public///..//..//admin',
+  '/%2fadmin',
+  '/%2f%2fadmin',
+  '/public%2f%2e%2e%2fadmin',
+  '/public%5c..%5cadmin',
+  '/public/x/..%2f/..%2fadmin',
+  '/public/%2f../../admin',
+  '/public/..%e2%88%95admin',
+  // Escapes within escapes, and escapes that some read who should not.
+  '/public/%%32%65%%32%65/admin',
+  '/public/%2%65%2%65/admin',
+  '/public/%25%32%65%25%32%65/admin',
+  '/public/%25%32e%25%32e/admin',
+  '/public/%252%65%252%65/admin',
+  '/public/..%25%32%66admin',
+  '/public/%25%32%35%32%65%25%32%35%32%65/admin',
+  '/public/%2525%32%65%2525%32%65/admin',
+  '/public/%252%2565%252%2565/admin',
+  '/public/%252e%252e%255cadmin',
+  '/public/..%25%35%63admin',
+  '/public/%U002e%U002e/admin',
+  '/public/%f0%80%80%ae%f0%80%80%ae/admin',
+  '/public/..%e0%80%afadmin',
+  '/public/..%c0%2fadmin',
+  '/public/%e2%80%a5/admin',
+  '/public/%e2%80%a4%e2%80%a4/admin',
+  '/public/%ef%b9%92%ef%b9%92/admin',
+  '/public/..%ef%bc%bcadmin',
+  '/public/..%ef%b9%a8admin',
+  '/public/x%ef%b9%a8..%ef%b9%a8..%ef%b9%a8admin',
+  '/public/x%ef%bc%8f%ef%bc%8e%ef%bc%8e%ef%bc%8fadmin',
+  '/public/%ef%b8%b0/admin',
+  // Parameters of a segment.
+  '/admin;/../public/',
+  '/public/;..;/..;/admin',
+  '/public/..;%2fadmin',
+  '/public/%3b/../../admin',
+  '/;x=/public/../admin',
 ];
 
-const decoded = (text: string): string => {
-  let out = '';
-  const bytes = text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  for (const character of bytes) out += character;
-  return out;
-};
+/** What a proxy may take for the path or the host in place of the request line, or a port, a dot or a capital in a host. */
+const OTHERS: Spelling[] = [
+  ...['x-original-url', 'x-rewrite-url', 'x-envoy-original-path', 'x-forwarded-path', 'x-original-uri', ':path'].map(
+    (name) => ({ target: '/admin', headers: `${name}: /public/orders\r\n` }),
+  ),
+  { target: '/admin', headers: 'x-forwarded-prefix: /public\r\n' },
+  { target: '/admin', headers: 'x-http-method-override: HEAD\r\n' },
+  { target: '/admin', headers: 'x-envoy-internal: true\r\nx-forwarded-for: 127.0.0.1\r\n' },
+  ...[
+    HOST.toUpperCase(),
+    `${HOST}.`,
+    `${HOST}:80`,
+    `${HOST}:99999`,
+    `${HOST}/public/`,
+    `${HOST}#`,
+    `user@${HOST}`,
+    `web.${HOST}`,
+    `x${HOST}`,
+    'other.example',
+    'web',
+    'web.service.consul',
+    '127.0.0.1',
+    '*',
+    '',
+    `other.example\r\nhost: ${HOST}`,
+    `${HOST}\r\nhost: other.example`,
+  ].flatMap((host): Spelling[] => [
+    { target: '/public/../admin', host },
+    { target: '/public/x', host },
+  ]),
+  { target: `http://other.example/public/x` },
+  { target: `http://${HOST}/public/x`, host: 'other.example' },
+  { target: `http://other.example/admin`, headers: `x-forwarded-host: ${HOST}\r\n` },
+  { target: '/public/x', host: 'other.example', headers: `x-forwarded-host: ${HOST}\r\n` },
+  { target: '/public/x', host: 'other.example', headers: `x-host: ${HOST}\r\n:authority: ${HOST}\r\n` },
+];
 
-/** RFC 3986 section 5.2.4, with slashes merged: a path of a file system. */
-function resolved(path: string): string {
-  const kept: string[] = [];
-  const segments = path.split('/').slice(1);
-  segments.forEach((segment, index) => {
-    const last = index === segments.length - 1;
-    if (segment === '..') kept.pop();
-    else if (segment !== '.' && (segment !== '' || last)) kept.push(segment);
-    if (last && (segment === '.' || segment === '..')) kept.push('');
-  });
-  return `/${kept.join('/')}`;
-}
+/** The one table of attacks on rules with a path or a host. */
+export const SPELLINGS: Spelling[] = [...TARGETS.map((target) => ({ target })), ...OTHERS];
 
-const untilZero = (path: string): string => path.split('\0')[0]!;
-const withoutParameters = (path: string): string => path.replace(/;[^/]*/g, '');
-const backslashes = (path: string): string => path.replaceAll('\\', '/');
-/** Two bytes or three for one ASCII character, as decoders read it that do not look for the shortest form; and fullwidth forms. */
-const lenient = (path: string): string =>
-  path
-    .replace(/\xc0([\x80-\xbf])/g, (_, low: string) => String.fromCharCode(low.charCodeAt(0) & 0x3f))
-    .replace(/\xc1([\x80-\xbf])/g, (_, low: string) => String.fromCharCode(0x40 | (low.charCodeAt(0) & 0x3f)))
-    .replace(/\xe0\x80([\x80-\xbf])/g, (_, low: string) => String.fromCharCode(low.charCodeAt(0) & 0x3f))
-    .replace(/\xef\xbc([\x8e\x8f\xbc])/g, (_, low: string) => ({ '\x8e': '.', '\x8f': '/', '\xbc': '\\' })[low] ?? low);
+/** The bytes of a request, with `mark` by which it is found where it arrives. Nothing puts the target right. */
+export const requestOf = ({ target, host = HOST, headers = '' }: Spelling, mark: string): Buffer =>
+  Buffer.from(
+    `GET ${target} HTTP/1.1\r\nhost: ${host}\r\n${headers}${MARK}: ${mark}\r\nconnection: close\r\n\r\n`,
+    'latin1',
+  );
 
-/** Ways in which apps read a path, without the query. */
-export const READERS: Record<string, (path: string) => string> = {
-  raw: (path) => path,
-  'Node and Go, which decode and do not resolve': (path) => decoded(path),
-  'nginx, WSGI and PHP, which decode and then resolve': (path) => resolved(decoded(path)),
-  'C, which stops at a zero': (path) => untilZero(resolved(decoded(path))),
-  'Tomcat and Jetty, which take parameters off, decode and resolve': (path) =>
-    resolved(decoded(withoutParameters(path))),
-  'Spring, which decodes, takes parameters off and resolves': (path) => resolved(withoutParameters(decoded(path))),
-  'IIS, for which a backslash is a slash and blanks at the end are none': (path) =>
-    resolved(
-      backslashes(decoded(path)).replace(/[ .]+(?=\/|$)/g, (end) => (/^\.{1,2}$/.test(end) ? end : end.trimEnd())),
-    ),
-  'one that decodes twice': (path) => resolved(decoded(decoded(path))),
-  'one that decodes three times': (path) => resolved(decoded(decoded(decoded(path)))),
-  'one that takes overlong and fullwidth forms': (path) => resolved(backslashes(lenient(decoded(path)))),
-};
+export const MARK = 'x-try';
