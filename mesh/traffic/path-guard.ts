@@ -1,7 +1,8 @@
 const PARTS = [
   String.raw`[/\\][.]+([^a-z0-9_~.-].*)?`,
   String.raw`\\.*`,
-  '%(25)*(2[ef]|5c|[01]|7f|c[01]|e0%[89]|f0%8|ef%bc%(8[ef]|bc)).*',
+  '%(25)*(2[ef]|5c|[01]|7f|c[01]|e0%[89]|f0%8|e2%80%a[45]|ef%(b8%b0|b9%(92|a8)|bc%(8[ef]|bc))).*',
+  '%(25)+[0-9a-f]?%(25)*(3[0-9]|[46][1-6]).*',
   '%([^0-9a-f].*|.[^0-9a-f].*|.?)',
 ];
 
@@ -16,7 +17,8 @@ const PARTS = [
  * |----------------|-----------------------------------------------------------------------------------------------|
  * | dot segment    | a segment of dots alone, also when ";", "%" or another mark follows the dots                   |
  * | backslash      | a separator for IIS, .NET and Envoy's own normalisation                                        |
- * | escape         | "." "/" "\" and control characters, escaped once or more; their overlong and fullwidth forms   |
+ * | escape         | "." "/" "\" and control characters, escaped once or more; their overlong and compatible forms  |
+ * | escaped escape | a hexadecimal digit that is escaped itself behind an escaped percent sign, as in %25%32e       |
  * | broken escape  | "%" without two hexadecimal digits, such as %u002e                                             |
  */
 export const MISLEADING_PATH = `(?is).*(${PARTS.join('|')})`;

@@ -5,7 +5,7 @@ import { HOST, SPELLINGS, type Spelling } from '../support/path-attacks.ts';
 import { readings } from '../support/path-readers.ts';
 import { type Arrival, PLACES, type PathRig, type Place, type Rule, startPathRig } from '../support/rigs/path-rig.ts';
 
-/** Each leaves a connection between sidecars, which holds the rules of before for one more answer. */
+/** Each leaves a connection between sidecars, and its next answer comes from the rules under which it was opened. */
 const AT_A_TIME = 4;
 
 interface Story {

@@ -103,7 +103,7 @@ const TARGETS: readonly string[] = [
   '*',
   'http://web/public/../admin',
   'http://web/public/..%2fadmin',
-  // Forms of a request target that are no path alone.
+  // Other forms of a request target than a path.
   'http://web/admin',
   'http://web:80/public/%2e%2e/admin',
   'http://user@web/admin',
@@ -121,7 +121,7 @@ const TARGETS: readonly string[] = [
   '/public/#/../admin',
   '/admin#/public/',
   '/public/x#/../../admin',
-  // Zeros and other bytes that are no part of a path.
+  // Zeros and other bytes that a path must not have.
   '/admin\0/public/',
   '/public/..\0/admin',
   '/public/.%00./admin',
@@ -184,7 +184,7 @@ const TARGETS: readonly string[] = [
   '/;x=/public/../admin',
 ];
 
-/** What a proxy may take for the path or the host in place of the request line, or a port, a dot or a capital in a host. */
+/** Headers that a proxy may take for the path or the host in place of the request line, and hosts with a port, a dot or a capital. */
 const OTHERS: Spelling[] = [
   ...['x-original-url', 'x-rewrite-url', 'x-envoy-original-path', 'x-forwarded-path', 'x-original-uri', ':path'].map(
     (name) => ({ target: '/admin', headers: `${name}: /public/orders\r\n` }),

@@ -31,7 +31,7 @@ export interface PathRig {
   send(place: Place, spelling: Spelling): Promise<{ status: number; arrived: Arrival[] }>;
   /** The same rule for the caller at both services, and for the edge gateway. */
   allow(rule: Rule, paths?: string[]): Promise<void>;
-  /** What the edge gateway may ask for is said by `paths` alone. */
+  /** `paths` alone says for which paths the edge gateway may ask. */
   exposeOnly(paths: string[]): Promise<void>;
   /** Requests that came to the app and that nobody here sent. */
   strange(): Arrival[];
