@@ -10,8 +10,9 @@ import type { MutualTLS } from '../crds/doors.ts';
 import type { PlannedProxy, ServicePlan } from '../mesh/outside/bridge-api.ts';
 import { doorsOf, plaintextNumbers } from '../mesh/doors/doors.ts';
 import type { PlannedDoors } from '../mesh/doors/machine-doors.ts';
-import { waitsForCaller } from '../mesh/traffic/banner.ts';
+import { judgementOf } from '../mesh/traffic/banner.ts';
 import { type Standing, standingOf } from '../mesh/traffic/holder.ts';
+import { type DefaultAccess, withDefaultAccess } from '../mesh/service/default-access.ts';
 import { upstreamVariables } from '../mesh/service/upstream-variables.ts';
 
 /** The facts of a MeshService that the bridge keeps. */
@@ -23,8 +24,8 @@ export interface ServiceFacts {
   protocol: ServicePlan['protocol'];
   upstreams: MeshServiceSpec['upstreams'];
   proxy: PlannedProxy;
-  /** Only with tcp: its sidecars connect to the app when the caller's first byte arrives. */
-  waitsForCaller?: boolean;
+  /** Only with tcp: how its sidecars judge a caller before they connect to the app. */
+  judgement?: ServicePlan['judgement'];
   /** undefined: this program cannot read it. */
   doors?: PlannedDoors;
   /** Sites whose machines may join. */
@@ -35,6 +36,14 @@ export interface ServiceFacts {
   createdAt: string;
   /** This program cannot parse it: it has a field of a newer version, or the CRD was changed. */
   unreadable?: boolean;
+}
+
+/** The words of the installation for MeshServices that do not say it themselves. */
+export interface Standard {
+  /** Default: Permissive. */
+  mutualTLS?: MutualTLS;
+  /** Default: None. */
+  access?: DefaultAccess;
 }
 
 /** The mirror of all MeshServices; a reflector's reader fits. */
@@ -52,11 +61,11 @@ export type Admission =
   | { kind: 'unknown' };
 
 /**
- * Pure and total: an object that this program cannot parse admits nobody new. `standard`: the mode of the installation for MeshServices without mutualTLS.
+ * Pure and total: an object that this program cannot parse admits nobody new. `standard`: the words of the installation for MeshServices without mutualTLS or access.
  */
 export function serviceFacts(
   object: Parameters<typeof parseMeshService>[0],
-  standard: MutualTLS = 'Permissive',
+  { mutualTLS = 'Permissive', access = 'None' }: Standard = {},
 ): ServiceFacts {
   const {
     name,
@@ -70,17 +79,15 @@ export function serviceFacts(
     deletionTimestamp?: string;
   };
   const identity = { namespace, name, createdAt: creationTimestamp, deleting: deletionTimestamp !== undefined };
-  const meshService = parsed(object);
+  const meshService = parsed(object, access);
   if (meshService === undefined) {
-    const raw = object.spec as { service?: unknown; protocol?: unknown; speaksFirst?: unknown } | null | undefined;
+    const raw = object.spec as { service?: unknown; protocol?: unknown } | null | undefined;
     const service = typeof raw?.service === 'string' ? raw.service : name;
     const protocol = PROTOCOLS.find((one) => one === raw?.protocol) ?? 'tcp';
-    const waits = protocol === 'tcp' && raw?.speaksFirst === 'Caller';
     const nothing = {
       protocol,
       upstreams: [],
       proxy: plannedProxy(undefined),
-      waitsForCaller: waits,
       sites: [],
       unreadable: true,
     };
@@ -93,8 +100,8 @@ export function serviceFacts(
     protocol,
     upstreams,
     proxy: plannedProxy(proxy),
-    waitsForCaller: waitsForCaller(meshService.spec),
-    doors: plannedDoors(meshService, standard),
+    judgement: judgementOf(meshService.spec),
+    doors: plannedDoors(meshService, mutualTLS),
     sites: workloads.external?.sites ?? [],
     standing: standing(object, consulName(meshService)),
   };
@@ -118,9 +125,9 @@ function standing({ status }: { status?: unknown }, service: string): Standing {
   return standingOf(service, { consul, conditions: Array.isArray(conditions) ? conditions : [] } as MeshServiceStatus);
 }
 
-function parsed(object: Parameters<typeof parseMeshService>[0]): MeshService | undefined {
+function parsed(object: Parameters<typeof parseMeshService>[0], access: DefaultAccess): MeshService | undefined {
   try {
-    return parseMeshService(object);
+    return withDefaultAccess(parseMeshService(object), access);
   } catch {
     return undefined;
   }
@@ -168,12 +175,12 @@ const speaking = (meshServices: MeshServices, service: string): ServiceFacts | u
 };
 
 function planOf(meshServices: MeshServices, facts: ServiceFacts): ServicePlan {
-  const { service, protocol, proxy, doors, waitsForCaller: waits } = facts;
+  const { service, protocol, proxy, doors, judgement } = facts;
   const variables = upstreamVariables(facts, (name) => speaking(meshServices, name)?.protocol);
   const upstreams = facts.upstreams.map((upstream) => {
     const found = variables.find((variable) => variable.service === upstream.service);
     const variable = found && { name: found.name, value: found.value };
     return { service: upstream.service, localPort: upstream.localPort, ...(variable && { variable }) };
   });
-  return { service, protocol, upstreams, proxy, ...(waits ? { waitsForCaller: true } : {}), ...(doors && { doors }) };
+  return { service, protocol, upstreams, proxy, ...(judgement && { judgement }), ...(doors && { doors }) };
 }

@@ -46,7 +46,7 @@ export async function runBridge(env: Record<string, string | undefined>, outer: 
     signal,
     log,
   });
-  const standard = defaultMutualTLS(settings);
+  const standard = { mutualTLS: defaultMutualTLS(settings), access: settings.defaultAccess };
   const meshServices = reflectIn<ServiceFacts, KubeObject, 'service'>(settings.watched, kube, meshServiceResource, {
     trim: (object) => serviceFacts(object as unknown as MeshService, standard),
     indexes: { service: (facts) => [facts.service] },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MUTUAL_TLS, type MutualTLS } from '../crds/doors.ts';
+import { DEFAULT_ACCESS, type DefaultAccess } from '../mesh/service/default-access.ts';
 import { standardMode } from '../mesh/doors/doors.ts';
 import { BOOTSTRAP_AGAIN, DEFAULT_MUTUAL_TLS_KEY } from '../mesh/installation/installation.ts';
 import { hostAndPort } from '../mesh/names/host-and-port.ts';
@@ -29,6 +30,8 @@ export interface BridgeSettings {
   port: number;
   telemetryPort: number;
   logLevel: string;
+  /** The access of MeshServices that do not say it. */
+  defaultAccess: DefaultAccess;
   /** The mode of MeshServices that do not say it. Auto: as the bootstrap job found the installation, see defaultMutualTLS. */
   defaultMutualTLS: MutualTLS | 'Auto';
 }
@@ -68,6 +71,7 @@ const environment = z.object({
   LANDBRIDGE_BRIDGE_PORT: z.coerce.number().int().min(0).max(65535).default(8443),
   LANDBRIDGE_TELEMETRY_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   LANDBRIDGE_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  LANDBRIDGE_DEFAULT_ACCESS: z.enum(DEFAULT_ACCESS).default('None'),
   LANDBRIDGE_DEFAULT_MUTUAL_TLS: z.enum(['Auto', ...MUTUAL_TLS]).default('Auto'),
   POD_IP: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
   POD_NAME: z.string().min(1).default('landbridge-bridge'),
@@ -103,6 +107,7 @@ export function readSettings(env: Record<string, string | undefined>): BridgeSet
     port: value.LANDBRIDGE_BRIDGE_PORT,
     telemetryPort: value.LANDBRIDGE_TELEMETRY_PORT,
     logLevel: value.LANDBRIDGE_LOG_LEVEL,
+    defaultAccess: value.LANDBRIDGE_DEFAULT_ACCESS,
     defaultMutualTLS: value.LANDBRIDGE_DEFAULT_MUTUAL_TLS,
   };
 }

@@ -84,6 +84,7 @@ function bridgeContainer(): Parts<k8s.Container> {
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       ...processEnv({
         LANDBRIDGE_BRIDGE_ADVERTISE: join(bridge.advertise, ','),
+        LANDBRIDGE_DEFAULT_ACCESS: values.defaultAccess,
         LANDBRIDGE_DEFAULT_MUTUAL_TLS: values.defaultMutualTLS,
         // Machines reach external servers where pods do.
         LANDBRIDGE_CONSUL_GRPC_ADVERTISE: when<string>(

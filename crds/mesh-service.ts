@@ -60,7 +60,7 @@ export const meshServiceSpec = z
       .enum(['Caller', 'Server'])
       .optional()
       .describe(
-        'Of tcp: which end sends the first byte of a connection. Caller: sidecars connect to the app with that byte, once they have judged the caller, so a caller without access hears nothing; an app that speaks first would wait for ever. Server: as SMTP, FTP, MySQL and SSH do; then everybody in the mesh has to have access. Default: not known; a caller without access hears what an app says first.',
+        'Of tcp: which end sends the first byte of a connection. Caller: sidecars connect to the app with that byte; an app that speaks first would wait for ever. Server: as SMTP, FTP, MySQL and SSH do. Default: not known. With Server and without a word sidecars connect after the TLS handshake, for callers with access alone. An instance without a sidecar needs Caller, or access for everybody.',
       ),
     workloads: z
       .strictObject({

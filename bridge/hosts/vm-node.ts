@@ -3,6 +3,7 @@ import { doubtIn, doubtOutput } from '../../mesh/outside/call-doubt.ts';
 import { type DoorReport, doorMark } from '../../mesh/doors/machine-doors.ts';
 import { type CheckEntry, type NodeEntry, OWNER_META, type Registration } from '../../mesh/catalog/entry.ts';
 import { type Instance, WAITING_LISTENER, registrationsOf } from '../../mesh/service/instance.ts';
+import { judgementIn } from '../../mesh/service/waiting-listener.ts';
 import { DOOR_META, bridgeOwner, sidecarId, vmNode } from '../../mesh/names/names.ts';
 import type { HostIdentity } from '../certificates/authority.ts';
 
@@ -47,7 +48,7 @@ function withDoubt(wanted: Registration, doubtOf: (id: string) => string | undef
 }
 
 /**
- * The upstreams of services without a MeshService, and whether they wait for callers, as far as the catalog holds them. A registration does not hold the
+ * The upstreams of services without a MeshService, and how their sidecars judge callers, as far as the catalog holds them. A registration does not hold the
  * protocol. A service that has no instance in the catalog has nothing to go on with.
  */
 export function orphanPlans(
@@ -62,9 +63,10 @@ export function orphanPlans(
       service: upstream.DestinationName,
       localPort: upstream.LocalBindPort,
     }));
-    const waits = service.Proxy?.Config?.[WAITING_LISTENER] === undefined ? {} : { waitsForCaller: true };
+    const listener = service.Proxy?.Config?.[WAITING_LISTENER];
+    const judgement = typeof listener === 'string' ? judgementIn(listener) : undefined;
     if (upstreams.length > 0 || !plans.has(name))
-      plans.set(name, { service: name, protocol: 'tcp', upstreams, ...waits });
+      plans.set(name, { service: name, protocol: 'tcp', upstreams, ...(judgement && { judgement }) });
   }
   return plans;
 }
@@ -94,7 +96,7 @@ const vmInstance = (
   node: host,
   upstreams: instance.bindsUpstreams ? plan.upstreams : [],
   accessLog: plan.proxy?.accessLog ?? 'none',
-  ...(plan.waitsForCaller ? { waitsForCaller: true } : {}),
+  judgement: plan.judgement,
 });
 
 /** A change from "200 in 3 ms" to "200 in 4 ms" is not worth a write: while a check stays passing its first output stays. */

@@ -48,7 +48,7 @@ export const servicePlan = z.strictObject({
   /** A bridge of an earlier version leaves it out. */
   proxy: plannedProxy.optional(),
   /** For tcp: see Instance. */
-  waitsForCaller: z.boolean().optional(),
+  judgement: z.union([z.literal('firstByte'), z.strictObject({ callers: z.array(z.string()) })]).optional(),
   /** The ways to the app past its sidecar. A bridge of an earlier version leaves it out: nothing is changed then. */
   doors: plannedDoors.optional(),
 });

@@ -6,7 +6,7 @@ import { type Instance, registrationsOf } from './instance.ts';
 import { meshServiceOwner, podsNode } from '../names/names.ts';
 import type { PodFacts } from './pod.ts';
 import { selects } from './selector.ts';
-import { waitsForCaller } from '../traffic/banner.ts';
+import { judgementOf } from '../traffic/banner.ts';
 import type { TrafficProblem } from '../traffic/problems/problem.ts';
 import { configEntries } from '../traffic/entries.ts';
 
@@ -144,7 +144,7 @@ function podInstance(
     node: pod.node,
     upstreams,
     accessLog: proxy.accessLog,
-    ...(waitsForCaller(meshService.spec) ? { waitsForCaller: true } : {}),
+    judgement: judgementOf(meshService.spec),
   };
 }
 

@@ -1,10 +1,13 @@
 import type { ProxySettings } from '../../crds/proxy.ts';
 import type { CheckEntry, Health, ProxyEntry, Registration, UpstreamEntry } from '../catalog/entry.ts';
 import { DOOR_META, sidecarId, sidecarService } from '../names/names.ts';
-import { waitingListener } from './waiting-listener.ts';
+import type { Judgement } from '../traffic/banner.ts';
+import { judgedApp, waitingListener } from './waiting-listener.ts';
 
 /** Key of a proxy's Config in Consul: a public listener that is given to it. */
 export const WAITING_LISTENER = 'envoy_public_listener_json';
+/** Key of a proxy's Config in Consul: the cluster of its app. */
+export const JUDGED_APP = 'envoy_local_cluster_json';
 
 /** One instance of a service, on any platform, as the entry builders need it. */
 export interface Instance {
@@ -31,8 +34,8 @@ export interface Instance {
   accessLog: ProxySettings['accessLog'];
   /** On a machine: whether the port of the app is closed to all but the sidecar. See doors/machine-doors.ts. */
   door?: string | undefined;
-  /** Only with tcp: the sidecar connects to the app when the caller's first byte arrives. */
-  waitsForCaller?: boolean | undefined;
+  /** Only with tcp: how the sidecar judges a caller before it connects to the app. */
+  judgement?: Judgement | undefined;
 }
 
 /** Consul keeps 4 KiB of check output by default (check_output_max_size); longer output would never read back equal. */
@@ -94,9 +97,12 @@ function sidecarRegistration(instance: Instance, port: number): Registration {
 /** Settings of the public listener. Without any, Consul makes a listener at the address of the registration. */
 function listens(instance: Instance, port: number): Pick<ProxyEntry, 'Config'> {
   const elsewhere = listensElsewhere(instance, port);
-  if (!instance.waitsForCaller) return elsewhere;
-  const listener = waitingListener({ address: anyAddress(instance.address), port }, instance.accessLog);
-  return { Config: { ...elsewhere.Config, [WAITING_LISTENER]: listener } };
+  const { address, appPort, accessLog, judgement } = instance;
+  // Without an app there is nothing to reach.
+  if (judgement === undefined || appPort === 0) return elsewhere;
+  const listener = waitingListener({ address: anyAddress(address), port, appPort, accessLog, judgement });
+  const cluster = judgement === 'firstByte' ? {} : { [JUDGED_APP]: judgedApp() };
+  return { Config: { ...elsewhere.Config, [WAITING_LISTENER]: listener, ...cluster } };
 }
 
 /** Envoy listens where the sidecar is registered by default. */

@@ -1,35 +1,43 @@
 import type { MeshService } from '../../crds/mesh-service.ts';
 import type { TrafficProblem } from './problems/problem.ts';
 
-/** Whether sidecars connect to the app with the caller's first byte, and not before. */
-export const waitsForCaller = ({ protocol, speaksFirst }: MeshService['spec']): boolean =>
-  protocol === 'tcp' && speaksFirst === 'Caller';
+/**
+ * When the sidecar of a tcp app connects to the app:
+ *
+ * | judgement   | connects                                            | an app that greets its callers |
+ * |-------------|-----------------------------------------------------|--------------------------------|
+ * | none        | at once, before the caller is judged                | greets everybody in the mesh   |
+ * | `firstByte` | with the first byte, by which Consul's rules judge  | waits for ever                 |
+ * | `callers`   | after the TLS handshake, for these services alone   | greets these, and nobody else  |
+ *
+ * Consul's rules judge the first byte in each case.
+ */
+export type Judgement = 'firstByte' | { callers: string[] };
+
+type Spec = Pick<MeshService['spec'], 'protocol' | 'speaksFirst' | 'access'>;
+
+const isForEverybody = ({ access = [] }: Spec): boolean => access.some(({ from }) => from === '*');
 
 /**
- * Envoy's RBAC filter for tcp decides with the first byte of the caller, and by then the connection to the app is open, unless
- * the sidecar waits for that byte (https://github.com/envoyproxy/envoy/issues/9023). Where the server speaks first the
- * caller sends no such byte, and a caller without access hears the greeting.
+ * How sidecars judge a caller before they connect to the app. Envoy's RBAC filter for tcp decides with the first byte of the caller, and by then
+ * the connection to the app is open (https://github.com/envoyproxy/envoy/issues/9023): an app that speaks first would greet everybody.
  */
-export function bannerHeard({ spec }: MeshService): TrafficProblem[] {
-  const { protocol, port, workloads, access, speaksFirst } = spec;
-  const serves = port !== undefined || workloads.external !== undefined;
-  if (protocol !== 'tcp' || !serves || waitsForCaller(spec)) return [];
-  if (access === undefined || access.some(({ from }) => from === '*')) return [];
-  if (speaksFirst === 'Server')
-    return [
-      {
-        weight: 'refuse',
-        reason: 'TrafficRefused',
-        message:
-          'spec.speaksFirst is Server, and spec.access is not for everybody: a caller without access would hear what the server says first, since nobody can be judged before a byte of the caller. Say access: [{ from: "*" }] and let the server ask for a password, or serve it by TLS of its own, in which the caller speaks first, and say speaksFirst: Caller',
-      },
-    ];
-  return [
-    {
-      weight: 'warn',
-      reason: 'TrafficRefused',
-      message:
-        'protocol tcp: a caller in the mesh without access is cut off when it sends its first byte, so it hears what the server says before that, such as the greeting of SMTP, FTP or MySQL: say spec.speaksFirst: Caller if callers speak first, and it hears nothing; or set spec.protocol to http, http2 or grpc if it speaks one of them',
-    },
-  ];
+export function judgementOf(spec: Spec): Judgement | undefined {
+  if (spec.protocol !== 'tcp') return undefined;
+  if (spec.speaksFirst === 'Caller') return 'firstByte';
+  return isForEverybody(spec) ? undefined : { callers: (spec.access ?? []).map(({ from }) => from) };
+}
+
+/** Whether the terminating gateway would let an app greet callers without access: there Consul has no place for a listener of ours. */
+export const greetsAtGateway = (judgement: Judgement | undefined): boolean =>
+  judgement !== undefined && judgement !== 'firstByte';
+
+export const AT_GATEWAY =
+  'the terminating gateway connects to an instance without a sidecar before it has judged the caller, so a caller without access hears what the instance says first. Say spec.speaksFirst: Caller if it says nothing first (PostgreSQL, Redis, AMQP, all of TLS), or access: [{ from: "*" }] and let the instance ask for a password';
+
+/** Of instances that are registered already; the bridge registers no further ones. */
+export function bannerHeard({ spec, status }: MeshService): TrafficProblem[] {
+  const isLinked = status?.conditions?.some(({ type }) => type === 'Linked');
+  if (!isLinked || !greetsAtGateway(judgementOf(spec))) return [];
+  return [{ weight: 'warn', reason: 'TrafficRefused', message: `protocol tcp: ${AT_GATEWAY}` }];
 }

@@ -71,11 +71,6 @@ const BAD: [string, object, RegExp][] = [
     { ...good, protocol: 'http', speaksFirst: 'Caller' },
     /speaksFirst is for protocol tcp/,
   ],
-  [
-    'a server that speaks first, and access for some',
-    { ...good, speaksFirst: 'Server', access: [{ from: 'a' }] },
-    /hear what the server says first/,
-  ],
   ['an unknown mode of mutual TLS', { ...good, mutualTLS: 'None' }, /Unsupported value.*Strict/],
   ['plaintext port 0', { ...good, plaintextPorts: [0] }, /plaintextPorts\[0\].*greater than or equal to 1/],
   ['plaintext port 70000', { ...good, plaintextPorts: [70000] }, /plaintextPorts\[0\].*less than or equal to 65535/],

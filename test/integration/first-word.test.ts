@@ -74,7 +74,10 @@ describe('a tcp service in which the caller speaks first', function () {
       ({ service }) => service.Kind === 'connect-proxy' && service.Proxy?.DestinationServiceName === 'vault',
     )!;
     expect(service.Proxy?.Config).to.deep.equal({
-      [WAITING_LISTENER]: waitingListener({ address: '0.0.0.0', port: service.Port }, 'json'),
+      [WAITING_LISTENER]: waitingListener({
+        ...{ address: '0.0.0.0', port: service.Port, appPort: service.Proxy!.LocalServicePort! },
+        ...{ accessLog: 'json', judgement: 'firstByte' },
+      }),
     });
   });
 

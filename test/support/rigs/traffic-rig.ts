@@ -17,7 +17,7 @@ import { diff } from '../../../mesh/catalog/diff.ts';
 import { type ActualState, CONFIG_KINDS, configKey, type HeldConfig, OWNER_META } from '../../../mesh/catalog/entry.ts';
 import { type Instance, registrationsOf } from '../../../mesh/service/instance.ts';
 import { sidecarId } from '../../../mesh/names/names.ts';
-import { waitsForCaller } from '../../../mesh/traffic/banner.ts';
+import { judgementOf } from '../../../mesh/traffic/banner.ts';
 import { configEntries } from '../../../mesh/traffic/entries.ts';
 import { keepProxyDefaults } from '../../../operator/bootstrap/keep-proxy-defaults.ts';
 import { aMeshService } from '../builders.ts';
@@ -84,7 +84,7 @@ export async function startTrafficRig(): Promise<TrafficRig> {
   const members: Pick<Member, 'stop'>[] = [];
 
   const write = async (): Promise<void> => {
-    const registrations = [...instances.values()].flatMap(registrationsOf);
+    const registrations = [...instances.values()].map(judged).flatMap(registrationsOf);
     const node = {
       Node: NODE,
       Address: '127.0.0.1',
@@ -93,6 +93,12 @@ export async function startTrafficRig(): Promise<TrafficRig> {
     };
     const actual: ActualState = { node: await consul.readNode(NODE), config: {} };
     await applied(consul, diff({ node, config: {} }, actual, 'rig').changes);
+  };
+
+  /** With the words that its MeshService has by now. */
+  const judged = (instance: Instance): Instance => {
+    const meshService = declared.get(instance.service);
+    return { ...instance, judgement: meshService && judgementOf(meshService.spec) };
   };
 
   async function started(instance: Instance, withApp = true): Promise<Member> {
@@ -119,12 +125,10 @@ export async function startTrafficRig(): Promise<TrafficRig> {
         const held = await heldOf(consul, service);
         await applied(consul, diff({ node: undefined, config }, { node: undefined, config: held }, 'rig').changes);
       }
+      if (instances.size > 0) await write();
     },
     member: async (service, platform, upstreams = [], own) =>
-      started(
-        { ...(await newInstance(service, platform, upstreams, own)), waitsForCaller: waits(declared.get(service)) },
-        own === undefined,
-      ),
+      started(await newInstance(service, platform, upstreams, own), own === undefined),
     async atItsNode(service) {
       const instance = await newInstance(service, 'pod', []);
       const node = await forwarder(instance.sidecarPort!);
@@ -156,9 +160,6 @@ export async function startTrafficRig(): Promise<TrafficRig> {
     },
   };
 }
-
-const waits = (meshService: MeshService | undefined): boolean =>
-  meshService !== undefined && waitsForCaller(meshService.spec);
 
 async function newInstance(
   service: string,

@@ -31,19 +31,23 @@ describe('admission', () => {
     expect(admit(mirror([facts]), 'web', 'rack-1')).to.have.property('kind', 'orphaned');
   });
 
-  it('tells that sidecars wait for callers, also of a MeshService that has a field of a newer version', () => {
-    const web = aMeshService('web', { ...external('rack-1'), protocol: 'tcp', speaksFirst: 'Caller' });
-    const plan = admit(mirror([serviceFacts(web)]), 'web', 'rack-1');
-    expect(plan.kind === 'admitted' && plan.plan.waitsForCaller).to.equal(true);
-    const newer = { ...web, spec: { ...web.spec, ofTomorrow: 1 } };
-    expect(serviceFacts(newer)).to.include({ unreadable: true, waitsForCaller: true });
-    expect(serviceFacts(aMeshService('web', { protocol: 'tcp' }))).to.include({ waitsForCaller: false });
+  it('tells how sidecars judge callers, by the access of the MeshService or else of the installation', () => {
+    const judgementOf = (spec: object, access?: 'None' | 'Mesh') => {
+      const facts = serviceFacts(aMeshService('web', { ...external('r'), ...spec }), access && { access });
+      const admission = admit(mirror([facts]), 'web', 'r');
+      return admission.kind === 'admitted' ? admission.plan.judgement : admission;
+    };
+    expect(judgementOf({ speaksFirst: 'Caller' })).to.equal('firstByte');
+    expect(judgementOf({ access: [{ from: 'a' }] }, 'Mesh')).to.deep.equal({ callers: ['a'] });
+    expect(judgementOf({})).to.deep.equal({ callers: [] });
+    expect(judgementOf({}, 'Mesh')).to.equal(undefined);
+    expect(judgementOf({ protocol: 'http' })).to.equal(undefined);
   });
 
   it('gives the mode of the doors from the MeshService, or else from the installation', () => {
     const planOf = (spec: object, standard?: 'Strict' | 'Permissive') => {
       const admission = admit(
-        mirror([serviceFacts(aMeshService('web', { ...external('r'), ...spec }), standard)]),
+        mirror([serviceFacts(aMeshService('web', { ...external('r'), ...spec }), standard && { mutualTLS: standard })]),
         'web',
         'r',
       );

@@ -53,7 +53,7 @@ describe('desiredState', () => {
   });
 
   describe('with spec.reach: hostPort', () => {
-    const atNode = aMeshService('sub-svc', { reach: 'hostPort' });
+    const atNode = aMeshService('sub-svc', { reach: 'hostPort', access: [{ from: '*' }] });
     const sidecarOf = (facts: Parameters<typeof aPodFacts>[1], meshService = atNode) =>
       desired(meshService, [aPodFacts('p', facts)]).node!.registrations['p-sidecar']!.service;
 

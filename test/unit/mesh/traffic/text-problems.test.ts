@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { MeshServiceSpecInput } from '../../../../crds/mesh-service.ts';
-import { bannerHeard } from '../../../../mesh/traffic/banner.ts';
+import { bannerHeard, judgementOf } from '../../../../mesh/traffic/banner.ts';
 import { textProblems } from '../../../../mesh/traffic/problems/text-problems.ts';
 import { aMeshService } from '../../../support/builders.ts';
 
@@ -59,23 +59,37 @@ describe('texts that go to Envoy', () => {
 });
 
 describe('access of a tcp service', () => {
-  const warned = (spec: Partial<MeshServiceSpecInput>): string[] =>
-    bannerHeard(aMeshService('db', { port: 5432, ...spec })).map(({ weight }) => weight);
+  const linked = { type: 'Linked', status: 'True', reason: 'Linked', message: '', lastTransitionTime: '' };
+  const warned = (spec: Partial<MeshServiceSpecInput>, conditions: object[] = [linked]): string[] => {
+    const meshService = { ...aMeshService('db', { port: 5432, ...spec }), status: { conditions } };
+    return bannerHeard(meshService as never).map(({ weight }) => weight);
+  };
 
-  it('brings a warning, since the server may greet before the sidecar refuses anybody', () => {
+  it('brings a warning where the terminating gateway stands for it, which lets the server greet everybody', () => {
     expect(warned({ access: [{ from: 'a' }] })).to.deep.equal(['warn']);
-    expect(warned({ access: [] })).to.deep.equal(['warn']);
+    expect(warned({ access: [], speaksFirst: 'Server' })).to.deep.equal(['warn']);
+    expect(warned({})).to.deep.equal(['warn']);
   });
 
-  it('is refused where the server speaks first, and brings no warning where the caller does', () => {
-    expect(warned({ access: [{ from: 'a' }], speaksFirst: 'Server' })).to.deep.equal(['refuse']);
-    expect(warned({ access: [{ from: '*' }], speaksFirst: 'Server' })).to.deep.equal([]);
-    expect(warned({ access: [{ from: 'a' }], speaksFirst: 'Caller' })).to.deep.equal([]);
-  });
-
-  it('brings no warning where everybody may call, access is not given, or sidecars see requests', () => {
+  it('brings no warning at the gateway where everybody may call, the caller speaks first, or requests are seen', () => {
     expect(warned({ access: [{ from: '*' }] })).to.deep.equal([]);
-    expect(warned({})).to.deep.equal([]);
+    expect(warned({ access: [{ from: 'a' }], speaksFirst: 'Caller' })).to.deep.equal([]);
     expect(warned({ protocol: 'http', access: [] })).to.deep.equal([]);
+  });
+
+  it('brings no warning behind sidecars, which judge a caller before they connect', () => {
+    for (const speaksFirst of ['Caller', 'Server', undefined] as const)
+      expect(warned({ access: [{ from: 'a' }], ...(speaksFirst && { speaksFirst }) }, [])).to.deep.equal([]);
+  });
+
+  it('says to sidecars whom they connect to the app, and nothing where everybody may call', () => {
+    const judged = (spec: Partial<MeshServiceSpecInput>) => judgementOf(aMeshService('db', spec).spec);
+    expect(judged({ access: [{ from: 'a' }, { from: 'b' }] })).to.deep.equal({ callers: ['a', 'b'] });
+    expect(judged({ access: [{ from: 'a' }], speaksFirst: 'Server' })).to.deep.equal({ callers: ['a'] });
+    expect(judged({})).to.deep.equal({ callers: [] });
+    expect(judged({ access: [{ from: '*' }] })).to.equal(undefined);
+    expect(judged({ access: [{ from: 'a' }, { from: '*' }], speaksFirst: 'Server' })).to.equal(undefined);
+    expect(judged({ speaksFirst: 'Caller' })).to.equal('firstByte');
+    expect(judged({ protocol: 'http', access: [] })).to.equal(undefined);
   });
 });
