@@ -24,6 +24,7 @@ export const REFUSAL_STATUS = {
   inviteSpent: 403,
   siteNotAdmitted: 403,
   nameOwned: 403,
+  callersNotJudged: 403,
   notFound: 404,
   methodNotAllowed: 405,
   hostKnown: 409,

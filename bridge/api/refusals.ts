@@ -3,7 +3,11 @@ import type { Route } from './route.ts';
 
 export const CONSUL: RefusalCode[] = ['consulUnavailable', 'consulRefused'];
 const ADMITTED: RefusalCode[] = ['siteNotAdmitted', 'meshServicesUnknown'];
-const register: RefusalCode[] = ['badRequest', 'nameOwned', 'tooMany', 'changedMeanwhile', ...ADMITTED, ...CONSUL];
+const register: RefusalCode[] = [
+  ...(['badRequest', 'nameOwned', 'callersNotJudged', 'tooMany', 'changedMeanwhile'] as const),
+  ...ADMITTED,
+  ...CONSUL,
+];
 
 /** With what handlers of several steps may say no. */
 export const REFUSALS = {

@@ -3,6 +3,7 @@ import { GATEWAY_SERVICE } from '../../crds/gateway.ts';
 import type { ExternalRequest, RegisterAnswer } from '../../mesh/outside/bridge-api.ts';
 import { name as nameSchema } from '../../mesh/outside/bridge-shapes.ts';
 import { OWNER_META } from '../../mesh/catalog/entry.ts';
+import { AT_GATEWAY, greetsAtGateway } from '../../mesh/traffic/banner.ts';
 import { deciding } from '../admission.ts';
 import type { Bridge } from '../api/bridge.ts';
 import type { Call } from '../api/call.ts';
@@ -43,7 +44,7 @@ export async function requireRegistration(
 ): Promise<void> {
   requireName(name);
   requireMeta(wanted.meta);
-  await requireFreeName(bridge, wanted);
+  await requireFreeName(bridge, name, wanted);
 }
 
 export function requireName(name: string): void {
@@ -69,18 +70,29 @@ function requireMeta(meta: Record<string, string>): void {
  * | the name                                      | allowed | why                                                     |
  * |-----------------------------------------------|---------|---------------------------------------------------------|
  * | of a MeshService that admits the site         | yes     | its owner said so                                       |
+ * | of one that would let it greet strangers      | no      | see judgementOf                                         |
  * | of a MeshService that does not                | no      | an instance takes a share of its traffic                |
  * | of no MeshService; claimed in Consul          | no      | another cluster or tool owns it; the owner is named     |
  * | of no MeshService, claimed by nobody          | yes     | how a database or a vendor's machine gets a name at all |
  *
  * A MeshService that comes later and does not admit it takes nothing away: what another owner registered stays.
  */
-async function requireFreeName(bridge: Pick<Bridge, Parts>, { service, site }: ExternalRequest): Promise<void> {
+async function requireFreeName(
+  bridge: Pick<Bridge, Parts>,
+  name: string,
+  { service, site }: ExternalRequest,
+): Promise<void> {
   if (OWN_NAMES.includes(service) || service.endsWith('-sidecar-proxy')) {
     throw new Refusal('nameOwned', `service: Consul or Landbridge itself uses the name "${service}": choose another`);
   }
   if (!bridge.meshServices.hasSynced || deciding(bridge.meshServices, service) !== undefined) {
-    requireAdmitted(bridge, service, site);
+    const { judgement } = requireAdmitted(bridge, service, site);
+    // One that is registered already may be changed: nobody hears more than before.
+    if (greetsAtGateway(judgement) && bridge.externals.get(site, name) === undefined)
+      throw new Refusal(
+        'callersNotJudged',
+        `"${service}" speaks tcp, and its access is not for everybody: ${AT_GATEWAY}`,
+      );
     return;
   }
   const claim = (await bridge.consul.readConfig('service-defaults', service))?.entry.Meta[OWNER_META];

@@ -127,7 +127,7 @@ export function externalContract(open: () => BridgeUnderTest): void {
 
   it('adds to a name that a MeshService has only where that MeshService admits it, or nobody claimed it', async () => {
     const bridge = open();
-    bridge.admit('ledger', { workloads: { external: { sites: ['rack-2'] } } });
+    bridge.admit('ledger', { workloads: { external: { sites: ['rack-2'] } }, speaksFirst: 'Caller' });
     expect(await put().catch((error: Error) => error.message)).to.include(
       'does not admit instances from site "rack-1"',
     );
@@ -142,6 +142,27 @@ export function externalContract(open: () => BridgeUnderTest): void {
     expect(await put({ service: 'consul' }).catch((error: Error) => error.message)).to.include(
       'Consul or Landbridge itself',
     );
+  });
+
+  it('adds to no tcp service whose server might greet callers without access, and changes one that is there', async () => {
+    const bridge = open();
+    const refusal = () =>
+      put().then(
+        ({ health }) => health,
+        ({ message }: Error) => message,
+      );
+    for (const spec of [{}, { access: [] }, { access: [{ from: 'a' }] }, { speaksFirst: 'Server' as const }]) {
+      bridge.meshServices.list.length = 0;
+      bridge.admit('ledger', spec);
+      expect(await refusal(), JSON.stringify(spec)).to.contain('Say spec.speaksFirst: Caller if it says nothing first');
+      expect(await node()).to.equal(undefined);
+    }
+    bridge.meshServices.list.length = 0;
+    bridge.admit('ledger', { access: [{ from: '*' }] });
+    expect(await refusal()).to.equal('passing');
+    bridge.meshServices.list.length = 0;
+    bridge.admit('ledger', { access: [{ from: 'a' }] });
+    expect(await refusal()).to.equal('passing');
   });
 
   it('touches no node of that name that belongs to another', async () => {
