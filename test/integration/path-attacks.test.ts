@@ -3,7 +3,15 @@ import { inParallel } from '../../base/in-parallel.ts';
 import { eventually } from '../support/eventually.ts';
 import { HOST, SPELLINGS, type Spelling } from '../support/path-attacks.ts';
 import { readings } from '../support/path-readers.ts';
-import { type Arrival, PLACES, type PathRig, type Place, type Rule, startPathRig } from '../support/rigs/path-rig.ts';
+import {
+  type Arrival,
+  PLACES,
+  type PathRig,
+  type Place,
+  type Rule,
+  type Version,
+  startPathRig,
+} from '../support/rigs/path-rig.ts';
 
 /** Each leaves a connection between sidecars, and its next answer comes from the rules under which it was opened. */
 const AT_A_TIME = 4;
@@ -66,10 +74,10 @@ describe('access by path, under attack', function () {
   });
 
   /** Gives what arrived although an app reads it as a path outside the rule, or under a host that is not served. */
-  async function attack(place: Place, within: Story['within']) {
+  async function attack(place: Place, within: Story['within'], over: Version = 'HTTP/1.1') {
     const tried: ({ spelling: Spelling } & Awaited<ReturnType<PathRig['send']>>)[] = [];
     await inParallel(SPELLINGS, AT_A_TIME, async (spelling) => {
-      tried.push({ spelling, ...(await rig.send(place, spelling)) });
+      tried.push({ spelling, ...(await rig.send(place, spelling, over)) });
     });
     const wrong = tried.flatMap(({ spelling, status, arrived }) =>
       [
@@ -133,6 +141,15 @@ describe('access by path, under attack', function () {
             expect({ status, arrived }, target).to.deep.equal({ status: 200, arrived: [{ target, host: HOST }] });
           }
         });
+    });
+
+  for (const place of PLACES)
+    it(`lets nothing outside a rule by prefix reach the app by the ${place} over HTTP/2`, async () => {
+      const { rule, within, good, bad } = RULES['prefix']!;
+      await rig.allow(rule);
+      await holds([place], good[0]!, bad);
+      expect((await rig.send(place, { target: '/public/x' }, 'HTTP/2')).arrived).to.have.length(1);
+      expect((await attack(place, within, 'HTTP/2')).wrong).to.deep.equal([]);
     });
 
   it('lets the edge ask for the paths of expose and nothing else, without a word in access', async () => {

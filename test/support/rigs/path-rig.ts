@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { type Socket, createServer } from 'node:net';
 import type { AccessRule } from '../../../crds/access.ts';
 import { EDGE_SERVICE } from '../../../crds/expose.ts';
@@ -18,6 +19,8 @@ import { type TrafficRig, startTrafficRig } from './traffic-rig.ts';
 /** The proxies that enforce rules with a path. */
 export const PLACES = ['sidecar', 'terminating gateway', 'edge'] as const;
 export type Place = (typeof PLACES)[number];
+/** Envoy takes HTTP/2 at each port for HTTP, without a word before. Default: HTTP/1.1. */
+export type Version = 'HTTP/1.1' | 'HTTP/2';
 export type Rule = Omit<AccessRule, 'from'>;
 
 /** A request as it came to the app: byte for byte, before anybody reads it. */
@@ -28,7 +31,7 @@ export interface Arrival {
 
 export interface PathRig {
   /** Status 0: no answer. */
-  send(place: Place, spelling: Spelling): Promise<{ status: number; arrived: Arrival[] }>;
+  send(place: Place, spelling: Spelling, over?: Version): Promise<{ status: number; arrived: Arrival[] }>;
   /** The same rule for the caller at both services, and for the edge gateway. */
   allow(rule: Rule, paths?: string[]): Promise<void>;
   /** `paths` alone says for which paths the edge gateway may ask. */
@@ -47,8 +50,10 @@ export async function startPathRig(): Promise<PathRig> {
   let sent = 0;
 
   const path: PathRig = {
-    async send(place, spelling) {
+    async send(place, spelling, over = 'HTTP/1.1') {
       const mark = String((sent += 1));
+      if (over === 'HTTP/2')
+        return { status: await sendHttp2(ports[place], spelling, mark), arrived: app.arrived(mark) };
       const to = { host: '127.0.0.1', port: ports[place] };
       const { received } = await exchange({ to, send: [requestOf(spelling, mark)], patienceMs: 10_000 });
       return { status: statusOf(received) ?? 0, arrived: app.arrived(mark) };
@@ -89,6 +94,24 @@ export async function startPathRig(): Promise<PathRig> {
     throw error;
   }
   return path;
+}
+
+/** Further lines of headers are for HTTP/1.1. Gives 0 without an answer, also where Node itself does not send such a request. */
+async function sendHttp2(port: number, { target, host = HOST }: Spelling, mark: string): Promise<number> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  session.on('error', () => undefined);
+  try {
+    const request = session.request({ ':path': target, ':authority': host, [MARK]: mark });
+    const signal = AbortSignal.timeout(10_000);
+    request.resume();
+    const over = Promise.race([once(request, 'response', { signal }), once(request, 'close', { signal })]);
+    const [headers] = (await over) as [{ ':status'?: number }?];
+    return headers?.[':status'] ?? 0;
+  } catch {
+    return 0;
+  } finally {
+    session.destroy();
+  }
 }
 
 /** An app that keeps each request line and host as they came, by the mark of the request, and answers 200. */
