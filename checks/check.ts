@@ -10,6 +10,15 @@ import type { CheckResult } from './result.ts';
 
 /** Asks the app on 127.0.0.1 once. Never throws, and ends within `spec.timeoutMs`. */
 export async function runCheck(spec: LocalCheckSpec, port: number): Promise<CheckResult> {
+  try {
+    return await runOnce(spec, port);
+  } catch (error) {
+    // Node refuses some requests and programs before it starts them: a path with a space, a program that is being written.
+    return { ok: false, output: `${spec.type} check: ${messageOf(error)}` };
+  }
+}
+
+async function runOnce(spec: LocalCheckSpec, port: number): Promise<CheckResult> {
   const { timeoutMs } = spec;
   const signal = AbortSignal.timeout(timeoutMs);
   switch (spec.type) {

@@ -11,7 +11,7 @@ const MAX_OUTPUT_CHARS = 1000;
 
 /**
  * Runs a program as the agent's user. When it takes too long it is killed, and in any case all that it has started, see
- * processes.ts. Never throws.
+ * processes.ts. Throws when the system refuses to start it.
  */
 export async function execCheck(
   command: string[],
@@ -45,8 +45,9 @@ function outputOf(child: ChildProcess): () => string {
   const keep = (piece: Buffer): void => {
     if (output.length < MAX_OUTPUT_CHARS) output += piece.toString('utf8');
   };
-  child.stdout!.on('data', keep);
-  child.stderr!.on('data', keep);
+  // Undefined when this process has no file descriptor left.
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
   return () => output.slice(0, MAX_OUTPUT_CHARS);
 }
 

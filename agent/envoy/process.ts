@@ -47,8 +47,10 @@ export function startEnvoyProcess(options: EnvoyStart): EnvoyProcess {
     // A session of its own: Ctrl-C on a terminal must reach the agent only, which drains before it stops its Envoys.
     detached: true,
   });
-  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', hear);
   const { pid } = child;
+  // Without one it has ended, and without a free file descriptor it has no streams either.
+  const streams = pid === undefined ? [] : [child.stdout, child.stderr];
+  for (const stream of streams) createInterface({ input: stream }).on('line', hear);
   const recorded = pid === undefined ? Promise.resolve() : record(folder, pid, lineage);
   const ended = endOf(child, command).then(async (how) => {
     await recorded;

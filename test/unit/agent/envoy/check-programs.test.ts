@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { type Http2Server, createServer } from 'node:http2';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -154,6 +154,48 @@ describe('a check by a program', () => {
     });
     const loud = await runCheck(exec(['/bin/sh', '-c', 'yes | head -c 5000000']), 1);
     expect(loud.output.length).to.be.lessThan(1100);
+  });
+
+  it('that the system refuses to start fails its check and nothing else', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'landbridge-check-'));
+    const program = join(folder, 'program');
+    const writing = await open(program, 'w', 0o755);
+    try {
+      const outputOf = async (file: string) => (await runCheck(exec([file]), port)).output;
+      expect(await outputOf(program)).to.equal('exec check: spawn ETXTBSY');
+      expect(await outputOf('/etc/hostname/program')).to.equal('exec check: spawn ENOTDIR');
+      expect(await outputOf(`/${'x'.repeat(300)}`)).to.equal('exec check: spawn ENAMETOOLONG');
+      expect(await outputOf('/bin/true\0')).to.match(/^exec check: .*null bytes/);
+    } finally {
+      await writing.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('fails, and nothing else, while the agent has no file descriptor left', async () => {
+    const script = `
+      import { open } from 'node:fs/promises';
+      import { runCheck } from '${new URL('../../../../checks/check.ts', import.meta.url)}';
+      import { startEnvoyProcess } from '${new URL('../../../../agent/envoy/process.ts', import.meta.url)}';
+      import { systemClock } from '${new URL('../../../../agent/machine/clock.ts', import.meta.url)}';
+      const held = [];
+      for (;;) {
+        const one = await open('/dev/null').catch(() => undefined);
+        if (one === undefined) break;
+        held.push(one);
+      }
+      const check = await runCheck({ type: 'exec', command: ['/bin/true'], intervalMs: 1000, timeoutMs: 1000 }, 1);
+      const options = { args: [], folder: '/', clock: systemClock, hear: () => {} };
+      const envoy = await startEnvoyProcess({ command: '/bin/true', ...options }).ended;
+      for (const one of held) await one.close();
+      console.log(JSON.stringify({ check, envoy }));`;
+    const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', script];
+    const limited = ['-c', 'ulimit -n 128 && exec "$@"', 'sh', ...node];
+    const { stdout } = await promisify(execFile)('/bin/sh', limited);
+    expect(JSON.parse(stdout)).to.deep.equal({
+      check: { ok: false, output: '/bin/true: spawn /bin/true EMFILE' },
+      envoy: '/bin/true: spawn /bin/true EMFILE',
+    });
   });
 
   it('is taken from a file of the machine, never from the network', () => {

@@ -114,6 +114,14 @@ describe('a check of an app', () => {
     expect(result).to.deep.equal({ ok: false, output: `GET 127.0.0.1:${port}/hang: no answer within 200 ms` });
   });
 
+  it('by HTTP fails when no request can have the path, and says so', async () => {
+    for (const path of ['/health check', '/zdravíčko', '/a\nb'])
+      expect(await runCheck(checkSpec.parse({ type: 'http', path }), port)).to.deep.equal({
+        ok: false,
+        output: 'http check: Request path contains unescaped characters',
+      });
+  });
+
   it('by HTTP does not wait for an endless body', async () => {
     // A test that waits fails by its timeout.
     expect((await runCheck(http('/endless'), port)).ok).to.equal(true);
