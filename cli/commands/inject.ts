@@ -19,7 +19,7 @@ export function injectCommand(): Command {
     .addHelpText(
       'after',
       `
-What is not changed is printed as it was written. When nothing was injected, nothing is printed, and the exit code is 1.
+Lines without a change are printed as they were written. When nothing was injected, nothing is printed, and the exit code is 1.
   helm template shop ./chart | landbridge inject -n shop -f - -f meshservice.yaml | kubectl apply -n shop -f -`,
     )
     .action(({ file, namespace, image }: { file: string[]; namespace?: string; image: string }) => {

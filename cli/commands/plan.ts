@@ -17,14 +17,14 @@ interface PlanFlags extends ClusterFlags {
 export function planCommand(): Command {
   return withClusterFlags(new Command('plan'))
     .description(
-      'show what the operator would write to Consul, which NetworkPolicy it would keep, and what would be refused; writes nothing. Exit code 2: there are changes, conflicts or refusals',
+      'show the writes to Consul and the NetworkPolicy that the operator would make, and each refusal; writes nothing. Exit code 2: there are changes, conflicts or refusals',
     )
     .option(
       '-f, --file <file>',
       'YAML or JSON with MeshServices, judged as kubectl apply would; - reads standard input; may be repeated (default: those of the namespace)',
       collect,
     )
-    .option('--cluster <name>', 'cluster name of the installation (default: as the operator was told)')
+    .option('--cluster <name>', 'cluster name of the installation (default: the one in the settings of the operator)')
     .action(async (flags: PlanFlags) => {
       const manifests = flags.file && readManifests(flags.file);
       const kube = kubeOf(flags);

@@ -9,7 +9,7 @@ import { closeDoors } from '../vm/close-doors.ts';
 export function vmDoorsCommand(): Command {
   return new Command('doors')
     .description(
-      'close the ports of apps that the agent asks to close (mutualTLS: Strict), as root: landbridge-doors.service runs it; run it by hand where there is no systemd',
+      'close the ports of apps that the agent asks to close (mutualTLS: Strict), as root: landbridge-doors.service runs it; without systemd, run it by hand',
     )
     .action(async () => {
       if (process.geteuid?.() !== 0) throw new Problem('vm doors writes rules of nftables, so it must run as root.');

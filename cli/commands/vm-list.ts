@@ -12,7 +12,7 @@ export function vmListCommand(): Command {
     .description('list the instances on VMs, with the time since the last beat of their machine')
     .option(
       '-a, --all',
-      'every instance outside the cluster: without a sidecar, and those that others registered',
+      'every instance outside the cluster, also without a sidecar, and also registered by others',
       false,
     )
     .addOption(outputOption())

@@ -6,7 +6,7 @@ import { type BridgeFlags, askBridge, bridgeAccess, withBridgeFlags } from '../b
 export function vmReleaseCommand(): Command {
   return withBridgeFlags(new Command('release'))
     .description(
-      'release the mass-loss brake of a site: its silent machines get one more beat, and then no more traffic',
+      'release the mass-loss brake of a site: its silent machines get one more beat, and then lose their traffic',
     )
     .requiredOption('--site <site>', 'the site')
     .option('--for <duration>', 'how long the site has no brake, up to 1h; 0s puts it back into force', '5m')

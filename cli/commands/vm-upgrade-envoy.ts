@@ -8,7 +8,7 @@ import type { Upgraded } from '../../agent/instances/upgrade-envoys.ts';
 export function vmUpgradeEnvoyCommand(): Command {
   return new Command('upgrade-envoy')
     .description(
-      'put the Envoy that is installed in the place of those that run, without losing a request: the agent does it by itself within 10 s; this waits and tells',
+      'replace the running Envoys by the installed one, without losing a request: the agent does so by itself within 10 s; this command waits and tells',
     )
     .action(async () => {
       const { upgraded } = await localClient(apiSocket(readSettings(process.env))).upgradeEnvoys();

@@ -61,4 +61,12 @@ describe('the English of this repository', () => {
   it('has none of them in the pages that a newcomer reads first', () => {
     expect(['README.md', 'CONTRIBUTING.md', 'SECURITY.md'].flatMap((file) => findings(file).found)).to.deep.equal([]);
   });
+
+  it('has none of them in the help of the program', () => {
+    // Wrapped lines of one command or option are one sentence.
+    const texts = readFileSync(new URL('docs/cli.md', root), 'utf8').split(/\n\s*\n|\n(?= {2}-)|```/);
+    const sentences = texts.map((text) => text.replace(/\s+/g, ' ').trim()).filter((text) => text !== '');
+    expect(sentences.length, 'sentences').to.be.greaterThan(200);
+    expect(sentences.filter((text) => TWICE.some((rule) => rule.test(text)))).to.deep.equal([]);
+  });
 });
