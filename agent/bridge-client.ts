@@ -25,7 +25,7 @@ export class BridgeUnreachable extends Error {
   override readonly name = 'BridgeUnreachable';
 }
 
-export interface Credentials {
+interface Credentials {
   bridgeCa: string;
   /** The host's certificate and key, PEM; absent before the first join. */
   certificate?: string;

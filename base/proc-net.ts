@@ -12,8 +12,8 @@ export interface TcpSocket {
   state: string;
 }
 
-export const LISTENS = '0A';
-export const CONNECTED = '01';
+const LISTENS = '0A';
+const CONNECTED = '01';
 
 /** A machine with more connections is not counted to the end. About 27,000 lines. */
 const MAX_BYTES = 4 * 1024 * 1024;

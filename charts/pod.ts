@@ -16,7 +16,7 @@ import {
 import { values, type ValuesTree } from './values/tree.ts';
 
 /** The user of all containers, called `nonroot` in distroless images. */
-export const USER_ID = 65532;
+const USER_ID = 65532;
 
 /**
  * The Pod Security Standard `restricted` on the pod, which the namespace enforces.
@@ -31,7 +31,7 @@ const podSecurity: k8s.PodSecurityContext = {
   seccompProfile: { type: 'RuntimeDefault' },
 };
 
-export const containerSecurity: k8s.SecurityContext = {
+const containerSecurity: k8s.SecurityContext = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   capabilities: { drop: ['ALL'] },

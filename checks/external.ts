@@ -14,7 +14,7 @@ export interface ProbeResult {
 /** One active check of `address:port`. Never throws; gives an answer within the check's timeout. */
 export type Probe = (target: ProbeTarget, signal: AbortSignal) => Promise<ProbeResult>;
 
-export interface ProbeTarget {
+interface ProbeTarget {
   address: string;
   port: number;
   check: CheckSpec;

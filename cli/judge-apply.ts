@@ -57,7 +57,7 @@ function lastApplied(before: KubeObject): unknown {
 }
 
 /** RFC 7386: null takes a field out. */
-export function withRemovals(applied: unknown, asked: unknown): unknown {
+function withRemovals(applied: unknown, asked: unknown): unknown {
   if (!isMap(applied) || !isMap(asked)) return asked;
   const gone = Object.keys(applied).filter((key) => asked[key] === undefined);
   return {

@@ -8,7 +8,7 @@ const serviceName = z
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 
 /** One rule. A call is let through when any rule lets it; within a rule all that is given has to hold. */
-export const accessRule = z
+const accessRule = z
   .strictObject({
     from: z
       .union([serviceName, z.literal('*')])

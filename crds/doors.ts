@@ -11,7 +11,7 @@ export type PlaintextPort = number | string;
 const PORT_NAME = '^([0-9]-?)*[a-z](-?[a-z0-9])*$';
 const PORT_LIMITS = { pattern: PORT_NAME, maxLength: 15, minimum: 1, maximum: 65535 };
 
-export const MAX_PLAINTEXT_PORTS = 32;
+const MAX_PLAINTEXT_PORTS = 32;
 
 export const mutualTLS = z
   .enum(MUTUAL_TLS)

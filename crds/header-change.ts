@@ -25,13 +25,13 @@ export const FIXED_HEADER_MESSAGE =
 const LIST = `['${FIXED_HEADERS.join("', '")}']`;
 
 /** Over a map of header names and values. */
-export const HEADER_VALUE_RULE = {
+const HEADER_VALUE_RULE = {
   rule: `self.all(name, self[name].matches(r'${TEXT_RULES.headerValue.pattern}'))`,
   message: `the value of a header ${TEXT_RULES.headerValue.message}`,
 };
 
 /** Over one change of headers: add, set, remove. */
-export const HEADER_CHANGE_RULES = ['add', 'set', 'remove'].map((field) => ({
+const HEADER_CHANGE_RULES = ['add', 'set', 'remove'].map((field) => ({
   rule: `!has(self.${field}) || self.${field}.all(name, !(name in ${LIST}))`,
   message: FIXED_HEADER_MESSAGE,
 }));

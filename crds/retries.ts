@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What `retries.on` can name; source: service-router RetryOn of Consul, retry conditions of Envoy's router filter. */
-export const RETRY_CONDITIONS = [
+const RETRY_CONDITIONS = [
   'connect-failure',
   'refused-stream',
   'reset',

@@ -32,7 +32,7 @@ export const labelValue = z
   .regex(new RegExp(`^${LABEL}$`));
 
 /** Subsets that exist by themselves, besides `site:NAME`, `zone:NAME` and `version:LABEL`. */
-export const PLATFORM_SUBSETS = ['pods', 'vms', 'external'] as const;
+const PLATFORM_SUBSETS = ['pods', 'vms', 'external'] as const;
 
 const requestTimeout = durationOrNone('1ms', '1h').describe(
   'For the whole request, all tries together, until the last byte of the answer; then 504, or the answer ends there. It begins when the caller has sent all of its request, so that an open WebSocket has none. 0s: no limit, as streams of events and of gRPC need it. http, http2, grpc. Default: 15s.',

@@ -9,7 +9,7 @@ import { cgroup } from './engine/private-engine.ts';
 import { markedProcesses, rememberedProcesses } from './host/state.ts';
 
 /** Names of the lab's interfaces and network namespaces begin with this. */
-export const prefix = 'lb-';
+const prefix = 'lb-';
 
 /** A thing of the lab that is on the machine, in words that name it. */
 export interface Leftover {

@@ -39,7 +39,7 @@ export async function checkRoot(): Promise<void> {
 }
 
 /** Looks at this machine. Changes nothing. */
-export async function thisMachine(docker: boolean): Promise<Machine> {
+async function thisMachine(docker: boolean): Promise<Machine> {
   const has = async (command: string, args: string[]): Promise<boolean> => (await attempt(command, args)).code === 0;
   const go = await attempt('go', ['env', 'GOVERSION', 'GOTOOLCHAIN']);
   const [version, toolchain] = go.stdout.trim().split('\n');

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /** The end of a command. */
-export interface Ended {
+interface Ended {
   /** Exit code; 1 when a signal ended it, 124 when its time was over, 127 when it could not be started. */
   code: number;
   /** The end of its standard output. */

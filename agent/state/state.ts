@@ -29,7 +29,6 @@ const hostState = z.object({
 export type HostState = z.output<typeof hostState>;
 
 const storedToken = z.object({ token: z.string().min(1), obtainedAt: z.string(), expiresAt: z.string() });
-export type StoredToken = z.output<typeof storedToken>;
 const tokens = z.record(z.string(), storedToken);
 export type Tokens = z.output<typeof tokens>;
 

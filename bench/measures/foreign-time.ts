@@ -8,7 +8,7 @@ const KINDS = ['service-splitter', 'service-router', 'service-resolver', 'servic
 const DEADLINE_MS = 30_000;
 
 /** An entry that a sidecar's token may write; it keeps the mark, so that only the content is wrong. */
-export function foreignEntry(kind: (typeof KINDS)[number], held: ConfigEntry | undefined, name: string): ConfigEntry {
+function foreignEntry(kind: (typeof KINDS)[number], held: ConfigEntry | undefined, name: string): ConfigEntry {
   const entry: ConfigEntry = held ?? { Kind: kind, Name: name, Meta: {} };
   if (kind === 'service-splitter') return { ...entry, Splits: [{ Weight: 100, Service: name }] };
   if (kind === 'service-router') return { ...entry, Routes: [{ Match: { HTTP: { PathPrefix: '/x' } } }] };

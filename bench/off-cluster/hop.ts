@@ -22,7 +22,7 @@ const PATH = '/api/v1/execute?l=5&r=3';
 const CHECK = 'http:/actuator/health';
 
 /** The time that one line took on a machine that had nothing of ours, and the output. */
-export interface OneLine {
+interface OneLine {
   seconds: number;
   said: string;
 }

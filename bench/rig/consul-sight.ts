@@ -2,7 +2,7 @@ import { Agent, request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RealConsul } from '../../test/support/real/consul.ts';
 
-export interface SeenCheck {
+interface SeenCheck {
   ServiceID: string;
   Status: string;
 }
@@ -20,13 +20,13 @@ export interface ConsulSight {
   close(): void;
 }
 
-export interface Look {
+interface Look {
   /** From where `until` goes on. */
   index: string;
   checks: SeenCheck[];
 }
 
-export interface SightOptions {
+interface SightOptions {
   filter?: string;
   /** The index of an earlier look. Then only the blocking query is asked, so the measured work is not disturbed. Default: look first. */
   index?: string;

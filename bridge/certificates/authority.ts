@@ -40,7 +40,7 @@ export const ADMIN_ORGANISATION = 'landbridge-admin';
 const HOST_CERTIFICATE_DAYS = 1;
 export const SERVING_CERTIFICATE_DAYS = 30;
 
-export const hostUri = ({ site, host }: HostIdentity): string => `landbridge://${site}/${host}`;
+const hostUri = ({ site, host }: HostIdentity): string => `landbridge://${site}/${host}`;
 
 /** Throws when certificate and key do not belong together or cannot be read. */
 export function openAuthority(caCertificatePem: string, caKeyPem: string): Authority {

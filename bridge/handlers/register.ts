@@ -47,7 +47,7 @@ export async function requireRegistration(
   await requireFreeName(bridge, name, wanted);
 }
 
-export function requireName(name: string): void {
+function requireName(name: string): void {
   const parsed = nameSchema.safeParse(name);
   if (!parsed.success) throw new Refusal('badRequest', `the name of the instance: ${parsed.error.issues[0]!.message}`);
 }

@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A file that the bridge serves to machines that are to join. */
-export interface VmFile {
+interface VmFile {
   /** `landbridge.mjs`, `node-linux-ARCH` or `envoy-linux-ARCH`; ARCH as Node calls it, x64 or arm64. */
   name: string;
   path: string;

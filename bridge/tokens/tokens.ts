@@ -9,7 +9,7 @@ import { Refusal } from '../refusal.ts';
 import type { HeldToken, TokenVault } from './vault.ts';
 
 /** The Consul auth method of bridges; its JWTs carry the same name as issuer. */
-export const AUTH_METHOD = 'landbridge-bridge';
+const AUTH_METHOD = 'landbridge-bridge';
 
 /**
  * Consul tokens of the hosts' sidecars, each for one service. A rotation ends none: a live stream goes on with the token
@@ -167,13 +167,13 @@ export function createTokens(options: {
       );
       if (youngest === undefined || (await consul.knowsToken(youngest.secretId))) return;
       const lost = new Set<Issued>();
-      let problem: unknown;
+      const problems: unknown[] = [];
       await inParallel(all, PROOFS_AT_A_TIME, async (token) => {
-        const isKnown = await consul.knowsToken(token.secretId).catch((error: unknown) => void (problem ??= error));
+        const isKnown = await consul.knowsToken(token.secretId).catch((error: unknown) => void problems.push(error));
         if (isKnown === false) lost.add(token);
       });
       // All or none: the youngest stays the one that tells until each was asked.
-      if (problem !== undefined) throw problem;
+      if (problems.length > 0) throw problems[0];
       for (const token of lost) lose(token);
       log.warn({ tokens: lost.size }, 'Consul had lost tokens of hosts; their next beats bring new ones');
     },

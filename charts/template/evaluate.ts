@@ -7,7 +7,7 @@ import { unwrapped, wireKey } from './wire.ts';
 export type Scope = Readonly<Record<string, unknown>>;
 
 /** A place that stays empty: the key or the item is left out. */
-export const NOTHING = Symbol('nothing');
+const NOTHING = Symbol('nothing');
 
 /**
  * The structure for these values, spelt as cdk8s' generated classes want it or, with `wire`, as Kubernetes reads it: that is

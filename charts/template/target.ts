@@ -4,7 +4,7 @@ import { every, type Expression, newVariable, type Parts } from './expression.ts
 import { evaluate, holds, type Scope } from './evaluate.ts';
 
 /** One of cdk8s' generated classes. */
-export interface ObjectClass<P> {
+interface ObjectClass<P> {
   new (scope: Construct, id: string, props: P): ApiObject;
   readonly GVK: { apiVersion: string; kind: string };
 }

@@ -169,7 +169,7 @@ export function reachVerdict(listed: Pick<Listed, 'metadata' | 'status'>[]): Ver
 const TOLD_ELSEWHERE = ['Ready', 'Synced', 'Injected', 'Reachable', 'Enforced'];
 
 /** It takes traffic, and a part of what was asked for is not there: a warning. */
-export function besideReady(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {
+function besideReady(listed: Pick<Listed, 'metadata' | 'status'>[]): Verdict {
   const wrong = listed.flatMap(({ metadata, status }) => {
     const conditions = status?.conditions ?? [];
     if (!conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True')) return [];

@@ -3,7 +3,7 @@ import { nodes } from '../../clients/kube/resources.ts';
 import { type Check, failed, ok, warning } from './check.ts';
 
 /** Native sidecars are on by default since Kubernetes 1.29 (KEP-753). */
-export const OLDEST_MINOR = 29;
+const OLDEST_MINOR = 29;
 
 /** Between clocks, s. A service's JWT is good from 30 s before it is made until 60 s after; certificates start at once. */
 const SKEW_WARNING = 10;

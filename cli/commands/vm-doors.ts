@@ -19,7 +19,7 @@ export function vmDoorsCommand(): Command {
     });
 }
 
-export const doorsText = ({ closed, refused }: DoorsState): string =>
+const doorsText = ({ closed, refused }: DoorsState): string =>
   [
     closed.length === 0
       ? 'no port is closed'

@@ -20,14 +20,14 @@ export function vmReleaseCommand(): Command {
 }
 
 /** Whole seconds of `0s`, `90s`, `5m` or `1h`. Throws an Error. */
-export function releaseSecondsOf(text: string): number {
+function releaseSecondsOf(text: string): number {
   const match = /^(\d{1,4})(s|m|h)$/.exec(text);
   const seconds = match === null ? NaN : Number(match[1]) * { s: 1, m: 60, h: 3600 }[match[2] as 's' | 'm' | 'h'];
   if (seconds <= 3600) return seconds;
   throw new Error(`--for ${text}: give 0s to 1h, for example 90s or 5m`);
 }
 
-export function releaseText(site: string, releaseSeconds: number, held: string[]): string {
+function releaseText(site: string, releaseSeconds: number, held: string[]): string {
   if (releaseSeconds === 0) return `site ${site}: the mass-loss brake is in force again\n`;
   const who =
     held.length === 0 ? 'it held nobody' : `it held ${held.join(', ')}: those that stay silent lose their traffic`;

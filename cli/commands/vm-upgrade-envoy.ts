@@ -16,7 +16,7 @@ export function vmUpgradeEnvoyCommand(): Command {
     });
 }
 
-export const upgradedText = (upgraded: Upgraded[]): string =>
+const upgradedText = (upgraded: Upgraded[]): string =>
   upgraded.length === 0
     ? 'every Envoy runs the installed program already\n'
     : upgraded.map(({ instance, from, to }) => `upgraded ${instance}: Envoy ${from ?? '-'} -> ${to}\n`).join('');

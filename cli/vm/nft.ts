@@ -12,7 +12,7 @@ export interface Ran {
 }
 
 /** Runs a program of the system's with nothing of our environment; never throws. */
-export function runTool(file: string, args: readonly string[], input = ''): Promise<Ran> {
+function runTool(file: string, args: readonly string[], input = ''): Promise<Ran> {
   return new Promise((resolve) => {
     const path = process.env['PATH'];
     const env = { PATH: path === undefined ? PATH : `${path}:${PATH}`, LANG: 'C' };

@@ -18,7 +18,7 @@ export async function publicFolder(path: string, reader?: { uid: number; gid: nu
 }
 
 /** Whether the user may list and enter it; undefined: whether everybody may. */
-export function canEnter(
+function canEnter(
   { mode, uid, gid }: { mode: number; uid: number; gid: number },
   reader?: { uid: number; gid: number },
 ): boolean {

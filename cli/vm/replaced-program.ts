@@ -1,7 +1,7 @@
 import type { AgentStatus } from '../../agent/local-api/status.ts';
 
 /** Whether an agent runs that was started from another program than this one. One of an earlier version does not say from which. */
-export const runsAnother = (running: Pick<AgentStatus, 'program'> | undefined, own: string | undefined): boolean =>
+const runsAnother = (running: Pick<AgentStatus, 'program'> | undefined, own: string | undefined): boolean =>
   running !== undefined && own !== undefined && running.program !== own;
 
 /** What `vm join` does about the agent of this machine; each is one call. */

@@ -17,7 +17,7 @@ const MARK = '# Written by landbridge vm join; landbridge vm leave --all takes i
 /**
  * systemd-resolved's settings, by path: names that end in consul go to the agent (resolved.conf(5)), and need no signature where others do (dnssec-trust-anchors.d(5)).
  */
-export const resolvedFiles = ({ host, port }: Address): Record<string, string> => ({
+const resolvedFiles = ({ host, port }: Address): Record<string, string> => ({
   [DROP_IN]: `${MARK}
 [Resolve]
 DNS=${hostPort(host, port)}

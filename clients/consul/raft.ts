@@ -36,7 +36,7 @@ interface RawPeer {
 }
 
 /** Over any transport. */
-export function raftOver(transport: Transport): ConsulRaft {
+function raftOver(transport: Transport): ConsulRaft {
   return {
     async peers() {
       const { body } = await transport.send({ method: 'GET', path: '/operator/raft/configuration' });

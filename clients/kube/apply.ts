@@ -2,7 +2,7 @@ import type { RequestOptions } from './request.ts';
 import type { KubeObject } from './object.ts';
 import { apiVersionOf, objectPath, type Resource } from './resources.ts';
 
-export interface ApplyOptions {
+interface ApplyOptions {
   /** Default `landbridge`. */
   fieldManager?: string;
   /** Take fields over from other managers (default true): a controller states what it owns and does not negotiate. */
@@ -23,7 +23,7 @@ export interface ApplyVerbs {
   ): Promise<T>;
 }
 
-export const defaultFieldManager = 'landbridge';
+const defaultFieldManager = 'landbridge';
 
 export function applyVerbs(
   request: <T>(method: string, path: string, options?: RequestOptions) => Promise<T>,

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { KubeError } from './errors.ts';
 
 /** The options of a request besides its content. */
-export interface Credentials {
+interface Credentials {
   headers: Record<string, string>;
   agents: Agents;
 }

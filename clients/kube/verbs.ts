@@ -4,7 +4,7 @@ import { errorOfTransport, errorOfUse, isExpired, isNotFound } from './errors.ts
 import type { KubeObject } from './object.ts';
 import { collectionPath, objectPath, type Resource } from './resources.ts';
 
-export interface ListOptions {
+interface ListOptions {
   /** Default: all namespaces. */
   namespace?: string;
   labelSelector?: string;
@@ -16,24 +16,24 @@ export interface ListOptions {
   signal?: AbortSignal;
 }
 
-export interface Page<T> {
+interface Page<T> {
   items: T[];
   /** The same on every page: the version of the whole list, from which to watch. */
   resourceVersion: string;
 }
 
-export interface Preconditions {
+interface Preconditions {
   uid?: string;
   resourceVersion?: string;
 }
 
-export interface DeleteOptions extends Preconditions {
+interface DeleteOptions extends Preconditions {
   gracePeriodSeconds?: number;
   propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
 }
 
 /** RFC 6902. */
-export type JsonPatch = {
+type JsonPatch = {
   op: 'add' | 'remove' | 'replace' | 'test' | 'move' | 'copy';
   path: string;
   from?: string;

@@ -38,13 +38,13 @@ exit 101
 const units = ['docker.service', 'docker.socket', 'containerd.service'];
 
 /** Where a command is, on the path or in the system's own folders; undefined when it is not installed. */
-export function findCommand(command: string, path = process.env.PATH ?? ''): string | undefined {
+function findCommand(command: string, path = process.env.PATH ?? ''): string | undefined {
   return [...path.split(delimiter), '/usr/sbin', '/sbin', '/usr/bin']
     .map((folder) => join(folder, command))
     .find((file) => existsSync(file));
 }
 
-export function missingTools(tools: readonly Tool[]): Tool[] {
+function missingTools(tools: readonly Tool[]): Tool[] {
   return tools.filter((tool) => findCommand(tool.command) === undefined);
 }
 

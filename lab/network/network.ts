@@ -20,9 +20,9 @@ export interface LabNetwork {
 
 /** Name of the Docker network of kind. */
 export const dockerNetwork = 'landbridge';
-export const bridge = 'lb-br0';
+const bridge = 'lb-br0';
 /** The host's end of its cable to a private engine. */
-export const hostLink = 'lb-host';
+const hostLink = 'lb-host';
 const engineLink = 'lb-uplink';
 /** kind's default; the host gets routes to it with a private engine. */
 export const podRange = '10.244.0.0/16';

@@ -27,7 +27,7 @@ export async function ensureNodeImage(engine: Engine, progress: Progress): Promi
 }
 
 /** Changes with everything that goes into the image. */
-export function nodeImageTag(): string {
+function nodeImageTag(): string {
   const release = debianRelease().codename;
   const parts = nodeImageParts.map((name) => partFolder(partWith(name).part, release)).sort();
   const own = digestOfFolder(join(repositoryRoot, 'lab', 'node-image'));

@@ -37,7 +37,7 @@ export async function click(edge: Edge, say: (text: string) => void, count = 10)
 }
 
 /** One line an instance, in the order of the chain. */
-export function servedTable(answers: Answer[]): string {
+function servedTable(answers: Answer[]): string {
   const counts = new Map<string, { served: Served; calls: number }>();
   const order: string[] = [];
   for (const served of answers.flatMap(({ hops, body }) => [...hops, ...(body.calls ?? [])])) {

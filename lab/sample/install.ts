@@ -18,7 +18,7 @@ const CONSUL_DISK = '/var/local/landbridge-consul';
 const TIMEOUT_MS = 180_000;
 
 /** The values that the lab gives the chart. Everything else is the chart's default. */
-export function labValues(nodes: ClusterNode[]): ValuesInput {
+function labValues(nodes: ClusterNode[]): ValuesInput {
   const at = (port: number): string[] => nodes.map((node) => `${node.address}:${port}`);
   const workers = nodes.filter((node) => node.role === 'worker').map((node) => node.address);
   return {

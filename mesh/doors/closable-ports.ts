@@ -11,7 +11,7 @@ export interface ClosableInput {
   own: ReadonlySet<number>;
 }
 
-export interface RefusedPort {
+interface RefusedPort {
   port: number;
   /** One sentence: why it stays open, and what to do. */
   why: string;

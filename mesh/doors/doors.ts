@@ -11,7 +11,7 @@ export interface Doors {
 }
 
 /** Ports of a pod's sidecar that others must reach: peers, and the kubelet and what gathers statistics. A machine's sidecar has a port of its own. */
-export const POD_SIDECAR_PORTS = [SIDECAR_PORT, SIDECAR_READY_PORT];
+const POD_SIDECAR_PORTS = [SIDECAR_PORT, SIDECAR_READY_PORT];
 
 /** The doors of a MeshService. `standard` is the mode of the installation, for a MeshService that does not set one. */
 export const doorsOf = ({ spec }: Pick<MeshService, 'spec'>, standard: MutualTLS): Doors => ({

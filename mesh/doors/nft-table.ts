@@ -1,5 +1,5 @@
 /** Ours alone: nobody else's table is read or written. */
-export const TABLE = 'landbridge';
+const TABLE = 'landbridge';
 
 /**
  * A door is tried here by the agent, which may not read the rules: an address of the machine itself at which nothing else is

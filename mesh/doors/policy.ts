@@ -27,7 +27,7 @@ export interface PolicyFacts {
   ingress: PolicyRule[] | undefined;
 }
 
-export interface PolicyRule {
+interface PolicyRule {
   /** No `from`: everybody. */
   everybody: boolean;
   /** undefined: every port. */

@@ -11,7 +11,7 @@ export interface EnvoyArguments {
   hotRestart?: HotRestart;
 }
 
-export interface HotRestart {
+interface HotRestart {
   /** The same for a process and its successors, and for no other process on the machine. */
   baseId: number;
   /** 0, and one more for each process that takes over. */

@@ -79,7 +79,7 @@ export const sidecarSecret = (meshService: string): string => `${meshService}${S
 const SIDECAR_SECRET_END = '-landbridge';
 
 /** NetworkPolicy that the operator keeps for the pods of a MeshService. */
-export const sidecarPolicy = sidecarSecret;
+export const sidecarPolicy = (meshService: string): string => sidecarSecret(meshService);
 /** The MeshService that a NetworkPolicy of such a name may be kept for. */
 export const meshServiceOfPolicy = (policy: string): string | undefined => meshServiceOfSecret(policy);
 

@@ -8,7 +8,7 @@ const END = '# landbridge: *.consul ends here';
 const OURS = new RegExp(`\\n?^# landbridge: \\*\\.consul begins.*?^${END.replaceAll('*', '\\*')}\\n?`, 'ms');
 
 /** An earlier answer stands this long while no Consul server answers. */
-export const STALE_HOURS = 24;
+const STALE_HOURS = 24;
 
 /**
  * The server block. Only plugins and options that `kubeadm upgrade` knows: it refuses a Corefile with others

@@ -15,7 +15,7 @@ const time = z.iso.datetime();
 const milliseconds = z.int().min(0);
 
 /** How the host's Envoys reach Consul. */
-export const consulAccess = z.strictObject({
+const consulAccess = z.strictObject({
   /** gRPC TLS (xDS), `host:port`. */
   grpc: z.array(z.string()),
   serverName: z.string(),
@@ -24,17 +24,17 @@ export const consulAccess = z.strictObject({
 });
 
 /** On a machine the service manager limits resources, and the agent drains an instance before it ends. */
-export const plannedProxy = proxySettings.unwrap().omit({ resources: true, stopDelay: true });
+const plannedProxy = proxySettings.unwrap().omit({ resources: true, stopDelay: true });
 
 /** The doors of an instance on a machine; see doors/machine-doors.ts. */
-export const plannedDoors = z.strictObject({
+const plannedDoors = z.strictObject({
   mode: z.enum(MUTUAL_TLS),
   /** Ports that stay open under Strict. */
   plaintextPorts: z.array(port),
 });
 
 /** The words of the MeshService about one service of the host. */
-export const servicePlan = z.strictObject({
+const servicePlan = z.strictObject({
   service: z.string(),
   protocol: z.enum(['tcp', 'http', 'http2', 'grpc']),
   upstreams: z.array(

@@ -41,7 +41,7 @@ export const joinRequest = z.strictObject({
 });
 export type JoinRequest = z.output<typeof joinRequest>;
 
-export const beatInstance = z.strictObject({
+const beatInstance = z.strictObject({
   /** Unique within the datacenter: SERVICE-HOST-PORT. */
   id: z
     .string()
@@ -60,7 +60,7 @@ export const beatInstance = z.strictObject({
 export type BeatInstance = z.output<typeof beatInstance>;
 
 /** Which machine speaks, when two have the same state. */
-export const machineRun = z.strictObject({
+const machineRun = z.strictObject({
   /** The same from one boot of the machine to the next, and no other machine's. */
   id: z.string().regex(/^[0-9a-f]{12}$/),
   /** Its agent is about to end, so a successor need not wait for the lease to end. */

@@ -2,7 +2,7 @@
  * The gRPC health checking protocol, as far as a check needs it: one request message, one answer.
  * https://github.com/grpc/grpc/blob/master/doc/health-checking.md, framing: PROTOCOL-HTTP2.md beside it.
  */
-export const HEALTH_PATH = '/grpc.health.v1.Health/Check';
+const HEALTH_PATH = '/grpc.health.v1.Health/Check';
 
 /** Headers of the call beside `:authority`. */
 export const healthHeaders = {

@@ -27,7 +27,7 @@ export interface BrakeRule {
 }
 
 export const DEFAULT_LEASE_MS = 6000;
-export const DEFAULT_BRAKE: BrakeRule = { moreThan: 3, share: 0.3 };
+const DEFAULT_BRAKE: BrakeRule = { moreThan: 3, share: 0.3 };
 
 export interface Judgement {
   /** Hosts to mark down now. */

@@ -29,7 +29,7 @@ export interface ProxyCounters {
   probe: AppProbe | undefined;
 }
 
-export interface AppProbe {
+interface AppProbe {
   port: number;
   /** Something accepted a connection at 127.0.0.1. */
   listening: boolean;

@@ -36,7 +36,7 @@ export interface Intent {
 }
 
 /** Something the user has to mend, found while working out what Consul should hold. */
-export interface Problem {
+interface Problem {
   reason: Reason;
   message: string;
 }

@@ -7,7 +7,7 @@ export interface Variable {
 }
 
 /** `ADD_SVC_ADDR` for `add-svc`; `_1ST_ADDR` for `1st`, since no variable begins with a digit. */
-export const defaultVariableName = (service: string): string =>
+const defaultVariableName = (service: string): string =>
   `${service.replaceAll('-', '_').toUpperCase()}_ADDR`.replace(/^(?=\d)/, '_');
 
 /**

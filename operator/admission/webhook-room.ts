@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
  */
 export const MAX_CONNECTIONS = 768;
 /** Requests in reading and answers in sending together, bytes. */
-export const ROOM_BYTES = 32 * 1024 * 1024;
+const ROOM_BYTES = 32 * 1024 * 1024;
 
 /** One request from its start to its end. An API server needs milliseconds for it. */
 interface Held {

@@ -29,7 +29,7 @@ export interface DoorTrialsOptions {
 }
 
 /** The results of looks; empty before the first look. */
-export interface DoorsLooked {
+interface DoorsLooked {
   openers: Opener[];
   leads: Lead[];
   trial: TrialSeen;

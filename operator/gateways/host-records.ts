@@ -3,7 +3,7 @@ import type { Consul } from '../../clients/consul/consul.ts';
 import type { HostRecord, HostRecords } from '../../mesh/gateways/edge-hosts.ts';
 
 /** Which namespace has which host, one key a namespace. */
-export const HOST_KEYS = 'landbridge/edge/';
+const HOST_KEYS = 'landbridge/edge/';
 
 export interface HeldHosts {
   records: HostRecords;

@@ -4,7 +4,7 @@ import { claimsOf } from '../../mesh/gateways/terminating.ts';
 import { secretText } from '../../clients/kube/secret.ts';
 
 /** Consul auth method, and issuer of the operator's JWTs. */
-export const OPERATOR_AUTH_METHOD = 'landbridge-operator';
+const OPERATOR_AUTH_METHOD = 'landbridge-operator';
 
 /** When a sidecar's token was issued and when it ends: two RFC 3339 times with a slash between, the second may be `never`. */
 export const ANNOTATION_LIFE = 'landbridge.dev/token-life';

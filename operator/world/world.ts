@@ -21,7 +21,7 @@ import { rememberedCandidates } from './candidates.ts';
 import { type HeldMeshService, type RawMeshService, asksAnew, holdMeshService } from './held-mesh-service.ts';
 
 /** A namespace that has opted in. */
-export interface HeldNamespace {
+interface HeldNamespace {
   name: string;
   /** The Pod Security standard that it enforces; undefined: none that its labels tell. */
   podSecurity: string | undefined;

@@ -1,6 +1,6 @@
 import { type Descriptor, type Layout, MEDIA, nameManifest, putBlob, putJson } from './layout.ts';
 
-export const BILL = 'application/vnd.cyclonedx+json';
+const BILL = 'application/vnd.cyclonedx+json';
 
 /**
  * Hangs a bill of materials on an image. A registry with the referrers API finds it by its subject; for the others the

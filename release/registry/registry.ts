@@ -6,7 +6,7 @@ export interface Credentials {
   password: string;
 }
 
-export interface Question {
+interface Question {
   headers?: Record<string, string>;
   /** A function where it is read from a file, so that it can be sent a second time. */
   body?: Buffer | (() => Readable);

@@ -15,7 +15,7 @@ export type Step =
 
 export type Operator = '+' | '-';
 
-export interface Problem {
+interface Problem {
   readonly error: string;
   /** Index in the text, from 0; the text's length when something is missing at its end. */
   readonly position: number;

@@ -42,7 +42,7 @@ function atoms(rule: Rule): Omit<Right, 'role'>[] {
 }
 
 /** The role as it is, less one right. */
-export function without({ role, rule }: Right): Manifest {
+function without({ role, rule }: Right): Manifest {
   const same = (one: Rule): boolean => JSON.stringify(one) === JSON.stringify(rule);
   const rules = (role['rules'] as Rule[]).flatMap(atoms).map((atom) => atom.rule);
   return { ...role, rules: rules.filter((one) => !same(one)) };

@@ -50,7 +50,7 @@ Promise.all(process.argv.slice(1).map(knock)).then((all) => console.log(JSON.str
 const IMAGE = 'landbridge-sample/frontend:dev';
 
 /** Makes connections by `run`, which gives the standard output of Node with these arguments. */
-export function stranger(name: string, run: (args: string[]) => Promise<string>, place: Place = {}): Stranger {
+function stranger(name: string, run: (args: string[]) => Promise<string>, place: Place = {}): Stranger {
   return {
     name,
     place,

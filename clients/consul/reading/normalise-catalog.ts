@@ -11,7 +11,7 @@ import type {
  * Consul's answers carry more than was written: Weights, EnableTagOverride, Proxy.Mode, MeshGateway, Expose, indexes,
  * and null for empty fields. Only the fields of mesh/catalog/entry.ts are taken over, so a written entry reads back equal.
  */
-export interface RawProxy {
+interface RawProxy {
   DestinationServiceName?: string;
   DestinationServiceID?: string;
   LocalServiceAddress?: string;

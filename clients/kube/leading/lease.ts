@@ -9,7 +9,7 @@ interface LeaseObject extends KubeObject {
   spec?: LeaseSpec;
 }
 
-export type Attempt =
+type Attempt =
   | { held: true; /** On the steady clock, taken before the write was sent: it counts from here. */ sinceMs: number }
   | { held: false; holder: string; /** It may be free after this long. */ forMs: number };
 

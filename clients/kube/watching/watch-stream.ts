@@ -10,7 +10,7 @@ export interface WatchEvent {
 }
 
 /** etcd refuses objects above 1.5 MiB; escaping and the envelope leave a margin. */
-export const defaultMaxLineBytes = 8 * 1024 * 1024;
+const defaultMaxLineBytes = 8 * 1024 * 1024;
 
 /**
  * The events of a watch body, in order, as soon as each is whole. An event cut short by the end of the stream is left

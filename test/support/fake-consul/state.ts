@@ -27,7 +27,7 @@ export interface FakeNode {
   checks: Map<string, FakeCheck>;
 }
 
-export interface FakeKv {
+interface FakeKv {
   Key: string;
   Value: string;
   ModifyIndex: number;

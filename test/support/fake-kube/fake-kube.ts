@@ -13,7 +13,7 @@ import { builtInResources } from './resources.ts';
 import { createFakeStore } from './store.ts';
 import { createFakeWriter } from './write.ts';
 
-export interface FakeRequest {
+interface FakeRequest {
   method: string;
   /** Without the query. */
   path: string;

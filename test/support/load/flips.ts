@@ -10,7 +10,7 @@ const NAME = 'flipper';
 const GATE = 'landbridge.dev/test-flip';
 const inShop = ['--namespace', SAMPLE_NAMESPACE];
 
-export interface Flip {
+interface Flip {
   ready: boolean;
   /** From the change of the pod until any Consul server tells of it. */
   ms: number;

@@ -21,7 +21,7 @@ export interface Load {
 }
 
 /** Clicks at a steady rate that does not depend on the answers: a slow answer delays no other click. */
-export function startLoad(edge: Edge, perSecond = 20): Load {
+function startLoad(edge: Edge, perSecond = 20): Load {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 100 });
   const began = performance.now();
   const nowMs = (): number => performance.now() - began;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { inNetns } from '../../../lab/host/exec.ts';
 
-export interface Ask {
+interface Ask {
   method: string;
   path: string;
 }

@@ -49,7 +49,7 @@ export interface Calls {
 }
 
 export const WAYS = ['plain to the pod', 'plain to the machine', 'machine to pod', 'pod to machine'] as const;
-export type Way = (typeof WAYS)[number];
+type Way = (typeof WAYS)[number];
 
 /** A pod and a machine, called by each other in the mesh, and past the mesh by the host of the lab. The rest of the machine is forgotten. */
 export interface DoorStory {

@@ -50,7 +50,7 @@ export interface LossFigures {
 }
 
 /** A hung instance costs each request that meets it the whole timeout: short, as docs/traffic.md says. */
-export const STORY_TIMEOUT = '500ms';
+const STORY_TIMEOUT = '500ms';
 
 export async function tellLoss(story: WebStory, loss: Loss, retries: boolean, watchMs: number): Promise<LossFigures> {
   const traffic: Traffic = { timeout: STORY_TIMEOUT, ...(retries ? {} : { retries: { attempts: 0 } }) };

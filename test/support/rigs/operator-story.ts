@@ -27,14 +27,7 @@ export type Happening =
  * `consulFrozen`: connections stay, and no answer comes; what was asked may have been done. `consulEmpty`: it comes back
  * with nothing but its ACLs. `operatorRestart`: the one that runs is killed, in the middle of whatever it does.
  */
-export const FAULTS = [
-  'consulAway',
-  'consulFrozen',
-  'consulEmpty',
-  'consulBack',
-  'kubeRestart',
-  'operatorRestart',
-] as const;
+const FAULTS = ['consulAway', 'consulFrozen', 'consulEmpty', 'consulBack', 'kubeRestart', 'operatorRestart'] as const;
 type Fault = (typeof FAULTS)[number];
 
 /** The parts of a story: fakes, or real ones. */

@@ -80,7 +80,8 @@ async function launch(name: SampleName, args: string[], env: Record<string, stri
 export async function killSamples(): Promise<void> {
   const left = [...running];
   for (const child of left) killGroup(child);
-  await Promise.all(left.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
+  const alive = left.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+  await Promise.all(alive.map((child) => once(child, 'exit')));
   running.clear();
 }
 

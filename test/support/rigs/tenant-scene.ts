@@ -11,7 +11,7 @@ import { type OperatorRig, shopOf, startOperatorRig } from './operator-rig.ts';
 /** The namespace of the hostile team. */
 export const EVIL = 'evil';
 /** The host of the other team at the edge. */
-export const HOST = 'pay.example';
+const HOST = 'pay.example';
 const MALLORY = `system:serviceaccount:${EVIL}:mallory`;
 
 /** A team with a service `payments`, which frontend may call and the edge serves; and a hostile one in a namespace of its own. */

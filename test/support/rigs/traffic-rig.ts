@@ -43,7 +43,7 @@ export interface Member {
 }
 
 /** An app that runs already. */
-export interface OwnApp {
+interface OwnApp {
   appPort: number;
   accessLog: Instance['accessLog'];
 }
@@ -239,7 +239,7 @@ interface MemberOptions {
 }
 
 /** The registration that an Envoy asks Consul for. */
-export interface ProxyAt {
+interface ProxyAt {
   service: string;
   consulNode: string;
   /** Service ID of the proxy. */

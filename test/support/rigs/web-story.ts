@@ -12,8 +12,8 @@ import { type LoadSettings, type SteadyLoad, startSteadyLoad } from '../load/ste
 
 type Spec = Partial<MeshServiceSpecInput>;
 
-export const HOST = 'web.example';
-export const PATH = '/api/v1/execute?l=5&r=3';
+const HOST = 'web.example';
+const PATH = '/api/v1/execute?l=5&r=3';
 export const VMS = ['vm2', 'vm3'] as const;
 const PORT = 7901;
 const CALLER_PORT = 9393;
