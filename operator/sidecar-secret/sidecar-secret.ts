@@ -196,13 +196,13 @@ export function sidecarSecrets(options: SidecarSecretOptions): SidecarSecrets {
       );
       if (youngest === undefined || (await consul.knowsToken(youngest.secretId))) return [];
       const lost: string[] = [];
-      let problem: unknown;
+      const problems: unknown[] = [];
       await inParallel([...tokens], PROOFS_AT_A_TIME, async ([key, { secretId }]) => {
-        const isKnown = await consul.knowsToken(secretId).catch((error: unknown) => void (problem ??= error));
+        const isKnown = await consul.knowsToken(secretId).catch((error: unknown) => void problems.push(error));
         if (isKnown === false) lost.push(key);
       });
       // All or none: the youngest stays the one that tells until each was asked.
-      if (problem !== undefined) throw problem;
+      if (problems.length > 0) throw problems[0];
       lost.forEach(forget);
       return lost;
     },

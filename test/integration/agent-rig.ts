@@ -81,7 +81,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   await configureAcl(reader.acl, acl, { server, operator, bridge });
 
   const ca = await createAuthority('Landbridge bridge CA', { nowMs: Date.now(), days: 1 });
-  const authority = await openAuthority(ca.certPem, ca.keyPem);
+  const authority = openAuthority(ca.certPem, ca.keyPem);
   const [port = 0] = await freePorts(1);
   const bridgeAddress = reached(port);
   const grpcPort = Number(consul.grpcAddress.split(':').at(-1));

@@ -94,7 +94,7 @@ async function bothOrNone<A extends Stoppable, B extends Stoppable>(a: Promise<A
   const ended = await Promise.allSettled([a, b]);
   const failed = ended.find((each) => each.status === 'rejected');
   if (failed === undefined) return Promise.all([a, b]);
-  await Promise.all(ended.map((each) => (each.status === 'fulfilled' ? each.value.stop() : undefined)));
+  await Promise.all(ended.flatMap((each) => (each.status === 'fulfilled' ? [each.value.stop()] : [])));
   throw failed.reason;
 }
 

@@ -186,7 +186,7 @@ describe("a hostile tenant and another team's traffic", function () {
       plainPod('large', { app: 'till' }, {}, { containers: [{ name: 'app', image: 'a', env }] }),
     );
     await scene.mallory.create(pods, plainPod('many', { app: 'till' }, {}, { containers }));
-    expect(await scene.rig.operators.at(-1)!.running).to.equal(true);
+    expect(scene.rig.operators.at(-1)!.running).to.equal(true);
     const probe = { ...scene.shop.plainPod('payments-9', 'payments') };
     const made = await scene.rig.kube.client.request<{ spec: { initContainers?: { name: string }[] } }>(
       'POST',

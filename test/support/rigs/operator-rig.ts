@@ -115,7 +115,7 @@ async function bothOrNeither(kube: Promise<RealKube>, server: Promise<RealConsul
   const started = await Promise.allSettled([kube, server]);
   const failed = started.find((one) => one.status === 'rejected');
   if (failed !== undefined) {
-    await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)));
+    await Promise.all(started.flatMap((one) => (one.status === 'fulfilled' ? [one.value.stop()] : [])));
     throw failed.reason;
   }
   return [await kube, await server] as const;
