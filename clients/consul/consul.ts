@@ -15,6 +15,8 @@ export interface ConsulOptions {
   token?: () => string | undefined;
   /** Per request and address. Default 5000. */
   requestTimeoutMs?: number;
+  /** A request that may be sent twice is sent again after so long without an answer. Default 1500: an election takes up to 3 s. */
+  askAgainMs?: number;
   /** Ends the requests under way and refuses further ones. */
   signal?: AbortSignal;
 }

@@ -3,6 +3,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import consulPackage from 'consul';
+import { askAgain } from './ask-again.ts';
 import type { ConsulOptions } from './consul.ts';
 import { ConsulUnavailable } from './errors.ts';
 import { refusal } from './refusal.ts';
@@ -66,18 +67,35 @@ interface Papi {
 interface Server {
   address: string;
   papi: Papi;
+  /** Makes a connection for each request: a kept one may lead to the server that is gone. */
+  fresh: Papi;
 }
 
 /** Sockets a server: far below the 200 connections a Consul server allows one client. */
 const MAX_SOCKETS = 16;
 const DEFAULT_TIMEOUT_MS = 5000;
-
+const ASK_AGAIN_MS = 1500;
 export function openTransport(options: ConsulOptions): Transport {
   if (options.addresses.length === 0)
     throw new TypeError('ConsulOptions.addresses is empty; name at least one host:port');
-  const servers = options.addresses.map((address) => ({ address, papi: openPapi(address, options) }));
+  const servers = options.addresses.map((address) => ({
+    address,
+    papi: openPapi(address, options, true),
+    fresh: openPapi(address, options, false),
+  }));
   const timeoutMs = options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
   let preferred = 0;
+  const patiently = askAgain(options.askAgainMs ?? ASK_AGAIN_MS);
+
+  async function ask(server: Server, request: ConsulRequest, token: string, repeatable: boolean): Promise<Exchanged> {
+    // A blocking query waits on purpose.
+    if (!repeatable || request.query?.['index'] !== undefined)
+      return exchange(server.papi, request, token, timeoutMs, options.signal, repeatable);
+    return patiently((turn, signal) => {
+      const papi = turn === 0 ? server.papi : server.fresh;
+      return exchange(papi, request, token, timeoutMs, signal, repeatable);
+    }, options.signal);
+  }
 
   async function send(request: ConsulRequest): Promise<ConsulReply> {
     const what = `${request.method} /v1${request.path}`;
@@ -89,7 +107,7 @@ export function openTransport(options: ConsulOptions): Transport {
     for (let turn = 0; turn < servers.length; turn++) {
       const at = (first + turn) % servers.length;
       const server = servers[at]!;
-      const result = await exchange(server, request, token, timeoutMs, options.signal, repeatable);
+      const result = await ask(server, request, token, repeatable);
       if ('reply' in result) {
         const { status } = result.reply;
         if ((status >= 200 && status < 300) || request.accept?.includes(status)) {
@@ -120,16 +138,16 @@ export function openTransport(options: ConsulOptions): Transport {
 
   return {
     send,
-    close: () => servers.forEach((server) => server.papi.destroy()),
+    close: () => servers.flatMap(({ papi, fresh }) => [papi, fresh]).forEach((papi) => papi.destroy()),
   };
 }
 
-function openPapi(address: string, options: ConsulOptions): Papi {
+function openPapi(address: string, options: ConsulOptions, keepAlive: boolean): Papi {
   const scheme = options.scheme ?? 'https';
   const url = new URL(`${scheme}://${address}`);
   // The package hands `[::1]` to the resolver with its brackets; an agent's own host wins over the request's.
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const common = { keepAlive: true, maxSockets: MAX_SOCKETS, host };
+  const common = { keepAlive, maxSockets: MAX_SOCKETS, host };
   const agent =
     scheme === 'http'
       ? new HttpAgent(common)
@@ -149,22 +167,22 @@ const tlsName = (host: string): string => (/^[\d.]+$|:/.test(host) ? '' : host);
 type Exchanged = { reply: ConsulReply } | { failure: string; sent: boolean };
 
 async function exchange(
-  server: Server,
+  papi: Papi,
   request: ConsulRequest,
   token: string,
   timeoutMs: number,
   signal: AbortSignal | undefined,
   repeatable: boolean,
 ): Promise<Exchanged> {
-  const once = await exchangeOnce(server, request, token, timeoutMs, signal);
+  const once = await exchangeOnce(papi, request, token, timeoutMs, signal);
   // A kept connection may have been closed by the server just as it was used.
   return 'failure' in once && once.reset && repeatable && !signal?.aborted
-    ? exchangeOnce(server, request, token, timeoutMs, signal)
+    ? exchangeOnce(papi, request, token, timeoutMs, signal)
     : once;
 }
 
 async function exchangeOnce(
-  server: Server,
+  papi: Papi,
   request: ConsulRequest,
   token: string,
   timeoutMs: number,
@@ -175,7 +193,7 @@ async function exchangeOnce(
   const cancel = (): boolean => ctx.emit('cancel');
   signal?.addEventListener('abort', cancel, { once: true });
   try {
-    const res = await server.papi._request(
+    const res = await papi._request(
       {
         method: request.method,
         path: request.path,

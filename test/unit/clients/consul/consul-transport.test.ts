@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { expect } from 'chai';
+import { eventually } from '../../../support/eventually.ts';
 import { ConsulDenied, ConsulRefused, ConsulUnavailable } from '../../../../clients/consul/errors.ts';
 import { type Transport, openTransport } from '../../../../clients/consul/transport.ts';
 
@@ -138,6 +139,44 @@ describe('Consul transport', () => {
     expect(second.seen).to.deep.equal([]);
     expect((await transport().send({ ...put, repeatable: true })).body).to.equal(true);
     expect((await transport().send(get)).body).to.equal(true);
+  });
+
+  /** Answers nothing at first, as a server does that handed the request to a leader that is gone. */
+  const silentAtFirst = (times: number): Promise<Listening> =>
+    server((req, res) => void (times-- > 0 || json('ok')(req, res)));
+  const patient = { requestTimeoutMs: 5000, askAgainMs: 100 };
+
+  it('sends a request that may be sent twice again by a new connection, when there is no answer', async () => {
+    const consul = await silentAtFirst(2);
+    const reply = await client([consul.address], patient).send({ ...put, repeatable: true });
+    expect(reply.body).to.equal('ok');
+    expect(consul.seen).to.have.length(3);
+    expect(consul.connections).to.equal(3);
+  });
+
+  it('ends the tries that got no answer as soon as one has an answer', async () => {
+    const ended: string[] = [];
+    let times = 1;
+    const consul = await server((req, res) => {
+      req.socket.on('close', () => ended.push('closed'));
+      if (times-- <= 0) json('ok')(req, res);
+    });
+    await client([consul.address], patient).send(get);
+    await eventually('the first connection is closed', 1000, async () => ended.length > 0);
+  });
+
+  it('waits for the answer to a write that must not be sent twice, and to a blocking query', async () => {
+    const consul = await server((req, res) => void setTimeout(() => json('ok')(req, res), 400));
+    const transport = client([consul.address], patient);
+    await Promise.all([transport.send(put), transport.send({ ...get, query: { index: '7', wait: '1s' } })]);
+    expect(consul.seen).to.have.length(2);
+  });
+
+  it('makes at most eight further tries at once, however many requests wait', async () => {
+    const consul = await server((req, res) => void setTimeout(() => json('ok')(req, res), 600));
+    const transport = client([consul.address], patient);
+    await Promise.all(Array.from({ length: 14 }, () => transport.send(get)));
+    expect(consul.seen).to.have.length(14 + 8);
   });
 
   it('sends a read again when the kept connection was closed under it', async () => {
