@@ -43,16 +43,24 @@ export async function makeFlipper(lab: RunningLab): Promise<Flipper> {
   await apply({ ...pod, spec: { ...pod.spec, readinessGates: [{ conditionType: GATE }] } });
   await lab.cluster.kubectl(['wait', `pod/${NAME}`, ...inShop, '--for=condition=ContainersReady', '--timeout=60s']);
 
-  const servers = new Map<number, LabServer>();
-  const says = async (ordinal: number, ready: boolean): Promise<boolean> => {
-    const server = servers.get(ordinal) ?? (await labServer(lab, ordinal));
+  // A late answer of the flip before can overlap with the next flip, so a server is opened once for both.
+  const servers = new Map<number, Promise<LabServer>>();
+  const opened = (ordinal: number): Promise<LabServer> => {
+    const server = servers.get(ordinal) ?? labServer(lab, ordinal);
     servers.set(ordinal, server);
+    return server;
+  };
+  const forget = async (ordinal: number, opening: Promise<LabServer>): Promise<void> => {
+    if (servers.get(ordinal) === opening) servers.delete(ordinal);
+    (await opening.catch(() => undefined))?.close();
+  };
+  const says = async (ordinal: number, ready: boolean): Promise<boolean> => {
+    const opening = opened(ordinal);
     try {
-      const [instance] = await server.consul.health(NAME);
+      const [instance] = await (await opening).consul.health(NAME);
       return instance !== undefined && (instance.status === 'passing') === ready;
     } catch (error) {
-      servers.delete(ordinal);
-      server.close();
+      await forget(ordinal, opening);
       throw error;
     }
   };
@@ -94,7 +102,7 @@ export async function makeFlipper(lab: RunningLab): Promise<Flipper> {
       return flips;
     },
     async remove() {
-      for (const server of servers.values()) server.close();
+      await Promise.all([...servers].map(([ordinal, opening]) => forget(ordinal, opening)));
       const objects = [`pod/${NAME}`, `meshservice/${NAME}`];
       await lab.cluster.kubectl([
         'delete',
