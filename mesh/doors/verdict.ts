@@ -32,6 +32,8 @@ export interface DoorsSeen {
   openers: Opener[];
   leads: Lead[];
   trial: TrialSeen;
+  /** false: its pods have not been tried since this operator began to lead. Default: true. */
+  isTried?: boolean;
 }
 
 export const NO_TRIAL: TrialSeen = { open: [], openPods: 0, closed: 0, ports: [], unreached: undefined };

@@ -1,3 +1,4 @@
+import type { MeshServiceStatus } from '../../crds/mesh-service.ts';
 import { doubtIn } from '../outside/call-doubt.ts';
 import { type FoundDoor, type MachineDoors, machineDoorsOf } from '../doors/machines-verdict.ts';
 
@@ -11,7 +12,15 @@ export interface Outside {
   doubted?: Told | undefined;
   /** The state of the ports of apps on machines; undefined without an instance there. */
   doors?: MachineDoors | undefined;
+  /** Nobody has looked since this operator began to lead: the counts are those of the status. */
+  recalled?: boolean;
 }
+
+/** The last counts that an operator wrote. */
+export const recalledOutside = (status: MeshServiceStatus | undefined): Outside => {
+  const { ready = 0, total = 0 } = status?.instances?.external ?? {};
+  return { ready, total, recalled: true };
+};
 
 interface Told {
   count: number;

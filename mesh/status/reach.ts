@@ -46,6 +46,8 @@ export function readReport(text: string, nowMs: number): SiteReport | undefined 
 export interface ReachSeen {
   /** Whether a MeshService that machines outside the cluster may be instances of calls it. */
   calledFromSites: boolean;
+  /** false: the reports have not been read since this operator began to lead. Default: true. */
+  isRead?: boolean;
   reports: SiteReport[];
 }
 

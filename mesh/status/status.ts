@@ -87,9 +87,9 @@ export function statusOf(
     ['Injected', injectedVerdict(intent, seen)],
     ...acceptsVerdictOf(seen, previous),
     ...exposedVerdict(intent, seen, previous),
-    ...reachableVerdict(intent, desired, seen),
+    ...reachableVerdict(intent, desired, seen, previous),
     ...linkedVerdict(seen),
-    ...enforcedVerdict(intent, seen),
+    ...enforcedVerdict(intent, seen, previous),
     ...namesVerdict(intent),
     ...untouchedVerdict(seen.foreign ?? [], previous?.conditions, now),
   ];
@@ -176,24 +176,41 @@ function acceptsVerdictOf({ proxies }: Seen, previous: MeshServiceStatus | undef
   return [['ProxiesAccept', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
 }
 
-/** Only for MeshServices that ask for it. After a start of the operator the verdict about the same spec stays until there is another. */
-function exposedVerdict(
+/** After a start of the operator the verdict about the same spec stays until there is another. */
+function saidOfThisSpec(
   { meshService }: Intent,
+  previous: MeshServiceStatus | undefined,
+  type: ConditionType,
+): Verdict | undefined {
+  const said = previous?.conditions?.find((condition) => condition.type === type);
+  const generation = said?.observedGeneration;
+  if (said === undefined || generation === undefined || generation !== meshService?.metadata.generation)
+    return undefined;
+  return { status: said.status, reason: said.reason as Reason, message: said.message ?? '' };
+}
+
+/** Only for MeshServices that ask for it. */
+function exposedVerdict(
+  intent: Intent,
   { notExposed }: Seen,
   previous: MeshServiceStatus | undefined,
 ): [ConditionType, Verdict][] {
-  if (meshService?.spec.expose === undefined) return [];
+  if (intent.meshService?.spec.expose === undefined) return [];
   if (notExposed !== undefined)
     return [['Exposed', notExposed === '' ? verdict('True', 'Exposed') : verdict('False', 'NotExposed', notExposed)]];
-  const said = previous?.conditions?.find(({ type }) => type === 'Exposed');
-  const isOfThisSpec =
-    said?.observedGeneration !== undefined && said.observedGeneration === meshService.metadata.generation;
-  if (!isOfThisSpec) return [['Exposed', verdict('Unknown', 'NotJudged')]];
-  return [['Exposed', { status: said.status, reason: said.reason as Reason, message: said.message ?? '' }]];
+  return [['Exposed', saidOfThisSpec(intent, previous, 'Exposed') ?? verdict('Unknown', 'NotJudged')]];
 }
 
-function reachableVerdict(intent: Intent, { service }: Desired, { reach, external }: Seen): [ConditionType, Verdict][] {
+function reachableVerdict(
+  intent: Intent,
+  { service }: Desired,
+  { reach, external }: Seen,
+  previous: MeshServiceStatus | undefined,
+): [ConditionType, Verdict][] {
   const found = service !== undefined && reach !== undefined ? reachVerdict(intent, service, reach) : undefined;
+  const isEarly = external.recalled || (found?.reason === 'NotProbed' && reach?.isRead === false);
+  const said = isEarly ? saidOfThisSpec(intent, previous, 'Reachable') : undefined;
+  if (said !== undefined) return [['Reachable', said]];
   return withDoubt(found, doubtSentence(external)).map((one) => ['Reachable', one]);
 }
 
@@ -204,8 +221,17 @@ function linkedVerdict({ notLinked }: Seen): [ConditionType, Verdict][] {
 }
 
 /** Only for a MeshService with pods, or with instances on machines. */
-function enforcedVerdict({ meshService }: Intent, { doors, external }: Seen): [ConditionType, Verdict][] {
+function enforcedVerdict(
+  intent: Intent,
+  { doors, external }: Seen,
+  previous: MeshServiceStatus | undefined,
+): [ConditionType, Verdict][] {
+  const { meshService } = intent;
   const found = meshService && doors && doorsVerdict(meshService, doors, external.doors);
+  const isEarly = external.recalled || (found?.reason === 'DoorsNotTried' && doors?.isTried === false);
+  const said = isEarly ? saidOfThisSpec(intent, previous, 'Enforced') : undefined;
+  // The mode of the installation may be another since the start.
+  if (said !== undefined && said.reason !== 'Permissive' && found?.reason !== 'Permissive') return [['Enforced', said]];
   return found === undefined ? [] : [['Enforced', found]];
 }
 

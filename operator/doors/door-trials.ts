@@ -30,6 +30,7 @@ export interface DoorTrialsOptions {
 
 /** The results of looks; empty before the first look. */
 interface DoorsLooked {
+  isTried: boolean;
   openers: Opener[];
   leads: Lead[];
   trial: TrialSeen;
@@ -53,7 +54,7 @@ const AFTER_A_POLICY_MS = [3000, 15_000];
 const AGAIN_MS = 5000;
 /** An open port is tried more often than once a round, so that the status soon shows a remedy. */
 const WHILE_OPEN_MS = 30_000;
-const NOTHING: DoorsLooked = { openers: [], leads: [], trial: NO_TRIAL };
+const NOTHING: DoorsLooked = { isTried: false, openers: [], leads: [], trial: NO_TRIAL };
 
 /** Tries now and then whether the ports of apps are closed: as any other pod would, from the operator's. */
 export function doorTrials(options: DoorTrialsOptions): DoorTrials {
@@ -91,13 +92,13 @@ export function doorTrials(options: DoorTrialsOptions): DoorTrials {
     if (doors.mode === 'Permissive') {
       books.delete(key);
       const found = await entrances(meshService.metadata.namespace ?? '');
-      after = { ...NOTHING, leads: leadsTo(meshService, doors, pods, found) };
+      after = { ...NOTHING, isTried: true, leads: leadsTo(meshService, doors, pods, found) };
     } else {
       const book = books.get(key) ?? new Map<string, PodTrial>();
       books.set(key, book);
       await Promise.all(nextPods(pods, book, PODS_A_LOOK).map((pod) => tryPod(key, book, meshService, pod)));
       const trial = trialsOf(world.pods.by('meshService', key), book);
-      after = { ...NOTHING, openers: openersOf(doors, pods, others(meshService)), trial };
+      after = { ...NOTHING, isTried: true, openers: openersOf(doors, pods, others(meshService)), trial };
       if (trial.openPods > 0) schedule.soon(key, [WHILE_OPEN_MS]);
     }
     looked.set(key, after);
@@ -149,7 +150,8 @@ const hasPods = (meshService: MeshService | undefined): meshService is MeshServi
   meshService?.spec.workloads.pods !== undefined;
 
 /** The status does not give the number of closed pods, so that number is left out. */
-const told = ({ openers, leads, trial }: DoorsLooked): unknown => ({
+const told = ({ isTried, openers, leads, trial }: DoorsLooked): unknown => ({
+  isTried,
   openers,
   leads,
   trial: { ...trial, closed: Math.min(trial.closed, 1) },

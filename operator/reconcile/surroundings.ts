@@ -5,6 +5,7 @@ import { consulName } from '../../crds/mesh-service.ts';
 import { equal } from '../../mesh/equal.ts';
 import type { Intent } from '../../mesh/service/desired.ts';
 import { stillRefused } from '../../mesh/service/pod-refusal.ts';
+import { recalledOutside } from '../../mesh/status/outside.ts';
 import type { Seen } from '../../mesh/status/status.ts';
 import type { Doors } from '../doors/doors.ts';
 import type { ForeignBook } from '../foreign/foreign-book.ts';
@@ -62,7 +63,8 @@ export function surroundings(parts: SurroundingsParts): Surroundings {
     } catch (error) {
       // A failed look does not prove that anything is gone.
       log.warn({ err: error, meshService: key }, 'could not look around');
-      return known ?? NOTHING_FOUND;
+      // Before the first look, the status holds the counts of the operator that led before.
+      return known ?? { ...NOTHING_FOUND, external: recalledOutside(intent.meshService!.status) };
     }
   }
 

@@ -36,10 +36,12 @@ export function watchSiteReach({
   log,
 }: SiteReachOptions): SiteReach {
   let reports: SiteReport[] = [];
+  let isRead = false;
 
   async function look(): Promise<void> {
     const entries = anyMachines() ? await consul.kvList(REACH_KEYS) : [];
     const before = reports;
+    isRead = true;
     reports = entries.flatMap(({ value }) => readReport(value, clock.now()) ?? []);
     const services = new Set([...before, ...reports].flatMap((report) => Object.keys(report.services)));
     for (const service of services) {
@@ -61,6 +63,7 @@ export function watchSiteReach({
   return {
     seen: (service) => ({
       calledFromSites: calls(service).some(hasMachines),
+      isRead,
       reports,
     }),
   };
