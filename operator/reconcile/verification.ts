@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { splitKey } from '../../clients/kube/object.ts';
+import type { Reason } from '../../crds/reasons.ts';
 import { isCalled } from '../../mesh/status/not-ready.ts';
 import type { SidecarSecrets } from '../sidecar-secret/sidecar-secret.ts';
 import type { HeldMeshService } from '../world/held-mesh-service.ts';
@@ -35,6 +36,10 @@ const SPREAD = 0.9 * 0.8;
 
 /** Off-cluster instances come and go without an event of ours; their counts in the status are this old at most. */
 const EXTERNAL_LOOK_MS = 10_000;
+/** A machine that joins, or whose agent is started again, takes traffic after a second or two: nobody should read for ten that it does not. */
+const UNREADY_LOOK_MS = 2000;
+/** Looks a turn at MeshServices whose machines are not ready. Where there are more, they take turns. */
+const UNREADY_LOOKS = 20;
 
 export interface Verification {
   /** Compares everything now. Never rejects. */
@@ -50,6 +55,7 @@ export interface Verification {
  * | the youngest token of a sidecar is lost   | each period              | one request; one for each token when it is     |
  * | a MeshService that is not in order       | each period              | a look at its pods, a write of its Secret      |
  * | a MeshService with off-cluster instances | 10 s                     | one read                                       |
+ * | one of those that are not all ready      | 2 s                      | one read; 20 MeshServices at most              |
  * | every MeshService, all of it             | each period one in 20    | all of the above, and the four reads of a walk |
  */
 export function verifyInTurns(options: VerificationOptions): Verification {
@@ -120,7 +126,26 @@ export function verifyInTurns(options: VerificationOptions): Verification {
       walk(key);
     }
   });
+  void every(Math.min(verifyMs, UNREADY_LOOK_MS), (turn) => {
+    const unready = meshServices.keys().filter((key) => isUnready(meshServices.get(key)));
+    const first = unready.length > UNREADY_LOOKS ? (turn * UNREADY_LOOKS) % unready.length : 0;
+    for (const key of [...unready.slice(first), ...unready.slice(0, first)].slice(0, UNREADY_LOOKS)) {
+      surroundings.doubt(key);
+      walk(key);
+    }
+  });
   return { survey };
+}
+
+const UNREADY_REASONS: readonly Reason[] = ['NoInstances', 'NoReadyInstances', 'MachineDoorOpen'];
+
+/** Its machines take no traffic, or not all of them, or a port of an app stands open there. */
+function isUnready(held: HeldMeshService | undefined): boolean {
+  if (held?.meshService?.spec.workloads.external === undefined) return false;
+  const { conditions = [], instances } = held.status ?? {};
+  const { ready = 0, total = 0 } = instances?.external ?? {};
+  const reasons = conditions.map(({ reason }) => reason);
+  return ready < total || UNREADY_REASONS.some((reason) => reasons.includes(reason));
 }
 
 /** The instances may go, and an administrator may allow the claim. Neither makes an event here. */

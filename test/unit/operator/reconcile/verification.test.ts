@@ -139,6 +139,35 @@ describe('verification', () => {
     stop.abort();
   });
 
+  const onMachines = { workloads: { external: { sites: ['rack-1'] } } };
+
+  it('counts instances on machines again after two seconds while one is not ready, or none has come', async () => {
+    const partly = held('partly', GOOD, onMachines);
+    partly.status!.instances = { external: { ready: 1, total: 2 } };
+    const { clock, stop, seen } = scene({
+      partly,
+      whole: held('whole', GOOD, onMachines),
+      none: held('none', [['Ready', 'False', 'NoInstances']], onMachines),
+      inside: held('inside', [['Ready', 'False', 'NoInstances']]),
+    });
+    await clock.advance(2000);
+    expect(seen.looks).to.deep.equal(['partly', 'none']);
+    expect(seen.walks).to.deep.equal(['partly', 'none']);
+    stop.abort();
+  });
+
+  it('lets many that are not ready take turns, twenty at a time', async () => {
+    const down = (name: string) => held(name, [['Ready', 'False', 'NoReadyInstances']], onMachines);
+    const names = Array.from({ length: 50 }, (_, index) => `s${index}`);
+    const { clock, stop, seen } = scene(Object.fromEntries(names.map((name) => [name, down(name)])));
+    await clock.advance(2000);
+    expect(seen.looks).to.have.length(20);
+    await clock.advance(4000);
+    expect(seen.looks).to.have.length(60);
+    expect([...new Set(seen.looks)].sort()).to.deep.equal(names.sort());
+    stop.abort();
+  });
+
   it('goes on after a survey that failed', async () => {
     const { clock, stop, seen, differs } = scene(many(1));
     differs(new Error('Consul is away'));
