@@ -80,7 +80,7 @@ const REFUSED = 'connection refused';
 const WHAT_TO_DO = 'give the port that the app listens on, or have it listen on 127.0.0.1 or 0.0.0.0';
 
 async function httpCheck(path: string, port: number, signal: AbortSignal, timeoutMs: number): Promise<CheckResult> {
-  const what = `GET 127.0.0.1:${port}${path}`;
+  const what = `GET 127.0.0.1:${port}${path.replace(/[\x00-\x1f\x7f]+/g, ' ')}`;
   try {
     const { ok, status, statusMessage } = await askHttp({ host: '127.0.0.1', port, path }, signal);
     return { ok, output: `${what}: ${status} ${statusMessage}` };

@@ -10,7 +10,7 @@ import {
 import type { Clock } from '../../base/clock.ts';
 
 /** An Envoy as one answer of it says. */
-export interface Heard {
+interface Heard {
   calls: AppCalls;
   live: boolean;
   /** It has a stream to Consul. */

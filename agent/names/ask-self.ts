@@ -14,7 +14,7 @@ const EVERY_MS = 5000;
 const FAILURES = 2;
 
 /** Whether a query to the DNS server at `at` is answered over UDP, as a resolver of this machine asks it. */
-export function isAnswered(at: Address): Promise<boolean> {
+function isAnswered(at: Address): Promise<boolean> {
   const id = randomInt(1, 65536);
   const query = packet.encode({ type: 'query', id, questions: [{ type: 'A', name: NAME }] });
   return new Promise((resolve) => {

@@ -38,7 +38,7 @@ exit 101
 const units = ['docker.service', 'docker.socket', 'containerd.service'];
 
 /** Where a command is, on the path or in the system's own folders; undefined when it is not installed. */
-function findCommand(command: string, path = process.env.PATH ?? ''): string | undefined {
+export function findCommand(command: string, path = process.env.PATH ?? ''): string | undefined {
   return [...path.split(delimiter), '/usr/sbin', '/sbin', '/usr/bin']
     .map((folder) => join(folder, command))
     .find((file) => existsSync(file));

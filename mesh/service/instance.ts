@@ -7,7 +7,7 @@ import { judgedApp, waitingListener } from './waiting-listener.ts';
 /** Key of a proxy's Config in Consul: a public listener that is given to it. */
 export const WAITING_LISTENER = 'envoy_public_listener_json';
 /** Key of a proxy's Config in Consul: the cluster of its app. */
-export const JUDGED_APP = 'envoy_local_cluster_json';
+const JUDGED_APP = 'envoy_local_cluster_json';
 
 /** One instance of a service, on any platform, as the entry builders need it. */
 export interface Instance {

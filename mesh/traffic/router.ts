@@ -90,7 +90,7 @@ export function triedMark(retries: Json): string | undefined {
  * Headers that are taken off a request before it goes to HTTP/2. Envoy makes CONNECT of the offer of a WebSocket (RFC 8441), which
  * Consul has no field to let in: the callee's Envoy takes it for an error of the connection, and ends all calls on it.
  */
-export const takenOff = (protocol: Protocol): string[] => (protocol === 'http' ? [] : ['connection', 'upgrade']);
+const takenOff = (protocol: Protocol): string[] => (protocol === 'http' ? [] : ['connection', 'upgrade']);
 
 function withOurs(route: Partial<Route>, retries: Json, protocol: Protocol): Partial<Route> {
   const { requestHeaders, responseHeaders } = route;

@@ -30,7 +30,7 @@ interface Kept {
 }
 
 /** The findings of one look at a proxy. */
-export interface Found {
+interface Found {
   counters: ProxyCounters;
   heard: Heard[];
   /** The port of its app; undefined: it has no app, or a pod that is not ready. */

@@ -32,7 +32,7 @@ export interface SurroundingsParts {
 }
 
 /** The facts about a MeshService that neither its object nor the walk itself knows. */
-export type Around = Omit<Seen, 'consulDown' | 'clusterTaken' | 'tokenProblem'>;
+type Around = Omit<Seen, 'consulDown' | 'clusterTaken' | 'tokenProblem'>;
 
 /** The key is `namespace/name`. */
 export interface Surroundings {

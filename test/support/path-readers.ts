@@ -28,7 +28,7 @@ const lenient = (path: string): string =>
 const compatible = (path: string): string => Buffer.from(path, 'latin1').toString('utf8').normalize('NFKC');
 
 /** Ways in which apps read a path, without the query. */
-export const READERS: Record<string, (path: string) => string> = {
+const READERS: Record<string, (path: string) => string> = {
   raw: (path) => path,
   'Node and Go, which decode and do not resolve': (path) => bytesOf(path),
   'nginx, WSGI and PHP, which decode and then resolve': (path) => resolved(bytesOf(path)),

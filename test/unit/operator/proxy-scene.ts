@@ -9,7 +9,7 @@ import { fakeClock } from '../bridge/fake-clock.ts';
 
 /** Of an app that has answered: one that has not is looked at more often. */
 const calls = { answered: 1, protocolErrors: 0, closed: 0 };
-export const WELL: ProxyCounters = { updates: [], connects: 0, connectFails: 0, probe: undefined, calls };
+const WELL: ProxyCounters = { updates: [], connects: 0, connectFails: 0, probe: undefined, calls };
 export const refusing = (rejected: number, acceptedAtMs = 1): ProxyCounters => ({
   ...WELL,
   updates: [{ subscription: 'http_web_rds_web', kind: 'route', rejected, acceptedAtMs }],

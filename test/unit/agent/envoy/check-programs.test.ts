@@ -177,7 +177,7 @@ describe('a check by a program', () => {
       import { open } from 'node:fs/promises';
       import { runCheck } from '${new URL('../../../../checks/check.ts', import.meta.url)}';
       import { startEnvoyProcess } from '${new URL('../../../../agent/envoy/process.ts', import.meta.url)}';
-      import { systemClock } from '${new URL('../../../../agent/machine/clock.ts', import.meta.url)}';
+      import { systemClock } from '${new URL('../../../../base/clock.ts', import.meta.url)}';
       const held = [];
       for (;;) {
         const one = await open('/dev/null').catch(() => undefined);

@@ -115,10 +115,14 @@ describe('a check of an app', () => {
   });
 
   it('by HTTP fails when no request can have the path, and says so', async () => {
-    for (const path of ['/health check', '/zdravíčko', '/a\nb'])
+    for (const [path, shown] of [
+      ['/health check', '/health check'],
+      ['/zdravíčko', '/zdravíčko'],
+      ['/a\nb', '/a b'],
+    ])
       expect(await runCheck(checkSpec.parse({ type: 'http', path }), port)).to.deep.equal({
         ok: false,
-        output: 'http check: Request path contains unescaped characters',
+        output: `GET 127.0.0.1:${port}${shown}: Request path contains unescaped characters`,
       });
   });
 

@@ -96,12 +96,17 @@ describe('Ready', () => {
     const status = statusOf(whole, desiredState(whole), { changes: [], conflicts: [] }, [], SEEN, 'now');
     return status.conditions!.find((one) => one.type === type)?.message;
   }
-  const stuck = aPodFacts('web-2', { ready: false, trouble: 'the image web:typo of its container app cannot be had' });
+  const labels = { app: 'web' };
+  const stuck = aPodFacts('web-2', {
+    labels,
+    ready: false,
+    trouble: 'the image web:typo of its container app cannot be had',
+  });
 
   it('names the first pod that does not start and why', () => {
     const said = 'Pod web-2 does not start: the image web:typo of its container app cannot be had.';
     expect(conditionOf('Ready', { pods: [stuck] })).to.equal(`No instance takes traffic. ${said}`);
-    const pods = [{ ...stuck, name: 'web-3' }, stuck, aPodFacts('web-1', { ready: true })];
+    const pods = [{ ...stuck, name: 'web-3' }, stuck, aPodFacts('web-1', { labels, ready: true })];
     expect(conditionOf('Ready', { pods })).to.equal(
       `At least one instance takes traffic, and at least one does not. ${said}`,
     );
@@ -109,11 +114,11 @@ describe('Ready', () => {
 
   it('names a pod that is not ready and does not know why, where no other takes traffic', () => {
     const because = 'containers with unready status: [app]';
-    const pods = [aPodFacts('web-1', { ready: false, notReadyBecause: because })];
+    const pods = [aPodFacts('web-1', { labels, ready: false, notReadyBecause: because })];
     expect(conditionOf('Ready', { pods })).to.equal(
       "No instance takes traffic. Pod web-1 is not ready: containers with unready status: [app]. A probe goes to the pod's address, so it fails where the app listens on 127.0.0.1 alone or on another port: kubectl -n shop describe pod web-1",
     );
-    expect(conditionOf('Ready', { pods: [...pods, aPodFacts('web-2', { ready: true })] })).to.equal(
+    expect(conditionOf('Ready', { pods: [...pods, aPodFacts('web-2', { labels, ready: true })] })).to.equal(
       'At least one instance takes traffic, and at least one does not.',
     );
   });
