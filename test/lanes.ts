@@ -18,7 +18,11 @@ interface Waiting {
 }
 
 /** These take longest, so they start first. The others follow by their names. */
-const LONG = ['contract/bridge.test.ts', 'contract/bridge-process.test.ts', 'contract/bridge-fuzz.test.ts'];
+const LONG = [
+  'contract/bridge/bridge.test.ts',
+  'contract/bridge/bridge-process.test.ts',
+  'contract/bridge/bridge-fuzz.test.ts',
+];
 /** VMs of the lab have namespaces of their own, and reach this machine's network. */
 const OUTSIDE = 'integration/lab/';
 const FILE_LIMIT_MS = 900_000;

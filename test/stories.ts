@@ -4,11 +4,11 @@ import { inOwnNetwork, networksCanBeMade } from './own-network.ts';
 import { runStage } from './run-stage.ts';
 
 /**
- * Tells many stories of an operator (test/integration/operator-story.test.ts). A story waits more than it computes, so there
+ * Tells many stories of an operator (test/integration/operator/operator-story.test.ts). A story waits more than it computes, so there
  * are lanes. Each has its own servers, network and seed. STORY_RUNS: how many stories in all (default 200). STORY_LANES: how
  * many lanes (default 2). STORY_SEED: the seed of the first lane; the others count on from there (default: random).
  */
-const FILE = 'test/integration/operator-story.test.ts';
+const FILE = 'test/integration/operator/operator-story.test.ts';
 /** One story, and the other tests of the file. */
 const STORY_MS = 85_000;
 const REST_MS = 600_000;

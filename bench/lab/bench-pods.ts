@@ -4,7 +4,7 @@ import { meshServices, pods, secrets } from '../../clients/kube/resources.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { sidecarSecret } from '../../mesh/names/names.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import { podSpec } from '../../test/support/pods.ts';
+import { podSpec } from '../../test/support/kube/pods.ts';
 import { type PodSight, isReady } from './pod-sight.ts';
 
 const SERVICE = 'bench';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { LOSSES, type LossFigures, lossLine, tellLoss } from '../../test/support/rigs/loss-stories.ts';
-import { startWebStory } from '../../test/support/rigs/web-story.ts';
+import { LOSSES, type LossFigures, lossLine, tellLoss } from '../../test/support/rigs/stories/loss-stories.ts';
+import { startWebStory } from '../../test/support/rigs/stories/web-story.ts';
 import { describeMachine } from '../report.ts';
 
 /**

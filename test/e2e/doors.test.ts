@@ -4,7 +4,7 @@ import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { failuresOf, underLoad } from '../support/load/load.ts';
-import { podThatServes } from '../support/pods.ts';
+import { podThatServes } from '../support/kube/pods.ts';
 import { conditionOf, memberPods, onMachines } from '../support/doors.ts';
 import { type Knock, type Stranger, gotThrough, inContainer, onVm, strangerPod } from '../support/strangers.ts';
 

@@ -5,7 +5,7 @@ import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { LEDGER_PORT, SITE } from '../../lab/sample/on-vms.ts';
 import { eventually } from '../support/eventually.ts';
-import { podThatServes } from '../support/pods.ts';
+import { podThatServes } from '../support/kube/pods.ts';
 
 const SERVICE = 'mainframe';
 const INSTANCE = 'mainframe-1';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
-import { podSpec, podThatServes } from '../support/pods.ts';
+import { podSpec, podThatServes } from '../support/kube/pods.ts';
 import { eventually } from '../support/eventually.ts';
 
 const inShop = ['--namespace', SAMPLE_NAMESPACE];

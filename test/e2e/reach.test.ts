@@ -8,7 +8,7 @@ import { vmCopy, vmExec } from '../../lab/vm/exec.ts';
 import { startExtraVm } from '../../lab/vm/extra.ts';
 import { stopVm } from '../../lab/vm/stop.ts';
 import { eventually } from '../support/eventually.ts';
-import { podThatServes } from '../support/pods.ts';
+import { podThatServes } from '../support/kube/pods.ts';
 
 const OPEN = 'reach-e2e';
 const LOCAL_PORT = 9595;

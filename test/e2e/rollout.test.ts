@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
-import { podSpec } from '../support/pods.ts';
+import { podSpec } from '../support/kube/pods.ts';
 
 const inShop = ['--namespace', SAMPLE_NAMESPACE];
 const IMAGE = 'landbridge-sample/frontend:dev';

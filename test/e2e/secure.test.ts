@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../lab/sample/in-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { podThatServes } from '../support/pods.ts';
+import { podThatServes } from '../support/kube/pods.ts';
 
 const inShop = ['--namespace', SAMPLE_NAMESPACE];
 

@@ -14,7 +14,7 @@ import { vmExec } from '../../lab/vm/exec.ts';
 import { SECRETS } from '../../mesh/installation/installation.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LabHolders, answerOf, labHolders } from '../support/lab-holders.ts';
-import { SPELLINGS } from '../support/path-attacks.ts';
+import { SPELLINGS } from '../support/envoy/path-attacks.ts';
 import { exchange, statusOf } from '../support/raw-exchange.ts';
 
 /** A number that the sample adds: found in frames, it was read by whoever took them. */

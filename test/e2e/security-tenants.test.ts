@@ -9,7 +9,7 @@ import { NAMESPACE } from '../../mesh/installation/installation.ts';
 import { mayClaimAnnotation } from '../../mesh/names/names.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LabHolders, answerOf, denied, labHolders } from '../support/lab-holders.ts';
-import { podSpec } from '../support/pods.ts';
+import { podSpec } from '../support/kube/pods.ts';
 
 const EVIL = 'evil';
 /** The host that the sample exposes. */

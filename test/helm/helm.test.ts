@@ -9,7 +9,7 @@ import { type Helm, helmWithChart } from '../support/rigs/helm.ts';
 import { failuresOf, underLoad } from '../support/load/load.ts';
 import { type PreviousVersion, previousVersion } from '../support/rigs/previous-version.ts';
 import { labContents } from '../support/rigs/lab-contents.ts';
-import { makeServerDiskClass, renewServerDisk } from '../support/server-disks.ts';
+import { makeServerDiskClass, renewServerDisk } from '../support/consul/server-disks.ts';
 
 const RELEASE = 'landbridge';
 /** The bar: from `helm install` until everything can be used, with the images on the nodes. */

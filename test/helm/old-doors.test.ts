@@ -5,7 +5,7 @@ import { bundlePath } from '../../build/build.ts';
 import { valuesFile } from '../../lab/paths.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
-import { type Calls, type DoorStory, WAYS, startDoorStory } from '../support/rigs/door-story.ts';
+import { type Calls, type DoorStory, WAYS, startDoorStory } from '../support/rigs/stories/door-story.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Helm, helmWithChart } from '../support/rigs/helm.ts';
 import { type PreviousVersion, previousVersion } from '../support/rigs/previous-version.ts';

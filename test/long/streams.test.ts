@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { EDGE_SERVICE } from '../../crds/expose.ts';
-import { runningPod, startEnvoy } from '../integration/edge-envoy.ts';
-import { startOperatorRig } from '../integration/operator-rig.ts';
+import { runningPod, startEnvoy } from '../integration/gateways/edge-envoy.ts';
+import { startOperatorRig } from '../integration/operator/operator-rig.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/real/consul-ports.ts';
 import { type StreamingApp, get, startStreamingApp, upgrade } from '../support/rigs/streaming-app.ts';

@@ -29,7 +29,7 @@ import { consulClaim, consulServer } from '../../mesh/installation/reshape.ts';
 import { stubDomain } from '../../mesh/names/stub-domain.ts';
 import { keepMaterial } from '../../operator/bootstrap/material.ts';
 import { secretStore } from '../../operator/bootstrap/secret-store.ts';
-import { applyManifest } from '../support/apply-manifest.ts';
+import { applyManifest } from '../support/kube/apply-manifest.ts';
 import { eventually } from '../support/eventually.ts';
 import { letOrphansGo } from '../support/orphans.ts';
 import { type RealKube, startApiServer } from '../support/real/kube.ts';

@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { type Flipper, makeFlipper } from '../support/load/flips.ts';
 import { type LabServer, contentsOf, labServer } from '../support/rigs/lab-consul.ts';
 import { failuresOf, underLoad } from '../support/load/load.ts';
-import { makeServerDiskClass, renewServerDisk } from '../support/server-disks.ts';
+import { makeServerDiskClass, renewServerDisk } from '../support/consul/server-disks.ts';
 
 /** A click makes twelve calls: 204 requests a second, over pods and machines. */
 const CLICKS_PER_SECOND = 17;

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../clients/kube/client.ts';
 import type { KubeObject } from '../../clients/kube/object.ts';
 import { type Manifest, ofKind } from '../unit/charts/objects.ts';
-import { applyManifest } from './apply-manifest.ts';
+import { applyManifest } from './kube/apply-manifest.ts';
 
 interface Rule {
   apiGroups: string[];

@@ -1,7 +1,7 @@
 import type { RunningLab } from '../../lab/running.ts';
 import { vmExec } from '../../lab/vm/exec.ts';
 import type { Vm } from '../../lab/vm/vm.ts';
-import { podSpec } from './pods.ts';
+import { podSpec } from './kube/pods.ts';
 
 /** One connection that is made past the mesh. */
 export interface Knock {

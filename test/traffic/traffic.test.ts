@@ -6,7 +6,7 @@ import { vmExec } from '../../lab/vm/exec.ts';
 import { cutNetwork, restoreNetwork } from '../../lab/vm/power.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LoadSettings, type Shot, failed, percentile } from '../support/load/steady-load.ts';
-import { type From, VMS, type WebStory, allFour, startWebStory } from '../support/rigs/web-story.ts';
+import { type From, VMS, type WebStory, allFour, startWebStory } from '../support/rigs/stories/web-story.ts';
 
 type Spec = Partial<MeshServiceSpecInput>;
 
@@ -21,7 +21,7 @@ const vmsAndPods = (vms: number, pods: number): Traffic => ({
 
 /**
  * `npm run test:traffic`: the bars of traffic and access on the lab that is up: two pods and a process on each of two VMs,
- * called from a third VM. test/integration/traffic.test.ts tells the same of Envoys on loopback, within `npm test`.
+ * called from a third VM. test/integration/traffic/traffic.test.ts tells the same of Envoys on loopback, within `npm test`.
  */
 describe('traffic on the lab, pods and VMs mixed', function () {
   this.timeout(300_000);

@@ -11,13 +11,16 @@ const TRIED: [row: string, files: string[]][] = [
     "a sidecar's token",
     [
       lab('holders', "a sidecar's token acts as no other service"),
-      'test/integration/security-holders.test.ts',
-      'test/integration/operator-foreign.test.ts',
+      'test/integration/attacks/security-holders.test.ts',
+      'test/integration/operator/operator-foreign.test.ts',
     ],
   ],
   [
     'read rights on Secrets of a mesh namespace',
-    [lab('holders', 'the Secrets of a mesh namespace reaches no Secret'), 'test/integration/security-holders.test.ts'],
+    [
+      lab('holders', 'the Secrets of a mesh namespace reaches no Secret'),
+      'test/integration/attacks/security-holders.test.ts',
+    ],
   ],
   // Nothing is said to be out of reach.
   ['read rights on Secrets of `landbridge`', []],
@@ -25,7 +28,7 @@ const TRIED: [row: string, files: string[]][] = [
     "the operator's pod",
     [
       lab('holders', "the operator's pod lists no Secrets"),
-      'test/integration/security-holders.test.ts',
+      'test/integration/attacks/security-holders.test.ts',
       'test/rights/kubernetes.test.ts',
     ],
   ],
@@ -33,7 +36,7 @@ const TRIED: [row: string, files: string[]][] = [
     "the bridge's pod",
     [
       lab('holders', "the bridge's pod writes no intention"),
-      'test/integration/security-holders.test.ts',
+      'test/integration/attacks/security-holders.test.ts',
       'test/rights/consul.test.ts',
     ],
   ],
@@ -41,7 +44,7 @@ const TRIED: [row: string, files: string[]][] = [
     "an admin's certificate of the bridge",
     [
       lab('holders', "an admin's certificate of the bridge says nothing after"),
-      'test/contract/bridge-requests.test.ts',
+      'test/contract/bridge/bridge-requests.test.ts',
       'test/unit/operator/bootstrap/material.test.ts',
     ],
   ],
@@ -49,23 +52,26 @@ const TRIED: [row: string, files: string[]][] = [
     "the terminating gateway's pod",
     [
       lab('holders', "the terminating gateway's pod acts as no service"),
-      'test/integration/security-holders.test.ts',
-      'test/integration/gateway.test.ts',
+      'test/integration/attacks/security-holders.test.ts',
+      'test/integration/gateways/gateway.test.ts',
     ],
   ],
   [
     'an invite that was seen',
-    [lab('bridge', 'an invite that was seen joins one service once'), 'test/contract/bridge-joins.ts'],
+    [lab('bridge', 'an invite that was seen joins one service once'), 'test/contract/bridge/clauses/bridge-joins.ts'],
   ],
   [
     "the agent's user on a machine (an exec check, an Envoy)",
-    [lab('machines', "the agent's user writes no file that root runs"), 'test/contract/root-on-a-machine.test.ts'],
+    [
+      lab('machines', "the agent's user writes no file that root runs"),
+      'test/contract/agent/root-on-a-machine.test.ts',
+    ],
   ],
   [
     "the agent's user on a machine, under Strict",
     [
       lab('machines', "the agent's user closes no port but those of its apps"),
-      'test/integration/machine-doors.test.ts',
+      'test/integration/agent/machine-doors.test.ts',
     ],
   ],
   ['any local process of a machine', [lab('machines', 'any local user finds no key and no token')]],
@@ -75,22 +81,22 @@ const TRIED: [row: string, files: string[]][] = [
   ],
   [
     'a network way to the bridge, no certificate',
-    [lab('bridge', 'a stranger asks for nothing but files'), 'test/contract/bridge-safety.test.ts'],
+    [lab('bridge', 'a stranger asks for nothing but files'), 'test/contract/bridge/bridge-safety.test.ts'],
   ],
   [
     'a machine (root on it)',
     [
       lab('bridge', 'the key of a machine acts as no other host'),
-      'test/contract/bridge-hosts.ts',
-      'test/contract/bridge-safety.test.ts',
+      'test/contract/bridge/clauses/bridge-hosts.ts',
+      'test/contract/bridge/bridge-safety.test.ts',
     ],
   ],
   [
     "a way to the edge's port",
     [
       lab('network', "reaches by the edge's port the paths and hosts"),
-      'test/integration/path-attacks.test.ts',
-      'test/integration/edge.test.ts',
+      'test/integration/attacks/path-attacks.test.ts',
+      'test/integration/gateways/edge.test.ts',
     ],
   ],
   ['the network between parts', [lab('network', 'reads nothing between the parts'), 'test/e2e/secure.test.ts']],
@@ -98,14 +104,14 @@ const TRIED: [row: string, files: string[]][] = [
     'rights to make MeshServices in a namespace',
     [
       lab('tenants', 'with rights to make MeshServices takes no name'),
-      ...['names', 'traffic', 'edge'].map((of) => `test/integration/tenant-attacks-${of}.test.ts`),
+      ...['names', 'traffic', 'edge'].map((of) => `test/integration/attacks/tenant-attacks-${of}.test.ts`),
     ],
   ],
   [
     'rights to make pods in a namespace with MeshServices',
     [
       lab('tenants', 'with rights to make pods cannot act as a service'),
-      'test/integration/tenant-attacks-traffic.test.ts',
+      'test/integration/attacks/tenant-attacks-traffic.test.ts',
     ],
   ],
 ];

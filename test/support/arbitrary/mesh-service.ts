@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { METHODS } from '../../../crds/http-match.ts';
 import type { MeshServiceSpecInput } from '../../../crds/mesh-service.ts';
-import { EXPRESSIONS } from '../expressions.ts';
+import { EXPRESSIONS } from '../envoy/expressions.ts';
 
 type Spec = Partial<MeshServiceSpecInput>;
 

@@ -4,7 +4,7 @@ import type { RunningLab } from '../../../lab/running.ts';
 import { SAMPLE_NAMESPACE } from '../../../lab/sample/in-cluster.ts';
 import { eventually } from '../eventually.ts';
 import { type LabServer, labServer } from '../rigs/lab-consul.ts';
-import { podThatServes } from '../pods.ts';
+import { podThatServes } from '../kube/pods.ts';
 
 const NAME = 'flipper';
 const GATE = 'landbridge.dev/test-flip';

@@ -4,7 +4,7 @@ import type { KubeClient } from '../../../clients/kube/client.ts';
 import { systemClock } from '../../../base/clock.ts';
 import type { KubeObject } from '../../../clients/kube/object.ts';
 import { objectPath } from '../../../clients/kube/resources.ts';
-import { applyManifest, resourceOf } from '../apply-manifest.ts';
+import { applyManifest, resourceOf } from '../kube/apply-manifest.ts';
 
 type Env = { name: string; value: string }[];
 

@@ -12,7 +12,7 @@ import { NAMESPACE, WEBHOOK_SERVICE } from '../../../mesh/installation/installat
 import { configureAcl } from '../../../operator/bootstrap/configure-acl.ts';
 import type { Material } from '../../../operator/bootstrap/material.ts';
 import { type Manifest, chart, everything, ofKind } from '../../unit/charts/objects.ts';
-import { applyManifest } from '../apply-manifest.ts';
+import { applyManifest } from '../kube/apply-manifest.ts';
 import { eventually } from '../eventually.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
 import { type RealConsul, startConsul } from '../real/consul.ts';

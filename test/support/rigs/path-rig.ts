@@ -11,7 +11,7 @@ import { externalNode } from '../../../mesh/names/names.ts';
 import { type Instance, registrationsOf } from '../../../mesh/service/instance.ts';
 import { aMeshService, aPodFacts } from '../builders.ts';
 import { eventually } from '../eventually.ts';
-import { HOST, MARK, type Spelling, requestOf } from '../path-attacks.ts';
+import { HOST, MARK, type Spelling, requestOf } from '../envoy/path-attacks.ts';
 import { exchange, statusOf } from '../raw-exchange.ts';
 import { freePorts } from '../real/consul-ports.ts';
 import { type TrafficRig, startTrafficRig } from './traffic-rig.ts';

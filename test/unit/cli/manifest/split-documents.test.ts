@@ -4,7 +4,7 @@ import { jsonText } from '../../../../cli/manifest/edited-text.ts';
 import type { Value } from '../../../../cli/manifest/parse-document.ts';
 import { splitDocuments } from '../../../../cli/manifest/split-documents.ts';
 
-/** Texts and the JSON that kubectl's own reader makes of them; test/contract/kubectl-reading.test.ts asks kubectl itself. */
+/** Texts and the JSON that kubectl's own reader makes of them; test/contract/cli/kubectl-reading.test.ts asks kubectl itself. */
 const READ_BY_KUBECTL = JSON.parse(readFileSync(new URL('read-by-kubectl.json', import.meta.url), 'utf8')) as {
   text: string;
   read?: string;

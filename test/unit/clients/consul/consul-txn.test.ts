@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ConsulUnavailable } from '../../../../clients/consul/errors.ts';
 import type { Transport } from '../../../../clients/consul/transport.ts';
 import { sendTxn, txnBatches, txnOperation } from '../../../../clients/consul/writing/txn.ts';
-import { checkOf } from '../../../contract/consul-builders.ts';
+import { checkOf } from '../../../contract/consul/consul-builders.ts';
 
 const flip = (id: string, output = '') =>
   txnOperation({ op: 'set-check', node: 'n', check: checkOf(id, 'critical', output) });

@@ -7,7 +7,7 @@ import type { ConfigChange } from '../../../../mesh/catalog/plan.ts';
 import { configEntries } from '../../../../mesh/traffic/entries.ts';
 import { joinsOthers } from '../../../../mesh/catalog/joins.ts';
 import { aMeshService } from '../../../support/builders.ts';
-import { TRAFFIC_SPECS } from '../../../support/traffic-specs.ts';
+import { TRAFFIC_SPECS } from '../../../support/envoy/traffic-specs.ts';
 
 type State = Record<string, ConfigEntry>;
 

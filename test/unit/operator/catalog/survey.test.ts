@@ -5,7 +5,7 @@ import { meshServiceOwner, podsNode } from '../../../../mesh/names/names.ts';
 import type { Change } from '../../../../mesh/catalog/plan.ts';
 import { rememberingCatalog } from '../../../../operator/catalog/catalog.ts';
 import { type Marked, surveyor } from '../../../../operator/catalog/survey.ts';
-import { appOf, checkOf, nodeOf, nodeWith } from '../../../contract/consul-builders.ts';
+import { appOf, checkOf, nodeOf, nodeWith } from '../../../contract/consul/consul-builders.ts';
 import { fakeConsul } from '../../../support/fake-consul/fake-consul.ts';
 
 const NODE = podsNode('lab', 'shop', 'web');

@@ -4,7 +4,7 @@ import type { Consul } from '../../../../clients/consul/consul.ts';
 import type { LinkCandidate } from '../../../../mesh/gateways/terminating.ts';
 import { keepTerminatingGateway } from '../../../../operator/gateways/terminating.ts';
 import type { SecretTarget } from '../../../../operator/sidecar-secret/secret-target.ts';
-import { appOf, nodeOf } from '../../../contract/consul-builders.ts';
+import { appOf, nodeOf } from '../../../contract/consul/consul-builders.ts';
 import { aPodFacts } from '../../../support/builders.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { fakeConsul } from '../../../support/fake-consul/fake-consul.ts';

@@ -4,7 +4,7 @@ import { ConsulUnavailable } from '../../../../../clients/consul/errors.ts';
 import type { Transport } from '../../../../../clients/consul/transport.ts';
 import type { ConfigEntry } from '../../../../../mesh/catalog/entry.ts';
 import type { Change } from '../../../../../mesh/catalog/plan.ts';
-import { appOf, checkOf, nodeOf, nodeWith, sidecarOf } from '../../../../contract/consul-builders.ts';
+import { appOf, checkOf, nodeOf, nodeWith, sidecarOf } from '../../../../contract/consul/consul-builders.ts';
 import { fakeConsul } from '../../../../support/fake-consul/fake-consul.ts';
 
 /** Answers `count` requests, then no server does. */
