@@ -1,7 +1,7 @@
 import { followAbort } from '../../base/follow-abort.ts';
 
 const TRIES = 3;
-/** Further tries under way at once. A Consul that is slow for want of CPU must not get thrice the requests. */
+/** Further tries under way at once. A Consul that lacks CPU must not get thrice the requests. */
 const MAX_FURTHER = 8;
 
 export type AskAgain = <T>(

@@ -16,8 +16,8 @@ export interface Making {
 const underway = new Map<string, Promise<string>>();
 
 /**
- * Makes a folder of the cache when it is not there, and gives its path. It appears whole or not at all. Of several callers
- * and processes one makes it and the others wait.
+ * Makes a folder of the cache when it is not there, and gives its path. It appears whole or not at all. One of
+ * several callers and processes makes it, and the others wait.
  */
 export function makeFolder(folder: string, making: Making, progress: Progress): Promise<string> {
   const begun = underway.get(folder) ?? make(folder, making, progress).finally(() => underway.delete(folder));

@@ -226,7 +226,7 @@ function pipelined(port: number, paths: string[]): Promise<string> {
   });
 }
 
-/** A POST that sends its body once it is told to go on. */
+/** A POST that sends its body after `100 Continue`. */
 function expecting(port: number): Promise<number> {
   return new Promise((resolve) => {
     const sent = request(

@@ -112,7 +112,7 @@ describe('a tcp service whose server speaks first', function () {
     }),
   );
   for (const { name, caller, may, greeting } of FULL)
-    it(`${may ? 'greets' : 'says nothing to'} the ${caller} who waits, and who speaks at once: ${name}`, async () => {
+    it(`${may ? 'greets' : 'says nothing to'} the ${caller} that waits, and the one that speaks at once: ${name}`, async () => {
       for (let turn = 0; turn < 10; turn += 1)
         for (const words of ['', 'EHLO me\r\n']) {
           const enough = (text: string): boolean =>

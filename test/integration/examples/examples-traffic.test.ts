@@ -24,7 +24,7 @@ interface App {
 
 const inPod = (service: string, port?: number): App => ({ service, platform: 'pod', port });
 
-/** By folder, callees first. Its pods and machines are one machine here, so each app has a port of its own. */
+/** Keyed by folder, callees first. Its pods and machines are one machine here, so each app has a port of its own. */
 const APPS: Record<string, App[]> = {
   http: [inPod('greeter', 8080), inPod('visitor')],
   grpc: [inPod('stock', 50051), inPod('till')],

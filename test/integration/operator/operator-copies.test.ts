@@ -102,7 +102,7 @@ describe('pods that come with more than an app', function () {
     },
   };
   for (const [words, change] of Object.entries(COPIES))
-    it(`are injected anew in another namespace: ${words}`, async () => {
+    it(`are injected again in another namespace: ${words}`, async () => {
       const made = await post('restored', copy(change));
       expect(secretsOf(made)).to.deep.equal(['web-again-landbridge']);
       expect(made.metadata.labels).to.include({ 'landbridge.dev/mesh-service': 'web-again' });
@@ -119,7 +119,7 @@ describe('pods that come with more than an app', function () {
     }
   });
 
-  it('find their upstream at the port that the new MeshService gives it, whatever another webhook put before', async () => {
+  it('find their upstream at the port that the new MeshService gives it, also when another webhook put its own before', async () => {
     const added = { name: 'DD_AGENT_HOST', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } };
     const made = await post(
       'restored',

@@ -146,7 +146,7 @@ describe('Consul transport', () => {
     server((req, res) => void (times-- > 0 || json('ok')(req, res)));
   const patient = { requestTimeoutMs: 5000, askAgainMs: 100 };
 
-  it('sends a request that may be sent twice again by a new connection, when there is no answer', async () => {
+  it('sends a request again by a new connection while the first stays without an answer', async () => {
     const consul = await silentAtFirst(2);
     const reply = await client([consul.address], patient).send({ ...put, repeatable: true });
     expect(reply.body).to.equal('ok');

@@ -126,7 +126,7 @@ describe('config entries of a MeshService', () => {
     expect(route?.Destination['ResponseHeaders']).to.deep.equal({ Add: { 'x-c': '2' }, Remove: ['x-d', MARK, UNSEEN] });
   });
 
-  it('take the offer of a WebSocket off requests to HTTP/2, whatever else a route changes', () => {
+  it('take the offer of a WebSocket off requests to HTTP/2, also on a route that changes other headers', () => {
     const requestHeaders = { remove: ['x-b'] };
     const removed = (protocol: 'http' | 'http2' | 'grpc') =>
       routesOf({
