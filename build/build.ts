@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -44,14 +45,16 @@ export async function buildBundle(entry = fileURLToPath(new URL('../cli/main.ts'
     logLevel: 'warning',
     plugins: [leanKubeClient],
   });
-  // Others may run the program, or build it, at this moment.
-  for (const { path, contents } of outputFiles) {
-    const beside = `${path}.${process.pid}`;
-    await writeFile(beside, contents, { mode: path === bundlePath ? 0o755 : 0o644 });
-    await rename(beside, path);
-  }
-  await writeFile(billPath, billOfMaterials(Object.keys(metafile.inputs), readLock()));
+  for (const { path, contents } of outputFiles) await replaceFile(path, contents, path === bundlePath ? 0o755 : 0o644);
+  await replaceFile(billPath, billOfMaterials(Object.keys(metafile.inputs), readLock()), 0o644);
   return bundlePath;
+}
+
+/** Others may run the program, or build it, at this moment, in this process too. */
+async function replaceFile(path: string, contents: string | Uint8Array, mode: number): Promise<void> {
+  const beside = `${path}.${randomUUID()}`;
+  await writeFile(beside, contents, { mode });
+  await rename(beside, path);
 }
 
 /**
