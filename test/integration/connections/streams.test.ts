@@ -19,6 +19,7 @@ describe('long answers and streams through real Envoys', function () {
   let rpc: http2.Http2Server;
   let callee: Member;
   let caller: Member;
+  let rpcCaller: Member;
   /** The callers' local ports: of a machine's service, of a pod's, of one that speaks gRPC. */
   let ports: { vm: number; pod: number; rpc: number };
 
@@ -30,11 +31,11 @@ describe('long answers and streams through real Envoys', function () {
     }
     await rig.declare('rpc', { protocol: 'grpc', access: [{ from: 'caller' }], traffic });
   };
+  const routesTo = async (service: string, member: Member): Promise<Resource | undefined> =>
+    (await dumpOf(member)).filter((found) => found.name === service && found.virtual_hosts).at(-1);
   /** The limits of the route for all paths, in the caller's Envoy. */
-  const callersRoute = async (): Promise<Limits> => {
-    const routes = (await dumpOf(caller)).filter((found) => found.name === 'on-vm' && found.virtual_hosts);
-    return routes.at(-1)!.virtual_hosts![0]!.routes.at(-2)!.route!;
-  };
+  const callersRoute = async (): Promise<Limits> =>
+    (await routesTo('on-vm', caller))!.virtual_hosts![0]!.routes.at(-2)!.route!;
   const until = (what: string, so: () => Promise<boolean>) => eventually(what, 20_000, so);
   const both = <T>(ask: (port: number) => Promise<T>): Promise<T[]> => Promise.all([ports.vm, ports.pod].map(ask));
 
@@ -65,7 +66,7 @@ describe('long answers and streams through real Envoys', function () {
     await rig.member('on-pod', 'pod', [], { appPort: app.port, accessLog: 'none' });
     await rig.member('rpc', 'pod', [], { appPort: (rpc.address() as AddressInfo).port, accessLog: 'none' });
     caller = await rig.member('caller', 'pod', upstreams.slice(0, 1));
-    await rig.member('caller', 'vm', upstreams.slice(1));
+    rpcCaller = await rig.member('caller', 'vm', upstreams.slice(1));
     await until('all answer', async () => (await both((port) => get(port, '/'))).every(({ status }) => status === 200));
     await until('gRPC answers', async () => (await rpcStream(ports.rpc, 1)).trailers === '0');
   });
@@ -79,6 +80,9 @@ describe('long answers and streams through real Envoys', function () {
     await declare({ timeout: '60s', routes: [{ name: 'events', path: '/events', timeout: '0s' }] });
     await until('the route is there', async () => JSON.stringify(await dumpOf(caller)).includes('"/events"'));
     await rig.declare('rpc', { protocol: 'grpc', access: [{ from: 'caller' }], traffic: { timeout: '0s' } });
+    await until('calls of rpc have no limit', async () =>
+      JSON.stringify(await routesTo('rpc', rpcCaller)).includes('"timeout":"0s"'),
+    );
     const count = LONG_MS / 500;
     const [slow, events, calls] = await Promise.all([
       both((port) => get(port, `/slow?ms=${LONG_MS}`)),
