@@ -15,6 +15,8 @@ export interface AgentUnderFuzz {
 }
 
 const LEASE_MS = 3000;
+/** V8 collects early, so that growth is not garbage. What is kept for ever ends the agent. */
+const SMALL_HEAP = '--max-old-space-size=48 --max-semi-space-size=1';
 
 export async function startAgentUnderFuzz(): Promise<AgentUnderFuzz> {
   const machine = await makeMachine();
@@ -29,7 +31,7 @@ export async function startAgentUnderFuzz(): Promise<AgentUnderFuzz> {
     const flags = ['--port', `${app}`, '--check', 'tcp', '--host-name', 'vm1', '--no-systemd'];
     const joined = await machine.landbridge('vm', 'join', await rig.invite('web'), ...flags);
     expect(joined.code, joined.stderr).to.equal(0);
-    machine.startAgent({ LANDBRIDGE_DNS: `127.0.0.1:${port}` });
+    machine.startAgent({ LANDBRIDGE_DNS: `127.0.0.1:${port}`, NODE_OPTIONS: SMALL_HEAP });
     return { machine, port, socket: join(machine.runtimeDir, 'agent.sock'), stop };
   } catch (error) {
     await stop();
