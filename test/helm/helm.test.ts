@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { load as parse } from 'js-yaml';
 import { valuesFile } from '../../lab/paths.ts';
+import { CommandFailed } from '../../lab/host/exec.ts';
 import { type RunningLab, runningLab } from '../../lab/running.ts';
 import { renewDisk } from '../../lab/sample/install.ts';
 import { DEFAULT_MUTUAL_TLS_KEY, NAMESPACE, SECRETS } from '../../mesh/installation/installation.ts';
 import { type Helm, helmWithChart } from '../support/rigs/helm.ts';
+import { eventually } from '../support/eventually.ts';
 import { failuresOf, underLoad } from '../support/load/load.ts';
 import { type PreviousVersion, previousVersion } from '../support/rigs/previous-version.ts';
 import { labContents } from '../support/rigs/lab-contents.ts';
@@ -71,9 +73,18 @@ describe('helm, with the installation of the lab', function () {
   };
   const crdDefaults = (): Promise<string> =>
     lab.cluster.kubectl(['get', 'crd', CRD, '-o', 'jsonpath={..openAPIV3Schema.properties.status.default}']);
+  const failedChecks = async (): Promise<object[]> => {
+    const text = await lab
+      .landbridge(['check', '-o', 'json'])
+      .catch((error: unknown) => (error instanceof CommandFailed ? error.result.stdout : Promise.reject(error)));
+    return (JSON.parse(text) as { result: string }[]).filter(({ result }) => result === 'failed');
+  };
+  /** Helm waits for pods. What they find out after their start, such as a token of an earlier leader, takes a moment more. */
   const inOrder = async (): Promise<void> => {
-    const checks = JSON.parse(await lab.landbridge(['check', '-o', 'json'])) as { check: string; result: string }[];
-    expect(checks.filter(({ result }) => result === 'failed')).to.deep.equal([]);
+    let failed: object[] = [];
+    const settled = async (): Promise<boolean> => (failed = await failedChecks()).length === 0;
+    await eventually('every check is well', 30_000, settled, 1000).catch(() => undefined);
+    expect(failed).to.deep.equal([]);
   };
   /** Runs Helm under load; no click fails, and every pod of ours is another afterwards. */
   const loseNothing = async (what: string, work: () => Promise<unknown>): Promise<void> => {
