@@ -7,13 +7,13 @@ import { type Verdict, verdict } from './condition.ts';
 import { podsNode } from '../names/names.ts';
 import { type DoorsSeen, doorsVerdict } from '../doors/verdict.ts';
 import { type ProxiesSeen, acceptsVerdict, mismatchedMessage, silentMessage } from '../proxies/verdict.ts';
+import { injectedVerdict } from './injected.ts';
 import { isSelected, noInstance, notReady, waitsForInstance } from './not-ready.ts';
 import { type Outside, doubtSentence, withDown } from './outside.ts';
 import { type ReachSeen, reachVerdict, withDoubt } from './reach.ts';
-import { olderPodsMessage } from './older-pods.ts';
 import type { Outcome, Plan } from '../catalog/plan.ts';
 import { syncedVerdict } from './synced.ts';
-import { type PodWithoutSidecar, withoutSidecarMessage } from './without-sidecar.ts';
+import type { PodWithoutSidecar } from './without-sidecar.ts';
 
 /** The facts beside the plan, which other parts of the operator gathered. */
 export interface Seen {
@@ -243,21 +243,4 @@ function namesVerdict({ problems = [] }: Intent): [ConditionType, Verdict][] {
   if (first === undefined) return [];
   const told = unmet.slice(0, 5).map(({ message }) => message);
   return [['NamesMet', verdict('False', first.reason, told.join('; '))]];
-}
-
-function injectedVerdict(intent: Intent, seen: Seen): Verdict {
-  if (intent.meshService?.spec.workloads.pods === undefined) return verdict('True', 'NoPodsSelected');
-  if (!seen.namespaceEnabled) {
-    return verdict(
-      'False',
-      'NamespaceNotEnabled',
-      `${REASONS.NamespaceNotEnabled} Run: kubectl label namespace ${intent.namespace} landbridge.dev/mesh=enabled --overwrite`,
-    );
-  }
-  if (seen.podsRefused !== undefined) return verdict('False', 'PodsRefused', seen.podsRefused);
-  if (intent.overlap !== undefined) return verdict('False', 'SelectorsOverlap', intent.overlap.message);
-  if (seen.podsWithoutSidecar.length > 0)
-    return verdict('False', 'PodsWithoutSidecar', withoutSidecarMessage(seen.podsWithoutSidecar, intent.namespace));
-  const older = olderPodsMessage(intent);
-  return older === undefined ? verdict('True', 'AllPodsInjected') : verdict('False', 'PodsWithoutVariable', older);
 }
