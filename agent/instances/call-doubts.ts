@@ -22,7 +22,7 @@ interface Heard {
 /** Why calls of a healthy instance may fail, by what its Envoy tells. */
 export interface CallDoubts {
   hear(heard: Heard): void;
-  /** `consulProblem`: why the machine does not reach Consul. One line; undefined: there is no doubt. */
+  /** `consulProblem`: why the machine does not reach Consul. Gives one line, or undefined while calls seem well. */
   doubt(port: number, consulProblem: string | undefined): string | undefined;
 }
 

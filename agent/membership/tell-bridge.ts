@@ -8,12 +8,12 @@ import type { Supervisor } from './supervisor.ts';
 import { tellProblems } from './tell-problems.ts';
 import { tellRefusals } from './tell-refusals.ts';
 
-/** Tells the bridge, beside the beats, what they have no field for. */
+/** Tells the bridge the facts that a beat has no field for. */
 export function tellBridge(parts: {
   supervisor: Pick<Supervisor, 'instances'>;
   doors: Pick<Doors, 'reports'>;
   member: Pick<Membership, 'refusals' | 'doors' | 'tellProblems'>;
-  /** What is wrong on the machine, one sentence each. */
+  /** The problems of the machine, one sentence each. */
   machineProblems: () => string[];
   clock: Clock;
   log: Logger;

@@ -29,7 +29,7 @@ function isAnswered(at: Address): Promise<boolean> {
       if (message.length >= 12 && message.readUInt16BE(0) === id) end(true);
     });
     socket.once('error', () => end(false));
-    // A firewall may refuse to send it: that is no answer either.
+    // A firewall may refuse to send it. The query stays without an answer then.
     socket.send(query, at.port, at.host, () => undefined);
   });
 }

@@ -79,7 +79,7 @@ describe('helm, with the installation of the lab', function () {
       .catch((error: unknown) => (error instanceof CommandFailed ? error.result.stdout : Promise.reject(error)));
     return (JSON.parse(text) as { result: string }[]).filter(({ result }) => result === 'failed');
   };
-  /** Helm waits for pods. What they find out after their start, such as a token of an earlier leader, takes a moment more. */
+  /** Helm waits until pods are ready. Their first looks at Consul and at each other take a moment more. */
   const inOrder = async (): Promise<void> => {
     let failed: object[] = [];
     const settled = async (): Promise<boolean> => (failed = await failedChecks()).length === 0;

@@ -15,7 +15,7 @@ export interface AgentUnderFuzz {
 }
 
 const LEASE_MS = 3000;
-/** V8 collects early, so that growth is not garbage. What is kept for ever ends the agent. */
+/** V8 collects early, so that growth is not garbage. A leak ends the agent. */
 const SMALL_HEAP = '--max-old-space-size=48 --max-semi-space-size=1';
 
 export async function startAgentUnderFuzz(): Promise<AgentUnderFuzz> {

@@ -27,7 +27,7 @@ async function look(knowsToken: (token: string, time: number) => boolean): Promi
     nowMs: () => 1000,
   };
   for await (const { detail } of runChecks(tokenChecks, given as unknown as Look)) return { detail, asked };
-  throw new Error('there was no finding');
+  throw new Error('the check found nothing');
 }
 
 describe('Check of the tokens in the Secrets of sidecars', () => {
